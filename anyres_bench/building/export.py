@@ -1,0 +1,173 @@
+"""A dataset in the shapes that trainers read: WebDataset shards and StyleGAN's zip.
+
+The dataset folder itself is a Hugging Face imagefolder. Exports hold the original bytes, or pixels
+decoded by the rules of `anyres_bench.data.pixels` and stored as PNG; which of the two is said in
+the export. The same dataset gives the same bytes, whenever and wherever it is exported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+from PIL import Image
+
+from anyres_bench.core.errors import DatasetError, UnknownNameError
+from anyres_bench.core.files import atomic_write, sha256_file, write_json
+from anyres_bench.core.registry import nearest
+from anyres_bench.data.pixels import decode
+from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.records import ImageRecord
+
+PIXELS = ("original", "png")
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can state
+_MODE = 0o644
+
+Told = Callable[[], None]
+
+
+def _nothing() -> None:
+    """Nobody wants to be told."""
+
+
+def export_webdataset(
+    dataset: Dataset,
+    folder: Path,
+    pixels: str = "original",
+    shard_bytes: int = 512 << 20,
+    told: Told = _nothing,
+) -> Path:
+    """Write tar shards `<id>-000000.tar`, ... and `index.json` with their counts and digests.
+
+    Each sample is `<key>.<ext>` and `<key>.json`, which holds the record, side by side.
+
+    Args:
+        dataset: what to export.
+        folder: where to; its shards of the same names are replaced.
+        pixels: "original" bytes, or "png".
+        shard_bytes: a shard is closed once it is longer.
+        told: is called after each image.
+
+    Returns:
+        The path of the index, which is written last.
+
+    Raises:
+        UnknownNameError: no such kind of pixels.
+        DatasetError: a file is not the one that was collected.
+    """
+    _check(pixels)
+    folder.mkdir(parents=True, exist_ok=True)
+    shards: list[dict[str, object]] = []
+    samples = iter(_stems(dataset))
+    sample = next(samples, None)
+    while sample is not None:
+        path = folder / f"{dataset.id}-{len(shards):06d}.tar"
+        n = 0
+        with atomic_write(path) as file, tarfile.open(fileobj=file, mode="w") as tar:
+            while sample is not None and (n == 0 or file.tell() < shard_bytes):
+                _add_sample(tar, dataset, *sample, pixels)
+                n, sample = n + 1, next(samples, None)
+                told()
+        shards.append({"name": path.name, "images": n, "sha256": sha256_file(path)})
+    index = {**_about(dataset, pixels), "images": len(dataset.manifest), "shards": shards}
+    write_json(folder / "index.json", index)
+    return folder / "index.json"
+
+
+def export_stylegan_zip(
+    dataset: Dataset, path: Path, pixels: str = "png", told: Told = _nothing
+) -> Path:
+    """Write the zip that StyleGAN's family reads: stored, `00000/img00000000.png`, dataset.json.
+
+    Images keep their own sizes, which the any-resolution loaders want and the original loader
+    refuses. Labels are numbers in the order of their names; null where no image has one.
+
+    Args:
+        dataset: what to export.
+        path: of the zip.
+        pixels: "png", or "original" bytes.
+        told: is called after each image.
+
+    Raises:
+        UnknownNameError: no such kind of pixels.
+        DatasetError: a file is not the one that was collected.
+    """
+    _check(pixels)
+    names = sorted({record.label for record in dataset.manifest} - {""})
+    number = {name: i for i, name in enumerate(names)}
+    labels: list[list[object]] = []
+    with ExitStack() as stack:
+        file = stack.enter_context(atomic_write(path))
+        archive = stack.enter_context(zipfile.ZipFile(file, "w", zipfile.ZIP_STORED))
+        for i, record in enumerate(dataset.manifest):
+            data, extension = _bytes_of(dataset, record, pixels)
+            name = f"{i // 1000:05d}/img{i:08d}.{extension}"
+            _add_member(archive, name, data)
+            labels.append([name, number.get(record.label, -1)])
+            told()
+        listed = labels if names else None
+        about = {"labels": listed, "label_names": names, **_about(dataset, pixels)}
+        _add_member(archive, "dataset.json", json.dumps(about, indent=1).encode())
+    return path
+
+
+def _check(pixels: str) -> None:
+    if pixels not in PIXELS:
+        raise UnknownNameError(f"unknown kind of pixels {pixels!r}; {nearest(pixels, PIXELS)}")
+
+
+def _about(dataset: Dataset, pixels: str) -> dict[str, object]:
+    return {
+        "dataset": dataset.id,
+        "digest": dataset.digest,
+        "recipe_id": dataset.recipe_id,
+        "pixels": pixels,
+    }
+
+
+def _stems(dataset: Dataset) -> Iterator[tuple[ImageRecord, str]]:
+    """Records with their keys; a WebDataset key ends at its first dot."""
+    seen: set[str] = set()
+    for record in dataset.manifest:
+        stem = Path(record.file_name).name.split(".")[0]
+        if stem in seen:
+            raise DatasetError(f"two images are called {stem}; a WebDataset needs unique names")
+        seen.add(stem)
+        yield record, stem
+
+
+def _add_sample(
+    tar: tarfile.TarFile, dataset: Dataset, record: ImageRecord, stem: str, pixels: str
+) -> None:
+    data, extension = _bytes_of(dataset, record, pixels)
+    about = json.dumps(dataclasses.asdict(record), sort_keys=True).encode()
+    for name, content in ((f"{stem}.{extension}", data), (f"{stem}.json", about)):
+        member = tarfile.TarInfo(name)
+        member.size, member.mode = len(content), _MODE
+        tar.addfile(member, io.BytesIO(content))
+
+
+def _add_member(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    member = zipfile.ZipInfo(name, _EPOCH)
+    member.external_attr = _MODE << 16
+    archive.writestr(member, data)
+
+
+def _bytes_of(dataset: Dataset, record: ImageRecord, pixels: str) -> tuple[bytes, str]:
+    """(content, extension) of an image; its digest is checked on the way."""
+    path = dataset.path(record)
+    if not path.is_file() or sha256_file(path) != record.sha256:
+        raise DatasetError(f"{path} is missing or changed since it was collected; collect it again")
+    if pixels == "original":
+        return path.read_bytes(), path.suffix.removeprefix(".")
+    file: IO[bytes] = io.BytesIO()
+    Image.fromarray(decode(path).pixels).save(file, "PNG")
+    file.seek(0)
+    return file.read(), "png"

@@ -1,0 +1,162 @@
+"""collect -> filter -> fetch -> examine -> compare -> dataset, resumable at every image."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from anyres_bench.building.assemble import Built, assemble, missing
+from anyres_bench.building.engines import Engine, LocalEngine
+from anyres_bench.building.ledger import WORK_NAME, Ledger, Outcome, opened
+from anyres_bench.building.process import INCOMING_NAME, Site
+from anyres_bench.building.rules import Rules
+from anyres_bench.collectors.collector import Candidate, Collector, Licensed, Noticing
+from anyres_bench.core.errors import DatasetError, UsageError
+
+_COMMIT_N = 64
+_COMMIT_S = 0.5
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be built, and where.
+
+    Attributes:
+        collector: where images come from.
+        folder: the dataset folder; it may hold an unfinished run of the same order.
+        id: the dataset's name in task ids.
+        rules: what may enter it.
+        retry: reasons for which earlier rejects are tried again.
+        refresh: list the candidates of a remote collector anew.
+    """
+
+    collector: Collector
+    folder: Path
+    id: str
+    rules: Rules = field(default_factory=Rules)
+    retry: tuple[str, ...] = ()
+    refresh: bool = False
+
+    def recipe(self) -> dict[str, Any]:
+        """What is asked for, as JSON values."""
+        return {"id": self.id, **self.collector.recipe(), "rules": self.rules.recipe()}
+
+
+def build(
+    order: Order,
+    engine: Engine | None = None,
+    on_start: Callable[[int, int], None] | None = None,
+    on_outcome: Callable[[Outcome], None] | None = None,
+) -> Built:
+    """Bring a dataset folder to what was ordered, going on where an earlier run ended.
+
+    Args:
+        order: what to build.
+        engine: what runs the candidates; this machine by default.
+        on_start: is told how many candidates are to be done, and how many there are.
+        on_outcome: is told of each candidate's end.
+
+    Raises:
+        UsageError: the folder lies inside what is collected.
+        DatasetError: it holds something else, cannot be written to, or nothing came.
+    """
+    _refuse_foreign(order)
+    with _kept_if_begun(order.folder), opened(order.folder) as ledger:
+        ledger.claim(order.recipe())
+        ledger.set_notices(order.collector.notices if isinstance(order.collector, Noticing) else ())
+        if order.collector.local or order.refresh or not ledger.listed:
+            ledger.list_candidates(_licensed(order, order.collector.candidates()))
+        ledger.begin(order.retry)
+        ledger.redo(missing(order.folder, ledger))
+        _run(order, engine or LocalEngine(), ledger, on_start, on_outcome)
+        return assemble(order.folder, ledger)
+
+
+def _licensed(order: Order, candidates: Iterable[Candidate]) -> Iterable[Candidate]:
+    """The candidates, if it has been said which of their licences are accepted.
+
+    Raises:
+        UsageError: it has not; the message counts the licences.
+    """
+    if not isinstance(order.collector, Licensed) or order.rules.licences:
+        return candidates
+    counts = Counter(candidate.licence_id for candidate in candidates)
+    rows = [f"  {n:8} {n / counts.total():6.1%}  {name}" for name, n in counts.most_common()]
+    free = " ".join(f"--licences {name}" for name in order.collector.default_licences)
+    raise UsageError(
+        "say which licences you accept; the candidates have\n"
+        + "\n".join(rows)
+        + f"\nfree to use and to share changed versions of: {free}"
+    )
+
+
+def _refuse_foreign(order: Order) -> None:
+    """Never write into a folder with other things in it, nor into what is being collected."""
+    folder = order.folder.resolve()
+    for name, value in vars(order.collector).items():
+        if isinstance(value, Path) and folder.is_relative_to(value.resolve()):
+            raise UsageError(f"{order.folder} lies inside {name} {value}; write somewhere else")
+    if not (folder / WORK_NAME).is_dir() and folder.is_dir() and any(folder.iterdir()):
+        raise DatasetError(
+            f"{order.folder} is not empty and no collection was begun there; give a new folder"
+        )
+
+
+@contextmanager
+def _kept_if_begun(folder: Path) -> Iterator[None]:
+    """Remove a new folder again when not even its candidates could be listed."""
+    is_new = not folder.exists()
+    try:
+        yield
+    except BaseException:
+        if is_new and not (folder / WORK_NAME / INCOMING_NAME).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _run(
+    order: Order,
+    engine: Engine,
+    ledger: Ledger,
+    on_start: Callable[[int, int], None] | None,
+    on_outcome: Callable[[Outcome], None] | None,
+) -> None:
+    counts = ledger.counts()
+    if on_start:
+        on_start(counts.get("pending", 0), sum(counts.values()))
+    if not counts.get("pending"):
+        return
+    _fresh(order.folder / WORK_NAME / INCOMING_NAME)
+    site = Site(order.folder, order.rules, order.collector)
+    with closing(engine.run(site, ledger.pending())) as outcomes:
+        _commit(ledger, outcomes, on_outcome)
+
+
+def _commit(
+    ledger: Ledger, outcomes: Iterable[Outcome], on_outcome: Callable[[Outcome], None] | None
+) -> None:
+    """Commit outcomes a few at a time; on any error what has come is committed too."""
+    batch: list[Outcome] = []
+    committed_at = time.monotonic()
+    try:
+        for outcome in outcomes:
+            batch.append(outcome)
+            if on_outcome:
+                on_outcome(outcome)
+            if len(batch) >= _COMMIT_N or time.monotonic() - committed_at > _COMMIT_S:
+                ledger.record(batch)
+                batch, committed_at = [], time.monotonic()
+    finally:
+        ledger.record(batch)
+
+
+def _fresh(incoming: Path) -> None:
+    """An empty folder for what is under way; what a killed run left there is of no use."""
+    shutil.rmtree(incoming, ignore_errors=True)
+    incoming.mkdir(parents=True)

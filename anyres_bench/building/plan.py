@@ -1,0 +1,84 @@
+"""What a run would do: how many requests, bytes and hours, and under which licences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from anyres_bench.building.engines import Effort
+from anyres_bench.building.pipeline import Order
+from anyres_bench.collectors.collector import Candidate, Estimating
+from anyres_bench.core.errors import ImageError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do, as far as the source says beforehand.
+
+    Attributes:
+        n_listed: candidates, the same id counted once.
+        refused: those that the rules leave out already, by reason.
+        licences: of all candidates.
+        hosts: requests to each host, of those that are left.
+        n_bytes, n_sized: bytes that are claimed, and by how many candidates.
+        seconds: the least time that the busiest host takes at the rate that is set.
+        estimate: what the collector itself says that it costs.
+    """
+
+    n_listed: int
+    refused: dict[str, int]
+    licences: dict[str, int]
+    hosts: dict[str, int]
+    n_bytes: int
+    n_sized: int
+    seconds: float
+    estimate: str
+
+    @property
+    def n_left(self) -> int:
+        """Candidates that would be obtained."""
+        return self.n_listed - sum(self.refused.values())
+
+
+def plan(order: Order, effort: Effort) -> Plan:
+    """List the candidates of an order and count; nothing is fetched or written."""
+    seen: set[str] = set()
+    licences: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    hosts: Counter[str] = Counter()
+    n_bytes = n_sized = 0
+    for candidate in order.collector.candidates():
+        if candidate.key + candidate.source_id in seen:
+            continue
+        seen.add(candidate.key + candidate.source_id)
+        licences[candidate.licence_id] += 1
+        try:
+            order.rules.check_claims(candidate)
+        except ImageError as error:
+            refused[error.reason] += 1
+            continue
+        hosts[_host(candidate)] += 1
+        n_bytes += candidate.n_bytes or 0
+        n_sized += candidate.n_bytes is not None
+    del hosts[""]
+    collector = order.collector
+    n_left = len(seen) - refused.total()
+    busiest = max(hosts.values(), default=0)
+    return Plan(
+        n_listed=len(seen),
+        refused=dict(refused.most_common()),
+        licences=dict(licences.most_common()),
+        hosts=dict(hosts.most_common()),
+        n_bytes=n_bytes,
+        n_sized=n_sized,
+        seconds=busiest / effort.rate if effort.rate else 0.0,
+        estimate=collector.estimate(n_left) if isinstance(collector, Estimating) else "",
+    )
+
+
+def _host(candidate: Candidate) -> str:
+    try:
+        return urlsplit(candidate.url).hostname or ""
+    except ValueError:
+        return ""

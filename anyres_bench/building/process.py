@@ -1,0 +1,248 @@
+"""From a candidate to its files: the steps of one candidate, in a thread or a worker process."""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anyres_bench.building.hashing import perceptual_hash
+from anyres_bench.building.ledger import WORK_NAME, Image, Outcome, Task
+from anyres_bench.building.rules import Rules
+from anyres_bench.collectors.collector import Candidate, Collector, Derived, Deriver, Resolver
+from anyres_bench.core.errors import FetchError, ImageError
+from anyres_bench.core.files import atomic_write, sha256_file
+from anyres_bench.core.geometry import Box, Size
+from anyres_bench.core.http import Fetcher, is_transient
+from anyres_bench.core.sniff import refuse_others
+from anyres_bench.data.pixels import ImageInfo, crop, decode, probe
+from anyres_bench.data.spectra import blockiness, effective_resolution
+
+IMAGES_NAME = "images"
+INCOMING_NAME = "incoming"
+PER_FOLDER = 10_000
+_EXTENSIONS = {
+    "JPEG": "jpg",
+    "MPO": "jpg",
+    "PNG": "png",
+    "WEBP": "webp",
+    "GIF": "gif",
+    "BMP": "bmp",
+    "TIFF": "tif",
+    "PPM": "ppm",
+    "AVIF": "avif",
+}
+_HEAD = 512
+_SPECTRUM_SIDE = 2048
+_LEAST_FOR_BLOCKS = 16
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where images go and by which rules; the same for all candidates of a run.
+
+    Attributes:
+        folder: of the dataset.
+        rules: what may enter it.
+        collector: where images come from.
+        token: keeps apart the files under way of several workers of one folder.
+    """
+
+    folder: Path
+    rules: Rules
+    collector: Collector
+    token: str = ""
+
+    @functools.cached_property
+    def deriver(self) -> Deriver | None:
+        """The collector, where it makes images from originals."""
+        return self.collector if isinstance(self.collector, Deriver) else None
+
+    @functools.cached_property
+    def resolver(self) -> Resolver | None:
+        """The collector, where it must ask about candidates first."""
+        return self.collector if isinstance(self.collector, Resolver) else None
+
+    @functools.cached_property
+    def _incoming(self) -> Path:
+        return self.folder / WORK_NAME / INCOMING_NAME
+
+    def incoming(self, task: Task) -> Path:
+        """Where the original of a candidate is put until it is examined."""
+        return self._incoming / f"{task.candidate.key}{self.token}"
+
+    def file_name(self, task: Task, suffix: str, image_format: str) -> str:
+        """Path of an image inside the dataset; it follows from the candidate alone."""
+        shard = f"{task.number // PER_FOLDER:05d}"
+        name = f"{task.candidate.key}{suffix}.{_EXTENSIONS[image_format]}"
+        return f"{IMAGES_NAME}/{shard}/{name}"
+
+
+def obtain(site: Site, task: Task, fetcher: Fetcher) -> Task:
+    """Have the original's bytes put at `site.incoming(task)`; the task with what was learnt.
+
+    Raises:
+        FetchError, ImageError: they cannot be had, or may not be used.
+    """
+    candidate = task.candidate
+    site.rules.check_claims(candidate)
+    if site.resolver:
+        candidate = site.resolver.resolve(candidate)
+        site.rules.check_claims(candidate)
+    candidate = site.collector.obtain(candidate, site.incoming(task), fetcher)
+    learnt = Task(task.number, candidate)
+    site.rules.check_claims(candidate)
+    return learnt
+
+
+def finish(site: Site, task: Task) -> Outcome:
+    """Examine the original, make what is derived from it, and put the files in their places.
+
+    Raises:
+        ImageError: it cannot be used.
+    """
+    incoming = site.incoming(task)
+    record, facts = _examine(incoming, task.candidate, site.rules)
+    images = []
+    if site.deriver:
+        for derived in site.deriver.derive(task.candidate, incoming):
+            images.append(_store_derived(site, task, derived, record))
+    if site.deriver is None or site.deriver.keep_originals:
+        record["file_name"] = site.file_name(task, "", record["format"])
+        _place(incoming, site.folder / record["file_name"])
+        images.append(Image(record, facts))
+    return Outcome(task, "done", images=tuple(images), n_bytes=record["n_bytes"])
+
+
+def refused(task: Task, error: FetchError | ImageError) -> Outcome:
+    """The outcome of a candidate that raised."""
+    again = isinstance(error, FetchError) and is_transient(error.reason)
+    return Outcome(task, "failed" if again else "rejected", error.reason, str(error))
+
+
+def run_local(site: Site, task: Task) -> Outcome:
+    """All steps of a candidate whose bytes need no network."""
+    try:
+        task = obtain(site, task, Fetcher())
+    except (FetchError, ImageError) as error:
+        site.incoming(task).unlink(missing_ok=True)
+        return refused(task, error)
+    return run_finish(site, task)
+
+
+def run_finish(site: Site, task: Task) -> Outcome:
+    """All steps of a candidate whose bytes are there."""
+    try:
+        outcome = finish(site, task)
+    except ImageError as error:
+        outcome = refused(task, error)
+    if outcome.state != "done" or site.deriver:
+        site.incoming(task).unlink(missing_ok=True)
+    return outcome
+
+
+def _examine(path: Path, candidate: Candidate, rules: Rules) -> tuple[Values, Values]:
+    """(record, facts) of an original."""
+    info = _probe(path)
+    facts: Values = {}
+    rules.check_size(info.size)
+    rules.check_frames(info.n_frames)
+    if rules.measure != "header":
+        decoded = decode(path, rules.max_pixels)
+        info = decoded.info
+        facts = {"notes": list(decoded.notes), **measure(decoded.pixels, rules.measure)}
+    fetched = candidate.fetched
+    digest = fetched.sha256 if fetched else sha256_file(path)
+    return _record(candidate, info, digest, path.stat().st_size, facts), facts
+
+
+def _probe(path: Path) -> ImageInfo:
+    """What the header says; of no picture, what it is instead."""
+    try:
+        return probe(path)
+    except ImageError:
+        with open(path, "rb") as file:
+            refuse_others(file.read(_HEAD))
+        raise
+
+
+def _record(
+    candidate: Candidate, info: ImageInfo, sha256: str, n_bytes: int, facts: Values
+) -> Values:
+    shared = ("source", "source_id", "author", "licence_id", "split", "role", "label", "caption")
+    return {
+        **{name: getattr(candidate, name) for name in shared},
+        "source_url": candidate.source_url or _public(candidate.url),
+        "group": candidate.group or candidate.key,
+        "sha256": sha256,
+        "n_bytes": n_bytes,
+        "height": info.size.height,
+        "width": info.size.width,
+        "source_height": info.size.height,
+        "source_width": info.size.width,
+        "format": info.format,
+        "mode": info.mode,
+        "orientation": info.orientation,
+        "jpeg_quality": info.jpeg_quality,
+        "n_frames": info.n_frames,
+        "effective_resolution": facts.get("effective_resolution"),
+    }
+
+
+def _public(url: str) -> str:
+    return url if url.startswith(("http://", "https://")) else ""
+
+
+def measure(pixels: NDArray[np.uint8], level: str) -> Values:
+    """What is measured on pixels, as JSON values.
+
+    Spectra are of the middle of large images: they need eight bytes a pixel, several times over.
+    """
+    digest, detail = perceptual_hash(pixels)
+    facts: Values = {"phash": digest.hex(), "detail": round(detail, 3)}
+    if level == "full":
+        size = Size(*pixels.shape[:2])
+        height, width = min(size.height, _SPECTRUM_SIDE), min(size.width, _SPECTRUM_SIDE)
+        top, left = (size.height - height) // 2, (size.width - width) // 2
+        part = crop(pixels, Box(top, left, height, width))
+        value, confidence = effective_resolution(part)
+        facts |= {"effective_resolution": round(value, 4), "confidence": round(confidence, 4)}
+        if min(part.shape[:2]) >= _LEAST_FOR_BLOCKS:
+            facts["blockiness"] = round(blockiness(part), 4)
+    return facts
+
+
+def _store_derived(site: Site, task: Task, derived: Derived, original: Values) -> Image:
+    """Write a derived image as PNG; its record."""
+    from PIL import Image as Pillow
+
+    path = site.folder / site.file_name(task, derived.suffix, "PNG")
+    with atomic_write(path) as file:
+        Pillow.fromarray(derived.pixels).save(file, "PNG")
+    facts = measure(derived.pixels, site.rules.measure)
+    size = Size(*derived.pixels.shape[:2])
+    info = ImageInfo(size, size, "PNG", "RGB", 1, None, 1, False)
+    n_bytes = path.stat().st_size
+    record = _record(task.candidate, info, sha256_file(path), n_bytes, facts)
+    record |= {
+        "file_name": path.relative_to(site.folder).as_posix(),
+        "role": derived.role,
+        "source_height": original["height"],
+        "source_width": original["width"],
+    }
+    return Image(record, {**facts, "derived": dict(derived.extra)})
+
+
+def _place(incoming: Path, path: Path) -> None:
+    try:
+        os.replace(incoming, path)
+    except FileNotFoundError:  # the first of its folder
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(incoming, path)

@@ -1,0 +1,137 @@
+"""`--engine ray`: the same steps on the machines of a Ray cluster that share the dataset's folder.
+
+A shard of candidates is a task; the token buckets are one actor, so that all machines together ask
+a host no more often than one would. A shard whose machine dies is done again elsewhere: its files
+have the same names and its rows were not committed yet, so nothing is lost or there twice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import secrets
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from anyres_bench.building.engines import Effort, run_here
+from anyres_bench.building.ledger import Outcome, Task
+from anyres_bench.building.process import Site
+from anyres_bench.core.errors import DatasetError, UsageError
+from anyres_bench.core.http import Policy
+from anyres_bench.core.limits import TokenBuckets
+
+_SHARD = 64  # candidates; as many rows as the ledger commits at once
+_SHARDS_A_CPU = 2  # under way or waiting, so that no machine is idle
+_RETRIES = 5  # of a shard whose machine died
+
+
+@dataclass(frozen=True)
+class RayEngine:
+    """Ray tasks on a cluster.
+
+    Attributes:
+        effort: of each task; `processes` and `threads` are per task, a task takes one CPU.
+        policy: how far one fetch may go.
+        address: of the cluster; None joins the one that is running, or starts one on this machine.
+    """
+
+    effort: Effort = field(default_factory=Effort)
+    policy: Policy = field(default_factory=Policy)
+    address: str | None = None
+
+    def run(self, site: Site, tasks: Iterator[Task]) -> Generator[Outcome, None, None]:
+        """Outcomes, shard by shard as they come.
+
+        Raises:
+            UsageError: Ray is not installed.
+            DatasetError: a shard failed on one machine after another.
+        """
+        ray = _ray()
+        if not ray.is_initialized():
+            ray.init(self.address, log_to_driver=False)
+        buckets = ray.remote(num_cpus=0)(TokenBuckets).remote(
+            self.effort.buckets().default, longest_pause_s=self.effort.buckets().longest_pause_s
+        )
+        shard = ray.remote(num_cpus=1, max_retries=_RETRIES)(_run_shard)
+        site = dataclasses.replace(site, folder=site.folder.absolute())
+        effort = dataclasses.replace(self.effort, processes=1)
+        shards = iter(lambda: list(itertools.islice(tasks, _SHARD)), [])
+        under_way: set[Any] = set()
+        try:
+            while True:
+                n_wanted = _SHARDS_A_CPU * max(int(ray.cluster_resources().get("CPU", 1)), 1)
+                for some in itertools.islice(shards, max(n_wanted - len(under_way), 0)):
+                    under_way.add(shard.remote(site, effort, self.policy, buckets, some))
+                if not under_way:
+                    return
+                done, _ = ray.wait(list(under_way))
+                under_way -= set(done)
+                yield from _outcomes(ray, done[0])
+        finally:
+            for reference in under_way:
+                ray.cancel(reference, force=True)
+            ray.kill(buckets)
+
+
+@dataclass(frozen=True)
+class RemoteBuckets:
+    """`Limits` that asks the one actor that all machines ask."""
+
+    actor: Any
+
+    def reserve(self, key: str) -> float:
+        """Take the next place in the queue of `key`; the seconds to wait until it is due."""
+        return self._ask("reserve", key)
+
+    def ready_in(self, key: str) -> float:
+        """Seconds until a place taken now would be due; nothing is taken."""
+        return self._ask("ready_in", key)
+
+    def paused_for(self, key: str) -> float:
+        """Seconds that `key` must still be left alone; 0 when it is not paused."""
+        return self._ask("paused_for", key)
+
+    def throttled(self, key: str, retry_after_s: float | None) -> float:
+        """Pause `key` for everybody, because it said 429; the seconds of the pause."""
+        return self._ask("throttled", key, retry_after_s)
+
+    def succeeded(self, key: str) -> None:
+        """`key` answered: forget its strikes."""
+        self.actor.succeeded.remote(key)
+
+    def _ask(self, name: str, *arguments: Any) -> float:
+        return float(_ray().get(getattr(self.actor, name).remote(*arguments)))
+
+
+def _run_shard(
+    site: Site, effort: Effort, policy: Policy, buckets: Any, tasks: list[Task]
+) -> list[Outcome]:
+    """One shard, on whichever machine; a token keeps a machine given up for dead out of the way."""
+    here = dataclasses.replace(site, token=f".{secrets.token_hex(4)}")
+    return list(run_here(effort, policy, RemoteBuckets(buckets), here, iter(tasks)))
+
+
+def _outcomes(ray: Any, reference: Any) -> list[Outcome]:
+    try:
+        outcomes = ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        cause = error.cause
+        raise cause if isinstance(cause, DatasetError) else error from error
+    except ray.exceptions.RayError as error:
+        raise DatasetError(
+            f"a shard failed on {_RETRIES + 1} machines, last with: {error}; the same command goes "
+            "on with it"
+        ) from error
+    assert isinstance(outcomes, list)
+    return outcomes
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ImportError:
+        raise UsageError(
+            "--engine ray needs Ray: pip install 'anyres-bench[ray]', or leave --engine out"
+        ) from None
+    return ray

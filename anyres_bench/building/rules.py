@@ -1,0 +1,95 @@
+"""What may enter a dataset: rules on what is claimed, and the same rules on what has come."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from anyres_bench.collectors.collector import Candidate
+from anyres_bench.core.errors import ConfigError, ImageError, UnknownNameError
+from anyres_bench.core.geometry import Size
+from anyres_bench.core.registry import nearest
+
+MEASURES = ("header", "decode", "full")
+DUPLICATES = ("drop", "group", "keep")
+LARGEST_DISTANCE = 31  # of 256 bits; the banded search is exact up to here
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What decides which images a dataset holds; part of its recipe."""
+
+    min_side: Annotated[int, "Shortest side in pixels that is accepted."] = 1
+    max_side: Annotated[int, "Longest side in pixels that is accepted."] = 1 << 20
+    max_megapixels: Annotated[float, "Larger images are refused before they are decoded."] = 89.0
+    max_aspect: Annotated[float, "Longer side over shorter side, at most."] = 100.0
+    licences: Annotated[tuple[str, ...], "A licence that is accepted; all, if none is named."] = ()
+    animations: Annotated[bool, "Accept animations; their first frame counts."] = True
+    measure: Annotated[str, "header, decode (pixels are seen) or full (and spectra)."] = "full"
+    near_duplicates: Annotated[str, "drop all but the largest, group them, or keep."] = "drop"
+    distance: Annotated[int, "Bits of 256 by which near-duplicates differ, at most."] = 31
+
+    def __post_init__(self) -> None:
+        for name, value, known in (
+            ("measure", self.measure, MEASURES),
+            ("near-duplicates", self.near_duplicates, DUPLICATES),
+        ):
+            if value not in known:
+                raise UnknownNameError(f"unknown {name} {value!r}; {nearest(value, known)}")
+        if not 0 <= self.distance <= LARGEST_DISTANCE:
+            raise ConfigError(f"distance is {self.distance}, allowed is 0 to {LARGEST_DISTANCE}")
+
+    def recipe(self) -> dict[str, Any]:
+        """The rules as JSON values."""
+        plain = dataclasses.asdict(self)
+        return {**plain, "licences": sorted(self.licences)}
+
+    @classmethod
+    def of(cls, recipe: Mapping[str, Any]) -> Rules:
+        """What `recipe` wrote."""
+        return cls(**{**recipe, "licences": tuple(recipe["licences"])})
+
+    @property
+    def max_pixels(self) -> int:
+        """Largest number of pixels that is decoded."""
+        return int(self.max_megapixels * 1e6)
+
+    def check_claims(self, candidate: Candidate) -> None:
+        """Refuse a candidate for what its source says of it, before anything is fetched.
+
+        Raises:
+            ImageError: `licence`, `too-small`, `too-large` or `aspect`.
+        """
+        if self.licences and candidate.licence_id not in self.licences:
+            raise ImageError(
+                "licence",
+                f"its licence is {candidate.licence_id}, accepted are {', '.join(self.licences)}",
+            )
+        if candidate.height and candidate.width:
+            self.check_size(Size(candidate.height, candidate.width))
+
+    def check_size(self, size: Size) -> None:
+        """Refuse an image for its size.
+
+        Raises:
+            ImageError: `too-small`, `too-large` or `aspect`.
+        """
+        if size.shorter < self.min_side:
+            raise ImageError("too-small", f"it has {size} pixels, the least is {self.min_side}")
+        if size.longer > self.max_side or size.pixels > self.max_pixels:
+            limit = f"the most is {self.max_side} a side and {self.max_megapixels:g} megapixels"
+            raise ImageError("too-large", f"it has {size} pixels, {limit}")
+        if size.longer > self.max_aspect * size.shorter:
+            limit = f"the longest aspect is {self.max_aspect:g}"
+            raise ImageError("aspect", f"it has {size} pixels, {limit}")
+
+    def check_frames(self, n_frames: int) -> None:
+        """Refuse an animation where none is wanted.
+
+        Raises:
+            ImageError: `animation`.
+        """
+        if n_frames > 1 and not self.animations:
+            raise ImageError("animation", f"it has {n_frames} frames; animations are not accepted")

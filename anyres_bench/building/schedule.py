@@ -1,0 +1,111 @@
+"""Which candidate may start next: host by host, so that a slow or paused host holds up no other."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from collections.abc import Iterator
+from itertools import islice
+from urllib.parse import urlsplit
+
+from anyres_bench.building.ledger import Task
+from anyres_bench.core.limits import Limits
+
+_WINDOW = 10_000  # tasks that are looked at at once
+_LONGEST_NAP_S = 1.0
+
+
+class Schedule:
+    """Hands out tasks to threads.
+
+    Args:
+        tasks: all that is to be done, in order; read as needed, by one thread at a time.
+        limits: what paces hosts.
+        per_host: tasks of one host under way at once.
+    """
+
+    def __init__(self, tasks: Iterator[Task], limits: Limits, per_host: int) -> None:
+        self._tasks = tasks
+        self._limits = limits
+        self._per_host = per_host
+        self._changed = threading.Condition()
+        self._waiting: dict[str, deque[Task]] = {}
+        self._turns: deque[str] = deque()
+        self._active: Counter[str] = Counter()
+        self._n_waiting = 0
+        self._stopped = False
+
+    def take(self) -> Task | None:
+        """The next task that may start, as soon as there is one; None when all are done."""
+        with self._changed:
+            while not self._stopped:
+                self._fill()
+                task, nap_s = self._next()
+                if task is not None:
+                    return task
+                if not self._n_waiting and not self._active.total():
+                    break
+                self._changed.wait(min(nap_s, _LONGEST_NAP_S))
+            self._changed.notify_all()
+            return None
+
+    def done(self, task: Task) -> None:
+        """A task that was taken has ended."""
+        with self._changed:
+            self._active[_host(task)] -= 1
+            self._changed.notify()
+
+    def again(self, task: Task) -> None:
+        """A task that was taken is to be taken once more, after all others of its host."""
+        with self._changed:
+            self._put(task)
+        self.done(task)
+
+    def stop(self) -> None:
+        """Hand out nothing more."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def _fill(self) -> None:
+        for task in islice(self._tasks, max(_WINDOW - self._n_waiting, 0)):
+            self._put(task)
+
+    def _put(self, task: Task) -> None:
+        host = _host(task)
+        if host not in self._waiting:
+            self._waiting[host] = deque()
+            self._turns.append(host)
+        self._waiting[host].append(task)
+        self._n_waiting += 1
+
+    def _next(self) -> tuple[Task | None, float]:
+        """A task that may start, or the seconds until one may as far as the limits go."""
+        nap_s = _LONGEST_NAP_S
+        for _ in range(len(self._turns)):
+            host = self._turns.popleft()
+            self._turns.append(host)
+            if self._active[host] >= self._per_host and host:
+                continue
+            if host and (wait := self._limits.ready_in(host)) > 0:
+                nap_s = min(nap_s, wait)
+                continue
+            return self._pop(host), 0.0
+        return None, nap_s
+
+    def _pop(self, host: str) -> Task:
+        task = self._waiting[host].popleft()
+        if not self._waiting[host]:
+            del self._waiting[host]
+            self._turns.remove(host)
+        self._active[host] += 1
+        self._n_waiting -= 1
+        return task
+
+
+def _host(task: Task) -> str:
+    """The host that a task will ask; "" for local files and for what is not known yet."""
+    try:
+        return urlsplit(task.candidate.url).hostname or ""
+    except ValueError:  # no URL; the fetcher will say so
+        return ""

@@ -1,0 +1,39 @@
+"""One worker process: reads tasks from stdin, writes outcomes to stdout, ends with its parent."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import resource
+import sys
+
+from anyres_bench.building.process import Site, refused, run_finish, run_local
+from anyres_bench.core.errors import ImageError
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    tasks, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not mix with the replies
+    site, memory_bytes = pickle.load(tasks)
+    assert isinstance(site, Site)
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    run = run_local if site.collector.local else run_finish
+    while True:
+        try:
+            task = pickle.load(tasks)
+        except EOFError:
+            return
+        try:
+            reply: object = run(site, task)
+        except MemoryError:
+            limit = f"{memory_bytes >> 20} MiB"
+            reply = refused(task, ImageError("memory", f"decoding needs more than {limit}"))
+        except OSError as error:
+            reply = f"{site.folder} cannot be written to: {error}; the same command goes on"
+        pickle.dump(reply, replies)
+        replies.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""`anyres-bench evaluate`: measure a model on a dataset."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from anyres_bench.core import distributed
+from anyres_bench.core.errors import MetricError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from anyres_bench.evaluation.requests import Request
+
+
+@click.command()
+@click.argument("model")
+@click.option("--dataset", "folder", required=True, type=click.Path(path_type=Path), metavar="DIR")
+@click.option(
+    "--suite",
+    "wanted",
+    multiple=True,
+    default=("quick",),
+    show_default=True,
+    metavar="quick|paper|TASK",
+    help="What to measure; may be given several times.",
+)
+@click.option("--extractor", help="Where the task names none.  [default: builtin]")
+@click.option("--n", type=click.IntRange(min=2), help="Fakes, where the task names no number.")
+@click.option("--seed", default=0, show_default=True, help="Of windows and latents.")
+@click.option("--batch-size", default=16, show_default=True, type=click.IntRange(min=1))
+@click.option("--workers", default=2, show_default=True, help="Threads that decode images.")
+@click.option("--out", default="results", show_default=True, type=click.Path(path_type=Path))
+@click.option("--device", help="As torch names it.  [default: the accelerator, else cpu]")
+@click.option("--psi", help="Truncation, for models that have it.")
+@click.option("--assembly", help="How tiles become an image, for models that have a choice.")
+@click.option("--accept-licence", is_flag=True, help="Accept the licence of downloaded weights.")
+@click.option("--json", "as_json", is_flag=True, help="Print the records instead of the table.")
+def command(
+    model: str,
+    folder: Path,
+    wanted: tuple[str, ...],
+    extractor: str | None,
+    n: int | None,
+    seed: int,
+    batch_size: int,
+    workers: int,
+    out: Path,
+    device: str | None,
+    psi: str | None,
+    assembly: str | None,
+    accept_licence: bool,
+    as_json: bool,
+) -> None:
+    """Measure MODEL on a dataset.
+
+    MODEL is a folder made by `convert`, an official checkpoint, a registered name, or
+    package.module:factory. `folder:PATH` takes images of any size from anywhere; `real` is the
+    ceiling and `resample:lanczos@64` a floor, made of images that the reference does not hold.
+
+    A task is PROTOCOL/METRIC, such as anyres-full256/frechet, or complete as the table shows it, or
+    a paper's name, such as fid-patch256-min256max0. `anyres-bench tasks` lists what there is.
+    Results are kept: what was measured before is not measured again, and after Ctrl-C the same
+    command goes on where it was.
+
+    \b
+    Examples:
+      anyres-bench evaluate real --dataset data/scenes
+      anyres-bench evaluate resample:bicubic@64 --dataset data/photos --suite anyres-full256/kid
+      anyres-bench evaluate folder:my/samples --dataset data/photos --n 2000
+      anyres-bench evaluate ffhq6k.pkl --dataset data/ffhq6k --suite paper
+      torchrun --nproc-per-node 4 -m anyres_bench evaluate out/mine --dataset data/photos
+    """
+    # SIGTERM ends a run as Ctrl-C does: what is complete is kept.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from anyres_bench.evaluation.requests import Request
+
+    where = device or str(distributed.device())
+    request = Request(wanted, extractor, n, where, accept_licence)
+    options = {"psi": psi, "assembly": assembly}
+    chosen = {name: text for name, text in options.items() if text is not None}
+    how = {"out": out, "seed": seed, "batch_size": batch_size, "n_workers": workers}
+    run(model, folder, request, chosen, how, as_json)
+
+
+def run(
+    model: str,
+    folder: Path,
+    request: Request,
+    options: Mapping[str, str],
+    how: Mapping[str, Any],
+    as_json: bool = False,
+) -> None:
+    """Evaluate, then print a table or the records.
+
+    Args:
+        model: spec of a model.
+        folder: of the dataset.
+        request: which tasks.
+        options: of the model.
+        how: `out`, `seed`, `batch_size` and `n_workers` of a `Plan`.
+
+    Raises:
+        MetricError: some tasks have no number; the others are written and printed.
+    """
+    from anyres_bench.data.recipes import Dataset
+    from anyres_bench.evaluation.evaluate import Plan, evaluate
+    from anyres_bench.evaluation.requests import plan_tasks
+    from anyres_bench.evaluation.tables import result_table
+    from anyres_bench.models.loading import resolve
+
+    dataset = Dataset.read(folder)
+    tasks, extractors = plan_tasks(dataset, request)
+    plan = Plan(
+        model=resolve(model, options, accept_licence=request.accept_licence),
+        spec=model,
+        dataset=dataset,
+        tasks=tasks,
+        extractors=extractors,
+        device=request.device,
+        progress=_progress,
+        say=_say,
+        **how,
+    )
+    distributed.start()
+    try:
+        outcome = evaluate(plan)
+    finally:
+        distributed.stop()
+    if not distributed.is_main():
+        return
+    records = [result.to_json() for result in outcome.results]
+    click.echo(json.dumps(records, indent=2) if as_json else result_table(outcome.results))
+    if outcome.failures:
+        lines = [f"  {task}: {reason}" for task, reason in outcome.failures.items()]
+        raise MetricError("these tasks have no number:\n" + "\n".join(lines))
+
+
+def _progress(title: str, total: int, done: int) -> Any:
+    """A bar on stderr with rate and time left; nothing where all is done already."""
+    from tqdm import tqdm
+
+    quiet = not distributed.is_main() or done == total
+    return tqdm(
+        total=total,
+        initial=done,
+        desc=title,
+        unit="img",
+        file=sys.stderr,
+        disable=True if quiet else None,
+    )
+
+
+def _say(text: str) -> None:
+    if distributed.is_main():
+        click.echo(text, err=True)

@@ -1,0 +1,49 @@
+"""`anyres-bench export DATASET FORMAT OUT`: a dataset in the shapes that trainers read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from anyres_bench.building.export import PIXELS, export_stylegan_zip, export_webdataset
+from anyres_bench.core.errors import UsageError
+from anyres_bench.data.recipes import Dataset
+
+_SHARD_MB = 512
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DATASET")
+@click.argument("form", type=click.Choice(["webdataset", "stylegan-zip"]), metavar="FORMAT")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--pixels", type=click.Choice(PIXELS), help="original bytes, or decoded as png.")
+@click.option("--shard-mb", default=_SHARD_MB, show_default=True, help="Length of a shard.")
+def command(folder: Path, form: str, out: Path, pixels: str | None, shard_mb: int) -> None:
+    """Write DATASET to OUT in FORMAT: webdataset or stylegan-zip.
+
+    webdataset makes tar shards and an index in the folder OUT, of the original bytes. stylegan-zip
+    makes the zip OUT, of pixels decoded to upright 8-bit RGB. The dataset folder itself is a
+    Hugging Face imagefolder and describes itself in croissant.json.
+
+    \b
+    Examples:
+      anyres-bench export data/birds webdataset shards/
+      anyres-bench export data/birds stylegan-zip birds.zip
+    """
+    from tqdm import tqdm
+
+    dataset = Dataset.read(folder)
+    if form == "stylegan-zip" and out.suffix != ".zip":
+        raise UsageError(f"{out} does not end in .zip; name the zip, such as {out}.zip")
+    with tqdm(total=len(dataset.manifest), unit="img", disable=None) as bar:
+
+        def told() -> None:
+            bar.update()
+
+        if form == "webdataset":
+            shard_bytes = shard_mb << 20
+            made = export_webdataset(dataset, out, pixels or "original", shard_bytes, told)
+        else:
+            made = export_stylegan_zip(dataset, out, pixels or "png", told)
+    click.echo(f"written: {made}")

@@ -1,0 +1,54 @@
+"""`anyres-bench recheck`: drop photographs that their authors have withdrawn."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from anyres_bench.building.assemble import withdraw
+from anyres_bench.collectors.flickr_api import API_URL, FlickrApi, read_key
+from anyres_bench.collectors.recheck import photo_of, withdrawn
+from anyres_bench.data.recipes import Dataset
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DATASET")
+@click.option("--drop", is_flag=True, help="Remove the withdrawn images from the dataset.")
+@click.option("--key-file", type=click.Path(path_type=Path), help="Mode 600, with the API key.")
+@click.option("--api", default=API_URL, show_default=True, help="Address of the API.")
+def command(folder: Path, drop: bool, key_file: Path | None, api: str) -> None:
+    """Ask Flickr again about every photograph of DATASET.
+
+    A photograph is withdrawn when it is gone or private, when its licence is no longer one that
+    the dataset was collected under, or when it carries the tag no_cv. Do this before you publish a
+    dataset again. Without --drop nothing is changed; with it, images of one photograph go together
+    and the dataset gets a new digest.
+
+    \b
+    Example:
+      anyres-bench recheck data/ffhq6k --drop
+    """
+    from tqdm import tqdm
+
+    dataset = Dataset.read(folder)
+    client = FlickrApi(read_key(key_file), api)
+    accepted = dataset.recipe.get("rules", {}).get("licences", [])
+    by_photo = {photo: record for record in dataset.manifest if (photo := photo_of(record))}
+    reasons = {
+        photo: reason
+        for photo, record in tqdm(by_photo.items(), unit="photo", disable=None)
+        if (reason := withdrawn(record, client, accepted))
+    }
+    for reason, n in Counter(reasons.values()).most_common():
+        click.echo(f"{n:8} withdrawn: {reason}")
+    click.echo(f"{len(by_photo) - len(reasons)} of {len(by_photo)} photographs may stay")
+    if drop and reasons:
+        files = {
+            record.file_name: reasons[photo]
+            for record in dataset.manifest
+            if (photo := photo_of(record)) in reasons
+        }
+        built = withdraw(folder, files)
+        click.echo(f"{len(files)} images removed; the digest is now {built.dataset.digest[:12]}")

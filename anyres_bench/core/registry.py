@@ -1,0 +1,73 @@
+"""One registry for everything that has a name: a table of names to "module:attribute".
+
+Nothing is imported until it is asked for, so `--help` stays fast and an optional dependency that
+is missing hurts only those who use it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.metadata
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from anyres_bench.core.errors import UnknownNameError, UsageError
+
+
+def nearest(name: str, known: Iterable[str], n: int = 3) -> str:
+    """The end of an error message: the nearest known names, or all of them when they are few."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=n, cutoff=0.5)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"known: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}"
+
+
+class Registry:
+    """Names and the places where their objects live.
+
+    Args:
+        kind: what is registered, in the singular, for messages ("metric").
+        table: name -> "module:attribute".
+        entry_points: entry-point group through which other packages add names; a name that is
+            already taken is an error, never a silent replacement.
+    """
+
+    def __init__(
+        self, kind: str, table: Mapping[str, str], entry_points: str | None = None
+    ) -> None:
+        self.kind = kind
+        self._table = dict(table)
+        self._group = entry_points
+        self._outside_read = entry_points is None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._names()))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names()
+
+    def get(self, name: str) -> Any:
+        """The object registered as `name`.
+
+        Raises:
+            UnknownNameError: no such name; the message suggests the nearest.
+        """
+        names = self._names()
+        if name not in names:
+            raise UnknownNameError(f"unknown {self.kind} {name!r}; {nearest(name, names)}")
+        module, _, attribute = names[name].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def _names(self) -> dict[str, str]:
+        if not self._outside_read and self._group is not None:
+            for entry in importlib.metadata.entry_points(group=self._group):
+                if self._table.get(entry.name, entry.value) != entry.value:
+                    raise UsageError(
+                        f"{self.kind} {entry.name!r} is registered twice: as "
+                        f"{self._table[entry.name]} and as {entry.value}; uninstall or rename one"
+                    )
+                self._table[entry.name] = entry.value
+            self._outside_read = True
+        return self._table

@@ -1,0 +1,68 @@
+"""Random numbers that depend on a seed and labels alone.
+
+A stream is named, not shared: `stream(seed, "crop", 17)` is the same on every machine, whatever
+was drawn before it and however the work was split. Words come from Philox, a counter-based
+generator whose raw output is fixed by its paper; uniforms and normals are made from those words
+here, so they never change with a numpy release (numpy's own `Generator` methods may).
+
+Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011 (Philox 4x64-10).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_TWO_POW_53 = float(1 << 53)
+
+
+class Stream:
+    """A reproducible stream of random numbers; made by `stream`."""
+
+    def __init__(self, key: int) -> None:
+        self._words = np.random.Philox(key=key)
+
+    def words(self, n: int) -> NDArray[np.uint64]:
+        """`n` raw 64-bit words."""
+        return np.atleast_1d(np.asarray(self._words.random_raw(n), dtype=np.uint64))
+
+    def uniform(self, shape: int | tuple[int, ...] = ()) -> NDArray[np.float64]:
+        """Float64 uniforms in [0, 1) with 53 random bits each."""
+        n = int(np.prod(shape, dtype=np.int64))
+        return ((self.words(n) >> np.uint64(11)) / _TWO_POW_53).reshape(shape)
+
+    def normal(self, shape: int | tuple[int, ...] = ()) -> NDArray[np.float64]:
+        """Float64 standard normals by the Box-Muller transform, two words a number."""
+        radius = np.sqrt(-2.0 * np.log1p(-self.uniform(shape)))  # 1 - u lies in (0, 1]
+        return np.asarray(radius * np.cos(2.0 * np.pi * self.uniform(shape)))
+
+    def integers(self, low: int, high: int, shape: int | tuple[int, ...] = ()) -> NDArray[np.int64]:
+        """Int64 integers, uniform in [low, high] with both ends; the bias is below range / 2^53."""
+        assert high >= low, f"empty range [{low}, {high}]"
+        return low + np.floor(self.uniform(shape) * (high - low + 1)).astype(np.int64)
+
+    def integer(self, low: int, high: int) -> int:
+        """One integer, uniform in [low, high] with both ends."""
+        return int(self.integers(low, high))
+
+    def permutation(self, n: int) -> NDArray[np.int64]:
+        """A uniform permutation of range(n)."""
+        return np.argsort(self.words(n), kind="stable")
+
+    def choice(self, n: int, k: int) -> NDArray[np.int64]:
+        """`k` distinct elements of range(n), in random order."""
+        return self.permutation(n)[:k]
+
+
+def stream(seed: int, *labels: Any) -> Stream:
+    """The stream named by `seed` and `labels` (ints and strings, told apart by type).
+
+    >>> stream(1, "z", 5).integer(0, 999) == stream(1, "z", 5).integer(0, 999)
+    True
+    """
+    plain = (int(x) if isinstance(x, (int, np.integer)) else str(x) for x in labels)
+    name = repr((int(seed), *plain))
+    return Stream(int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], "little"))

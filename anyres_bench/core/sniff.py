@@ -1,0 +1,37 @@
+"""What bytes are, by the first of them: what a server calls them counts for nothing."""
+
+from __future__ import annotations
+
+import re
+
+from anyres_bench.core.errors import ImageError
+
+# What hosts send in place of a picture, most telling first.
+_OTHERS = (
+    ("svg", re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*|<!doctype svg[^>]*>\s*)*<svg", re.S)),
+    ("html", re.compile(rb"\s*(<!doctype html|<html|<head|<body|<\?xml[^>]*>\s*<!doctype html)")),
+    ("video", re.compile(rb"....ftyp(?!avif|avis|mif1|miaf)|\x1a\x45\xdf\xa3|RIFF....AVI ", re.S)),
+    ("archive", re.compile(rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!")),
+    ("pdf", re.compile(rb"%PDF-")),
+    ("json", re.compile(rb"\s*[{\[]\s*[\"\]}]")),
+)
+
+
+def other_kind(head: bytes) -> str | None:
+    """What the first bytes of a file are known to be, where that is no picture; else None.
+
+    >>> other_kind(b"<!DOCTYPE html><p>Not found")
+    'html'
+    """
+    lowered = head.lower() if head.lstrip()[:1] == b"<" else head
+    return next((kind for kind, pattern in _OTHERS if pattern.match(lowered)), None)
+
+
+def refuse_others(head: bytes) -> None:
+    """Refuse what is plainly no picture, before more of it comes.
+
+    Raises:
+        ImageError: `html`, `svg`, `video`, `archive`, `pdf` or `json`.
+    """
+    if kind := other_kind(head):
+        raise ImageError(kind, f"it is {kind}, not a picture; it begins {head[:40]!r}")

@@ -1,0 +1,1 @@
+"""Images as data: records, datasets, views, pixels and the procedural world."""

@@ -1,0 +1,345 @@
+"""Stored images: every rule by which files become pixels, and pixels change type or size.
+
+    size        read from the header and held against `max_pixels` before anything is decoded
+    truncated   refused, as is everything that Pillow reports; every refusal is an `ImageError`
+    16 bits     scaled by 257 (65535 becomes 255) and rounded; never clipped to white
+    colour      an ICC profile is followed to sRGB (perceptual, black point compensation); one that
+                moves no colour by more than one level is taken for sRGB; CMYK without a profile by
+                Pillow's formula
+    alpha       "white" lays the image on white, "drop" takes the colours as stored under the alpha
+                (what clean-fid and its peers do), "refuse" refuses
+    animation   the first frame
+    orientation EXIF (or XMP) orientation is applied last; an unreadable EXIF block turns nothing
+
+What was done beyond plain decoding is listed in `Decoded.notes`. Resizing to a network's input has
+its own rules, in `anyres_bench.data.resize`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from anyres_bench.core.errors import GeneratorError, ImageError, UnknownNameError, UsageError
+from anyres_bench.core.geometry import Box, Size
+from anyres_bench.core.registry import nearest
+from anyres_bench.data.colour import (
+    AlphaPolicy,
+    is_srgb,
+    rawmode,
+    to_8_bits,
+    to_srgb,
+    without_alpha,
+)
+from anyres_bench.data.jpeg import fast_decode, jpeg_quality
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Pixels = NDArray[np.uint8]
+Source = str | os.PathLike[str] | bytes
+Rounding = Literal["round", "truncate"]
+
+MAX_PIXELS = 89_478_485  # 256 MiB of RGB; Pillow warns above this number and refuses above twice it
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+# EXIF orientation -> exchange the axes, then flip rows, then flip columns
+_UPRIGHT = {
+    1: (False, False, False),
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+_ORIENTATION_TAG = 0x0112
+_PNG_END = b"IEND\xaeB`\x82"
+# What Pillow's plugins raise on damaged files.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    ArithmeticError,
+    struct.error,
+    zlib.error,
+)
+_CUT_SHORT = ("truncat", "broken data stream", "unexpected end", "end of file")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What an image file says about itself.
+
+    Attributes:
+        size: height and width as shown, after the orientation.
+        stored: height and width as stored, before the orientation.
+        format: container as Pillow names it ("JPEG", "PNG", ...).
+        mode: pixel mode of the file as Pillow names it ("RGB", "CMYK", "I;16", ...).
+        orientation: EXIF orientation, 1 to 8.
+        jpeg_quality: IJG quality whose luminance table is nearest, 1 to 100; None if no JPEG.
+        n_frames: frames or pages; only the first is used.
+        has_icc: whether a colour profile is embedded.
+    """
+
+    size: Size
+    stored: Size
+    format: str
+    mode: str
+    orientation: int
+    jpeg_quality: int | None
+    n_frames: int
+    has_icc: bool
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An image's pixels, (h, w, 3) uint8 sRGB, and what was found and done.
+
+    Attributes:
+        notes: what was done beyond plain decoding: `16-bit-scaled`, `icc-to-srgb`,
+            `icc-unusable` (the profile is damaged or of another colour space and was left aside),
+            `alpha-over-white`, `alpha-dropped`, `first-frame`, `oriented`.
+    """
+
+    pixels: Pixels
+    info: ImageInfo
+    notes: tuple[str, ...] = ()
+
+
+def probe(source: Source) -> ImageInfo:
+    """What a file's header says; no pixel is decoded.
+
+    A PNG's EXIF block behind its pixels is seen by `decode` alone.
+
+    Raises:
+        ImageError: `unreadable`, `empty`, `not-an-image`, `too-large` (more than twice
+            `MAX_PIXELS`), `truncated` or `corrupt`.
+    """
+    with _opened(source) as image:
+        return _info(image)
+
+
+def decode(source: Source, max_pixels: int = MAX_PIXELS, alpha: AlphaPolicy = "white") -> Decoded:
+    """Decode an image to upright 8-bit sRGB by the rules of this module.
+
+    Args:
+        source: a path, or the file's bytes.
+        max_pixels: images of more pixels are refused before they are decoded; Pillow refuses
+            above twice `MAX_PIXELS` in any case.
+        alpha: what becomes of transparency: "white", "drop" or "refuse".
+
+    Raises:
+        ImageError: as `probe`, and `unsupported-mode` (32-bit and floating-point pixels, whose
+            white is not known) or `has-alpha`.
+    """
+    if alpha not in get_args(AlphaPolicy):
+        raise UnknownNameError(
+            f"unknown alpha policy {alpha!r}; {nearest(alpha, get_args(AlphaPolicy))}"
+        )
+    name = _name(source)
+    data = source if isinstance(source, bytes) else _read(source)
+    with _opened(data, name) as image:
+        _check_size(Size(image.height, image.width), max_pixels, name)
+        layout, profile = rawmode(image), image.info.get("icc_profile")
+        if image.format == "PNG":
+            _check_complete_png(data)
+            image.load()  # its EXIF block may stand behind the pixels
+        info = _info(image)
+        pixels = fast_decode(image, data) if is_srgb(profile) else None
+        flat, notes = (None, ()) if pixels is not None else to_8_bits(image, data, layout)
+    if flat is not None:
+        flat, colour_notes = to_srgb(flat, profile)
+        flat, alpha_notes = without_alpha(flat, alpha, name)
+        pixels, notes = np.array(flat), notes + colour_notes + alpha_notes
+    assert pixels is not None
+    if info.format != "TIFF":  # Pillow turns a TIFF as it loads it
+        pixels = _upright(pixels, info.orientation)
+    notes += ("first-frame",) * (info.n_frames > 1) + ("oriented",) * (info.orientation != 1)
+    return Decoded(pixels, info, notes)
+
+
+def resize_uint8(
+    pixels: Pixels, size: Size, filter_name: str = "lanczos", box: Box | None = None
+) -> Pixels:
+    """Resize as Pillow does 8-bit images: antialiased, rounded after each of the two passes.
+
+    Args:
+        pixels: (h, w, 3) uint8.
+        size: of the result.
+        filter_name: "lanczos", "bicubic", "bilinear", "box" or "nearest".
+        box: the part of the image to take; all of it when None.
+
+    Returns:
+        (size.height, size.width, 3) uint8. The box is cut out first, so nothing beyond it is seen.
+
+    Raises:
+        UnknownNameError: no such filter.
+        UsageError: the box reaches outside the image.
+    """
+    if filter_name not in FILTERS:
+        raise UnknownNameError(f"unknown filter {filter_name!r}; {nearest(filter_name, FILTERS)}")
+    part = pixels if box is None else crop(pixels, box)
+    if part.shape[:2] == size:
+        return part.copy()
+    image = Image.fromarray(np.ascontiguousarray(part))
+    return np.array(image.resize((size.width, size.height), FILTERS[filter_name]))
+
+
+def crop(pixels: Pixels, box: Box) -> Pixels:
+    """The part `box` of an (h, w, 3) image, as a view.
+
+    Raises:
+        UsageError: the box is empty or reaches outside the image.
+    """
+    size = Size(*pixels.shape[:2])
+    if not box.fits(size):
+        raise UsageError(f"{box} does not lie inside an image of {size} pixels; choose another box")
+    return pixels[box.top : box.bottom, box.left : box.right]
+
+
+def center_square(size: Size) -> Box:
+    """The largest centred square; an odd pixel is left at the bottom or right."""
+    side = size.shorter
+    return Box((size.height - side) // 2, (size.width - side) // 2, side, side)
+
+
+def to_uint8(images: Tensor, rounding: Rounding = "round") -> Tensor:
+    """Floats in [-1, 1] to uint8, clamped.
+
+    Args:
+        images: any shape, floating point.
+        rounding: "round" takes the nearest level of (x + 1) * 127.5; "truncate" cuts
+            x * 127.5 + 128, as the official AnyRes evaluation does.
+
+    Raises:
+        GeneratorError: a value is NaN.
+        UnknownNameError: no such rounding.
+    """
+    if bool(images.isnan().any()):
+        raise GeneratorError("images hold NaN and have no 8-bit form; check the model's output")
+    if rounding == "round":
+        return ((images + 1) * 127.5).clamp(0, 255).round().byte()
+    if rounding == "truncate":
+        return (images * 127.5 + 128).clamp(0, 255).byte()
+    raise UnknownNameError(
+        f"unknown rounding {rounding!r}; {nearest(rounding, get_args(Rounding))}"
+    )
+
+
+def to_float(images: Tensor) -> Tensor:
+    """uint8 to float32 in [-1, 1]: x / 127.5 - 1; `to_uint8` takes it back exactly."""
+    return images.float() / 127.5 - 1
+
+
+def _name(source: Source) -> str:
+    return f"an image of {len(source)} bytes" if isinstance(source, bytes) else os.fspath(source)
+
+
+def _read(path: str | os.PathLike[str]) -> bytes:
+    with _file(path) as file:
+        return file.read()
+
+
+def _file(source: Source) -> IO[bytes]:
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    try:
+        return open(source, "rb")
+    except OSError as error:
+        raise ImageError(
+            "unreadable", f"cannot open {source}: {error.strerror}; check the path and its rights"
+        ) from error
+
+
+@contextmanager
+def _opened(source: Source, name: str = "") -> Iterator[Image.Image]:
+    """The image with its header read; whatever Pillow raises inside becomes an ImageError."""
+    name = name or _name(source)
+    with _file(source) as file:
+        try:
+            Image.init()
+            with Image.open(file, formats=[f for f in FORMATS if f in Image.OPEN]) as image:
+                yield image
+        except UnidentifiedImageError as error:
+            empty = file.seek(0, os.SEEK_END) == 0
+            reason = "empty" if empty else "not-an-image"
+            message = f"{name} is {'empty' if empty else 'not one of ' + ', '.join(FORMATS)}"
+            raise ImageError(reason, f"{message}; leave it out or convert it") from error
+        except (Image.DecompressionBombError, MemoryError) as error:
+            raise ImageError("too-large", f"{name} is too large to decode: {error}") from error
+        except _DAMAGE as error:
+            cut = any(words in str(error).lower() for words in _CUT_SHORT)
+            reason = "truncated" if cut else "corrupt"
+            raise ImageError(reason, f"{name} is {reason}: {error}; fetch it again") from error
+
+
+def _info(image: Image.Image) -> ImageInfo:
+    orientation = _orientation(image)
+    size, other = Size(image.height, image.width), Size(image.width, image.height)
+    turned = other if orientation >= 5 else size
+    shown, stored = (size, turned) if image.format == "TIFF" else (turned, size)
+    return ImageInfo(
+        size=shown,
+        stored=stored,
+        format=str(image.format),
+        mode=image.mode,
+        orientation=orientation,
+        jpeg_quality=jpeg_quality(image),
+        n_frames=getattr(image, "n_frames", 1),
+        has_icc="icc_profile" in image.info,
+    )
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        # The base class' method: PNG's own decodes the file to look behind its pixels.
+        orientation = Image.Image.getexif(image).get(_ORIENTATION_TAG, 1)
+    except (SyntaxError, ValueError, struct.error):
+        return 1
+    return int(orientation) if orientation in _UPRIGHT else 1
+
+
+def _check_size(size: Size, max_pixels: int, name: str) -> None:
+    if size.pixels > max_pixels:
+        raise ImageError(
+            "too-large",
+            f"{name} has {size} = {size.pixels} pixels, the limit is {max_pixels}; "
+            "raise max_pixels to use it",
+        )
+
+
+def _check_complete_png(data: bytes) -> None:
+    if _PNG_END not in data:  # Pillow is content once it has all pixels
+        raise OSError("image file is truncated (no IEND chunk)")
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    exchange, flip_rows, flip_columns = _UPRIGHT[orientation]
+    turned = pixels.swapaxes(0, 1) if exchange else pixels
+    turned = turned[::-1] if flip_rows else turned
+    turned = turned[:, ::-1] if flip_columns else turned
+    return np.ascontiguousarray(turned)

@@ -1,0 +1,155 @@
+"""Datasets: an id, the images of each role, how they were asked for and what came.
+
+What was asked for (the recipe and its id) and what came (the digest) are two things: a recipe run
+again next year may bring other images.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from anyres_bench.core.errors import DatasetError, UnknownNameError
+from anyres_bench.core.files import sha256_text, write_json
+from anyres_bench.core.registry import nearest
+from anyres_bench.core.seeds import stream
+from anyres_bench.data.records import ImageRecord, Manifest
+
+DATASET_NAME = "dataset.json"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A folder of images with its manifest.
+
+    Attributes:
+        id: short name that stands in task ids ("ffhq6k").
+        folder: where the files are; no part of the identity.
+        manifest: all images.
+        recipe: what was asked for, as plain JSON values without paths outside the folder.
+    """
+
+    id: str
+    folder: Path
+    manifest: Manifest
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def roles(self) -> dict[str, Manifest]:
+        """Role -> its images."""
+        members: dict[str, list[ImageRecord]] = defaultdict(list)
+        for record in self.manifest:
+            members[record.role].append(record)
+        return {role: Manifest(records) for role, records in sorted(members.items())}
+
+    @property
+    def recipe_id(self) -> str:
+        """SHA-256 of the recipe: what was asked for."""
+        return sha256_text(json.dumps(self.recipe, sort_keys=True))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the records: what came."""
+        return self.manifest.digest()
+
+    def role(self, name: str) -> Manifest:
+        """The images of one role.
+
+        Raises:
+            UnknownNameError: the dataset has no such role.
+        """
+        roles = self.roles
+        if name not in roles:
+            hint = nearest(name, roles)
+            raise UnknownNameError(f"dataset {self.id} has no role {name!r}; {hint}")
+        return roles[name]
+
+    def path(self, record: ImageRecord) -> Path:
+        """Where the file of a record is."""
+        return self.folder / record.file_name
+
+    def write(self) -> None:
+        """Write `metadata.parquet`, then `dataset.json`, which makes the dataset complete."""
+        self.manifest.write(self.folder)
+        counts = {
+            "images": len(self.manifest),
+            "roles": {role: len(images) for role, images in self.roles.items()},
+            "sources": dict(sorted(Counter(r.source for r in self.manifest).items())),
+            "licences": dict(sorted(Counter(r.licence_id for r in self.manifest).items())),
+        }
+        summary = {
+            "schema": SCHEMA,
+            "id": self.id,
+            "recipe": dict(self.recipe),
+            "recipe_id": self.recipe_id,
+            "digest": self.digest,
+            "counts": counts,
+        }
+        write_json(self.folder / DATASET_NAME, summary)
+
+    @classmethod
+    def read(cls, folder: Path) -> Dataset:
+        """Read a dataset folder and check that its manifest is the one it was written with.
+
+        Raises:
+            DatasetError: the folder is missing, incomplete, empty, of another schema, or its
+                manifest does not have the stated digest.
+        """
+        folder = Path(folder)
+        path = folder / DATASET_NAME
+        if not folder.is_dir():
+            raise DatasetError(f"no dataset at {folder}: there is no such folder")
+        if not path.is_file():
+            raise DatasetError(
+                f"{folder} is not a complete dataset: it has no {DATASET_NAME}; "
+                f"make one with `anyres-bench collect folder {folder} OUT`"
+            )
+        try:
+            summary = json.loads(path.read_text(encoding="utf-8"))
+            schema, name, digest = summary["schema"], summary["id"], summary["digest"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DatasetError(f"{path} is damaged ({error!r}); collect it again") from error
+        if schema != SCHEMA:
+            raise DatasetError(f"{path} has schema {schema}, this version reads {SCHEMA}")
+        dataset = cls(name, folder, Manifest.read(folder), summary.get("recipe", {}))
+        if not dataset.manifest:
+            raise DatasetError(f"{folder} holds no images; see its rejects table for the reasons")
+        if dataset.digest != digest:
+            raise DatasetError(
+                f"{folder}: metadata.parquet has digest {dataset.digest[:12]}, dataset.json says "
+                f"{digest[:12]}; one of them was changed by hand: collect the dataset again"
+            )
+        return dataset
+
+
+def split_groups(
+    images: Iterable[ImageRecord], share: float, seed: int
+) -> tuple[Manifest, Manifest]:
+    """Split images in two, stratified by source, never dividing a group.
+
+    Which side a group falls on depends on the seed, the group's name and its source alone, as a
+    rank among the groups of its source; a source of several groups has members on both sides.
+
+    Args:
+        images: what to split; an image without a group is a group of its own.
+        share: part of each source's groups that goes to the first side, in (0, 1).
+        seed: of the split.
+
+    Returns:
+        (first, second), for example reference and held-out images.
+    """
+    sources: dict[str, dict[str, list[ImageRecord]]] = defaultdict(lambda: defaultdict(list))
+    for record in images:
+        sources[record.source][record.group or record.sha256].append(record)
+    sides: tuple[list[ImageRecord], list[ImageRecord]] = ([], [])
+    for source, groups in sorted(sources.items()):
+        ranked = sorted(groups, key=lambda g: int(stream(seed, "split", source, g).words(1)[0]))
+        n_first = min(max(round(share * len(ranked)), 1), max(len(ranked) - 1, 1))
+        for rank, group in enumerate(ranked):
+            sides[rank >= n_first].extend(groups[group])
+    return Manifest(sides[0]), Manifest(sides[1])

@@ -1,0 +1,189 @@
+"""A dataset is files you can hash: one record an image, an immutable list of records.
+
+On disk a dataset is a folder with the images, `metadata.parquet` (one row a record; its
+`file_name` column makes the folder a Hugging Face `imagefolder`) and `dataset.json` (see
+`anyres_bench.data.recipes`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from anyres_bench.core.errors import DatasetError
+from anyres_bench.core.files import atomic_write
+from anyres_bench.core.geometry import Size
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METADATA_NAME = "metadata.parquet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRecord:
+    """One image file: where it is, what it is, where it came from and what may be done with it.
+
+    Attributes:
+        file_name: path inside the dataset folder, with "/" between parts.
+        sha256: of the stored file, 64 hex digits.
+        n_bytes: size of the stored file.
+        height, width: pixels as shown, after the EXIF orientation.
+        source_height, source_width: pixels of the source before anything was done to it.
+        format: container as Pillow names it ("JPEG", "PNG", ...).
+        mode: pixel mode of the stored file as Pillow names it ("RGB", "CMYK", "I;16", ...).
+        orientation: EXIF orientation of the stored file, 1 to 8.
+        jpeg_quality: IJG quality read off the quantisation tables; None where it is no JPEG.
+        n_frames: frames in the file; only the first is used.
+        source: collection that the image came from; splits are stratified by it.
+        source_id, source_url, author: identity at the source.
+        licence_id: SPDX id, or the source's own word; "unknown" where nothing is known.
+        split: "", or the part of its source that it belongs to.
+        group: images that show one photo (its low and high versions) share a group; never split.
+        role: what a protocol uses it for ("hr", "lr").
+        label, caption: annotations.
+        effective_resolution: share of the Nyquist frequency that holds signal, in (0, 1].
+    """
+
+    file_name: str
+    sha256: str
+    n_bytes: int
+    height: int
+    width: int
+    source_height: int | None = None
+    source_width: int | None = None
+    format: str = ""
+    mode: str = "RGB"
+    orientation: int = 1
+    jpeg_quality: int | None = None
+    n_frames: int = 1
+    source: str = ""
+    source_id: str = ""
+    source_url: str = ""
+    author: str = ""
+    licence_id: str = "unknown"
+    split: str = ""
+    group: str = ""
+    role: str = "hr"
+    label: str = ""
+    caption: str = ""
+    effective_resolution: float | None = None
+
+    @property
+    def size(self) -> Size:
+        """Height and width as shown."""
+        return Size(self.height, self.width)
+
+    @property
+    def aspect(self) -> float:
+        """Width over height."""
+        return self.width / self.height
+
+    @property
+    def megapixels(self) -> float:
+        """Millions of pixels."""
+        return self.size.pixels / 1e6
+
+
+_FIELDS = {field.name: field for field in dataclasses.fields(ImageRecord)}
+_TYPES = {"int": "int64", "int | None": "int64", "float | None": "float64", "str": "string"}
+
+
+class Manifest(Sequence[ImageRecord]):
+    """An immutable list of records, ordered by file name.
+
+    Raises:
+        DatasetError: two records have the same file name.
+    """
+
+    def __init__(self, records: Iterable[ImageRecord]) -> None:
+        self._records = tuple(sorted(records, key=lambda record: record.file_name))
+        for one, two in zip(self._records, self._records[1:], strict=False):
+            if one.file_name == two.file_name:
+                raise DatasetError(f"{one.file_name} is listed twice; file names must be unique")
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[ImageRecord]:
+        return iter(self._records)
+
+    @overload
+    def __getitem__(self, index: int) -> ImageRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> Manifest: ...
+    def __getitem__(self, index: int | slice) -> ImageRecord | Manifest:
+        if isinstance(index, slice):
+            return Manifest(self._records[index])
+        return self._records[index]
+
+    def filter(self, keep: Callable[[ImageRecord], bool]) -> Manifest:
+        """The records for which `keep` is true."""
+        return Manifest(record for record in self._records if keep(record))
+
+    def digest(self) -> str:
+        """SHA-256 of what the manifest holds, whatever order or folder it came in."""
+        lines = sorted(json.dumps(dataclasses.asdict(r), sort_keys=True) for r in self._records)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a record, with the derived columns `aspect` and `megapixels`."""
+        import pandas as pd
+
+        rows = [dataclasses.asdict(r) for r in self._records]
+        frame = pd.DataFrame(rows, columns=list(_FIELDS))
+        frame["aspect"] = [r.aspect for r in self._records]
+        frame["megapixels"] = [r.megapixels for r in self._records]
+        return frame
+
+    def write(self, folder: Path) -> None:
+        """Write `metadata.parquet` into `folder`, atomically."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        columns = {
+            name: pa.array([getattr(r, name) for r in self._records], _TYPES[str(field.type)])
+            for name, field in _FIELDS.items()
+        }
+        columns["aspect"] = pa.array([r.aspect for r in self._records], "float64")
+        columns["megapixels"] = pa.array([r.megapixels for r in self._records], "float64")
+        with atomic_write(Path(folder) / METADATA_NAME) as file:
+            pq.write_table(pa.table(columns), file)
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Read `metadata.parquet` of `folder`.
+
+        Raises:
+            DatasetError: the file is missing, is no Parquet, or lacks a column.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = Path(folder) / METADATA_NAME
+        if not path.is_file():
+            raise DatasetError(
+                f"{folder} is not a dataset: it has no {METADATA_NAME}; make one with "
+                f"`anyres-bench collect folder {folder} OUT`"
+            )
+        try:
+            table = pq.read_table(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DatasetError(f"{path} cannot be read as Parquet ({error}); rebuild it") from error
+        required = [n for n, field in _FIELDS.items() if field.default is dataclasses.MISSING]
+        if missing := sorted(set(required) - set(table.column_names)):
+            raise DatasetError(f"{path} lacks the columns {', '.join(missing)}; rebuild it")
+        rows = table.select([name for name in _FIELDS if name in table.column_names]).to_pylist()
+        return cls(ImageRecord(**_without_nulls(row)) for row in rows)
+
+
+def _without_nulls(row: dict[str, Any]) -> dict[str, Any]:
+    nullable = {n for n, field in _FIELDS.items() if str(field.type).endswith("None")}
+    kept = {name: value for name, value in row.items() if value is not None or name in nullable}
+    return {n: None if isinstance(v, float) and math.isnan(v) else v for n, v in kept.items()}

@@ -1,0 +1,1 @@
+"""Tasks, suites, evaluation and reports."""

@@ -1,0 +1,104 @@
+"""Plots of a report, as PNG files in data URIs."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+_STYLE: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.edgecolor": "#9aa3ad",
+    "axes.labelcolor": "#3b434c",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": "#5b646e",
+    "ytick.color": "#5b646e",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e9ed",
+    "legend.frameon": False,
+}
+# Told apart by people who do not see red and green as two colours (Wong, Nature Methods 2011).
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#3b434c", "#8c6d31")
+_MARKERS = "osD^vPX*"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A value at a canvas size, with its interval where it has one."""
+
+    size: int
+    value: float
+    low: float
+    high: float
+
+
+def histogram(sizes: Mapping[str, Sequence[int]]) -> str:
+    """Data URI of a histogram of shorter sides; bins half an octave wide look equally wide."""
+    edges, counts = list(sizes["edges"]), list(sizes["counts"])
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(5.6, 2.3), layout="constrained")
+        axes = figure.subplots()
+        widths = [high / low for low, high in itertools.pairwise(edges)]
+        lefts = [low * width**0.04 for low, width in zip(edges, widths, strict=False)]
+        spans = [low * width**0.96 for low, width in zip(edges, widths, strict=False)]
+        bars = [high - low for low, high in zip(lefts, spans, strict=True)]
+        drawn = axes.bar(lefts, counts, bars, align="edge", color=COLOURS[0], alpha=0.85)
+        axes.bar_label(drawn, [str(n) if n else "" for n in counts], fontsize=8, color="#3b434c")
+        axes.grid(False, axis="x")
+        _size_axis(axes, edges)
+        axes.set(xlabel="shorter side, px", ylabel="images")
+        return _uri(figure)
+
+
+def curves(lines: Mapping[str, Sequence[Point]], label: str, logarithmic: bool) -> str:
+    """Data URI of a value against canvas size, one line a model, intervals as bands."""
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(9.2, 3.8), layout="constrained")
+        axes = figure.subplots()
+        for i, (model, points) in enumerate(lines.items()):
+            colour, marker = COLOURS[i % len(COLOURS)], _MARKERS[i % len(_MARKERS)]
+            sizes = [point.size for point in points]
+            low, high = [p.low for p in points], [p.high for p in points]
+            axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0)
+            values = [point.value for point in points]
+            axes.plot(sizes, values, marker, linestyle="-", color=colour, label=model, ms=5, lw=1.6)
+        _size_axis(axes, sorted({p.size for points in lines.values() for p in points}))
+        if logarithmic:
+            axes.set_yscale("log")
+        axes.set(xlabel="canvas side, px", ylabel=label)
+        figure.legend(loc="outside right upper", fontsize=8)
+        return _uri(figure)
+
+
+def _size_axis(axes: Any, sizes: Sequence[int]) -> None:
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_locator(FixedLocator(list(sizes)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticklabels([str(size) for size in sizes])
+
+
+def _uri(figure: Figure) -> str:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=160, metadata={"Software": None})
+    return png_uri(file.getvalue())
+
+
+def png_uri(data: bytes) -> str:
+    """A PNG file as a data URI."""
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
+
+
+def file_uri(path: Path) -> str | None:
+    """A PNG file as a data URI; None where there is no such file."""
+    return png_uri(path.read_bytes()) if path.is_file() else None

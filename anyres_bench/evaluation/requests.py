@@ -1,0 +1,116 @@
+"""From what people ask for to complete tasks and the extractors that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from anyres_bench.core.errors import UsageError
+from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.views import protocol_from
+from anyres_bench.evaluation.suites import SUITES, suite
+from anyres_bench.evaluation.tasks import HALF, Task, TaskQuery, reference_and_held_out
+from anyres_bench.features.extractor import FeatureExtractor, extractor_from
+from anyres_bench.metrics.metric import metric_from
+
+DEFAULT_EXTRACTOR = "builtin"
+DEFAULT_N = 1000
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to measure, with what stands in where a task leaves a part open.
+
+    Attributes:
+        wanted: suites and tasks, in any form that `TaskQuery.parse` reads.
+        extractor: its spec; None is what the task proposes, else the built-in one.
+        n: number of fakes; None is what the task proposes, else at most 1000.
+        device: where extractors run.
+        accept_licence: whether the licence of downloaded weights is accepted.
+    """
+
+    wanted: Sequence[str]
+    extractor: str | None = None
+    n: int | None = None
+    device: str = "cpu"
+    accept_licence: bool = False
+
+
+def plan_tasks(
+    dataset: Dataset, request: Request
+) -> tuple[list[Task], dict[str, FeatureExtractor]]:
+    """The tasks of a request on a dataset, each once, and their extractors by id.
+
+    Raises:
+        UnknownNameError: no such suite, protocol, metric or extractor; the nearest is suggested.
+        UsageError: a task is about another dataset, or a metric does not fit its extractor.
+        DatasetError: the images are too small.
+        WeightsError: an extractor needs weights that cannot be had.
+    """
+    built: dict[str, FeatureExtractor] = {}
+    tasks, extractors = [], {}
+    for query in _queries(dataset, request):
+        extractor = _extractor(query, request, built)
+        part = query.dataset or _part(query, dataset)
+        n = query.n or request.n or query.default_n or DEFAULT_N
+        if query.n is None and request.n is None:
+            n = _at_most(n, query, dataset)
+        task = query.complete(part, extractor.id, n)
+        metric = metric_from(task.metric)
+        if metric.dim not in (None, extractor.dim):
+            raise UsageError(
+                f"{metric.id} takes features of {metric.dim} dimensions, {extractor.id} gives "
+                f"{extractor.dim}; choose another --extractor"
+            )
+        tasks.append(task)
+        extractors[extractor.id] = extractor
+    return list(dict.fromkeys(tasks)), extractors
+
+
+def _queries(dataset: Dataset, request: Request) -> Iterator[TaskQuery]:
+    """What was asked for; a suite takes fewer whole images where there are not as many."""
+    for text in request.wanted:
+        if text not in SUITES:
+            yield TaskQuery.parse(text)
+            continue
+        for query in suite(text, dataset):
+            n = _at_most(request.n, query, dataset) if request.n else None
+            yield replace(query, n=n)
+
+
+def _part(query: TaskQuery, dataset: Dataset) -> str:
+    """Which images are the reference: all for a paper's name, else one half."""
+    return dataset.id if query.default_n else f"{dataset.id}:{HALF}"
+
+
+def _extractor(
+    query: TaskQuery, request: Request, built: dict[str, FeatureExtractor]
+) -> FeatureExtractor:
+    """The extractor of a query, built once: what was asked for under its id, or by its spec."""
+
+    def build(spec: str) -> FeatureExtractor:
+        if spec not in built:
+            built[spec] = extractor_from(
+                spec, device=request.device, accept_licence=request.accept_licence
+            )
+        return built[spec]
+
+    if query.extractor is None:
+        return build(request.extractor or query.default_extractor or DEFAULT_EXTRACTOR)
+    for spec in (request.extractor, DEFAULT_EXTRACTOR):
+        if spec is not None and build(spec).id == query.extractor:
+            return build(spec)
+    return build(query.extractor)
+
+
+def _at_most(n: int, query: TaskQuery, dataset: Dataset) -> int:
+    """n, or as many different whole images as the smaller side of a split has.
+
+    The whole images of `real` and its kin are the held-out ones, and all models share one task.
+    """
+    protocol = protocol_from(query.protocol)
+    if not protocol.whole or query.default_n:
+        return n
+    part = query.dataset or _part(query, dataset)
+    sides = reference_and_held_out(dataset, part, protocol)
+    return min(n, *(protocol.n_items(side.manifest) for side in sides if side))

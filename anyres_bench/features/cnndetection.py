@@ -1,0 +1,227 @@
+"""CNNDetection: a ResNet-50 that scores how synthetic a picture looks.
+
+The score is a logit: above 0 the network calls the picture synthetic. It is no calibrated
+probability, and it rests on the finest detail: pictures that were resized or stored as JPEG on the
+way score otherwise, so compare only pictures with one history and one preprocessing rule.
+
+Source: Wang et al., "CNN-generated images are surprisingly easy to spot... for now", CVPR 2020;
+He et al., "Deep Residual Learning for Image Recognition", CVPR 2016.
+"""
+
+from __future__ import annotations
+
+import difflib
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from anyres_bench.core.errors import CheckpointError, UsageError, WeightsError
+from anyres_bench.core.files import sha256_file
+from anyres_bench.core.geometry import Size
+from anyres_bench.core.weights import WEIGHTS, locate
+from anyres_bench.data.pixels import resize_uint8
+from anyres_bench.features.extractor import ExtractorSpec
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+FILES = {"": "cnndetection-prob0.5", "prob0.1": "cnndetection-prob0.1"}
+"""Option -> registered weights: trained with blur and JPEG on half or on a tenth of the images."""
+
+
+class _Bottleneck(nn.Module):
+    def __init__(self, n_in: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(n_in, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(4 * width)
+        self.downsample: nn.Sequential | None = None
+        if n_in != 4 * width:
+            shortcut = nn.Conv2d(n_in, 4 * width, 1, stride, bias=False)
+            self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(4 * width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = F.relu(self.bn2(self.conv2(y)))
+        shortcut = x if self.downsample is None else self.downsample(x)
+        return F.relu(self.bn3(self.conv3(y)) + shortcut)
+
+
+class ResNet50(nn.Module):
+    """ResNet-50 with one output and the usual names: (n, 3, h, w) normalised -> (n, 1) logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.layer1 = _stage(64, 64, 3, stride=1)
+        self.layer2 = _stage(256, 128, 4, stride=2)
+        self.layer3 = _stage(512, 256, 6, stride=2)
+        self.layer4 = _stage(1024, 512, 3, stride=2)
+        self.fc = nn.Linear(2048, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        logits: Tensor = self.fc(x.mean((2, 3)))
+        return logits
+
+
+def _stage(n_in: int, width: int, n_blocks: int, stride: int) -> nn.Sequential:
+    rest = (_Bottleneck(4 * width, width, 1) for _ in range(n_blocks - 1))
+    return nn.Sequential(_Bottleneck(n_in, width, stride), *rest)
+
+
+def load_network(state: Mapping[str, Tensor], source: str) -> ResNet50:
+    """The network with the tensors of a file.
+
+    Args:
+        state: by the usual names; old files lack the counters of batch norm.
+        source: where they are from, for the message.
+
+    Raises:
+        CheckpointError: names or shapes are not this network's; the nearest names are listed.
+    """
+    network = ResNet50().eval().requires_grad_(False)
+    own = {name: tensor for name, tensor in network.state_dict().items() if tensor.ndim}
+    given = {name: t for name, t in state.items() if not name.endswith("num_batches_tracked")}
+    wrong = [name for name in own if name not in given or given[name].shape != own[name].shape]
+    unknown = sorted(given.keys() - own.keys())
+    if wrong or unknown:
+        rows = [f"    {name}{_hint(name, unknown)}" for name in wrong[:10]]
+        raise CheckpointError(
+            f"{source} is not the state of the CNNDetection ResNet-50: {len(wrong)} tensors are "
+            f"missing or of another shape, {len(unknown)} are unknown ({', '.join(unknown[:3])})\n"
+            + "\n".join(rows)
+        )
+    network.load_state_dict(given, strict=False)
+    return network
+
+
+def _hint(name: str, unknown: list[str]) -> str:
+    close = difflib.get_close_matches(name, unknown, n=1)
+    return f" (nearest: {close[0]})" if close else ""
+
+
+def read_state(path: Path) -> Mapping[str, Tensor]:
+    """The `model` of an official checkpoint, or a plain state dict; nothing is executed.
+
+    Raises:
+        WeightsError: there is no such file.
+        CheckpointError: it is damaged, or holds something else.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise WeightsError(f"cannot read weights: {path}: {error.strerror}") from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path} cannot be read as tensors alone: {error}") from error
+    state = content.get("model", content) if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise CheckpointError(f"{path} holds no state dict, neither itself nor as its `model`")
+    return state
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a picture is prepared.
+
+    Attributes:
+        resize: length that the shorter side gets first; None leaves the picture.
+        crop: side of the centre square that is seen; None sees all.
+    """
+
+    resize: int | None = None
+    crop: int | None = None
+
+
+RULES = {
+    "crop224": Rule(crop=224),  # the published numbers; smaller pictures get a black frame
+    "nocrop": Rule(),  # the authors' demo, and their later advice
+    "resize256": Rule(resize=256, crop=224),  # validation during training
+}
+
+
+def prepare(pixels: NDArray[np.uint8], rule: Rule) -> Tensor:
+    """One picture, (h, w, 3) RGB, as the network wants it: (1, 3, h, w) float32."""
+    if rule.resize is not None:
+        pixels = resize_shorter(pixels, rule.resize)
+    tensor = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
+    if rule.crop is not None:
+        tensor = centre_crop(tensor, rule.crop)
+    mean, std = (torch.tensor(values).reshape(3, 1, 1) for values in (MEAN, STD))
+    return (tensor.float() / 255 - mean) / std
+
+
+def centre_crop(images: Tensor, side: int) -> Tensor:
+    """The centre square of (n, c, h, w); smaller images are centred in black first."""
+    h, w = images.shape[2:]
+    down, across = max(side - h, 0), max(side - w, 0)
+    images = F.pad(images, (across // 2, -(-across // 2), down // 2, -(-down // 2)))
+    top, left = (round((length - side) / 2) for length in images.shape[2:])
+    return images[:, :, top : top + side, left : left + side]
+
+
+def resize_shorter(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Resize (h, w, 3) bilinearly until the shorter side has `side` px; fractions are cut off."""
+    h, w = pixels.shape[:2]
+    return resize_uint8(pixels, Size(side * h // min(h, w), side * w // min(h, w)), "bilinear")
+
+
+def blur(pixels: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
+    """Gaussian blur of the training: fractions are cut off after each axis, which darkens."""
+    channels = [gaussian_filter(pixels[..., c], sigma, output=np.uint8) for c in range(3)]
+    return np.stack(channels, axis=-1)
+
+
+class CNNDetection:
+    """The detector as an extractor of one number.
+
+    Args:
+        path: an official checkpoint.
+        rule: a name of `RULES`.
+        device: where the network runs, as torch names it.
+    """
+
+    dim = 1
+    is_fid = False
+
+    def __init__(self, path: Path, rule: str = "crop224", device: str = "cpu") -> None:
+        self._network = load_network(read_state(path), path.name).to(device)
+        self._rule, self._device = RULES[rule], device
+        self.id = f"cnndetection{_source(path)}+{rule}"
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor) -> Tensor:
+        """(n, 3, h, w) uint8 -> (n, 1) float32 logits; pictures go in one at a time."""
+        pictures = images.permute(0, 2, 3, 1).cpu().numpy()
+        inputs = (prepare(picture, self._rule).to(self._device) for picture in pictures)
+        rows = [self._network(picture).float().cpu() for picture in inputs]
+        return torch.cat(rows) if rows else torch.empty((0, 1))
+
+
+def _source(path: Path) -> str:
+    """What the id says of the weights: a registered file's name, or the digest of another."""
+    digest = sha256_file(path)
+    for option, name in FILES.items():
+        if name in WEIGHTS and WEIGHTS[name].sha256 == digest:
+            return f"+{option}" if option else ""
+    return f"@sha256:{digest[:16]}"
+
+
+def build(spec: ExtractorSpec) -> CNNDetection:
+    """The extractor of a spec: `cnndetection[@file:PATH][+rule][+prob0.1]`."""
+    rule, file = spec.pick(list(RULES), list(FILES))
+    if spec.file is not None and file:
+        raise UsageError(f"cnndetection: +{file} and @file:{spec.file} exclude each other")
+    path = spec.file or locate(FILES[file], accept_licence=spec.accept_licence)
+    return CNNDetection(path, rule, spec.device)

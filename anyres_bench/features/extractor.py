@@ -1,0 +1,135 @@
+"""Feature extractors: images to vectors. An extractor owns its resize and its weights.
+
+An extractor is asked for by a spec, `name[@file:PATH][+option...]`, such as `builtin`,
+`inception-v3+legacy_pytorch` or `inception-v3@file:weights.pth+bf16`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from anyres_bench.core.errors import UnknownNameError, UsageError
+from anyres_bench.core.registry import Registry, nearest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+EXTRACTORS = Registry(
+    "extractor",
+    {
+        "builtin": "anyres_bench.features.builtin:build",
+        "cnndetection": "anyres_bench.features.cnndetection:build",
+        "inception-v3": "anyres_bench.features.inception:build",
+    },
+    entry_points="anyres_bench.extractors",
+)
+"""Name -> factory: `build(spec: ExtractorSpec) -> FeatureExtractor`."""
+
+
+@runtime_checkable
+class FeatureExtractor(Protocol):
+    """Turns images into vectors.
+
+    Attributes:
+        id: names network, weights (an unregistered file by its digest), tap, resize and
+            precision; it keys every cache.
+        dim: length of a vector.
+        is_fid: whether the Fréchet distance between its vectors may be called FID: the published
+            Inception weights, at the tap and precision that everybody means.
+    """
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def is_fid(self) -> bool: ...
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Features of a batch.
+
+        Args:
+            images: (n, 3, h, w) uint8 RGB, any h and w.
+
+        Returns:
+            (n, dim) float32 on the CPU; row i does not depend on the other rows, nor on n.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ExtractorSpec:
+    """What was asked for.
+
+    Attributes:
+        name: a name of `EXTRACTORS`.
+        file: weights of one's own; None for the registered ones.
+        options: what follows each "+".
+        device: where the network runs, as torch names it.
+        accept_licence: whether the user has accepted a non-commercial licence.
+    """
+
+    name: str
+    file: Path | None = None
+    options: tuple[str, ...] = ()
+    device: str = "cpu"
+    accept_licence: bool = False
+
+    @classmethod
+    def parse(
+        cls, text: str, *, device: str = "cpu", accept_licence: bool = False
+    ) -> ExtractorSpec:
+        """Read `name[@file:PATH][+option...]`; a "+" inside PATH is part of it if such a file is.
+
+        Raises:
+            UsageError: what follows "@" is not `file:PATH`.
+        """
+        head, *options = text.split("+")
+        name, at, source = head.partition("@")
+        if not at:
+            return cls(name, None, tuple(options), device, accept_licence)
+        scheme, _, path = source.partition(":")
+        if scheme != "file" or not path:
+            raise UsageError(f"extractor {text!r}: {source!r} after '@' is not file:PATH")
+        paths = list(itertools.accumulate([path, *options], "{}+{}".format))
+        n = max((i for i, path in enumerate(paths) if Path(path).is_file()), default=0)
+        return cls(name, Path(paths[n]), tuple(options[n:]), device, accept_licence)
+
+    def pick(self, *groups: Sequence[str]) -> tuple[str, ...]:
+        """The option asked for of each group, or the first of the group.
+
+        Raises:
+            UnknownNameError: an option is in no group.
+            UsageError: two options of one group.
+        """
+        known = [option for group in groups for option in group if option]
+        for option in self.options:
+            if option not in known:
+                hint = nearest(option, known) if known else "it has no options"
+                raise UnknownNameError(f"extractor {self.name} has no option {option!r}; {hint}")
+        picked = []
+        for group in groups:
+            asked = [option for option in dict.fromkeys(self.options) if option in group]
+            if len(asked) > 1:
+                raise UsageError(f"extractor {self.name}: {' and '.join(asked)} exclude each other")
+            picked.append(asked[0] if asked else group[0])
+        return tuple(picked)
+
+
+def extractor_from(
+    spec: str, *, device: str = "cpu", accept_licence: bool = False
+) -> FeatureExtractor:
+    """The extractor that `name[@file:PATH][+option...]` asks for.
+
+    Raises:
+        UnknownNameError: no such extractor or option; the message suggests the nearest.
+        UsageError: the spec cannot be read, or its options contradict each other.
+        WeightsError: weights are needed and cannot be had; the message says what to do.
+    """
+    parsed = ExtractorSpec.parse(spec, device=device, accept_licence=accept_licence)
+    extractor: FeatureExtractor = EXTRACTORS.get(parsed.name)(parsed)
+    return extractor

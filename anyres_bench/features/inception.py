@@ -1,0 +1,140 @@
+"""Inception-v3 of the 2015-12-05 graph: the network behind FID, from the published weights.
+
+Source: Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016;
+Heusel et al., "GANs Trained by a Two Time-Scale Update Rule ...", NeurIPS 2017 (FID).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from anyres_bench.core.errors import UsageError
+from anyres_bench.core.files import sha256_file
+from anyres_bench.core.geometry import Size
+from anyres_bench.core.weights import WEIGHTS, locate
+from anyres_bench.data.resize import resize
+from anyres_bench.features.extractor import ExtractorSpec
+from anyres_bench.features.inception_network import load_network
+from anyres_bench.features.tensors import read_tensors
+
+SIDE = 299
+TAPS = {
+    "2048": 2048,
+    "64": 64,
+    "192": 192,
+    "768": 768,
+    "logits": 1008,
+    "logits_unbiased": 1008,
+}
+"""Tap -> dim; the first is the one that FID is defined on. All but the logits are averaged over
+the picture. `logits_unbiased` are those of the Inception score."""
+
+RESIZES = ("clean", "legacy_pytorch", "legacy_tensorflow")
+FILES = {"": "inception-v3", "torchscript": "inception-v3-torchscript"}
+"""Option -> registered weights; both are FID's, converted from one graph by different people."""
+
+_BATCH = 16  # images that go through the network together; see `InceptionV3.__call__`
+
+
+class InceptionV3:
+    """Inception features of images of any size.
+
+    Args:
+        path: a published `.pth` or TorchScript file, or one of the same layout.
+        tap: a name of `TAPS`.
+        resize_mode: a name of `RESIZES`.
+        bf16: run in bfloat16: faster, with errors of about half a per cent.
+        device: where the network runs, as torch names it.
+
+    Raises:
+        WeightsError: there is no such file.
+        CheckpointError: it does not hold this network.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        tap: str = "2048",
+        resize_mode: str = "clean",
+        bf16: bool = False,
+        device: str = "cpu",
+    ) -> None:
+        self._tap, self._resize_mode, self._bf16 = tap, resize_mode, bf16
+        self._device = torch.device(device)
+        self._network = load_network(read_tensors(path)).to(self._device)
+        self._source = _source(path)
+
+    @property
+    def id(self) -> str:
+        parts = [
+            self._resize_mode if self._resize_mode != "clean" else "",
+            self._tap if self._tap != "2048" else "",
+            "bf16" if self._bf16 else "",
+        ]
+        return "+".join(["inception-v3" + self._source, *filter(None, parts)])
+
+    @property
+    def dim(self) -> int:
+        return TAPS[self._tap]
+
+    @property
+    def is_fid(self) -> bool:
+        published = not self._source.startswith("@")
+        return published and self._tap == "2048" and not self._bf16
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Features of a batch, (n, 3, h, w) uint8 to (n, dim) float32 on the CPU.
+
+        Convolutions sum in another order for another batch size, so the network always sees
+        batches of one size, the last filled up with black: a row is the same bit for bit whatever
+        batch it came in, on one machine with one number of threads.
+        """
+        rows = [self._features(images[i : i + _BATCH]) for i in range(0, len(images), _BATCH)]
+        return torch.cat(rows) if rows else torch.empty((0, self.dim))
+
+    @torch.inference_mode()
+    def _features(self, images: Tensor) -> Tensor:
+        pixels = resize(images.to(self._device), Size.square(SIDE), self._resize_mode)
+        inputs = scale_input(pixels, self._resize_mode)
+        padded = functional.pad(inputs, (0, 0, 0, 0, 0, 0, 0, _BATCH - len(images)))
+        with self._precision():
+            features: Tensor = self._network(padded, last=self._tap)[self._tap]
+        return features[: len(images)].float().cpu()
+
+    def _precision(self) -> contextlib.AbstractContextManager[Any]:
+        if not self._bf16:
+            return contextlib.nullcontext()
+        return torch.autocast(self._device.type, torch.bfloat16)
+
+
+def build(spec: ExtractorSpec) -> InceptionV3:
+    """The extractor of a spec: `inception-v3[@file:PATH][+tap][+resize][+torchscript][+bf16]`."""
+    tap, resize_mode, file, bf16 = spec.pick(list(TAPS), RESIZES, list(FILES), ("", "bf16"))
+    if spec.file is not None and file:
+        raise UsageError(
+            f"extractor inception-v3: +{file} and @file:{spec.file} exclude each other"
+        )
+    path = spec.file or locate(FILES[file], accept_licence=spec.accept_licence)
+    return InceptionV3(path, tap, resize_mode, bool(bf16), spec.device)
+
+
+def _source(path: Path) -> str:
+    """What the id says of the weights: nothing for the usual file, an unknown one's digest."""
+    digest = sha256_file(path)
+    for option, name in FILES.items():
+        if WEIGHTS[name].sha256 == digest:
+            return f"+{option}" if option else ""
+    return f"@sha256:{digest[:16]}"
+
+
+def scale_input(pixels: Tensor, resize_mode: str) -> Tensor:
+    """Grey levels 0..255 to the network's range, as the owner of the resize rule does it."""
+    if resize_mode == "legacy_pytorch":
+        return pixels / 255 * 2 - 1
+    return (pixels - 128) / 128

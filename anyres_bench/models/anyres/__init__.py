@@ -1,0 +1,1 @@
+"""The AnyRes-GAN reference (Chai et al., ECCV 2022)."""

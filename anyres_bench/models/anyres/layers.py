@@ -1,0 +1,120 @@
+"""The parametric building blocks: equalised fully connected layers and modulated convolution."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Activation = Literal["linear", "lrelu"]
+_EPSILON = 1e-8
+
+
+def normal(rng: torch.Generator, *shape: int) -> Tensor:
+    """Standard normals; empty where a network is only laid out, on the device "meta"."""
+    if torch.get_default_device().type == "meta":
+        return torch.empty(shape)
+    return torch.randn(shape, generator=rng)
+
+
+class FullyConnected(nn.Module):
+    """A linear layer whose weights are stored at unit variance and scaled when they are used.
+
+    Args:
+        n_in, n_out: number of features.
+        rng: draws the initial weights.
+        activation: "lrelu" has slope 0.2 and gain sqrt(2).
+        lr_multiplier: factor that the weights are scaled by, so that they learn slower.
+        weight_init: standard deviation of the initial effective weights, times sqrt(n_in).
+        bias_init: initial effective bias.
+
+    Source: Progressive Growing of GANs (Karras et al., 2018), section 4.1.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        rng: torch.Generator,
+        *,
+        activation: Activation = "linear",
+        lr_multiplier: float = 1.0,
+        weight_init: float = 1.0,
+        bias_init: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(normal(rng, n_out, n_in) * (weight_init / lr_multiplier))
+        self.bias = nn.Parameter(torch.full([n_out], bias_init / lr_multiplier))
+        self.activation = activation
+        self.weight_gain = lr_multiplier / math.sqrt(n_in)
+        self.bias_gain = lr_multiplier
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, n_in) -> (n, n_out)."""
+        weight = self.weight.to(x.dtype) * self.weight_gain
+        x = F.linear(x, weight, self.bias.to(x.dtype) * self.bias_gain)
+        return x if self.activation == "linear" else F.leaky_relu(x, 0.2) * math.sqrt(2)
+
+
+def normalize_rms(x: Tensor) -> Tensor:
+    """Rows of unit root mean square; what a zero row becomes stays zero."""
+    return x * (x.square().mean(dim=1, keepdim=True) + _EPSILON).rsqrt()
+
+
+class Modulation(NamedTuple):
+    """A convolution's weights for each sample, in factors: weight * style * scale.
+
+    Attributes:
+        weight: (n_out, n_in, k, k).
+        style: (n, n_in), of each input channel.
+        scale: (n, n_out), of each output channel.
+    """
+
+    weight: Tensor
+    style: Tensor
+    scale: Tensor
+
+    @classmethod
+    def of(cls, weight: Tensor, style: Tensor, gain: Tensor, demodulate: bool) -> Modulation:
+        """Modulate by `style` (n, n_in); `demodulate` brings output channels to unit variance.
+
+        The official code normalises the styles of a batch together, which cancels up to the 1e-8
+        under the root; each sample's own are normalised here, so no sample depends on another.
+
+        Source: Analyzing and Improving the Image Quality of StyleGAN (Karras et al., 2020),
+        section 2.2; the normalisation before it is StyleGAN3's, for half precision.
+        """
+        if not demodulate:
+            return cls(weight, style, gain.expand(len(style), len(weight)))
+        weight = weight * weight.square().mean(dim=(1, 2, 3), keepdim=True).rsqrt()
+        style = style * style.square().mean(dim=1, keepdim=True).rsqrt()
+        power = style.square() @ weight.square().sum(dim=(2, 3)).T
+        return cls(weight, style, (power + _EPSILON).rsqrt() * gain)
+
+
+def modulated_conv2d(x: Tensor, modulation: Modulation, padding: int) -> tuple[Tensor, Tensor]:
+    """Convolve each sample with weights of its own.
+
+    In single precision the styles go onto the input and all samples share one convolution. In
+    half precision that could overflow, so each sample's weights are made whole first, in single.
+
+    Args:
+        x: (n, n_in, h, w).
+        modulation: float32.
+        padding: zeros on every side.
+
+    Returns:
+        (n, n_out, h', w') of the dtype of `x`, and the scale (n, n_out) that each output channel
+        is still to be multiplied by.
+    """
+    weight, style, scale = modulation
+    if x.dtype != torch.float16:
+        return F.conv2d(x * style[:, :, None, None], weight, padding=padding), scale
+    (n, n_in, height, width), n_out = x.shape, len(weight)
+    own = weight * style[:, None, :, None, None] * scale[:, :, None, None, None]
+    x = x.reshape(1, n * n_in, height, width)
+    x = F.conv2d(x, own.to(x.dtype).flatten(0, 1), padding=padding, groups=n)
+    return x.view(n, n_out, *x.shape[2:]), torch.ones_like(scale)

@@ -1,0 +1,137 @@
+"""`scenes[:MIN-MAX[:W:H,...]]`: the procedural world through a camera, the perfect model of itself.
+
+What a latent shows is what a random crop of a collected scene shows: a scene, the shape of a frame,
+where in the frame the canvas lies, and at what size the frame was taken before it was shrunk to
+the canvas. The frame is the smallest of its shape that holds the canvas.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from anyres_bench.core.errors import UsageError
+from anyres_bench.core.geometry import Box, Region, Size
+from anyres_bench.core.seeds import stream
+from anyres_bench.data.pixels import Pixels, to_float
+from anyres_bench.data.scenes import WORLD, Scene, render
+from anyres_bench.data.windows import combine, window_taps
+from anyres_bench.models.generator import Canvases
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NATIVE = Size(256, 256)  # it has no size of its own; rendering tools need one
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Renders any window of any canvas, as 8 bits of a picture that was taken at least as large.
+
+    The defaults are those of `collect scenes`.
+
+    Attributes:
+        smallest, largest: shorter sides that pictures are taken at, log-uniform, px; larger
+            canvases are rendered as they are.
+        aspects: width over height of the frames as "W:H", each upright for half of the latents.
+    """
+
+    smallest: int = 128
+    largest: int = 512
+    aspects: tuple[str, ...] = ("1:1", "4:3", "3:2")
+
+    @property
+    def id(self) -> str:
+        sizes, shapes = f"{self.smallest}-{self.largest}", ",".join(self.aspects)
+        return f"scenes:{sizes}:{shapes}:{WORLD}"
+
+    @property
+    def native(self) -> Size:
+        return NATIVE
+
+    @property
+    def canvases(self) -> Canvases:
+        return "any"
+
+    @property
+    def matched(self) -> bool:
+        return True
+
+    def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> list[int]:
+        """The seeds themselves."""
+        return list(seeds)
+
+    def sample(self, z: Sequence[int], regions: Sequence[Region]) -> Tensor:
+        """Windows of pictures, (n, 3, h, w) float32 in [-1, 1]."""
+        return self._stacked(z, regions, [None] * len(regions))
+
+    def sample_taken(
+        self, z: Sequence[int], regions: Sequence[Region], taken: Sequence[int]
+    ) -> Tensor:
+        """As `sample`, of pictures whose shorter side was `taken` before they were shrunk."""
+        return self._stacked(z, regions, taken)
+
+    def _stacked(
+        self, z: Sequence[int], regions: Sequence[Region], taken: Sequence[int | None]
+    ) -> Tensor:
+        import torch
+
+        pictures = [self._picture(*one) for one in zip(z, regions, taken, strict=True)]
+        return to_float(torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2).copy()))
+
+    def _picture(self, seed: int, region: Region, shorter: int | None) -> Pixels:
+        """(h, w, 3): the part of the frame that the window needs, shrunk to it."""
+        taken = self.framed(seed, region.canvas, shorter)
+        rows, columns = window_taps(taken.size, region.canvas, region.box, "lanczos")
+        part = Box(rows.low, columns.low, rows.high - rows.low, columns.high - columns.low)
+        image = render(Scene.from_seed(seed), taken.crop(part))
+        levels = np.rint((image.clip(-1, 1) + 1) * np.float32(127.5)).astype(np.uint8)
+        return combine(levels.transpose(1, 2, 0), rows, columns)
+
+    def framed(self, seed: int, canvas: Size, shorter: int | None = None) -> Region:
+        """What the canvas shows, at the size it was taken at: a region of the frame's canvas.
+
+        Args:
+            seed: of the scene and the frame.
+            canvas: what the picture was shrunk to.
+            shorter: its shorter side before that, px; None draws it.
+        """
+        draws = stream(seed, "frame")
+        width, _, height = self.aspects[draws.integer(0, len(self.aspects) - 1)].partition(":")
+        shape = Fraction(int(width), int(height))
+        shape = 1 / shape if draws.integer(0, 1) else shape
+        # Uniforms, not integers: the same picture on canvases of all sizes.
+        zoom, y, x = (float(draws.uniform()) for _ in range(3))
+        low = max(canvas.shorter, self.smallest)
+        shorter = shorter or max(low, round(low * (self.largest / low) ** zoom))
+        longer = round(Fraction(canvas.longer * shorter, canvas.shorter))
+        size = Size(shorter, longer) if canvas.height <= canvas.width else Size(longer, shorter)
+        frame = Size(
+            max(size.height, round(size.width / shape)), max(size.width, round(size.height * shape))
+        )
+        top = int(y * (frame.height - size.height + 1))
+        left = int(x * (frame.width - size.width + 1))
+        return Region(frame, top, left, size)
+
+
+def scenes(rest: str) -> Camera:
+    """`scenes`, as `collect scenes` makes them by default, `scenes:96-256` or `scenes:96-256:3:2`.
+
+    Raises:
+        UsageError: what follows is no range of sizes, or an aspect is not W:H.
+    """
+    if not rest:
+        return Camera()
+    match = re.fullmatch(r"([1-9]\d{0,4})-([1-9]\d{0,4})(?::(.+))?", rest)
+    if match is None or int(match[1]) > int(match[2]):
+        raise UsageError(f"scenes:{rest} is not scenes:MIN-MAX, such as scenes:128-512:1:1,3:2")
+    aspects = tuple(match[3].split(",")) if match[3] else Camera.aspects
+    for text in aspects:
+        if not re.fullmatch(r"[1-9]\d{0,3}:[1-9]\d{0,3}", text):
+            raise UsageError(f"scenes:{rest}: {text!r} is not W:H, such as 3:2")
+    return Camera(int(match[1]), int(match[2]), aspects)

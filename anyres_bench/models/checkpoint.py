@@ -1,0 +1,307 @@
+"""Our checkpoints: a folder with the weights (safetensors) and what they mean (JSON).
+
+Foreign checkpoints are read by `read_official_pickle` (snapshots of AnyRes-GAN, StyleGAN3 and
+StyleGAN2-ADA) and `read_torch_file` (.pt, .pth). Loading never executes anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import functools
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from anyres_bench.core.errors import CheckpointError
+from anyres_bench.core.files import atomic_write, write_json
+from anyres_bench.models.official import (
+    OfficialNetwork,
+    OfficialSnapshot,
+    read_official_pickle,
+    to_plain,
+)
+from anyres_bench.models.torchfile import read_torch_file
+
+__all__ = [
+    "Checkpoint",
+    "OfficialNetwork",
+    "OfficialSnapshot",
+    "check_fits",
+    "from_official",
+    "load_strict",
+    "read_checkpoint",
+    "read_official_pickle",
+    "read_torch_file",
+    "read_training_options",
+    "write_checkpoint",
+]
+
+SCHEMA = "anyres-bench/checkpoint@1"
+ABOUT, WEIGHTS = "checkpoint.json", "weights.safetensors"
+ANYRES_LICENCE = (
+    "made with the AnyRes-GAN code: Adobe Research License and NVIDIA Source Code License, "
+    "non-commercial research only"
+)
+NVIDIA_LICENCE = (
+    "made with NVIDIA's StyleGAN code: NVIDIA Source Code License, non-commercial use only"
+)
+TRAINING_OPTIONS = "training_options.json"
+# class and a tensor that only this architecture has -> its name
+_OFFICIAL = {
+    ("Generator", "synthesis.input.freqs"): "anyres-generator-official",
+    ("Generator", "synthesis.b4.const"): "stylegan2-generator",
+    ("Discriminator", "b4.out.weight"): "stylegan2-discriminator",
+}
+_FACTS = {
+    "architecture": str,
+    "config": dict,
+    "licence": str,
+    "source": dict,
+    "training": dict | None,
+}
+_MAX_ABOUT_BYTES = 16 << 20
+_MAX_COMPARED = 100
+_MAX_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights, and everything needed to use them and to say where they are from.
+
+    Attributes:
+        architecture: a name in `anyres_bench.models.architectures.NETWORKS`.
+        config: what the network is made from; JSON values.
+        state: tensors by state-dict name.
+        licence: under which the weights may be used, or a statement that it is not known.
+        source: file, digest, network and class of a converted checkpoint; empty for our own.
+        training: the options it was trained with; None if not known.
+    """
+
+    architecture: str
+    config: Mapping[str, Any]
+    state: Mapping[str, Tensor]
+    licence: str
+    source: Mapping[str, Any]
+    training: Mapping[str, Any] | None = None
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 over architecture, config and every tensor: the same in memory and on disk."""
+        sha = hashlib.sha256(_canonical([self.architecture, self.config]))
+        for name in sorted(self.state):
+            tensor = self.state[name].detach().cpu().contiguous()
+            sha.update(_canonical([name, str(tensor.dtype), list(tensor.shape)]))
+            sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        return sha.hexdigest()
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint as a new folder, whole or not at all.
+
+    Raises:
+        CheckpointError: the folder is already there, or a field is not plain JSON.
+    """
+    facts = {name: getattr(checkpoint, name) for name in _FACTS}
+    about = {**to_plain(facts), "schema": SCHEMA, "digest": checkpoint.digest}
+    # Cloned, because safetensors refuses tensors that share memory.
+    state = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in checkpoint.state.items()
+    }
+    with _new_folder(Path(folder)) as temporary:
+        with atomic_write(temporary / WEIGHTS) as file:
+            file.write(safetensors.torch.save(state))
+        write_json(temporary / ABOUT, about)
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read a checkpoint folder.
+
+    Raises:
+        CheckpointError: a file is missing or damaged, or the two do not belong together.
+    """
+    about = _read_about(Path(folder) / ABOUT)
+    path = Path(folder) / WEIGHTS
+    try:
+        state = safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError, KeyError) as error:
+        raise CheckpointError(f"{path}: these weights cannot be read: {error}") from error
+    checkpoint = Checkpoint(state=state, **{name: about[name] for name in _FACTS})
+    if checkpoint.digest != about["digest"]:
+        raise CheckpointError(
+            f"{folder}: the digest of config and weights is {checkpoint.digest}, and {ABOUT} says "
+            f"{about['digest']!r:.70}; one of the files was changed: convert or copy it again"
+        )
+    return checkpoint
+
+
+def from_official(
+    snapshot: OfficialSnapshot,
+    which: str = "G_ema",
+    training: Mapping[str, Any] | None = None,
+    licence: str | None = None,
+) -> Checkpoint:
+    """One network of an official snapshot as a checkpoint of ours, tensors and names unchanged.
+
+    Args:
+        snapshot: what `read_official_pickle` gave.
+        which: "G_ema" for rendering, "G" or "D".
+        training: its `training_options.json`, where there is one.
+        licence: of these weights; by default that of the code they were made with.
+
+    Raises:
+        CheckpointError: no such network, or its class is none that we know.
+    """
+    network = snapshot.network(which)
+    architectures = [
+        architecture
+        for (class_name, tensor), architecture in _OFFICIAL.items()
+        if network.class_name == class_name and tensor in network.state
+    ]
+    if not architectures or network.init_args:
+        raise CheckpointError(
+            f"{snapshot.name}: {which} is a {network.class_name} with {len(network.state)} tensors "
+            "that is not built like a generator of AnyRes-GAN, StyleGAN3 or StyleGAN2, nor like "
+            "their discriminator"
+        )
+    is_anyres = "training_mode" in network.init_kwargs
+    return Checkpoint(
+        architecture=architectures[0],
+        config=network.init_kwargs,
+        state=network.state,
+        licence=licence or (ANYRES_LICENCE if is_anyres else NVIDIA_LICENCE),
+        source={
+            "file": snapshot.name,
+            "sha256": snapshot.sha256,
+            "network": which,
+            "class_name": network.class_name,
+            "persistence_version": network.version,
+            "module_sha256": network.module_sha256,
+            "training_set": snapshot.training_set_kwargs,
+        },
+        training=training,
+    )
+
+
+def read_training_options(path: Path) -> dict[str, Any]:
+    """The `training_options.json` that the official trainer writes beside its snapshots.
+
+    Raises:
+        CheckpointError: it cannot be read, or is no JSON object.
+    """
+    options = to_plain(_read_json(path))
+    if not isinstance(options, dict):
+        raise CheckpointError(f"{path} is no JSON object; these are not training options")
+    return options
+
+
+def check_fits(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Refuse tensors that are not exactly those of `module`, which may be without memory (meta).
+
+    Args:
+        module: any network.
+        state: tensors by state-dict name.
+        source: where the tensors are from, for the message.
+
+    Raises:
+        CheckpointError: lists missing, unexpected and misshapen names, the likeliest pairs first.
+    """
+    wanted = module.state_dict()
+    missing, unexpected = set(wanted) - set(state), set(state) - set(wanted)
+    misshapen = [
+        f"{name}: {_kind(state[name])} in the file, {_kind(wanted[name])} in the network"
+        for name in wanted
+        if name in state and _kind(state[name]) != _kind(wanted[name])
+    ]
+    if missing or unexpected or misshapen:
+        parts = [
+            *_listed("missing", len(missing), _nearest_first(missing, unexpected)),
+            *_listed("unexpected", len(unexpected), _nearest_first(unexpected, missing)),
+            *_listed("of another shape or kind", len(misshapen), misshapen),
+        ]
+        title = f"{source} does not fit {type(module).__name__}"
+        raise CheckpointError("\n".join([title, *parts]))
+
+
+def load_strict(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Copy `state` into `module`, which must have exactly these names, shapes and kinds.
+
+    Raises:
+        CheckpointError: see `check_fits`.
+    """
+    check_fits(module, state, source)
+    module.load_state_dict(dict(state), strict=True)
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, allow_nan=False).encode()
+
+
+@contextlib.contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder beside `folder` that takes its name when the block succeeds."""
+    if folder.exists():
+        raise CheckpointError(f"{folder} is already there; remove it or choose another name")
+    temporary = folder.parent / f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        if path.stat().st_size > _MAX_ABOUT_BYTES:
+            raise CheckpointError(f"{path} is larger than {_MAX_ABOUT_BYTES} bytes")
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}") from error
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    about = _read_json(path)
+    if not isinstance(about, dict) or about.get("schema") != SCHEMA:
+        got = about.get("schema") if isinstance(about, dict) else type(about).__name__
+        raise CheckpointError(f"{path} has schema {got!r:.60}; this version reads {SCHEMA!r}")
+    kinds = {**_FACTS, "digest": str}
+    bad = [name for name in kinds if not isinstance(about.get(name, ...), kinds[name])]
+    if bad:
+        raise CheckpointError(f"{path}: {', '.join(bad)} are missing or of the wrong kind")
+    return about
+
+
+def _kind(tensor: Tensor) -> str:
+    numbers = "floats" if tensor.is_floating_point() else str(tensor.dtype).removeprefix("torch.")
+    return f"{tuple(tensor.shape)} {numbers}"
+
+
+def _nearest_first(names: Iterable[str], others: Iterable[str]) -> list[str]:
+    """`names` with the likeliest of `others` beside each, the closest pairs first."""
+    compared = sorted(others)[:_MAX_COMPARED]
+    rows: list[tuple[float, str]] = []
+    for name in sorted(names)[:_MAX_COMPARED]:
+        scored = [(difflib.SequenceMatcher(None, name, other).ratio(), other) for other in compared]
+        score, nearest = max(scored, default=(0.0, ""))
+        rows.append((-score, f"{name} (nearest: {nearest})" if score > 0.5 else name))
+    return [text for _, text in sorted(rows)]
+
+
+def _listed(title: str, n: int, rows: list[str]) -> list[str]:
+    if not n:
+        return []
+    more = [f"    ... and {n - _MAX_SHOWN} more"] if n > _MAX_SHOWN else []
+    return [f"  {n} {title}:", *(f"    {row}" for row in rows[:_MAX_SHOWN]), *more]

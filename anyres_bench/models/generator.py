@@ -1,0 +1,156 @@
+"""The one interface that a model must offer, and the checks that hold it to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from anyres_bench.core.errors import GeneratorError
+from anyres_bench.core.geometry import Region, Size
+from anyres_bench.core.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from anyres_bench.data.pixels import Pixels
+    from anyres_bench.data.recipes import Dataset
+
+MIN_FOR_RANGE = 4  # images; see `check_range`
+
+Canvases = Literal["any", "per-image"] | tuple[Size, ...]
+"""Any size, a discrete list, or whatever each image of a folder is."""
+
+GENERATORS = Registry(
+    "generator",
+    {
+        "constant": "anyres_bench.models.references:constant",
+        "folder": "anyres_bench.models.references:folder",
+        "real": "anyres_bench.models.references:real",
+        "resample": "anyres_bench.models.references:resample",
+        "scenes": "anyres_bench.models.camera:scenes",
+    },
+    entry_points="anyres_bench.generators",
+)
+"""Spec head -> factory: `name` or `name:rest`; see `anyres_bench.models.loading`."""
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """Renders windows of canvases of any size.
+
+    Attributes:
+        id: everything that changes a pixel: architecture, checkpoint digest, psi, precision,
+            assembly of tiles, quantisation of a wrapped base.
+        native: the size that the model was made for.
+        canvases: which canvas sizes it can render.
+        matched: whether it can render the window it is asked for; a folder of images cannot, the
+            views are then drawn on its own images (see `ImageGenerator`).
+    """
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def native(self) -> Size: ...
+    @property
+    def canvases(self) -> Canvases: ...
+    @property
+    def matched(self) -> bool: ...
+
+    def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> Any:
+        """Opaque latents; item i depends on seeds[i] (and labels[i]) only."""
+        ...
+
+    def sample(self, z: Any, regions: Sequence[Region]) -> Tensor:
+        """Render one window a latent.
+
+        Args:
+            z: what `latents` gave, n items.
+            regions: n windows of one size, on any canvases.
+
+        Returns:
+            (n, 3, h, w) float32 RGB, nominally in [-1, 1], not clamped. Noise, if there is any,
+            depends on the seed and the absolute position on the canvas, so a region is the crop
+            of the whole.
+        """
+        ...
+
+
+@runtime_checkable
+class TakingGenerator(Generator, Protocol):
+    """A generator that can be told how large a picture was before it was shrunk to its canvas.
+
+    Shrinking sharpens; a model of pictures that were shrunk by known factors can do the same.
+    """
+
+    def sample_taken(self, z: Any, regions: Sequence[Region], taken: Sequence[int]) -> Tensor:
+        """As `sample`; `taken` is the shorter side of each canvas before it was shrunk, px."""
+        ...
+
+
+@runtime_checkable
+class ImageGenerator(Generator, Protocol):
+    """A generator that is a finite set of images (`matched` is False).
+
+    Its latents are image numbers: `latents([i])` is image i of `images`, modulo their count. The
+    views are drawn on its own images by the protocol's rule for real images, downscaling only.
+    """
+
+    @property
+    def images(self) -> Dataset: ...
+
+    def pixels(self, index: int) -> Pixels:
+        """Image `index` whole, (h, w, 3) uint8, of the size that its record states."""
+        ...
+
+
+def check_output(generator_id: str, images: Tensor, n: int, size: Size) -> None:
+    """Hold one batch of samples to the contract of `Generator.sample`.
+
+    Raises:
+        GeneratorError: wrong type, shape or dtype, values that are not finite, or values that
+            look like [0, 1] or [0, 255] instead of [-1, 1].
+    """
+    check_images(generator_id, images, n, size)
+    check_range(generator_id, float(images.min()), float(images.max()), n)
+
+
+def check_images(generator_id: str, images: Tensor, n: int, size: Size) -> None:
+    """Type, shape, dtype and finite values of one batch of samples.
+
+    Raises:
+        GeneratorError: one of them is wrong.
+    """
+    import torch
+
+    expected = (n, 3, size.height, size.width)
+    if not isinstance(images, torch.Tensor) or images.dtype != torch.float32:
+        got = images.dtype if isinstance(images, torch.Tensor) else type(images).__name__
+        raise GeneratorError(f"{generator_id} returned {got}; expected a float32 tensor")
+    if tuple(images.shape) != expected:
+        raise GeneratorError(
+            f"{generator_id} returned shape {tuple(images.shape)}; expected {expected}: "
+            "(n, channels, height, width)"
+        )
+    if not bool(torch.isfinite(images).all()):
+        bad = int((~torch.isfinite(images)).sum())
+        raise GeneratorError(f"{generator_id} returned {bad} values that are NaN or infinite")
+
+
+def check_range(generator_id: str, low: float, high: float, n_images: int) -> None:
+    """Whether samples look like [-1, 1], from the extremes of `n_images` of them.
+
+    One bright window may well lie in [0, 1]; several images that all do are a mistake.
+
+    Raises:
+        GeneratorError: they look like [0, 1] or [0, 255].
+    """
+    if high > 16:
+        raise GeneratorError(
+            f"{generator_id} returned values up to {high:.4g}, which looks like [0, 255]; "
+            "expected [-1, 1]: return images / 127.5 - 1"
+        )
+    if n_images >= MIN_FOR_RANGE and low >= 0 and 0.5 < high <= 1.001 and low < 0.5 * high:
+        raise GeneratorError(
+            f"{generator_id} returned values from {low:.3g} to {high:.3g}, which looks like "
+            "[0, 1]; expected [-1, 1]: return images * 2 - 1"
+        )

@@ -1,0 +1,197 @@
+"""`load`: whatever names a model, as a generator.
+
+A spec is one of these:
+
+    out/ffhq6k               a folder made by `convert` or by our trainer
+    snapshot.pkl             an official snapshot, converted in memory
+    anyres-ffhq6k            a registered official checkpoint (`convert --list`)
+    scenes, folder:PATH      a registered generator or baseline, with its argument
+    package.module:factory   a function without arguments, or a class: anything that keeps the
+                             contract of `Generator`
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from anyres_bench.baselines import BASELINES
+from anyres_bench.core.errors import CheckpointError, GeneratorError, UnknownNameError, UsageError
+from anyres_bench.core.registry import Registry, nearest
+from anyres_bench.core.weights import WEIGHTS, locate
+from anyres_bench.models.checkpoint import (
+    TRAINING_OPTIONS,
+    Checkpoint,
+    from_official,
+    read_checkpoint,
+    read_official_pickle,
+    read_training_options,
+)
+from anyres_bench.models.generator import GENERATORS, Generator
+from anyres_bench.models.references import HeldOut
+
+_ANYRES = "anyres_bench.models.anyres.generator:from_checkpoint"
+ARCHITECTURES = Registry(
+    "architecture",
+    {"anyres-generator": _ANYRES, "anyres-generator-official": _ANYRES},
+    entry_points="anyres_bench.architectures",
+)
+"""Architecture of a checkpoint -> function(checkpoint, option=text, ...) that makes a Generator."""
+
+_FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_MEMBERS = ("id", "native", "canvases", "matched", "latents", "sample")
+
+
+def load(
+    spec: str, options: Mapping[str, str] | None = None, *, accept_licence: bool = False
+) -> Generator:
+    """The generator that `spec` names.
+
+    Args:
+        spec: see the module's docstring. A registered name wins over a file of that name, which
+            is then written ./scenes.
+        options: such as psi or assembly, as text. What the generator does not know is refused.
+        accept_licence: whether the user has accepted the non-commercial licence of weights that
+            must be downloaded.
+
+    Raises:
+        UnknownNameError: nothing has that name; the message suggests the nearest.
+        UsageError: an option or argument is not known, or only `evaluate` can use this spec.
+        CheckpointError: the file cannot be read, or does not fit its network.
+        GeneratorError: what the factory made does not keep the contract.
+    """
+    generator = resolve(spec, options, accept_licence=accept_licence)
+    if isinstance(generator, HeldOut):
+        raise UsageError(f"{spec} shows held-out images of a dataset; only `evaluate` has those")
+    return generator
+
+
+def resolve(
+    spec: str, options: Mapping[str, str] | None = None, *, accept_licence: bool = False
+) -> Generator | HeldOut:
+    """As `load`, but `real` and `resample:...` come as what waits for the held-out images."""
+    head, _, rest = spec.partition(":")
+    for registry in (GENERATORS, BASELINES):
+        if head in registry:
+            return _make(spec, registry.get(head), (rest,), options, accept_licence)
+    if Path(spec).exists() or spec in official_names():
+        checkpoint = _checkpoint(spec, accept_licence)
+        return _make(spec, _builder(spec, checkpoint), (checkpoint,), options, accept_licence)
+    if _FACTORY.fullmatch(spec):
+        return _make(spec, _imported(spec), (), options, accept_licence)
+    raise UnknownNameError(
+        f"{spec!r} is no file, folder or package.module:factory, and no registered model; "
+        f"{_nearest_model(head)}"
+    )
+
+
+def official_names() -> list[str]:
+    """Names of the registered official snapshots."""
+    return [name for name, weights in WEIGHTS.items() if weights.filename.endswith(".pkl")]
+
+
+def read_official(
+    source: str,
+    which: str = "G_ema",
+    training_options: Path | None = None,
+    *,
+    licence: str | None = None,
+    accept_licence: bool = False,
+) -> Checkpoint:
+    """One network of an official snapshot: a registered name, or the path of a .pkl.
+
+    Args:
+        source: the snapshot.
+        which: "G_ema", "G" or "D".
+        training_options: the trainer's JSON; by default the one beside the snapshot, if any.
+        licence, accept_licence: as `from_official` and `load` have them.
+
+    Raises:
+        CheckpointError: it cannot be read, or has no such network.
+        WeightsError: a registered snapshot is not here and cannot be had.
+    """
+    path = _official(source, accept_licence) or Path(source)
+    beside = path.with_name(TRAINING_OPTIONS)
+    options = training_options or (beside if beside.is_file() else None)
+    training = read_training_options(options) if options else None
+    return from_official(read_official_pickle(path), which, training, licence)
+
+
+def _checkpoint(spec: str, accept_licence: bool) -> Checkpoint:
+    path = Path(spec)
+    if spec in official_names() or path.suffix == ".pkl":
+        return read_official(spec, accept_licence=accept_licence)
+    if not path.is_dir():
+        raise CheckpointError(
+            f"{path} is neither a checkpoint folder nor an official .pkl; tensors without an "
+            "architecture (.pt, .pth, .safetensors) are loaded by the baseline that they belong to"
+        )
+    return read_checkpoint(path)
+
+
+def _official(spec: str, accept_licence: bool) -> Path | None:
+    return locate(spec, accept_licence=accept_licence) if spec in official_names() else None
+
+
+def _builder(spec: str, checkpoint: Checkpoint) -> Callable[..., Any]:
+    if checkpoint.architecture not in ARCHITECTURES:
+        raise CheckpointError(
+            f"{spec} is a {checkpoint.architecture}, and no network here renders that; "
+            f"{nearest(checkpoint.architecture, ARCHITECTURES)}"
+        )
+    return cast(Callable[..., Any], ARCHITECTURES.get(checkpoint.architecture))
+
+
+def _nearest_model(name: str) -> str:
+    return nearest(name, [*GENERATORS, *BASELINES, *official_names()])
+
+
+def _imported(spec: str) -> Callable[..., Any]:
+    module_name, _, attribute = spec.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        raise UsageError(
+            f"{spec}: {error}; is its package installed, or its folder on PYTHONPATH? If a "
+            f"registered model was meant: {_nearest_model(module_name)}"
+        ) from error
+    factory: Callable[..., Any] | None = getattr(module, attribute, None)
+    if not callable(factory):
+        names = [name for name in vars(module) if callable(getattr(module, name))]
+        raise UnknownNameError(f"{module_name} has no {attribute!r}; {nearest(attribute, names)}")
+    return factory
+
+
+def _make(
+    spec: str,
+    factory: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    options: Mapping[str, str] | None,
+    accept_licence: bool,
+) -> Generator | HeldOut:
+    """Call a factory with those options that its signature names, and check what it gives."""
+    signature = inspect.signature(factory)
+    known = list(signature.parameters)[len(arguments) :]
+    chosen: dict[str, Any] = dict(options or {})
+    unknown = sorted(set(chosen) - set(known))
+    if unknown:
+        offered = ", ".join(name for name in known if name != "accept_licence") or "none"
+        raise UsageError(f"{spec} has no option {', '.join(unknown)}; its options: {offered}")
+    if "accept_licence" in known:
+        chosen["accept_licence"] = accept_licence
+    try:
+        signature.bind(*arguments, **chosen)
+    except TypeError as error:
+        raise UsageError(f"{spec} cannot be made from its options alone: {error}") from error
+    generator = factory(*arguments, **chosen)
+    if not isinstance(generator, Generator | HeldOut):
+        missing = [name for name in _MEMBERS if not hasattr(generator, name)]
+        raise GeneratorError(
+            f"{spec} gives a {type(generator).__name__} without {', '.join(missing)}; "
+            "see anyres_bench.models.generator.Generator"
+        )
+    return generator

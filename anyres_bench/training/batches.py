@@ -1,0 +1,67 @@
+"""Batches, read ahead by worker processes, the same whatever their number."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from anyres_bench.core import distributed
+from anyres_bench.training.config import LoopConfig
+from anyres_bench.training.recipe import ItemSource
+
+_STEPS_AHEAD = 2
+
+Parts = list[tuple[int, Any]]
+"""This process's micro-batches of one step, each with its number within the step."""
+
+
+class _Steps(Dataset[Parts]):
+    """Step number -> this process's micro-batches."""
+
+    def __init__(self, source: ItemSource, config: LoopConfig) -> None:
+        self.source = source
+        self.size = config.micro_batch
+        self.parts = range(config.batch // config.micro_batch)[
+            distributed.rank() :: distributed.world_size()
+        ]
+
+    def __getitem__(self, step: int) -> Parts:
+        return [
+            (part, self.source.micro_batch(step, part * self.size, self.size))
+            for part in self.parts
+        ]
+
+
+def read_ahead(source: ItemSource, config: LoopConfig, first: int, last: int) -> Iterator[Parts]:
+    """Micro-batches of the steps `first` to `last` - 1, in order.
+
+    Micro-batch k of a step goes to process k modulo their number, so the same global batch is seen
+    by one process or many.
+    """
+    steps: Sequence[int] = range(first, last)
+    loader: DataLoader[Parts] = DataLoader(
+        _Steps(source, config),
+        batch_size=None,
+        sampler=steps,
+        num_workers=config.n_workers,
+        prefetch_factor=_STEPS_AHEAD if config.n_workers else None,
+        multiprocessing_context="fork" if config.n_workers else None,
+        worker_init_fn=_start_worker,
+        pin_memory=torch.cuda.is_available(),
+    )
+    return iter(loader)
+
+
+def _start_worker(worker: int) -> None:
+    """Share the cores with the training process, and leave it to that to stop on a signal.
+
+    Ctrl-C, and a cluster's SIGTERM, reach workers too, while the training process still needs them
+    for the step that it is in. A second SIGTERM is the training process's own.
+    """
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))

@@ -1,0 +1,209 @@
+"""Configuration: frozen dataclasses, read from files and `key=value`, checked before anything runs.
+
+Schedules are in thousands of images seen (kimg), so the batch size does not change their meaning.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from anyres_bench.core.errors import ConfigError
+from anyres_bench.core.registry import nearest
+
+C = TypeVar("C")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LoopConfig:
+    """The loop, whatever is trained.
+
+    Attributes:
+        total_kimg: length of the run, thousands of images.
+        batch: images a step, over all processes.
+        micro_batch: images a forward pass; gradients of a step's passes add up.
+        kimg_per_tick: thousands of images from one printed line to the next.
+        checkpoint_ticks: ticks from one checkpoint to the next.
+        sample_ticks: ticks from one grid of samples to the next; 0 for none.
+        evaluate_ticks: ticks from one evaluation to the next; 0 for none.
+        keep: checkpoints that are kept, the newest ones.
+        seed: of everything that is drawn.
+        n_workers: processes that read images; 0 reads in the training process.
+        precision: of forward passes; weights and optimisers stay float32.
+        compile: run the networks through torch.compile.
+        ema_kimg: half-life of the averaged weights, thousands of images.
+        ema_rampup: the half-life is at most this share of the images seen; 0 for no limit.
+    """
+
+    total_kimg: float = 25_000.0
+    batch: int = 32
+    micro_batch: int = 8
+    kimg_per_tick: float = 4.0
+    checkpoint_ticks: int = 10
+    sample_ticks: int = 10
+    evaluate_ticks: int = 50
+    keep: int = 3
+    seed: int = 0
+    n_workers: int = 3
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compile: bool = False
+    ema_kimg: float = 10.0
+    ema_rampup: float = 0.05
+
+    def __post_init__(self) -> None:
+        at_least(self, total_kimg=0, batch=1, micro_batch=1, keep=1, n_workers=0)
+        at_least(self, checkpoint_ticks=1, sample_ticks=0, evaluate_ticks=0, ema_rampup=0)
+        above(self, kimg_per_tick=0, ema_kimg=0)
+        if self.batch % self.micro_batch:
+            raise ConfigError(
+                f"loop.batch is {self.batch}, which is no multiple of loop.micro_batch "
+                f"{self.micro_batch}; change one of them"
+            )
+
+
+def at_least(config: Any, **limits: float) -> None:
+    """Check that fields are not below a limit.
+
+    Raises:
+        ConfigError: one is.
+    """
+    for name, limit in limits.items():
+        value = getattr(config, name)
+        if value is not None and not value >= limit:
+            raise ConfigError(f"{name} is {value}; expected {limit} or more")
+
+
+def above(config: Any, **limits: float) -> None:
+    """Check that fields are above a limit.
+
+    Raises:
+        ConfigError: one is not.
+    """
+    for name, limit in limits.items():
+        value = getattr(config, name)
+        if value is not None and not value > limit:
+            raise ConfigError(f"{name} is {value}; expected more than {limit}")
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The values of a TOML or JSON file.
+
+    Raises:
+        ConfigError: no such file, another ending, or not what the ending says.
+    """
+    path = Path(path)
+    readers = {".toml": tomllib.loads, ".json": json.loads}
+    if path.suffix not in readers:
+        raise ConfigError(f"{path} is neither a .toml nor a .json file")
+    try:
+        values = readers[path.suffix](path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is no valid {path.suffix[1:].upper()}: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} holds a {type(values).__name__}, expected a table of values")
+    return values
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    """Read `key=value` and `table.key=value`; a value is JSON, or else a plain string.
+
+    Raises:
+        ConfigError: there is no "=".
+
+    >>> parse_assignments(["loop.batch=16", "stage=patch"])
+    {'loop': {'batch': 16}, 'stage': 'patch'}
+    """
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {assignment!r} is not key=value")
+        *tables, name = key.strip().split(".")
+        table = values
+        for part in tables:
+            table = table.setdefault(part, {})
+        table[name] = _parse_value(text.strip())
+    return values
+
+
+def _parse_value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested tables laid over each other; later ones win, lists and plain values as a whole."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            old = merged.get(key)
+            both = isinstance(old, Mapping) and isinstance(value, Mapping)
+            merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def build(kind: type[C], values: Mapping[str, Any], where: str = "") -> C:
+    """Make a configuration dataclass from plain values.
+
+    Raises:
+        ConfigError: an unknown or missing key, or a value of the wrong type; the message names
+            the key by its full path and suggests the nearest.
+    """
+    hints = typing.get_type_hints(kind)
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    for key in values:
+        if key not in fields:
+            raise ConfigError(f"unknown setting {where}{key}; {nearest(key, fields)}")
+    missing = [name for name, field in fields.items() if name not in values and _required(field)]
+    if missing:
+        raise ConfigError(f"setting {where}{missing[0]} is missing; it has no default")
+    arguments = {key: _typed(hints[key], values[key], where + key) for key in values}
+    return kind(**arguments)
+
+
+def _required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _typed(hint: Any, value: Any, key: str) -> Any:
+    """`value` as the type that the field declares."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        if value is None and type(None) in arguments:
+            return None
+        [hint] = [argument for argument in arguments if argument is not type(None)]
+        return _typed(hint, value, key)
+    if origin is Literal:
+        if value not in arguments:
+            expected = nearest(str(value), [str(argument) for argument in arguments])
+            raise ConfigError(f"{key} is {value!r}; {expected}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{key} is {value!r}; expected a list")
+        return tuple(_typed(arguments[0], item, f"{key}[{i}]") for i, item in enumerate(value))
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{key} is {value!r}; expected a table")
+        return build(hint, value, f"{key}.")  # type: ignore[arg-type]
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not hint:
+        raise ConfigError(f"{key} is {value!r}; expected {hint.__name__}")
+    return value
+
+
+def to_plain(config: Any) -> dict[str, Any]:
+    """A configuration as nested plain values, ready for JSON."""
+    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+    return plain

@@ -1,0 +1,282 @@
+"""The training loop: one function, read top to bottom, for every recipe.
+
+Random numbers are named by seed, step and place (`core.seeds`), never drawn from a shared state, so
+a resumed run continues bit for bit and a batch does not depend on how many processes share it.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from anyres_bench.core import distributed
+from anyres_bench.core.errors import ConfigError, TrainingError
+from anyres_bench.training.batches import Parts, read_ahead
+from anyres_bench.training.checkpoints import read_newest_state, write_state
+from anyres_bench.training.config import LoopConfig
+from anyres_bench.training.recipe import Moment, Phase, Recipe
+from anyres_bench.training.records import RunFolder, stop_requests
+
+_DIVERGED = 1e6  # no loss or gradient of a healthy run comes near
+# Settings of the loop under which a run may be continued with other values.
+_FREE = {"total_kimg", "kimg_per_tick", "keep", "n_workers"}
+_FREE |= {"checkpoint_ticks", "sample_ticks", "evaluate_ticks"}
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the loop tells the outside.
+
+    Attributes:
+        report: takes one line a tick.
+        evaluate: measures the averaged model: name -> value; None for never.
+        best_by: name and direction (True: higher is better) of the value that the best checkpoint
+            is chosen by; None for no choice.
+    """
+
+    report: Callable[[str], None]
+    evaluate: Callable[[Any], Mapping[str, float]] | None = None
+    best_by: tuple[str, bool] | None = None
+
+
+@dataclass
+class Run:
+    """A run in progress."""
+
+    recipe: Recipe
+    config: LoopConfig
+    settings: Mapping[str, Any]
+    networks: Mapping[str, nn.Module]
+    average: nn.Module
+    optimizers: Mapping[str, torch.optim.Optimizer]
+    step: int = 0
+    best: dict[str, Any] | None = None
+    scores: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def n_images(self) -> int:
+        """Images seen."""
+        return self.step * self.config.batch
+
+
+def train(
+    recipe: Recipe, config: LoopConfig, folder: Path, settings: Mapping[str, Any], hooks: Hooks
+) -> bool:
+    """Train until `config.total_kimg`, from the newest checkpoint in `folder` if there is one.
+
+    Args:
+        recipe: what is trained.
+        config: how long, in what batches, what is written when.
+        folder: of the run; checkpoints, logs, samples and deliverables are written there.
+        settings: the whole configuration as plain values, kept with every checkpoint; a run is
+            not resumed under another one.
+        hooks: printed lines and evaluation.
+
+    Returns:
+        Whether the run is complete; False after Ctrl-C or SIGTERM, with a checkpoint written.
+
+    Raises:
+        TrainingError: a loss or gradient is not finite, or has diverged.
+        ConfigError: the folder holds a run of another configuration.
+    """
+    # Set up networks, their running average and optimisers.
+    device = distributed.device()
+    networks = {name: network.to(device) for name, network in recipe.networks.items()}
+    average = copy.deepcopy(networks[recipe.averaged]).eval().requires_grad_(False)
+    optimizers = {name: recipe.optimizer(name) for name in networks}
+    run = Run(recipe, config, settings, networks, average, optimizers)
+
+    # Resume.
+    state = read_newest_state(folder)
+    if state is not None:
+        _check_same_run(state["settings"], settings, folder)
+        _restore(run, state)
+        hooks.report(f"resumed at {run.n_images / 1000:.1f} kimg")
+    records = RunFolder(folder, config)
+    records.start(settings, run.n_images)
+    n_steps = math.ceil(config.total_kimg * 1000 / config.batch)
+    batches = read_ahead(recipe.items(), config, run.step, n_steps)
+
+    # Train.
+    with stop_requests() as stop:
+        while run.step < n_steps and not stop.agreed():
+            asked = time.perf_counter()
+            parts = next(batches)
+            records.waited(time.perf_counter() - asked)
+            for phase in recipe.phases:
+                if run.step % phase.interval == 0:
+                    _update(run, phase, parts)
+            run.step += 1
+            _move_average(run)
+
+            # Print, draw, measure and write what is due.
+            due = records.due(run.step, last=run.step == n_steps)
+            if due.tick:
+                hooks.report(records.tick(run.step, _take_means(run)))
+            if due.samples:
+                records.samples(run.n_images, recipe.samples(average))
+            is_best = False
+            if due.evaluation and hooks.evaluate is not None:
+                values = dict(hooks.evaluate(recipe.generator(average)))
+                hooks.report(records.evaluation(run.n_images, values))
+                is_best = _note_best(run, values, hooks)
+            if due.checkpoint or is_best:
+                _write(run, records, is_best)
+    if run.step < n_steps:
+        _write(run, records, False)
+    records.close()
+    return run.step == n_steps
+
+
+def _update(run: Run, phase: Phase, parts: Parts) -> None:
+    """One optimiser step: losses of this process's micro-batches, gradients of all processes."""
+    for name, network in run.networks.items():
+        network.requires_grad_(name == phase.network)
+    run.optimizers[phase.network].zero_grad(set_to_none=True)
+    n_parts = run.config.batch // run.config.micro_batch
+    for part, batch in parts:
+        with _precision(run.config):
+            moment = Moment(run.config.seed, run.step, run.n_images, part)
+            loss = run.recipe.loss(phase, batch, moment)
+        for name, value in {phase.name: loss.total, **loss.scores}.items():
+            run.scores[name].append(float(value.detach().float().mean()))
+        (loss.total.float().mean() * (phase.gain / n_parts)).backward()  # type: ignore[no-untyped-call]
+    parameters = run.networks[phase.network].parameters()
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    _sum_over_processes(gradients)
+    _check_finite(run, phase, gradients)
+    run.optimizers[phase.network].step()
+
+
+def _sum_over_processes(gradients: Sequence[Tensor]) -> None:
+    if distributed.world_size() == 1:
+        return
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    torch.distributed.all_reduce(flat)
+    start = 0
+    for gradient in gradients:
+        gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
+        start += gradient.numel()
+
+
+def _check_finite(run: Run, phase: Phase, gradients: Sequence[Tensor]) -> None:
+    """Stop where nothing good can follow.
+
+    Raises:
+        TrainingError: with what was seen.
+    """
+    norm = float(torch.stack([g.float().norm() for g in gradients]).norm())
+    last = {name: values[-1] for name, values in run.scores.items() if values}
+    if norm < _DIVERGED and abs(last.get(phase.name, 0.0)) < _DIVERGED:
+        return
+    seen = ", ".join(f"{name} {value:.4g}" for name, value in last.items())
+    raise TrainingError(
+        f"training diverged in phase {phase.name} at step {run.step} ({run.n_images} images): "
+        f"gradient norm {norm:.4g}; last values: {seen}. The checkpoints on disk are from before; "
+        "resume from one with a lower learning rate or a higher r1_gamma"
+    )
+
+
+def _precision(config: LoopConfig) -> torch.autocast:
+    """The precision of forward passes.
+
+    Raises:
+        ConfigError: half precision on a CPU.
+    """
+    kind = distributed.device().type
+    if config.precision == "fp16" and kind == "cpu":
+        raise ConfigError("loop.precision is fp16, which needs a GPU; use fp32 or bf16 on the CPU")
+    dtype = torch.float16 if config.precision == "fp16" else torch.bfloat16
+    return torch.autocast(kind, dtype=dtype, enabled=config.precision != "fp32")
+
+
+@torch.no_grad()
+def _move_average(run: Run) -> None:
+    """Move the running average towards the weights; buffers are copied.
+
+    Source: StyleGAN2's running average, beta = 0.5 ** (batch / half-life in images).
+    """
+    half_life = run.config.ema_kimg * 1000
+    if run.config.ema_rampup:
+        half_life = min(half_life, run.config.ema_rampup * run.n_images)
+    beta = 0.5 ** (run.config.batch / max(half_life, 1e-8))
+    network = run.networks[run.recipe.averaged]
+    for mean, weight in zip(run.average.parameters(), network.parameters(), strict=True):
+        mean.copy_(weight.lerp(mean, beta))
+    for kept, buffer in zip(run.average.buffers(), network.buffers(), strict=True):
+        kept.copy_(buffer)
+
+
+def _take_means(run: Run) -> dict[str, float]:
+    """Mean of every score over all micro-batches since the last tick; starts anew."""
+    sums = {name: (sum(values), len(values)) for name, values in run.scores.items() if values}
+    run.scores.clear()
+    gathered = distributed.gather(sums)
+    return {
+        name: sum(rank[name][0] for rank in gathered) / sum(rank[name][1] for rank in gathered)
+        for name in sums
+    }
+
+
+def _note_best(run: Run, values: Mapping[str, float], hooks: Hooks) -> bool:
+    """Whether this evaluation is the best so far; it is remembered then."""
+    if hooks.best_by is None or hooks.best_by[0] not in values:
+        return False
+    name, higher = hooks.best_by
+    if run.best is not None and (values[name] > run.best["value"]) != higher:
+        return False
+    run.best = {"name": name, "value": values[name], "images": run.n_images}
+    return True
+
+
+def _check_same_run(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path) -> None:
+    """A run goes on as it began; only its length and what is written when may change."""
+
+    def fixed(settings: Mapping[str, Any]) -> dict[str, Any]:
+        loop = {k: v for k, v in settings.get("loop", {}).items() if k not in _FREE}
+        return {**settings, "loop": loop}
+
+    one, two = fixed(old), fixed(new)
+    changed = sorted(key for key in one.keys() | two.keys() if one.get(key) != two.get(key))
+    if changed:
+        raise ConfigError(
+            f"{folder} holds a run with other settings of {', '.join(changed)}; "
+            "use another folder, or the settings saved there"
+        )
+
+
+def _restore(run: Run, state: Mapping[str, Any]) -> None:
+    for name, network in run.networks.items():
+        network.load_state_dict(state["networks"][name])
+        run.optimizers[name].load_state_dict(state["optimizers"][name])
+    run.average.load_state_dict(state["average"])
+    run.step, run.best = state["step"], state["best"]
+
+
+def _write(run: Run, records: RunFolder, is_best: bool) -> None:
+    """Write the state to resume from, and the deliverable beside it.
+
+    The state holds no generator of random numbers: the step names all that will be drawn.
+    """
+    if distributed.is_main():
+        state = {
+            "step": run.step,
+            "best": run.best,
+            "settings": dict(run.settings),
+            "networks": {name: n.state_dict() for name, n in run.networks.items()},
+            "average": run.average.state_dict(),
+            "optimizers": {name: o.state_dict() for name, o in run.optimizers.items()},
+        }
+        facts = {"settings": dict(run.settings), "images_seen": run.n_images, "best": run.best}
+        records.deliver(run.n_images, run.recipe.deliverable(run.average, facts), is_best)
+        write_state(records.folder, run.n_images, state, run.config.keep)
+    distributed.barrier()

@@ -1,0 +1,199 @@
+"""What a run leaves behind: a line a tick, a log, pictures, deliverables."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import resource
+import shutil
+import signal
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from anyres_bench.core import distributed
+from anyres_bench.core.files import atomic_write, write_json
+from anyres_bench.models.checkpoint import Checkpoint, write_checkpoint
+from anyres_bench.training.config import LoopConfig
+
+LOG, BEST = "log.jsonl", "best"
+
+
+@dataclass(frozen=True)
+class Due:
+    """What a step asks for."""
+
+    tick: bool
+    samples: bool
+    evaluation: bool
+    checkpoint: bool
+
+
+class RunFolder:
+    """The folder of a run.
+
+    log.jsonl holds one object a tick or evaluation, samples/ pictures by images seen, ema-* the
+    averaged network as a checkpoint folder (the newest `keep`), best/ the best one by evaluation.
+    """
+
+    def __init__(self, folder: Path, config: LoopConfig) -> None:
+        self.folder = Path(folder)
+        self.config = config
+        self._started = time.perf_counter()
+        self._tick_started = self._started
+        self._tick_step = 0
+        self._waited = 0.0
+        self._board = _tensorboard(self.folder) if distributed.is_main() else None
+
+    def due(self, step: int, last: bool) -> Due:
+        """What is due after `step` steps; everything is, after the last one."""
+
+        def passed(n_ticks: int) -> bool:
+            n_images = n_ticks * self.config.kimg_per_tick * 1000
+            now, before = step * self.config.batch, (step - 1) * self.config.batch
+            return n_ticks > 0 and (last or now // n_images > before // n_images)
+
+        config = self.config
+        return Due(
+            passed(1),
+            passed(config.sample_ticks),
+            passed(config.evaluate_ticks),
+            passed(config.checkpoint_ticks),
+        )
+
+    def waited(self, seconds: float) -> None:
+        """Count time that was spent waiting for data."""
+        self._waited += seconds
+
+    def tick(self, step: int, scores: Mapping[str, float]) -> str:
+        """Log the scores since the last tick; returns the line to print."""
+        now = time.perf_counter()
+        seconds = max(now - self._tick_started, 1e-9)
+        n_steps = step - self._tick_step
+        n_images = step * self.config.batch
+        facts = {
+            "images": n_images,
+            "seconds": now - self._started,
+            "images_per_second": n_steps * self.config.batch / seconds,
+            "waiting_for_data": self._waited / seconds,
+            "memory_gib": _memory_gib(),
+        }
+        self._log({"kind": "tick", **facts, "scores": dict(scores)}, n_images)
+        self._tick_started, self._tick_step, self._waited = now, step, 0.0
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in scores.items())
+        return (
+            f"kimg {n_images / 1000:<8.1f} time {facts['seconds']:<7.0f} "
+            f"img/s {facts['images_per_second']:<6.1f} data {facts['waiting_for_data']:<4.0%} "
+            f"GiB {facts['memory_gib']:<5.2f} {shown}"
+        )
+
+    def evaluation(self, n_images: int, values: Mapping[str, float]) -> str:
+        """Log an evaluation; returns the line to print. Its time is no training time."""
+        self._log({"kind": "evaluation", "images": n_images, "scores": dict(values)}, n_images)
+        self._tick_started, self._waited = time.perf_counter(), 0.0
+        shown = "  ".join(f"{name} {value:.6g}" for name, value in values.items())
+        return f"kimg {n_images / 1000:<8.1f} {shown}"
+
+    def samples(self, n_images: int, pictures: Iterable[tuple[str, NDArray[np.uint8]]]) -> None:
+        """Write named pictures as samples/NAME-IMAGES.png."""
+        for name, pixels in pictures:
+            if distributed.is_main():
+                path = self.folder / "samples" / f"{name}-{n_images:09d}.png"
+                with atomic_write(path) as file:
+                    Image.fromarray(pixels).save(file, "PNG")
+
+    def deliver(self, n_images: int, checkpoint: Checkpoint, is_best: bool) -> None:
+        """Write what is kept of a run; the newest few stay, and the best one."""
+        path = self.folder / f"ema-{n_images:09d}"
+        if path.exists():
+            shutil.rmtree(path)
+        write_checkpoint(path, checkpoint)
+        if is_best:
+            aside = self.folder / f".{BEST}-old"
+            if (self.folder / BEST).exists():
+                (self.folder / BEST).rename(aside)
+            shutil.copytree(path, self.folder / BEST)
+            shutil.rmtree(aside, ignore_errors=True)
+        for old in sorted(self.folder.glob("ema-*"))[: -self.config.keep]:
+            shutil.rmtree(old)
+
+    def start(self, settings: Mapping[str, Any], n_images: int) -> None:
+        """Write the configuration; drop what a stopped run logged after its last checkpoint."""
+        self._tick_step = n_images // self.config.batch
+        if not distributed.is_main():
+            return
+        write_json(self.folder / "settings.json", dict(settings))
+        path = self.folder / LOG
+        if path.exists():
+            entries = (json.loads(line) for line in path.read_text().splitlines())
+            kept = [entry for entry in entries if entry["images"] <= n_images]
+            with atomic_write(path, "w") as file:
+                file.writelines(json.dumps(entry) + "\n" for entry in kept)
+
+    def close(self) -> None:
+        """Finish the logs."""
+        if self._board is not None:
+            self._board.close()
+
+    def _log(self, entry: dict[str, Any], n_images: int) -> None:
+        if not distributed.is_main():
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / LOG, "a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+        if self._board is not None:
+            for name, value in entry["scores"].items():
+                self._board.add_scalar(f"{entry['kind']}/{name}", value, n_images)
+
+
+class StopRequest:
+    """Whether somebody asked the run to stop; asked again, it stops at once."""
+
+    def __init__(self) -> None:
+        self.seen = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.seen:
+            raise KeyboardInterrupt
+        self.seen = True
+
+    def agreed(self) -> bool:
+        """Whether any process was asked; the same answer on all of them."""
+        return any(distributed.gather(self.seen))
+
+
+@contextlib.contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """Turn Ctrl-C and SIGTERM into a request that is met after the current step."""
+    request = StopRequest()
+    old = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield request
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def _memory_gib() -> float:
+    """Peak memory of this process: of the GPU where there is one, else resident."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def _tensorboard(folder: Path) -> Any:
+    """A TensorBoard writer where the package is installed; log.jsonl holds the same."""
+    if importlib.util.find_spec("tensorboard") is None:
+        return None
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(folder))

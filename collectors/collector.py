@@ -1,0 +1,214 @@
+"""The contract of collectors: what they ask for, what they find, how its bytes are had.
+
+A collector finds candidates and obtains the bytes of each; everything else (filters, politeness,
+decoding, measuring, duplicates, files, resuming) is the same for all and lives in
+`anyres_bench.building`. A collector is a frozen dataclass whose fields are its options: fields
+without a default are the arguments of `anyres-bench collect NAME ... OUT`, the others its options;
+`Annotated[int, "Help text."]` says what each is for. It is sent to worker processes, so it must
+pickle.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anyres_bench.core.files import sha256_text
+from anyres_bench.core.http import Fetched, Fetcher
+
+_LONGEST_KEY = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One image that may enter the dataset.
+
+    Attributes:
+        key: its name in the dataset, made by `key_of`; unique, and the stem of its file.
+        url: where the bytes are: http(s), or what the collector's own `obtain` understands.
+        source: collection that the image comes from.
+        source_id, source_url, author: identity at the source; `source_url` is the page to credit.
+        source_name: the name that the source's own list has for it.
+        licence_id: SPDX id, or the source's own word; "unknown" where nothing is known.
+        licence_url: the licence's text.
+        split, group, role, label, caption: as in `ImageRecord`.
+        height, width, n_bytes, sha256, md5: what is claimed before the bytes are there.
+        extra: what else is known, as JSON values; kept in `provenance.parquet`.
+        fetched: what the server said, once the bytes are there.
+    """
+
+    key: str
+    url: str = ""
+    source: str = ""
+    source_id: str = ""
+    source_url: str = ""
+    source_name: str = ""
+    author: str = ""
+    licence_id: str = "unknown"
+    licence_url: str = ""
+    split: str = ""
+    group: str = ""
+    role: str = "hr"
+    label: str = ""
+    caption: str = ""
+    height: int | None = None
+    width: int | None = None
+    n_bytes: int | None = None
+    sha256: str | None = None
+    md5: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    fetched: Fetched | None = None
+
+    def to_json(self) -> str:
+        """One line of JSON, without what is at its default."""
+        plain = {name: getattr(self, name) for name in _DEFAULTS}
+        told = {name: value for name, value in plain.items() if value != _DEFAULTS[name]}
+        if self.fetched:
+            told["fetched"] = dataclasses.asdict(self.fetched)
+        return json.dumps(told, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Candidate:
+        """What `to_json` wrote."""
+        plain = json.loads(text)
+        if fetched := plain.pop("fetched", None):
+            plain["fetched"] = Fetched(**fetched)
+        return cls(**plain)
+
+
+_DEFAULTS: dict[str, Any] = {
+    f.name: {} if f.name == "extra" else f.default for f in dataclasses.fields(Candidate)
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived:
+    """An image made from an original.
+
+    Attributes:
+        suffix: what its key has behind the candidate's ("-lr").
+        pixels: (h, w, 3) uint8 sRGB; stored as PNG.
+        role: as in `ImageRecord`.
+        extra: how it was made, as JSON values.
+    """
+
+    suffix: str
+    pixels: NDArray[np.uint8]
+    role: str = "hr"
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Collector(Protocol):
+    """Where images come from.
+
+    Attributes:
+        name: as in the table of collectors.
+        local: `obtain` needs no network; it then runs in the worker processes, and candidates are
+            listed anew at each run. Otherwise they are listed once, and `obtain` runs in threads.
+    """
+
+    name: ClassVar[str]
+    local: ClassVar[bool]
+
+    def recipe(self) -> dict[str, Any]:
+        """What is asked for, as JSON values; equal recipes ask for the same, wherever they run.
+
+        No path of this machine and no secret is in it: of a file, its digest.
+        """
+
+    def candidates(self) -> Iterable[Candidate]:
+        """All candidates, always in the same order."""
+
+    def obtain(self, candidate: Candidate, path: Path, fetcher: Fetcher) -> Candidate:
+        """Put the original bytes at `path`; the candidate with what was learnt on the way.
+
+        It may be called again for the same candidate: after a kill, or when a host was busy.
+
+        Raises:
+            FetchError, ImageError: this candidate cannot be had; the run goes on without it.
+        """
+
+
+@runtime_checkable
+class Resolver(Protocol):
+    """A collector that must ask about each candidate before its bytes are fetched."""
+
+    def resolve(self, candidate: Candidate) -> Candidate:
+        """The candidate with its licence, size and URL of today; rules are then applied to these.
+
+        Raises:
+            FetchError, ImageError: this candidate cannot be had; the run goes on without it.
+        """
+
+
+@runtime_checkable
+class Licensed(Protocol):
+    """A collector whose images are of many licences: a run must name those that it accepts.
+
+    Attributes:
+        default_licences: those that are free to use and to share changed versions of.
+    """
+
+    default_licences: ClassVar[tuple[str, ...]]
+
+
+@runtime_checkable
+class Noticing(Protocol):
+    """A collector with something that must be said wherever its images are shown.
+
+    Attributes:
+        notices: sentences for the data card.
+    """
+
+    notices: ClassVar[tuple[str, ...]]
+
+
+@runtime_checkable
+class Estimating(Protocol):
+    """A collector that can say beforehand what a run costs."""
+
+    def estimate(self, n_candidates: int) -> str:
+        """Calls, hours or whatever else a run of so many candidates takes, in one line."""
+
+
+@runtime_checkable
+class Deriver(Protocol):
+    """A collector whose images are made from the originals.
+
+    Attributes:
+        keep_originals: whether the originals stay in the dataset beside what is made from them.
+    """
+
+    keep_originals: bool
+
+    def derive(self, candidate: Candidate, original: Path) -> Iterator[Derived]:
+        """The images made from one original; runs in a worker process.
+
+        Raises:
+            ImageError: nothing can be made of it.
+        """
+
+
+def key_of(source: str, source_id: str) -> str:
+    """The key `<source>_<id>` in the characters A-Z a-z 0-9 _ -: never a path, never reserved.
+
+    Where an id has other characters or is too long, its digest is appended, so that keys stay
+    apart. There are no dots, because WebDataset readers end a key at the first.
+
+    >>> key_of("flickr", "123"), key_of("photos", "a/b c")
+    ('flickr_123', 'photos_a-b-c-a1d33e86')
+    """
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", source).strip("-_") or "source"
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", source_id).strip("-") or "image"
+    key = f"{stem}_{plain}"
+    if plain == source_id and len(key) <= _LONGEST_KEY:
+        return key
+    return f"{key[:_LONGEST_KEY]}-{sha256_text(source_id)[:8]}"

@@ -1,0 +1,169 @@
+"""The FFHQ dataset's list: one JSON object of 267 MB, read a face at a time.
+
+Source: the metadata format of the FFHQ dataset (Karras et al., CVPR 2019).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from anyres_bench.collectors.ffhq_align import FaceQuad, Points, face_quad
+from anyres_bench.core.errors import DataError, DatasetError
+from anyres_bench.core.geometry import Size
+
+_CHUNK = 1 << 20
+_LONGEST_ENTRY = 1 << 20
+_QUAD_TOLERANCE_PX = 0.05
+
+
+@dataclass(frozen=True)
+class Face:
+    """One entry of the list.
+
+    Attributes:
+        index: 0 to 69,999.
+        category: "training" or "validation".
+        about: photo_url, author, license, license_url and more, as the list has them.
+        wild: the photograph that the face was found in: file_url, file_size, file_md5, ...
+        aligned: the published 1024 px image.
+        quad: where the face is in the photograph.
+        quad_agrees: whether the listed corners are those of the landmarks, within 0.05 px.
+    """
+
+    index: int
+    category: str
+    about: Mapping[str, str]
+    wild: Mapping[str, Any]
+    aligned: Mapping[str, Any]
+    quad: FaceQuad
+    quad_agrees: bool
+
+    @property
+    def picture(self) -> Size:
+        """Size of the photograph."""
+        width, height = self.wild["pixel_size"]
+        return Size(int(height), int(width))
+
+    @property
+    def photo(self) -> str:
+        """What tells photographs apart: several faces may come from one."""
+        return str(self.wild.get("pixel_md5") or self.about["photo_url"])
+
+    @property
+    def outside(self) -> float:
+        """Share of the face's square that lies outside the photograph, in [0, 1]."""
+        picture = self.picture
+        inside = _clipped_area(self.quad.corners, picture)
+        return max(1.0 - inside / self.quad.side**2, 0.0)
+
+
+def read_faces(path: Path) -> Iterator[Face]:
+    """All faces of `ffhq-dataset-v2.json`, in order, in memory for one entry at a time.
+
+    Raises:
+        DatasetError: no such file, or it is not that list.
+    """
+    for key, entry in _entries(Path(path)):
+        try:
+            yield _face(int(key), entry)
+        except (KeyError, TypeError, ValueError, DataError) as error:
+            raise DatasetError(f"{path}: entry {key!r} is not a face: {error!r}") from error
+
+
+def _entries(path: Path) -> Iterator[tuple[str, Any]]:
+    """(key, value) of a JSON object, without holding the whole of it."""
+    decoder = json.JSONDecoder()
+    try:
+        file = open(path, encoding="utf-8")  # noqa: SIM115 - closed below, around the generator
+    except OSError as error:
+        raise DatasetError(f"cannot read the list {path}: {error.strerror}") from error
+    with file:
+        text, ended = "", False
+        started = False
+        while True:
+            text = text.lstrip(" \t\r\n,") if started else text.lstrip()
+            if not started and text:
+                if text[0] != "{":
+                    raise DatasetError(f"{path} is no JSON object; give ffhq-dataset-v2.json")
+                text, started = text[1:], True
+                continue
+            if started and text.startswith("}"):
+                return
+            entry = _first_entry(decoder, text)
+            if entry is not None:
+                yield entry[0], entry[1]
+                text = text[entry[2] :]
+                continue
+            if ended or len(text) > _LONGEST_ENTRY:
+                raise DatasetError(f"{path} is cut off or damaged; download it again")
+            chunk = file.read(_CHUNK)
+            ended = not chunk
+            text += chunk
+
+
+def _first_entry(decoder: json.JSONDecoder, text: str) -> tuple[str, Any, int] | None:
+    """The first `"key": value` of a text and where it ends; None if it is not all there."""
+    try:
+        key, end = decoder.raw_decode(text)
+        colon = text.index(":", end)
+        start = colon + 1 + (len(text[colon + 1 :]) - len(text[colon + 1 :].lstrip()))
+        value, end = decoder.raw_decode(text, start)
+    except ValueError:
+        return None
+    return (key, value, end) if isinstance(key, str) else None
+
+
+def _face(index: int, entry: Mapping[str, Any]) -> Face:
+    wild = entry["in_the_wild"]
+    quad = face_quad(wild["face_landmarks"])
+    listed = np.asarray(wild["face_quad"], dtype=np.float64).reshape(4, 2)
+    return Face(
+        index=index,
+        category=entry["category"],
+        about=entry["metadata"],
+        wild={k: v for k, v in wild.items() if k != "face_landmarks"},
+        aligned={k: v for k, v in entry["image"].items() if k != "face_landmarks"},
+        quad=quad,
+        quad_agrees=bool(np.abs(listed - quad.corners).max() <= _QUAD_TOLERANCE_PX),
+    )
+
+
+def _clipped_area(corners: Points, picture: Size) -> float:
+    """Area of a convex polygon inside the picture, px squared.
+
+    Source: Sutherland and Hodgman, "Reentrant polygon clipping", CACM 1974.
+    """
+    polygon = [tuple(map(float, corner)) for corner in corners]
+    limits = [
+        (0, 0.0, 1),
+        (0, float(picture.width), -1),
+        (1, 0.0, 1),
+        (1, float(picture.height), -1),
+    ]
+    for axis, limit, sign in limits:
+        polygon = _clip(polygon, axis, limit, sign)
+        if len(polygon) < 3:
+            return 0.0
+    x, y = np.array(polygon).T
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+
+
+def _clip(
+    polygon: list[tuple[float, ...]], axis: int, limit: float, sign: int
+) -> list[tuple[float, ...]]:
+    """The part of a polygon on one side of a horizontal or vertical line."""
+    kept: list[tuple[float, ...]] = []
+    for start, end in zip(polygon, polygon[1:] + polygon[:1], strict=True):
+        in_start, in_end = sign * (start[axis] - limit) >= 0, sign * (end[axis] - limit) >= 0
+        if in_start:
+            kept.append(start)
+        if in_start != in_end:
+            t = (limit - start[axis]) / (end[axis] - start[axis])
+            kept.append(tuple(a + t * (b - a) for a, b in zip(start, end, strict=True)))
+    return kept

@@ -1,0 +1,339 @@
+"""`flickr`: photographs at native resolution, by a list of ids or by search."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from anyres_bench.collectors.collector import Candidate, key_of
+from anyres_bench.collectors.flickr_api import (
+    API_URL,
+    DEFAULT_ALLOWED,
+    PER_HOUR,
+    PER_PAGE,
+    FlickrApi,
+    hourly,
+    licence_of,
+    read_key,
+)
+from anyres_bench.collectors.flickr_sizes import Rendition, SizeRule, choose_size
+from anyres_bench.core.bodies import Expect
+from anyres_bench.core.errors import (
+    ConfigError,
+    DataError,
+    ImageError,
+    UnknownNameError,
+    UsageError,
+)
+from anyres_bench.core.files import sha256_file
+from anyres_bench.core.http import Fetcher
+from anyres_bench.core.registry import nearest
+from anyres_bench.core.sniff import refuse_others
+
+_LINE = re.compile(r"(?:(?P<licence>\d{1,2})_)?(?P<photo>\d{4,20})(?:\.(?P<ending>\w{2,5}))?")
+_PAGE = "https://www.flickr.com/photos/{owner}/{photo}"
+_CALLS_A_PHOTO = 2  # sizes and licence
+_SEARCHED = {  # suffix of a rendition's URL field -> label
+    "o": "Original", "6k": "X-Large 6K", "5k": "X-Large 5K", "4k": "X-Large 4K", "3k": "X-Large 3K",
+    "k": "Large 2048", "h": "Large 1600", "l": "Large", "c": "Medium 800", "z": "Medium 640",
+    "m": "Medium", "w": "Small 400", "n": "Small 320",
+}  # fmt: skip
+_EXTRAS = ",".join(
+    [
+        "license",
+        "owner_name",
+        "media",
+        "path_alias",
+        "last_update",
+        *(f"url_{s}" for s in _SEARCHED),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What a domain file says.
+
+    Attributes:
+        source: name of the collection; it begins every file name.
+        size: which rendition is wanted.
+        role: as in `ImageRecord`.
+        search: arguments of `flickr.photos.search`, with the dates `first` and `last`; empty
+            where the photos are listed.
+        n_lines: lines that the list has, where one is published.
+    """
+
+    source: str
+    size: SizeRule
+    role: str = "hr"
+    search: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    n_lines: int | None = None
+
+
+def presets() -> list[str]:
+    """Names of the domains that come with the package."""
+    entries = resources.files("anyres_bench.collectors").joinpath("domains").iterdir()
+    return sorted(e.name.removesuffix(".toml") for e in entries if e.name.endswith(".toml"))
+
+
+def read_domain(name: str) -> Domain:
+    """A domain by its name, or from a TOML file.
+
+    Raises:
+        UnknownNameError: neither a domain nor a file.
+        ConfigError: the file is not what it should be.
+    """
+    if name in presets():
+        place = resources.files("anyres_bench.collectors").joinpath("domains", f"{name}.toml")
+        text = place.read_text(encoding="utf-8")
+    elif Path(name).is_file():
+        text = Path(name).read_text(encoding="utf-8")
+    else:
+        raise UnknownNameError(f"{name!r} is no domain and no file; {nearest(name, presets())}")
+    try:
+        values = tomllib.loads(text)
+        size = SizeRule(**values["size"])
+        listed = values.get("list", {})
+        return Domain(
+            source=values["source"],
+            size=size,
+            role=values.get("role", "hr"),
+            search=values.get("search", {}),
+            n_lines=listed.get("n_lines"),
+        )
+    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{name}: {error!r}; a domain has source, [size] with mode, min_side and max_side, and "
+            "[list] or [search]"
+        ) from error
+
+
+@dataclass(frozen=True)
+class Flickr:
+    """Photographs of Flickr at their native sizes; the licences you accept must be named.
+
+    DOMAIN is birds-hr, birds-lr, church-hr, mountains or a TOML file of your own. Domains that
+    have a list want it by --ids: one `LICENCE_PHOTO.jpg` or photo number a line.
+
+    This product uses the Flickr API but is not endorsed or certified by SmugMug, Inc.
+    """
+
+    name: ClassVar[str] = "flickr"
+    local: ClassVar[bool] = False
+    default_licences: ClassVar[tuple[str, ...]] = DEFAULT_ALLOWED
+
+    domain: Annotated[str, "Name of a domain, or a TOML file."]
+    ids: Annotated[Path | None, "The list of photos."] = None
+    policy: Annotated[str, "clean, or anyres: the choices of the original script."] = "clean"
+    key_file: Annotated[Path | None, "File of mode 600 with the API key."] = None
+    api: Annotated[str, "Address of the API."] = API_URL
+    calls_per_hour: Annotated[int, "API calls an hour; Flickr allows a key 3600."] = PER_HOUR
+    any_list: Annotated[bool, "Accept a list of another length than the published one."] = False
+
+    def __post_init__(self) -> None:
+        if self.policy not in ("clean", "anyres"):
+            hint = nearest(self.policy, ("clean", "anyres"))
+            raise UnknownNameError(f"unknown size policy {self.policy!r}; {hint}")
+        if not self.domain_of.search and self.ids is None:
+            raise UsageError(f"domain {self.domain} wants the list of its photos: add --ids FILE")
+
+    @cached_property
+    def domain_of(self) -> Domain:
+        """The domain."""
+        return read_domain(self.domain)
+
+    @cached_property
+    def client(self) -> FlickrApi:
+        """The API; made on first use, so that asking for help or a dry run needs no key."""
+        return FlickrApi(read_key(self.key_file), self.api, hourly(self.calls_per_hour))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Worker processes get the options; the client and its connections stay here."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    def recipe(self) -> dict[str, Any]:
+        """What is asked for; the list by its digest."""
+        domain = self.domain_of
+        search = {key: str(value) for key, value in domain.search.items()}
+        return {
+            "collector": self.name,
+            "source": domain.source,
+            "role": domain.role,
+            "size": dataclasses.asdict(domain.size),
+            "search": search,
+            "list_sha256": sha256_file(self._list()) if self.ids else None,
+            "policy": self.policy,
+        }
+
+    def estimate(self, n_candidates: int) -> str:
+        """What a run costs, in one line."""
+        found_by_search = bool(self.domain_of.search)
+        calls = -(-n_candidates // PER_PAGE) if found_by_search else n_candidates * _CALLS_A_PHOTO
+        hours = calls / self.calls_per_hour
+        return f"{calls} API calls, {hours:.1f} hours at {self.calls_per_hour} an hour"
+
+    def candidates(self) -> Iterator[Candidate]:
+        """One a photo: of the list in its order, each once; or of the search by number."""
+        if self.ids is not None:
+            return self._listed()
+        return self._searched()
+
+    def resolve(self, candidate: Candidate) -> Candidate:
+        """Ask again for licence and sizes, and choose one.
+
+        Raises:
+            FetchError: the photo is gone or private.
+            ImageError: `no-suitable-size` or `bad-size`.
+        """
+        photo = candidate.source_id
+        if "sizes" in candidate.extra:
+            chosen = self._choose(photo, candidate.extra["sizes"])
+        else:
+            candidate = _with_info(candidate, self.client.info(photo))
+            chosen = self._choose(photo, self.client.sizes(photo))
+        extra = {key: value for key, value in candidate.extra.items() if key != "sizes"}
+        return dataclasses.replace(
+            candidate,
+            url=chosen.url,
+            height=chosen.size.height,
+            width=chosen.size.width,
+            extra={**extra, "size_label": chosen.label, "size_policy": self.policy},
+        )
+
+    def obtain(self, candidate: Candidate, path: Path, fetcher: Fetcher) -> Candidate:
+        """Fetch the chosen rendition.
+
+        Raises:
+            FetchError: it cannot be fetched, or is no image.
+        """
+        fetched = fetcher.fetch(candidate.url, path, Expect(accept=refuse_others))
+        return dataclasses.replace(candidate, fetched=fetched)
+
+    def _choose(self, photo: str, sizes: Sequence[Mapping[str, Any]]) -> Rendition:
+        try:
+            chosen = choose_size(sizes, self.domain_of.size, self.policy)
+        except DataError as error:
+            raise ImageError("bad-size", f"photo {photo}: {error}") from error
+        if chosen is None:
+            rule = self.domain_of.size
+            raise ImageError(
+                "no-suitable-size",
+                f"photo {photo} has no size with a shorter side of {rule.min_side} px or more"
+                + (f" and at most {rule.max_side} px" if rule.max_side else ""),
+            )
+        return chosen
+
+    def _list(self) -> Path:
+        if self.ids is None or not self.ids.is_file():
+            raise UsageError(f"there is no list {self.ids}; give the list of photos with --ids")
+        return self.ids
+
+    def _listed(self) -> Iterator[Candidate]:
+        """The photos of a list.
+
+        Raises:
+            UsageError: a line is no photo, or the list has not the published length.
+        """
+        text = self._list().read_text(encoding="utf-8")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        wanted = self.domain_of.n_lines
+        if wanted is not None and len(lines) != wanted and not self.any_list:
+            raise UsageError(
+                f"{self.ids} has {len(lines)} lines, the published list of {self.domain} has "
+                f"{wanted}; add --any-list to use it all the same"
+            )
+        seen: set[str] = set()
+        for number, line in enumerate(lines, 1):
+            match = _LINE.fullmatch(line)
+            if match is None:
+                raise UsageError(
+                    f"{self.ids}, line {number}: {line[:60]!r} is neither LICENCE_PHOTO.jpg "
+                    "nor the number of a photo"
+                )
+            if match["photo"] not in seen:
+                seen.add(match["photo"])
+                yield self._candidate(match["photo"], match["licence"], {"source_name": line})
+
+    def _searched(self) -> Iterator[Candidate]:
+        """The photos of a search, by number, so that the order is not the server's."""
+        domain = self.domain_of
+        query = {key: value for key, value in domain.search.items() if key not in ("first", "last")}
+        first, last = (_seconds(domain.search[key]) for key in ("first", "last"))
+        fixed = {"media": "photos", "extras": _EXTRAS, "sort": "date-posted-asc"}
+        photos = self.client.search({**query, **fixed}, first, last + 86_399)
+        for photo in sorted(photos, key=lambda photo: int(photo["id"])):
+            owner = photo.get("pathalias") or photo.get("owner", "")
+            about = {
+                "author": str(photo.get("ownername", "")),
+                "source_url": _PAGE.format(owner=owner, photo=photo["id"]),
+                "extra": {"sizes": list(_renditions(photo))},
+            }
+            yield self._candidate(photo["id"], photo.get("license"), about)
+
+    def _candidate(self, photo: str, licence: str | None, about: Mapping[str, Any]) -> Candidate:
+        known = licence_of(licence) if licence is not None else None
+        base = Candidate(
+            key=key_of(self.domain_of.source, photo),
+            source=self.domain_of.source,
+            source_id=photo,
+            licence_id=known.spdx if known else "unknown",
+            licence_url=known.url if known else "",
+            group=f"flickr-{photo}",
+            role=self.domain_of.role,
+        )
+        return dataclasses.replace(base, **about)
+
+
+def _with_info(candidate: Candidate, info: Mapping[str, Any]) -> Candidate:
+    """The candidate with the photo's licence of today; the one of the list is kept beside it."""
+    licence = licence_of(info.get("license", -1))
+    owner = info.get("owner", {})
+    photo = candidate.source_id
+    return dataclasses.replace(
+        candidate,
+        licence_id=licence.spdx,
+        licence_url=licence.url,
+        author=str(owner.get("realname") or owner.get("username") or ""),
+        source_url=_PAGE.format(
+            owner=owner.get("path_alias") or owner.get("nsid", ""), photo=photo
+        ),
+        caption=_text(info.get("title")),
+        extra={
+            **candidate.extra,
+            "licence_in_list": candidate.licence_id,
+            "share_changed_versions": licence.derivatives,
+            "last_update": str(info.get("dates", {}).get("lastupdate", "")),
+        },
+    )
+
+
+def _text(node: Any) -> str:
+    """Flickr wraps text as {"_content": ...}."""
+    return str(node.get("_content", "")) if isinstance(node, Mapping) else str(node or "")
+
+
+def _renditions(photo: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+    """The sizes that a search answer holds, smallest first as `getSizes` has them."""
+    for suffix, label in reversed(_SEARCHED.items()):
+        if photo.get(f"url_{suffix}"):
+            yield {
+                "label": label,
+                "width": photo.get(f"width_{suffix}"),
+                "height": photo.get(f"height_{suffix}"),
+                "source": photo[f"url_{suffix}"],
+                "media": photo.get("media", "photo"),
+            }
+
+
+def _seconds(day: datetime.date) -> int:
+    """Midnight UTC of a day, in seconds since 1970."""
+    midnight = datetime.datetime.combine(day, datetime.time(), datetime.UTC)
+    return int(midnight.timestamp())

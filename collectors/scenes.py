@@ -1,0 +1,111 @@
+"""`scenes`: the procedural world at as many sizes as wanted; no network, no licence to ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from PIL import Image
+
+from anyres_bench.collectors.collector import Candidate, key_of
+from anyres_bench.core.errors import ConfigError
+from anyres_bench.core.files import atomic_write
+from anyres_bench.core.geometry import Region, Size
+from anyres_bench.core.http import Fetcher
+from anyres_bench.core.seeds import stream
+from anyres_bench.data.scenes import WORLD, Scene, render
+
+# Seeds of collected scenes lie above this, so that no generator asked for image 0, 1, 2, ... ever
+# renders one of them.
+_FIRST_SEED = 1 << 40
+_LAST_SEED = (1 << 52) - 1
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Images of the procedural world, of many sizes and shapes; each with a seed of its own."""
+
+    name: ClassVar[str] = "scenes"
+    local: ClassVar[bool] = True
+
+    n: Annotated[int, "Number of images."] = 200
+    min_size: Annotated[int, "Shorter side of the smallest, in pixels."] = 128
+    max_size: Annotated[int, "Shorter side of the largest; sides are log-uniform."] = 512
+    aspects: Annotated[tuple[str, ...], "Width:height; each also upright."] = ("1:1", "4:3", "3:2")
+    seed: Annotated[int, "Seed of everything that is drawn."] = 0
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ConfigError(f"n is {self.n}; ask for 1 image or more")
+        if not 8 <= self.min_size <= self.max_size:
+            raise ConfigError(
+                f"sizes go from {self.min_size} to {self.max_size}; expected 8 or more, in order"
+            )
+        if not self.aspects:
+            raise ConfigError("no aspect is given; name one, such as 1:1")
+        for text in self.aspects:
+            _ratio(text)
+
+    def recipe(self) -> dict[str, Any]:
+        """What is asked for: it fixes every pixel."""
+        return {
+            "collector": self.name,
+            "world": WORLD,
+            "n": self.n,
+            "min_size": self.min_size,
+            "max_size": self.max_size,
+            "aspects": list(self.aspects),
+            "seed": self.seed,
+        }
+
+    def candidates(self) -> Iterator[Candidate]:
+        """One an image; what image i shows does not depend on n."""
+        for i in range(self.n):
+            size = self._size(i)
+            scene_seed = stream(self.seed, "scenes", i, "seed").integer(_FIRST_SEED, _LAST_SEED)
+            yield Candidate(
+                key=key_of(self.name, f"{i:06d}"),
+                source=self.name,
+                source_id=f"{i:06d}",
+                author="anyres-bench",
+                licence_id="CC0-1.0",
+                licence_url="https://creativecommons.org/publicdomain/zero/1.0/",
+                height=size.height,
+                width=size.width,
+                extra={"world": WORLD, "scene_seed": scene_seed},
+            )
+
+    def obtain(self, candidate: Candidate, path: Path, fetcher: Fetcher) -> Candidate:
+        """Render the whole scene as PNG."""
+        assert candidate.height is not None
+        assert candidate.width is not None
+        region = Region.whole(Size(candidate.height, candidate.width))
+        image = render(Scene.from_seed(candidate.extra["scene_seed"]), region)
+        levels = np.rint((image.clip(-1, 1) + 1) * np.float32(127.5)).astype(np.uint8)
+        with atomic_write(path) as file:
+            Image.fromarray(levels.transpose(1, 2, 0).copy()).save(file, "PNG")
+        return candidate
+
+    def _size(self, i: int) -> Size:
+        draws = stream(self.seed, "scenes", i, "size")
+        span = np.log(self.max_size / self.min_size)
+        shorter = round(float(self.min_size * np.exp(span * float(draws.uniform()))))
+        ratio = _ratio(self.aspects[draws.integer(0, len(self.aspects) - 1)])
+        longer = round(shorter * max(ratio, 1 / ratio))
+        upright = draws.integer(0, 1)
+        return Size(longer, shorter) if upright else Size(shorter, longer)
+
+
+def _ratio(text: str) -> float:
+    """Width over height of "3:2".
+
+    Raises:
+        ConfigError: it is no such text.
+    """
+    width, _, height = text.partition(":")
+    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+        raise ConfigError(f"aspect {text!r} is not WIDTH:HEIGHT, such as 3:2")
+    return int(width) / int(height)

@@ -1,0 +1,136 @@
+"""`urls`: a list of addresses of pictures, with whatever else the list says of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from anyres_bench.collectors.collector import Candidate, key_of
+from anyres_bench.collectors.lists import Row, read_rows
+from anyres_bench.core.bodies import Expect
+from anyres_bench.core.errors import ConfigError, UnknownNameError, UsageError
+from anyres_bench.core.files import sha256_file, sha256_text
+from anyres_bench.core.http import Fetcher
+from anyres_bench.core.registry import nearest
+from anyres_bench.core.sniff import refuse_others
+
+_NUMBERS = ("height", "width", "n_bytes")
+_FIELDS = (
+    "url", "source_id", "source_url", "source_name", "author", "licence_id", "licence_url",
+    "split", "group", "role", "label", "caption", "sha256", "md5", *_NUMBERS,
+)  # fmt: skip
+_ID_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Urls:
+    """A list of URLs: txt (one a line), csv, tsv, jsonl (each also .gz) or parquet.
+
+    Columns that are named as the fields of a record are taken as such, all others are kept beside
+    the image in provenance.parquet.
+    """
+
+    name: ClassVar[str] = "urls"
+    local: ClassVar[bool] = False
+
+    path: Annotated[Path, "The list."]
+    source: Annotated[str, "Name of the collection; it begins every file name."] = "urls"
+    licence: Annotated[str, "Licence of images whose row names none."] = "unknown"
+    column: Annotated[tuple[str, ...], "FIELD=COLUMN where a column has another name."] = ()
+
+    def __post_init__(self) -> None:
+        if not self.source:
+            raise ConfigError("source is empty; name the collection, such as `--source birds`")
+        self._renamed()
+
+    def recipe(self) -> dict[str, Any]:
+        """What is asked for; the list by its digest.
+
+        Raises:
+            UsageError: there is no such list.
+        """
+        if not self.path.is_file():
+            raise UsageError(f"there is no list {self.path}; give a file of URLs")
+        return {
+            "collector": self.name,
+            "list_sha256": sha256_file(self.path),
+            "source": self.source,
+            "licence": self.licence,
+            "columns": self._renamed(),
+        }
+
+    def candidates(self) -> Iterator[Candidate]:
+        """One a row; the same URL or id twice counts once.
+
+        Raises:
+            UsageError: the list is of no known kind, or has no column of URLs.
+            DatasetError: a row cannot be read.
+        """
+        column_of = {field: field for field in _FIELDS} | self._renamed()
+        is_empty = True
+        for row in read_rows(self.path):
+            if is_empty and column_of["url"] not in row:
+                raise UsageError(
+                    f"{self.path} has no column {column_of['url']!r}, only {', '.join(row)}; "
+                    "name it with --column url=COLUMN"
+                )
+            is_empty = False
+            yield self._candidate(row, column_of)
+
+    def obtain(self, candidate: Candidate, path: Path, fetcher: Fetcher) -> Candidate:
+        """Fetch the file.
+
+        Raises:
+            FetchError, ImageError: it cannot be had, or is plainly no picture.
+        """
+        expect = Expect(candidate.sha256, candidate.md5, candidate.n_bytes, refuse_others)
+        fetched = fetcher.fetch(candidate.url, path, expect)
+        return dataclasses.replace(candidate, fetched=fetched)
+
+    def _renamed(self) -> dict[str, str]:
+        pairs = [text.partition("=") for text in self.column]
+        for field, equals, column in pairs:
+            if not equals or not column:
+                raise ConfigError(f"--column {field}{equals}{column} is not FIELD=COLUMN")
+            if field not in _FIELDS:
+                raise UnknownNameError(f"no field {field!r}; {nearest(field, _FIELDS)}")
+        return {field: column for field, _, column in pairs}
+
+    def _candidate(self, row: Row, column_of: Mapping[str, str]) -> Candidate:
+        known = {field: _text(row.get(column)) for field, column in column_of.items()}
+        url = known["url"].strip()
+        source_id = known["source_id"] or sha256_text(url)[:_ID_DIGITS]
+        values: dict[str, Any] = {k: v for k, v in known.items() if v}
+        values |= {name: _number(known[name]) for name in _NUMBERS}
+        values |= {"key": key_of(self.source, source_id), "url": url, "source_id": source_id}
+        values |= {"source": self.source, "licence_id": known["licence_id"] or self.licence}
+        taken = set(column_of.values())
+        return Candidate(**values, extra={k: _plain(v) for k, v in row.items() if k not in taken})
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or value != value else str(value)
+
+
+def _number(text: str) -> int | None:
+    """A whole number, as lists write them ("640", "640.0"); None for anything else."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return int(number) if math.isfinite(number) and number > 0 else None
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON can hold it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else str(value)

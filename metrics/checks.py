@@ -1,0 +1,53 @@
+"""What every metric asks of its input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from anyres_bench.core.errors import MetricError
+
+
+def matrix(what: str, values: ArrayLike, at_least: int = 1) -> NDArray[Any]:
+    """`values` as a finite (n, dim) floating-point matrix with n >= `at_least` and dim >= 1.
+
+    Args:
+        what: name of the set, for messages ("real features").
+
+    Raises:
+        MetricError: it is not that.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind != "f":
+        array = array.astype(np.float64)
+    if array.ndim != 2 or 0 in array.shape[1:]:
+        raise MetricError(f"{what}: expected (n, dim), got shape {array.shape}")
+    if len(array) < at_least:
+        raise MetricError(
+            f"{what}: got {len(array)} rows, needs at least {at_least}; use more images"
+        )
+    finite = np.isfinite(array).all(axis=1)
+    if not finite.all():
+        raise MetricError(
+            f"{what}: {(~finite).sum()} of {len(array)} rows are not finite, first row "
+            f"{np.flatnonzero(~finite)[0]}; the images or the extractor gave NaN or infinity"
+        )
+    return array
+
+
+def pair(real: ArrayLike, fake: ArrayLike, at_least: int = 1) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Both sets as matrices of one dimension.
+
+    Raises:
+        MetricError: a set is not a finite matrix, is too small, or the dimensions differ.
+    """
+    a = matrix("real features", real, at_least)
+    b = matrix("fake features", fake, at_least)
+    if a.shape[1] != b.shape[1]:
+        raise MetricError(
+            f"real features have {a.shape[1]} dimensions and fake ones {b.shape[1]}; "
+            "use one extractor for both sides"
+        )
+    return a, b

@@ -1,0 +1,138 @@
+"""Exports hold the images, in shapes that trainers read, the same bytes each time."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from anyres_bench.building.croissant import CROISSANT_NAME
+from anyres_bench.building.engines import Effort, LocalEngine
+from anyres_bench.building.export import export_stylegan_zip, export_webdataset
+from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.rules import Rules
+from anyres_bench.core.errors import DatasetError, UnknownNameError
+from anyres_bench.core.files import sha256_file
+from anyres_bench.data.recipes import Dataset
+from tests.building.rogues import Given, candidate
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    listed = [
+        candidate(f"{i}@{40 + i}x{60 - i}", key=f"g_{i}", label="ab"[i % 2] if i else "")
+        for i in range(7)
+    ]
+    out = tmp_path_factory.mktemp("export") / "out"
+    order = Order(Given(tuple(listed)), out, "seven", Rules(measure="header"))
+    return build(order, LocalEngine(Effort(processes=1))).dataset
+
+
+def test_webdataset(dataset: Dataset, tmp_path: Path) -> None:
+    index = export_webdataset(dataset, tmp_path / "w", shard_bytes=10_000)
+    told = json.loads(index.read_text())
+    assert (told["digest"], told["images"], told["pixels"]) == (dataset.digest, 7, "original")
+    assert len(told["shards"]) > 1
+    seen: list[str] = []
+    for shard in told["shards"]:
+        path = tmp_path / "w" / shard["name"]
+        assert sha256_file(path) == shard["sha256"]
+        with tarfile.open(path) as tar:
+            names = tar.getnames()
+            assert len(names) == 2 * shard["images"]
+            for image_name, json_name in zip(names[::2], names[1::2], strict=True):
+                key = image_name.split(".")[0]
+                assert json_name == f"{key}.json", "side by side"
+                about = json.load(tar.extractfile(json_name))  # type: ignore[arg-type]
+                stored = tar.extractfile(image_name).read()  # type: ignore[union-attr]
+                assert stored == (dataset.folder / about["file_name"]).read_bytes()
+                seen.append(about["file_name"])
+    assert seen == [record.file_name for record in dataset.manifest]
+
+
+def test_stylegan_zip(dataset: Dataset, tmp_path: Path) -> None:
+    path = export_stylegan_zip(dataset, tmp_path / "s.zip")
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        assert names == [f"00000/img{i:08d}.png" for i in range(7)] + ["dataset.json"]
+        assert all(info.compress_type == zipfile.ZIP_STORED for info in archive.infolist())
+        about = json.loads(archive.read("dataset.json"))
+        assert about["label_names"] == ["a", "b"]
+        assert about["labels"][:3] == [[names[0], -1], [names[1], 1], [names[2], 0]]
+        for name, record in zip(names, dataset.manifest, strict=False):
+            image = Image.open(io.BytesIO(archive.read(name)))
+            assert (image.height, image.width) == record.size
+            assert image.mode == "RGB"
+
+
+def test_no_labels_are_null(tmp_path: Path) -> None:
+    order = Order(Given((candidate("1"),)), tmp_path / "o", "one", Rules(measure="header"))
+    dataset = build(order, LocalEngine(Effort(processes=1))).dataset
+    path = export_stylegan_zip(dataset, tmp_path / "s.zip", pixels="original")
+    with zipfile.ZipFile(path) as archive:
+        assert json.loads(archive.read("dataset.json"))["labels"] is None
+        assert (
+            archive.read("00000/img00000000.jpg") == dataset.path(dataset.manifest[0]).read_bytes()
+        )
+
+
+def test_the_same_bytes_each_time(dataset: Dataset, tmp_path: Path) -> None:
+    digests = set()
+    for name in "ab":
+        export_webdataset(dataset, tmp_path / name, pixels="png")
+        export_stylegan_zip(dataset, tmp_path / f"{name}.zip")
+        digests.add(
+            (
+                sha256_file(tmp_path / name / "seven-000000.tar"),
+                sha256_file(tmp_path / f"{name}.zip"),
+            )
+        )
+    assert len(digests) == 1
+
+
+def test_what_was_changed_is_not_exported(dataset: Dataset, tmp_path: Path) -> None:
+    path = dataset.path(dataset.manifest[3])
+    original = path.read_bytes()
+    path.write_bytes(original[:-1])
+    try:
+        with pytest.raises(DatasetError, match="missing or changed"):
+            export_stylegan_zip(dataset, tmp_path / "s.zip")
+        assert not list(tmp_path.iterdir()), "nothing half written"
+    finally:
+        path.write_bytes(original)
+    with pytest.raises(UnknownNameError, match="did you mean png"):
+        export_webdataset(dataset, tmp_path / "w", pixels="pngs")
+
+
+def test_croissant_states_what_there_is(dataset: Dataset) -> None:
+    about = json.loads((dataset.folder / CROISSANT_NAME).read_text())
+    assert about["conformsTo"] == "http://mlcommons.org/croissant/1.0"
+    metadata = about["distribution"][0]
+    assert metadata["sha256"] == sha256_file(dataset.folder / metadata["contentUrl"])
+    columns = {field["source"]["extract"]["column"] for field in about["recordSet"][0]["field"]}
+    assert columns == set(Dataset.read(dataset.folder).manifest.to_frame().columns) - {
+        "aspect",
+        "megapixels",
+    }
+
+
+@pytest.mark.slow
+def test_croissant_reads_the_dataset(dataset: Dataset) -> None:
+    mlcroissant = pytest.importorskip("mlcroissant", reason="pip install mlcroissant")
+    described = mlcroissant.Dataset(str(dataset.folder / CROISSANT_NAME))
+    assert not described.metadata.issues.errors
+    rows = list(described.records("records"))
+    assert [row["records/file_name"].decode() for row in rows] == [
+        record.file_name for record in dataset.manifest
+    ]
+    assert [row["records/height"] for row in rows] == [r.height for r in dataset.manifest]
+    pictures = {
+        row["pictures/filename"].decode(): row["pictures/content"].size
+        for row in described.records("pictures")
+    }
+    assert pictures == {Path(r.file_name).name: (r.width, r.height) for r in dataset.manifest}

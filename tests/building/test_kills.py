@@ -1,0 +1,128 @@
+"""SIGKILL at any moment loses nothing and duplicates nothing."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from anyres_bench.data.recipes import Dataset
+from tests.servers import Handler, ImageHost, photo, send_file, serve
+
+N_IMAGES = 600
+N_KILLS = 20
+
+
+def collect(url_list: Path, out: Path, *options: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "anyres_bench", "collect", "urls", str(url_list), str(out)),
+        *("--id", "kills", "--allow-private", "--rate", "0", "--per-host", "8", "--threads", "8"),
+        *("--processes", "1", "--measure", "decode", *options),
+    ]
+
+
+def done(out: Path) -> set[str]:
+    """URLs of what the ledger calls done."""
+    path = out / ".collect" / "ledger.sqlite"
+    if not path.exists():
+        return set()
+    db = sqlite3.connect(path)
+    try:
+        query = "SELECT json_extract(candidate, '$.url') FROM candidates WHERE state = 'done'"
+        return {row[0] for row in db.execute(query)}
+    except sqlite3.OperationalError:  # killed before the tables were made
+        return set()
+    finally:
+        db.close()
+
+
+@pytest.mark.slow
+def test_twenty_kills(tmp_path: Path) -> None:
+    rng = random.Random(1)
+    photos = {f"/{i}.jpg": photo(i, 64 + i % 40, 80) for i in range(N_IMAGES)}
+
+    def answer(h: Handler) -> None:
+        time.sleep(0.1)
+        send_file(h, photos[h.path])
+
+    with serve(ImageHost(default=answer)) as host:
+        urls = [host.url(path) for path in photos]
+        (tmp_path / "list.txt").write_text("\n".join(urls))
+        out = tmp_path / "out"
+        survived: list[int] = []
+        for _ in range(N_KILLS):
+            before, asked = done(out), Counter(host.hits)
+            process = subprocess.Popen(
+                collect(tmp_path / "list.txt", out),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            _wait_for_requests(host, asked.total(), process)
+            time.sleep(rng.choice([0.0, rng.uniform(0.0, 3.0)]))
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            after = done(out)
+            assert before <= after, "nothing that was done is lost"
+            again = {url for url in before if host.hits[_path(url)] > asked[_path(url)]}
+            assert not again, "nothing that was done is asked for again"
+            assert not (out / "dataset.json").exists() or len(after) == N_IMAGES
+            survived.append(len(after))
+        assert 0 < survived[9] < N_IMAGES, "the kills came while there was work"
+        subprocess.run(collect(tmp_path / "list.txt", out), check=True, capture_output=True)
+        wasted = host.hits.total() - N_IMAGES
+        assert wasted <= N_KILLS * (8 + 64), "at most what was under way or not yet committed"
+        host.hits.clear()
+        subprocess.run(collect(tmp_path / "list.txt", out), check=True, capture_output=True)
+        assert not host.hits, "nothing to do, nothing asked"
+        subprocess.run(
+            collect(tmp_path / "list.txt", tmp_path / "calm"), check=True, capture_output=True
+        )
+    killed, calm = Dataset.read(out), Dataset.read(tmp_path / "calm")
+    assert killed.digest == calm.digest
+    assert len(killed.manifest) == N_IMAGES
+    stored = sorted(path.name for path in (out / "images").rglob("*.*"))
+    assert stored == sorted(Path(record.file_name).name for record in killed.manifest)
+    assert not list((out / ".collect" / "incoming").iterdir())
+    for record in killed.manifest:
+        assert os.path.getsize(killed.path(record)) == record.n_bytes
+
+
+def _path(url: str) -> str:
+    return "/" + url.rsplit("/", 1)[1]
+
+
+def _wait_for_requests(host: ImageHost, asked: int, process: subprocess.Popen[bytes]) -> None:
+    """Until the run is at work; some kills come before its first request."""
+    end = time.monotonic() + 20
+    while host.hits.total() == asked and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_control_c_is_heard_at_once(tmp_path: Path) -> None:
+    with serve(ImageHost(default=lambda h: (time.sleep(0.2), send_file(h, photo(1))))) as host:
+        (tmp_path / "list.txt").write_text("\n".join(host.url(f"/{i}") for i in range(2000)))
+        process = subprocess.Popen(
+            collect(tmp_path / "list.txt", tmp_path / "out"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        _wait_for_requests(host, 0, process)
+        end = time.monotonic() + 60
+        while not done(tmp_path / "out") and time.monotonic() < end:
+            time.sleep(0.1)
+        start = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert time.monotonic() - start < 6
+        assert b"the same command goes on where it was" in errors
+        assert done(tmp_path / "out")

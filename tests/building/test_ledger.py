@@ -1,0 +1,127 @@
+"""One row a candidate: what a killed run leaves is what the next one starts from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from anyres_bench.building.ledger import WORK_NAME, Image, Ledger, Outcome, opened
+from anyres_bench.collectors.collector import Candidate
+from anyres_bench.core.errors import DatasetError
+from anyres_bench.core.http import Fetched
+from tests.building.rogues import candidate
+
+
+def image(name: str) -> Image:
+    return Image({"file_name": name, "sha256": name, "n_bytes": 3}, {"phash": "00"})
+
+
+def states(ledger: Ledger) -> list[int]:
+    return [task.number for task in ledger.pending()]
+
+
+def test_states(tmp_path: Path) -> None:
+    with opened(tmp_path) as ledger:
+        assert not ledger.listed
+        assert ledger.list_candidates(candidate(str(i)) for i in range(5)) == 5
+        assert ledger.listed
+        a, b, c, d, e = ledger.pending()
+        ledger.record(
+            [
+                Outcome(a, "done", images=(image("a"),)),
+                Outcome(b, "rejected", "http-404", "gone"),
+                Outcome(c, "failed", "timeout", "silent"),
+                Outcome(d, "done", images=(image("d1"), image("d2"))),
+            ]
+        )
+        assert states(ledger) == [e.number]
+    with opened(tmp_path) as ledger:
+        ledger.begin()
+        assert states(ledger) == [c.number, e.number], "what failed in passing comes again"
+        ledger.begin(retry=["http-404"])
+        assert states(ledger) == [b.number, c.number, e.number]
+        ledger.redo([d.number])
+        assert [i.file_name for _, i in ledger.images()] == ["a"], "rows of what is redone rest"
+        ledger.record([Outcome(d, "done", images=(image("d3"),))])
+        assert [i.file_name for _, i in ledger.images()] == ["a", "d3"]
+        assert ledger.counts() == {"done": 2, "pending": 3}
+        assert ledger.withdraw({"d3": "licence"}) == ["d3"]
+        assert [(r.reason, r.state) for r in ledger.rejects()] == [("licence", "rejected")]
+
+
+def test_candidates_come_back_whole(tmp_path: Path) -> None:
+    fetched = Fetched("ab", 3, "http://b.example/x", 200, "image/jpeg", '"e"', "", 1.5)
+    whole = Candidate(
+        key="k", url="http://a.example/ü", caption='a\n"b"', height=3, extra={"n": [1, None]}
+    )
+    with opened(tmp_path) as ledger:
+        ledger.list_candidates([whole])
+        (task,) = ledger.pending()
+        assert task.candidate == whole
+        learnt = Candidate(**{**_fields(whole), "fetched": fetched, "licence_id": "CC0-1.0"})
+        ledger.record([Outcome(type(task)(task.number, learnt), "done", images=(image("a"),))])
+        ((back, stored),) = ledger.images()
+        assert back.candidate == learnt
+        assert stored == image("a")
+
+
+def _fields(c: Candidate) -> dict[str, object]:
+    return {name: getattr(c, name) for name in c.__slots__}
+
+
+def test_keys_stay_apart(tmp_path: Path) -> None:
+    listed = [
+        candidate("1", key="a_b", source_id="b.jpg"),
+        candidate("2", key="a_B", source_id="B.jpg"),
+        candidate("3", key="a_b", source_id="b.png"),
+        candidate("4", key="a_b", source_id="b.jpg"),
+    ]
+    with opened(tmp_path) as ledger:
+        assert ledger.list_candidates(listed) == 3, "the same id twice counts once"
+        keys = [task.candidate.key for task in ledger.pending()]
+        assert keys[0] == "a_b"
+        assert len({key.lower() for key in keys}) == 3
+        assert all(key.lower().startswith("a_b") for key in keys)
+        assert ledger.list_candidates(listed) == 0
+        assert [task.candidate.key for task in ledger.pending()] == keys
+
+
+def test_many_pages(tmp_path: Path) -> None:
+    with opened(tmp_path) as ledger:
+        ledger.list_candidates(candidate(str(i)) for i in range(2500))
+        tasks = ledger.pending()
+        first = [next(tasks) for _ in range(10)]
+        ledger.record([Outcome(task, "done") for task in first])
+        assert len(list(tasks)) == 2490, "reading goes on while rows change"
+
+
+def test_one_run_at_a_time(tmp_path: Path) -> None:
+    with opened(tmp_path), pytest.raises(DatasetError, match="another run"), opened(tmp_path):
+        pass
+
+
+def test_another_recipe_is_refused(tmp_path: Path) -> None:
+    with opened(tmp_path) as ledger:
+        ledger.claim({"n": 1, "same": 2})
+        ledger.claim({"same": 2, "n": 1})
+        with pytest.raises(DatasetError, match="it differs in n, other; give another"):
+            ledger.claim({"n": 2, "same": 2, "other": 1})
+        assert ledger.recipe == {"n": 1, "same": 2}
+
+
+def test_a_damaged_ledger(tmp_path: Path) -> None:
+    (tmp_path / WORK_NAME).mkdir()
+    (tmp_path / WORK_NAME / "ledger.sqlite").write_bytes(b"no database" * 100)
+    with pytest.raises(DatasetError, match="cannot be used"), opened(tmp_path):
+        pass
+
+
+def test_a_failed_commit_leaves_nothing(tmp_path: Path) -> None:
+    with opened(tmp_path) as ledger:
+        ledger.list_candidates([candidate("1"), candidate("2")])
+        a, b = ledger.pending()
+        twice = [Outcome(a, "done", images=(image("x"),)), Outcome(b, "done", images=(image("x"),))]
+        with pytest.raises(Exception, match="UNIQUE"):
+            ledger.record(twice)
+        assert states(ledger) == [a.number, b.number]

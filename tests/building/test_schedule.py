@@ -1,0 +1,101 @@
+"""Who may start next: no host waits for another's pause, and none is asked too much at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from anyres_bench.building.ledger import Task
+from anyres_bench.building.schedule import Schedule
+from anyres_bench.core.limits import Rate, TokenBuckets
+from tests.building.rogues import candidate
+
+
+def tasks(*hosts: str) -> list[Task]:
+    return [Task(i, candidate(f"http://{host}/{i}", key=f"{i}")) for i, host in enumerate(hosts)]
+
+
+def host(task: Task) -> str:
+    return task.candidate.url.split("/")[2]
+
+
+def test_hosts_take_turns() -> None:
+    schedule = Schedule(iter(tasks("a", "a", "a", "b", "b", "c")), TokenBuckets(), 8)
+    taken = [schedule.take() for _ in range(6)]
+    assert [host(task) for task in taken if task] == ["a", "b", "c", "a", "b", "a"]
+    for task in taken:
+        assert task is not None
+        schedule.done(task)
+    assert schedule.take() is None
+
+
+def test_few_of_one_host_at_once() -> None:
+    schedule = Schedule(iter(tasks("a", "a", "a")), TokenBuckets(), 2)
+    first, second = schedule.take(), schedule.take()
+    assert first
+    assert second
+    waiting: list[Task | None] = []
+    thread = threading.Thread(target=lambda: waiting.append(schedule.take()))
+    thread.start()
+    thread.join(0.1)
+    assert thread.is_alive(), "two are under way"
+    schedule.done(first)
+    thread.join(5)
+    assert waiting[0]
+
+
+def test_a_paused_host_holds_up_no_other() -> None:
+    limits = TokenBuckets()
+    limits.throttled("a", 0.3)
+    schedule = Schedule(iter(tasks("a", "a", "b", "b")), limits, 8)
+    start = time.monotonic()
+    order = []
+    for _ in range(4):
+        task = schedule.take()
+        assert task
+        order.append((host(task), time.monotonic() - start))
+    assert [name for name, _ in order] == ["b", "b", "a", "a"]
+    assert order[1][1] < 0.25 < 0.29 < order[2][1]
+
+
+def test_rates_are_kept_without_holding_threads() -> None:
+    limits = TokenBuckets(Rate(20))
+    schedule = Schedule(iter(tasks("a", "a", "a")), limits, 8)
+    start = time.monotonic()
+    for _ in range(3):
+        task = schedule.take()
+        assert task
+        limits.reserve("a")  # as the fetcher does
+    assert time.monotonic() - start >= 0.09
+
+
+def test_again_comes_last_and_ends_nothing_early() -> None:
+    schedule = Schedule(iter(tasks("a", "a")), TokenBuckets(), 8)
+    first = schedule.take()
+    assert first
+    schedule.again(first)
+    second, third = schedule.take(), schedule.take()
+    assert second
+    assert third is first
+    for task in (second, third):
+        schedule.done(task)
+    assert schedule.take() is None
+
+
+def test_what_has_no_host_is_not_paced() -> None:
+    listed = [Task(i, candidate(url, key=f"{i}")) for i, url in enumerate(["x", "http://[", "y"])]
+    schedule = Schedule(iter(listed), TokenBuckets(Rate(0.001)), 1)
+    assert [schedule.take() for _ in range(3)] == listed
+
+
+def test_stop_wakes_everybody() -> None:
+    limits = TokenBuckets()
+    limits.throttled("a", 60)
+    schedule = Schedule(iter(tasks("a")), limits, 1)
+    threads = [threading.Thread(target=schedule.take) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    schedule.stop()
+    for thread in threads:
+        thread.join(5)
+        assert not thread.is_alive()

@@ -1,0 +1,57 @@
+"""A decoder that crashes, hangs or eats memory takes one image with it, not the run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from anyres_bench.building.engines import Effort, LocalEngine
+from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.rules import Rules
+from anyres_bench.core.errors import DatasetError
+from tests.building.rogues import given
+
+RULES = Rules(measure="decode")
+ENGINE = LocalEngine(Effort(processes=1, decode_limit=2.0, memory=2048))
+
+
+def test_rogue_images_are_left_out_one_by_one(tmp_path: Path) -> None:
+    collector = given("1", "crash", "2", "hang", "eat", "refuse", "3")
+    built = build(Order(collector, tmp_path / "out", "g", RULES), ENGINE)
+    assert {record.source_id for record in built.dataset.manifest} == {"1", "2", "3"}
+    rejects = pd.read_parquet(tmp_path / "out" / "rejects.parquet")
+    assert dict(zip(rejects.source_id, rejects.reason, strict=True)) == {
+        "crash": "decoder-crashed",
+        "hang": "decode-timeout",
+        "eat": "memory",
+        "refuse": "refused",
+    }
+    assert not list((tmp_path / "out" / ".collect" / "incoming").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("url", "message"), [("bug", "ended with code 1"), ("full", "No space left on device")]
+)
+def test_what_is_no_fault_of_an_image_stops_the_run(tmp_path: Path, url: str, message: str) -> None:
+    order = Order(given("1", url, "2"), tmp_path / "out", "g", RULES)
+    with pytest.raises(DatasetError, match=message):
+        build(order, ENGINE)
+    assert not (tmp_path / "out" / "dataset.json").exists()
+
+
+def test_no_worker_is_left_behind(tmp_path: Path) -> None:
+    before = _children()
+    build(Order(given("1"), tmp_path / "out", "g", RULES), ENGINE)
+    assert _children() == before
+
+
+def _children() -> set[str]:
+    return set(Path("/proc/self/task").joinpath(_own(), "children").read_text().split())
+
+
+def _own() -> str:
+    import threading
+
+    return str(threading.main_thread().native_id)

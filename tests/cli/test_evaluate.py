@@ -1,0 +1,186 @@
+"""The command line as people meet it: what it prints, what it refuses, how it stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from anyres_bench.cli.main import main
+from anyres_bench.evaluation.results import read_results
+from tests.fakes import write_dataset
+
+ROOT = Path(__file__).resolve().parents[2]
+SIZES = [(48 + 2 * i, 50 + 4 * (i % 5)) for i in range(20)]
+TASK = "patch32-at40/frechet"
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    return str(write_dataset(tmp_path / "tiny", SIZES).folder)
+
+
+def call(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a command run in this process."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        main(list(arguments))
+        code = 0
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    captured = capfd.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_the_whole_way_to_a_report(data: str, tmp_path: Path, capfd) -> None:
+    common = ("--dataset", data, "--suite", TASK, "--n", "60")
+    code, out, _ = call(capfd, "evaluate", "real", *common)
+    assert code == 0
+    header, line = out.splitlines()
+    assert header.split()[:2] == ["model", "value"]
+    assert line.startswith("real")
+    assert line.endswith("tiny:half/patch32-at40/frechet-ddof1/builtin-v1/n60@1")
+    code, out, _ = call(capfd, "evaluate", "constant", *common, "--json")
+    (record,) = json.loads(out)
+    assert (code, record["model"]["id"], record["n_fake"]) == (0, "constant:128", 60)
+    code, out, _ = call(capfd, "report", "results", "--out", "page.html")
+    assert (code, out) == (0, "wrote page.html\n")
+    assert record["task"] in Path("page.html").read_text()
+    files = sorted(map(str, Path("results").rglob("*.json")))
+    code, out, _ = call(capfd, "report", "--compare", *files)
+    assert code == 0
+    assert "constant:128 minus real" in out
+    assert out.rstrip().endswith("apart")
+
+
+def test_a_full_id_is_understood_and_nothing_runs_twice(data: str, capfd) -> None:
+    task = "tiny:half/patch32-at40/frechet-ddof1/builtin-v1/n60@1"
+    call(capfd, "evaluate", "real", "--dataset", data, "--suite", TASK, "--n", "60")
+    (path,) = Path("results").rglob("*.json")
+    stamp = path.stat().st_mtime_ns
+    code, out, _ = call(capfd, "evaluate", "real", "--dataset", data, "--suite", task, "--json")
+    assert code == 0
+    assert json.loads(out)[0]["task"] == task
+    assert path.stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["real", "--suite", "quik"], 2, "unknown task 'quik'"),
+        (["real", "--suite", "anyres-ful64/frechet"], 2, "did you mean anyres-full256"),
+        (["real", "--suite", "patch32-at40/frechett"], 2, "did you mean frechet"),
+        (["reel", "--suite", TASK], 2, "did you mean real"),
+        (["real", "--suite", TASK, "--extractor", "biultin"], 2, "did you mean builtin"),
+        (["real", "--suite", TASK, "--n", "1"], 2, "not in the range x>=2"),
+        (["real", "--suite", "patch32-at400/frechet"], 1, "0 of 10 are that large"),
+        (["real", "--suite", "anyres-full40/frechet", "--n", "99"], 1, "only 20, mirrored"),
+        (["real", "--suite", "tiny/anyres-full40/frechet"], 2, "use tasks of tiny:half"),
+        (["real", "--suite", "patch16-at40/frechet"], 2, "too small for builtin"),
+        (["tests.fakes:nan", "--suite", TASK], 1, "NaN or infinite"),
+        (["folder:nowhere", "--suite", TASK], 1, "no folder nowhere"),
+        (["real", "--suite", TASK, "--psi", "0.7"], 2, "has no option psi"),
+    ],
+)
+def test_bad_calls(data: str, capfd, arguments: list[str], code: int, message: str) -> None:
+    got, out, err = call(capfd, "evaluate", *arguments, "--dataset", data)
+    assert message in err
+    assert (got, out) == (code, "")
+    assert not Path("results").exists()
+
+
+def test_bad_datasets(tmp_path: Path, capfd) -> None:
+    code, _, err = call(capfd, "evaluate", "real", "--dataset", "nowhere")
+    assert (code, "no dataset at nowhere" in err) == (1, True)
+    (tmp_path / "empty").mkdir()
+    code, _, err = call(capfd, "evaluate", "real", "--dataset", "empty")
+    assert (code, "collect folder" in err) == (1, True)
+
+
+def test_report_of_nothing(tmp_path: Path, capfd) -> None:
+    (tmp_path / "none").mkdir()
+    code, _, err = call(capfd, "report", "none")
+    assert (code, "no results in none" in err) == (1, True)
+
+
+def test_different_tasks_are_refused(data: str, capfd) -> None:
+    for n in ("60", "61"):
+        call(capfd, "evaluate", "constant", "--dataset", data, "--suite", TASK, "--n", n)
+    files = map(str, Path("results").rglob("*.json"))
+    code, out, err = call(capfd, "report", "--compare", *files)
+    assert (code, out) == (1, "")
+    assert "they differ in n: " in err
+
+
+def test_tasks_are_listed(data: str, capfd) -> None:
+    code, out, _ = call(capfd, "tasks")
+    assert code == 0
+    assert {"anyres-patch{P}-min{A}max{B}", "quick", "frechet", "builtin", "real"} <= {*out.split()}
+    code, out, _ = call(capfd, "tasks", "--dataset", data)
+    assert (code, "anyres-full32-noflip/frechet-ddof1" in out) == (0, True)
+
+
+def start(data: str, **limits: int) -> subprocess.Popen[str]:
+    """A slow evaluation in a process of its own."""
+
+    def limit() -> None:
+        for name, value in limits.items():
+            resource.setrlimit(getattr(resource, name), (value, value))
+
+    return subprocess.Popen(
+        [sys.executable, "-m", "anyres_bench", "evaluate", "tests.fakes:slow"]
+        + ["--dataset", data, "--suite", TASK, "--n", "300", "--batch-size", "8"],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=limit,
+    )
+
+
+def test_a_stopped_run_keeps_what_is_complete(data: str, tmp_path: Path, capfd) -> None:
+    run = start(data)
+    features = tmp_path / "cache" / "features"
+    deadline = time.monotonic() + 120
+    # 5 shards of the reals, then the first of the fakes
+    while len(list(features.glob("*.safetensors"))) < 6 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    run.send_signal(signal.SIGTERM)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 130, err
+    assert "the same command goes on where it was" in err
+    assert not Path("results").exists()
+    kept = {path.name: path.stat().st_mtime_ns for path in features.iterdir()}
+    assert 6 <= len(kept) < 10
+    again = ["evaluate", "tests.fakes:slow", "--dataset", data, "--suite", TASK, "--n", "300"]
+    code, _, err = call(capfd, *again)
+    assert code == 0, err
+    assert all((features / name).stat().st_mtime_ns == stamp for name, stamp in kept.items())
+    (result,) = read_results([Path("results")])
+    assert result.n_fake == 300
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing_half_written(data: str, tmp_path: Path) -> None:
+    run = start(data, RLIMIT_FSIZE=2000)
+    _, err = run.communicate(timeout=120)
+    assert run.returncode == 1, err
+    assert "cannot be" in err
+    assert "free some space" in err
+    assert "Traceback" not in err
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert not Path("results").exists()

@@ -1,0 +1,122 @@
+"""`anyres-bench generate`: what is in the files, and what a second call does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from anyres_bench.cli.generate import command, parse_region, parse_seeds
+from anyres_bench.core.errors import UsageError
+from anyres_bench.core.geometry import Region, Size
+from anyres_bench.models.rendering import zoom_path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def generate(out: Path, *arguments: str) -> str:
+    result = CliRunner().invoke(command, ["scenes", "--out", str(out), *arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def test_images_say_what_they_are(tmp_path: Path) -> None:
+    generate(tmp_path, "--seeds", "3,5-6", "--size", "40x64")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f"seed000{i}.png" for i in (3, 5, 6)]
+    with Image.open(tmp_path / "seed0005.png") as image:
+        note = json.loads(image.text["anyres-bench"])
+        assert image.size == (64, 40)
+    assert note["seed"] == 5
+    assert note["canvas"] == [40, 64]
+    assert note["model"].startswith("scenes")
+
+
+def test_a_second_call_renders_only_what_is_missing_or_other(tmp_path: Path) -> None:
+    generate(tmp_path, "--seeds", "0-2", "--size", "40x64")
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    (tmp_path / "seed0001.png").unlink()
+    (tmp_path / "seed0002.png").write_bytes(b"cut off")
+    generate(tmp_path, "--seeds", "0-2", "--size", "40x64")
+    after = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    assert [before[name] == after[name] for name in sorted(before)] == [True, False, False]
+    generate(tmp_path, "--seeds", "0", "--size", "32")
+    assert pixels(tmp_path / "seed0000.png").shape == (32, 32, 3)
+
+
+def test_a_region_is_the_crop_of_the_whole(tmp_path: Path) -> None:
+    generate(tmp_path / "whole", "--seeds", "1", "--size", "60x80")
+    generate(tmp_path / "part", "--seeds", "1", "--size", "60x80", "--region", "10,20,30,40")
+    whole = pixels(tmp_path / "whole" / "seed0001.png")
+    assert np.array_equal(pixels(tmp_path / "part" / "seed0001.png"), whole[10:40, 20:60])
+
+
+def test_tiff_and_grid(tmp_path: Path) -> None:
+    output = generate(tmp_path, "--seeds", "0-3", "--size", "32", "--format", "tif", "--grid")
+    assert "grid of 2 x 2" in output
+    grid = pixels(tmp_path / "grid.tif")
+    assert np.array_equal(grid[:32, 32:], pixels(tmp_path / "seed0001.tif"))
+
+
+@pytest.mark.parametrize("video", ["webp", "mp4"])
+def test_a_zoom_is_an_animation(tmp_path: Path, video: str) -> None:
+    options = ["--zoom", "128", "--frames", "5", "--video", video]
+    generate(tmp_path, "--seeds", "2", "--size", "32", *options)
+    path = tmp_path / f"zoom0002.{video}"
+    if video == "webp":
+        with Image.open(path) as image:
+            assert (image.n_frames, image.size) == (5, (32, 32))
+    else:
+        av = pytest.importorskip("av")
+        with av.open(str(path)) as container:
+            assert sum(1 for _ in container.decode(video=0)) == 5
+
+
+def test_zoom_path_grows_at_a_constant_factor() -> None:
+    path = zoom_path(Size(64, 32), Size(1024, 512), 5)
+    assert [region.canvas for region in path] == [(64 * 2**i, 32 * 2**i) for i in range(5)]
+    assert path[0].is_whole
+    assert path[-1].box.fits(path[-1].canvas)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--seeds", "a"], "not numbers and ranges"),
+        (["--seeds", "5-3"], "name nothing"),
+        (["--size", "0"], "neither 512 nor HEIGHTxWIDTH"),
+        (["--region", "1,2,3"], "is not TOP,LEFT,HEIGHT,WIDTH"),
+        (["--size", "32", "--region", "0,0,40,8"], "does not lie inside"),
+        (["--psi", "0.5"], "psi"),
+        (["--interpolate", "4"], "at least two seeds"),
+        (["--zoom", "8", "--size", "32"], "a zoom ends on"),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, arguments: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        generate(tmp_path, *arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_parsing() -> None:
+    assert parse_seeds("0-2, 7") == [0, 1, 2, 7]
+    assert parse_region(None, Size(4, 5)) == Region.whole(Size(4, 5))
+
+
+def test_the_command_line_says_what_is_wrong_and_exits_with_2(tmp_path: Path) -> None:
+    command_line = [sys.executable, "-m", "anyres_bench", "generate", "scense"]
+    result = subprocess.run(command_line, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "did you mean scenes" in result.stderr

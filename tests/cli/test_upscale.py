@@ -1,0 +1,96 @@
+"""`anyres-bench upscale`, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from anyres_bench.cli.main import main
+from tests.baselines import tiny
+
+
+def upscale(*arguments: object) -> int:
+    """Exit code of the command in this process."""
+    with pytest.raises(SystemExit) as stop:
+        main(["upscale", *map(str, arguments)])
+        raise SystemExit(0)
+    return int(stop.value.code or 0)
+
+
+@pytest.mark.parametrize("model", ["realesrgan", "liif"])
+def test_a_folder_becomes_larger_once(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = tiny.write_images(tmp_path / "in", (20, 30), (24, 16))
+    (images / "notes.txt").write_text("no image")
+    make = {"realesrgan": tiny.realesrgan_file, "liif": tiny.liif_file}[model]
+    out = tmp_path / "out"
+    call = (images, out, "--model", model, "--weights", make(tmp_path), "--size", 120)
+    assert upscale(*call) == 0
+    said = capsys.readouterr()
+    assert f"2 images made by {model}" in said.out
+    assert "left out:" in said.err
+    assert "notes.txt" in said.err
+    sizes = [Image.open(out / f"{i}.png").size for i in (0, 1)]
+    assert sizes == [(120, 80), (80, 120)]
+    about = json.loads(Image.open(out / "0.png").info["anyres-bench"])
+    assert about["canvas"] == [80, 120]
+    assert model in about["upscaler"]
+    before = (out / "0.png").stat().st_mtime_ns
+    assert upscale(*call) == 0
+    assert "0 images made" in capsys.readouterr().out
+    assert (out / "0.png").stat().st_mtime_ns == before
+
+
+def test_the_plain_filter_is_pillows(tmp_path: Path) -> None:
+    images = tiny.write_images(tmp_path / "in", (16, 16))
+    call = [sys.executable, "-m", "anyres_bench", "upscale", images / "0.png", tmp_path / "out"]
+    call += ["--model", "lanczos", "--size", "50x50"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(call, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    expected = Image.open(images / "0.png").resize((50, 50), Image.Resampling.LANCZOS)
+    got = np.asarray(Image.open(tmp_path / "out" / "0.png"), np.int16)
+    assert np.abs(got - np.asarray(expected)).max() <= 2  # Pillow also rounds between the passes
+
+
+def test_calls_that_are_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images, out = tiny.write_images(tmp_path / "in", (16, 16)), tmp_path / "out"
+    assert upscale(images, out, "--model", "lanczso", "--size", 64) == 2
+    assert "did you mean lanczos?" in capsys.readouterr().err
+    assert upscale(images, out, "--model", "lanczos", "--size", 64, "--mode", "exact") == 2
+    assert "lanczos has no option --mode" in capsys.readouterr().err
+    assert upscale(images, out, "--model", "lanczos", "--size", "64x32") == 2
+    assert "would be stretched to 64x32" in capsys.readouterr().err
+    assert upscale(images, images / "out", "--model", "lanczos", "--size", 64) == 2
+    assert "write to a folder outside" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_folder_without_images_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    assert upscale(tmp_path / "in", tmp_path / "out", "--model", "lanczos", "--size", 64) == 2
+    (tmp_path / "in" / "x.png").write_bytes(b"\x89PNG broken")
+    assert upscale(tmp_path / "in", tmp_path / "out", "--model", "lanczos", "--size", 64) == 1
+    assert "holds no image" in capsys.readouterr().err
+
+
+def test_tiles_state_their_measured_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = tiny.write_images(tmp_path / "in", (8, 40))
+    weights = tiny.realesrgan_file(tmp_path)
+    call = (images, tmp_path / "out", "--model", "realesrgan", "--weights", weights)
+    assert upscale(*call, "--mode", "tiled16+24", "--size", 160) == 0
+    assert "columns differ by at most 0.000 grey levels where they meet" in capsys.readouterr().out
+    assert upscale(*call, "--mode", "tiled16+1", "--size", 160) == 1
+    assert "choose a larger halo, or the mode exact" in capsys.readouterr().err

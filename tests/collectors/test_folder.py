@@ -1,0 +1,128 @@
+"""A tree of anything: images come in as they are, the rest goes to the rejects table."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from anyres_bench.building.engines import Effort, LocalEngine
+from anyres_bench.building.ledger import Outcome
+from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.rules import Rules
+from anyres_bench.collectors.folder import Folder
+from anyres_bench.core.errors import ConfigError, DatasetError, UsageError
+from anyres_bench.core.files import sha256_file
+from anyres_bench.data.recipes import Dataset
+from tests.servers import photo
+
+ENGINE = LocalEngine(Effort(processes=2))
+RULES = Rules(measure="decode")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    tree = tmp_path / "tree"
+    (tree / "sub" / "deep").mkdir(parents=True)
+    (tree / ".hidden").mkdir()
+    (tree / "a.jpg").write_bytes(photo(1))
+    (tree / "a.png").write_bytes(photo(2, format="PNG", quality=None))
+    (tree / "A.JPG").write_bytes(photo(3))
+    (tree / "sub" / "grün und blau.webp").write_bytes(photo(4, format="WEBP"))
+    (tree / "sub" / "deep" / "lies.gif").write_bytes(photo(5))
+    (tree / os.fsdecode(b"latin-\xe9.jpg")).write_bytes(photo(6))
+    (tree / "cut.jpg").write_bytes(photo(7)[:-300])
+    (tree / "empty.png").write_bytes(b"")
+    (tree / "notes.txt").write_text("no picture")
+    (tree / "page.jpg").write_text("<html>not found</html>")
+    (tree / "copy.jpg").write_bytes(photo(1))
+    (tree / "gone.jpg").symlink_to(tree / "nowhere")
+    (tree / ".hidden" / "b.jpg").write_bytes(photo(8))
+    return tree
+
+
+def test_a_tree_of_anything(tree: Path, tmp_path: Path) -> None:
+    built = build(
+        Order(Folder(tree, source="mine", licence="CC-BY-4.0"), tmp_path / "out", "t", RULES),
+        ENGINE,
+    )
+    dataset = Dataset.read(tmp_path / "out")
+    assert dataset.digest == built.dataset.digest
+    names = {record.source_id: record.file_name for record in dataset.manifest}
+    assert names.pop("a.png").startswith("images/00000/mine_a-")
+    assert names == {
+        "A.JPG": "images/00000/mine_A.jpg",
+        "a.jpg": names["a.jpg"],
+        "sub/grün und blau.webp": names["sub/grün und blau.webp"],
+        "sub/deep/lies.gif": names["sub/deep/lies.gif"],
+        "latin-\\xe9.jpg": names["latin-\\xe9.jpg"],
+    }
+    assert len({name.lower() for name in names.values()}) == 5
+    assert all(name.isascii() and " " not in name for name in names.values())
+    assert names["sub/deep/lies.gif"].endswith(".jpg"), "named for what it is"
+    for record in dataset.manifest:
+        path = tree / os.fsdecode(record.source_id.encode().replace(rb"\xe9", b"\xe9"))
+        assert sha256_file(dataset.path(record)) == record.sha256 == sha256_file(path)
+        assert (record.licence_id, record.source, record.n_bytes) == (
+            "CC-BY-4.0",
+            "mine",
+            path.stat().st_size,
+        )
+    rejects = pd.read_parquet(tmp_path / "out" / "rejects.parquet")
+    assert dict(zip(rejects.source_id, rejects.reason, strict=True)) == {
+        "copy.jpg": "duplicate",
+        "cut.jpg": "truncated",
+        "empty.png": "empty",
+        "gone.jpg": "unreadable",
+        "notes.txt": "not-an-image",
+        "page.jpg": "html",
+    }
+    assert built.rejects["duplicate"] == 1
+    listed = {record.file_name for record in dataset.manifest}
+    stored = {
+        p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out/images").rglob("*.*")
+    }
+    assert stored == listed
+
+
+def test_again_does_nothing_and_new_files_are_added(tree: Path, tmp_path: Path) -> None:
+    order = Order(Folder(tree), tmp_path / "out", "t", RULES)
+    done: list[Outcome] = []
+    first = build(order, ENGINE, on_outcome=done.append)
+    assert len(done) == 12
+    done.clear()
+    again = build(order, ENGINE, on_outcome=done.append)
+    assert not done
+    assert again.dataset.digest == first.dataset.digest
+    (tree / "new.jpg").write_bytes(photo(9))
+    (tmp_path / "out" / first.dataset.manifest[0].file_name).unlink()
+    more = build(order, ENGINE, on_outcome=done.append)
+    assert len(done) == 2, "the new one and the one that was lost"
+    assert len(more.dataset.manifest) == len(first.dataset.manifest) + 1
+
+
+def test_links_and_labels(tree: Path, tmp_path: Path) -> None:
+    folder = Folder(tree / "sub", labels=True, hardlink=True)
+    dataset = build(Order(folder, tmp_path / "out", "t", RULES), ENGINE).dataset
+    assert sorted(r.label for r in dataset.manifest) == ["", "deep"]
+    assert all(dataset.path(record).stat().st_nlink == 2 for record in dataset.manifest)
+
+
+def test_refusals(tree: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no folder"):
+        build(Order(Folder(tree / "nothing"), tmp_path / "a", "t"), ENGINE)
+    assert not (tmp_path / "a").exists()
+    with pytest.raises(UsageError, match="lies inside path"):
+        build(Order(Folder(tree), tree / "out", "t"), ENGINE)
+    with pytest.raises(DatasetError, match="is not empty"):
+        build(Order(Folder(tree / "sub"), tree, "t"), ENGINE)
+    with pytest.raises(ConfigError, match="source is empty"):
+        Folder(tree, source="")
+    (tmp_path / "void").mkdir()
+    with pytest.raises(DatasetError, match=r"nothing came into .*: no candidates"):
+        build(Order(Folder(tmp_path / "void"), tmp_path / "b", "t"), ENGINE)
+    build(Order(Folder(tree), tmp_path / "c", "t", RULES), ENGINE)
+    with pytest.raises(DatasetError, match="another collection: it differs in licence"):
+        build(Order(Folder(tree, licence="CC0-1.0"), tmp_path / "c", "t", RULES), ENGINE)

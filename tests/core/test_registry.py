@@ -1,0 +1,30 @@
+"""The registry: lazy, honest about unknown names, and never silently replaced."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from anyres_bench.core.errors import UnknownNameError
+from anyres_bench.core.registry import Registry, nearest
+
+
+def test_objects_are_imported_on_demand() -> None:
+    registry = Registry("thing", {"frac": "fractions:Fraction", "broken": "no_such_module:x"})
+    assert registry.get("frac")(1, 2) * 2 == 1
+    assert list(registry) == ["broken", "frac"]
+    assert "frac" in registry
+    assert "no_such_module" not in sys.modules
+
+
+def test_unknown_names_suggest_the_nearest() -> None:
+    registry = Registry("metric", {"frechet": "a:b", "kid": "a:c"})
+    with pytest.raises(UnknownNameError, match="unknown metric 'frchet'; did you mean frechet"):
+        registry.get("frchet")
+    with pytest.raises(UnknownNameError, match="known: frechet, kid"):
+        registry.get("zzzzzz")
+
+
+def test_nearest_lists_a_few() -> None:
+    assert nearest("x", [str(i) for i in range(100, 200)]).endswith(", ...")

@@ -1,0 +1,82 @@
+"""Datasets: identity, roles, completeness and splits."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from anyres_bench.core.errors import DatasetError, UnknownNameError
+from anyres_bench.data.recipes import DATASET_NAME, Dataset, split_groups
+from anyres_bench.data.records import ImageRecord, Manifest
+
+
+def images(n: int, source: str = "a", **changes: str) -> list[ImageRecord]:
+    return [
+        ImageRecord(
+            file_name=f"{source}_{i:03}.png",
+            sha256=f"{source}{i}",
+            n_bytes=1,
+            height=3,
+            width=4,
+            source=source,
+            **changes,  # type: ignore[arg-type]
+        )
+        for i in range(n)
+    ]
+
+
+def test_round_trip_and_identity(tmp_path: Path) -> None:
+    dataset = Dataset("toy", tmp_path / "x", Manifest(images(3)), {"collector": "test"})
+    dataset.write()
+    again = Dataset.read(tmp_path / "x")
+    assert (again.id, again.digest, again.recipe_id) == ("toy", dataset.digest, dataset.recipe_id)
+    assert json.loads((tmp_path / "x" / DATASET_NAME).read_text())["counts"]["images"] == 3
+
+
+def test_roles() -> None:
+    dataset = Dataset("toy", Path(), Manifest(images(3, "a", role="lr") + images(2, "b")))
+    assert {name: len(m) for name, m in dataset.roles.items()} == {"hr": 2, "lr": 3}
+    with pytest.raises(UnknownNameError, match="no role 'hq'"):
+        dataset.role("hq")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [("gone", "no such folder"), ("bare", "not a complete dataset"), ("json", "damaged")]
+    + [("schema", "has schema 99"), ("empty", "holds no images"), ("edited", "changed by hand")],
+)
+def test_damaged_datasets_are_clear_errors(tmp_path: Path, damage: str, message: str) -> None:
+    folder = tmp_path / "x"
+    if damage != "gone":
+        Dataset("toy", folder, Manifest([] if damage == "empty" else images(3))).write()
+    path = folder / DATASET_NAME
+    if damage == "bare":
+        path.unlink()
+    if damage == "json":
+        path.write_text("{")
+    if damage == "schema":
+        path.write_text(path.read_text().replace('"schema": 1', '"schema": 99'))
+    if damage == "edited":
+        Manifest(images(2)).write(folder)
+    with pytest.raises(DatasetError, match=message):
+        Dataset.read(folder)
+
+
+def test_split_is_stratified_and_stable() -> None:
+    records = images(40, "a") + images(10, "b") + images(2, "c")
+    first, second = split_groups(records, 0.5, seed=1)
+    for source, n in [("a", 20), ("b", 5), ("c", 1)]:
+        assert sum(r.source == source for r in first) == n
+    assert {r.file_name for r in first}.isdisjoint(r.file_name for r in second)
+    assert len(first) + len(second) == len(records)
+    assert list(split_groups(reversed(records), 0.5, seed=1)[0]) == list(first)
+    assert list(split_groups(records, 0.5, seed=2)[0]) != list(first)
+
+
+def test_split_never_divides_a_group() -> None:
+    records = [r for g in range(6) for r in images(4, f"a{g}", group=f"g{g}")]
+    for side in split_groups(records, 0.3, seed=0):
+        groups = [r.group for r in side]
+        assert all(groups.count(g) == 4 for g in groups)

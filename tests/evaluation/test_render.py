@@ -1,0 +1,210 @@
+"""The page: whole in itself, and true to the rules of comparison."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from anyres_bench.evaluation import plots
+from anyres_bench.evaluation.pairs import Difference
+from anyres_bench.evaluation.render import render_report
+from anyres_bench.evaluation.results import Result
+from anyres_bench.evaluation.samples import keep_samples, may_show, samples_path
+from anyres_bench.evaluation.sides import Side
+
+TASK = "d:half/anyres-full64/frechet-ddof1/builtin/n100@1"
+
+
+def result(model: str, value: float, task: str = TASK, digest: str = "0" * 64) -> Result:
+    half = 0.2 * value
+    return Result(
+        task=task,
+        model={"id": model, "spec": model, "native": [64, 64]},
+        values={"frechet": value},
+        intervals={"frechet": {"low": value - half, "high": value + half, "confidence": 0.95}},
+        higher_is_better={"frechet": False},
+        dataset={
+            "id": "d",
+            "digest": digest,
+            "n_images": 40,
+            "n_reference": 20,
+            "n_survivors": 18,
+            "sizes": {"edges": [64, 91, 128], "counts": [30, 10]},
+        },
+        fake={},
+        extractor={"id": "builtin", "dim": 8, "is_fid": False},
+        seed=0,
+        n_real=20,
+        n_fake=100,
+        device="cpu",
+        seconds={"real": 1.0, "fake": 2.5},
+        versions={"torch": "2"},
+        states={
+            "real": {"key": {"side": "real"}, "n": 20},
+            "fake": {"key": {"m": model}, "n": 100},
+        },
+    )
+
+
+class Page(HTMLParser):
+    """Sources of everything that a browser would load, and the text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs) -> None:
+        self.sources += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def page(results, pairing=lambda a, b: None) -> tuple[str, Page]:
+    text = render_report(results, pairing, "A <title> & more")
+    return text, Page(text)
+
+
+def test_nothing_is_loaded_from_anywhere() -> None:
+    text, parsed = page([result("real", 1.0), result("constant:128", 9.0)])
+    assert parsed.sources
+    assert all(source.startswith("data:image/png;base64,") for source in parsed.sources)
+    bare = re.sub(r"data:image/png;base64,[\w+/=]*", "", text)
+    assert not re.search(r"//|url\(|@import|<script|<link", bare)
+    assert "A &lt;title&gt; &amp; more" in text
+    assert parsed.open == []
+
+
+def test_pictures_are_png() -> None:
+    for uri in page([result("real", 1.0)])[1].sources:
+        Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))).verify()
+
+
+def test_one_task_one_card_best_first() -> None:
+    other = TASK.replace("full64", "full128")
+    results = [
+        result("worse", 2.0),
+        result("better", 1.0),
+        result("elsewhere", 0.5, task=other),
+        result("on other images", 0.1, digest="1" * 64),
+    ]
+    asked = []
+
+    def pairing(a: Result, b: Result) -> dict[str, Difference]:
+        asked.append((a.model["id"], b.model["id"]))
+        return {"frechet": Difference(1.0, 0.5, 1.5)}
+
+    text, _ = page(results, pairing)
+    assert asked == [("worse", "better")]
+    cards = re.findall(r'<span class="id">(d:half.*?)</span>(.*?)</table>', text, re.S)
+    assert [card[0] for card in cards] == [TASK, TASK, other]
+    assert cards[0][1].index("better") < cards[0][1].index("worse")
+    assert "on other images" not in cards[0][1]
+    assert 'class="pair apart">+1 ' in text
+
+
+def test_differences_that_hold_zero_are_not_apart() -> None:
+    assert Difference(1.0, 0.5, 1.5).separated
+    assert Difference(-1.0, -1.5, -0.5).separated
+    assert not Difference(1.0, -0.5, 2.5).separated
+    results = [result("a", 1.0), result("b", 2.0)]
+    text, _ = page(results, lambda a, b: {"frechet": Difference(1.0, -0.5, 2.5)})
+    assert "pair apart" not in text
+
+
+def test_curves_are_one_plot_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    monkeypatch.setattr(plots, "curves", lambda *drawing: drawn.append(drawing) or "data:image/png")
+    results = [
+        result(model, value * size, task=TASK.replace("anyres-full64", f"patch32-at{size}"))
+        for model, value in (("real", 1.0), ("resample:nearest@8", 7.0))
+        for size in (128, 32, 64)
+    ]
+    page(results)
+    ((lines, label, logarithmic),) = drawn
+    assert list(lines) == ["real", "resample:nearest@8"]
+    assert [point.size for point in lines["real"]] == [32, 64, 128]
+    assert label == "frechet ↓"
+    assert not logarithmic
+
+
+def test_curves_draw() -> None:
+    points = [plots.Point(size, size**0.5, size**0.5 - 1, size**0.5 + 1) for size in (32, 45, 64)]
+    for logarithmic in (False, True):
+        uri = plots.curves({"model": points}, "frechet", logarithmic)
+        image = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+        assert np.asarray(image.convert("L")).std() > 5
+
+
+def side(licences: list[str]) -> Side:
+    n = len(licences)
+    return Side(
+        "real", {"licences": licences}, range(n), licences, range(n), lambda parts: iter(())
+    )
+
+
+def test_only_free_pictures_are_kept() -> None:
+    pixels = (torch.arange(3)[:, None, None, None] * 100).expand(3, 3, 4, 5).to(torch.uint8)
+    mixed = side(["CC0-1.0", "all-rights-reserved", "CC-BY-4.0"])
+    keep_samples(mixed, pixels)
+    kept = np.asarray(Image.open(samples_path(mixed.key)))
+    assert kept.shape == (4, 10, 3)
+    assert sorted(set(kept.flatten())) == [0, 200]
+    closed = side(["unknown"] * 3)
+    keep_samples(closed, pixels)
+    assert not samples_path(closed.key).exists()
+
+
+@pytest.mark.parametrize(
+    ("licence", "free"),
+    [
+        ("CC0-1.0", True),
+        ("CC-BY-4.0", True),
+        ("CC-BY-NC-SA-2.0", True),
+        ("CC BY 2.0", True),
+        ("PDM-1.0", True),
+        ("generated", True),
+        ("CC-BY-ND-4.0", False),
+        ("CC-BY-NC-ND-2.0", False),
+        ("all-rights-reserved", False),
+        ("unknown", False),
+        ("", False),
+    ],
+)
+def test_licences(licence: str, free: bool) -> None:
+    assert may_show(licence) is free
+
+
+def test_pictures_that_are_kept_are_shown(tmp_path: Path) -> None:
+    shown = result("real", 1.0)
+    path = samples_path(shown.states["fake"]["key"])
+    path.parent.mkdir(parents=True)
+    Image.new("RGB", (8, 4), "red").save(path)
+    text, _ = page([shown])
+    assert 'alt="Samples of real"' in text
+    assert "licences of these images do not permit" not in text
+    bare, _ = page([replace(shown, states={"real": {"key": {}}, "fake": {"key": {"x": 1}}})])
+    assert "licences of these images do not permit" in bare
+
+
+def test_large_pictures_are_shrunk() -> None:
+    wide = side(["CC0-1.0"] * 2)
+    keep_samples(wide, torch.zeros(2, 3, 512, 256, dtype=torch.uint8))
+    assert Image.open(samples_path(wide.key)).size == (256, 256)

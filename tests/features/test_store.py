@@ -1,0 +1,117 @@
+"""States on disk: found by content, never half-written, never trusted when damaged."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from anyres_bench.core.errors import CacheError, UsageError
+from anyres_bench.features.stats import FeatureBank, Moments
+from anyres_bench.features.store import StateStore
+
+KEY: dict[str, Any] = {"manifest": "ab12", "side": "real", "seed": 0, "shard": [0, 64]}
+ROWS = np.random.default_rng(1).standard_normal((9, 4)).astype(np.float32)
+BANK = FeatureBank(np.arange(9)[::-1], np.arange(9) // 3, ROWS)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> StateStore:
+    return StateStore(tmp_path / "cache")
+
+
+def test_a_bank_comes_back_bit_for_bit(store: StateStore) -> None:
+    assert store.load(KEY) is None
+    assert not store.folder.exists()
+    path = store.save(KEY, BANK)
+    back = store.load(dict(reversed(KEY.items())))  # the order of a key means nothing
+    assert isinstance(back, FeatureBank)
+    np.testing.assert_array_equal(back.index, BANK.index)
+    np.testing.assert_array_equal(back.group, BANK.group)
+    np.testing.assert_array_equal(back.features(), BANK.features())
+    assert list(store.folder.iterdir()) == [path]
+
+
+def test_moments_and_nothing_come_back(store: StateStore) -> None:
+    moments = Moments.of(ROWS)
+    store.save({"m": 1}, moments)
+    back = store.load({"m": 1})
+    assert isinstance(back, Moments)
+    assert back.count == 9
+    np.testing.assert_array_equal(back.covariance(), moments.covariance())
+    store.save({"m": 2}, FeatureBank.empty())
+    empty = store.load({"m": 2})
+    assert isinstance(empty, FeatureBank)
+    assert len(empty + BANK) == 9
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"shard": [0, 65]}, {"manifest": "ab13"}, {"x": 0}]
+)
+def test_another_key_is_another_state(store: StateStore, change: dict[str, Any]) -> None:
+    store.save(KEY, BANK)
+    assert store.load(KEY | change) is None
+
+
+@pytest.mark.parametrize("key", [{"a": {1, 2}}, {"a": float("nan")}, {"a": (1, 2)}, {1: "a"}])
+def test_keys_must_be_plain_json(store: StateStore, key: Any) -> None:
+    with pytest.raises(UsageError, match="cache key must"):
+        store.save(key, BANK)
+
+
+def damage(data: bytes, how: str) -> bytes:
+    return {
+        "empty": b"",
+        "truncated": data[:-5],
+        "header cut": data[:20],
+        "flipped bit": data[:-8] + bytes([data[-8] ^ 1]) + data[-7:],
+        "other schema": data.replace(b"state@1", b"state@9"),
+        "other kind": data.replace(b"feature-bank", b"feature-tank"),
+        "pickle": pickle.dumps(BANK),
+        "text": b"<html>503</html>" * 9,
+    }[how]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "empty",
+        "truncated",
+        "header cut",
+        "flipped bit",
+        "other schema",
+        "other kind",
+        "pickle",
+        "text",
+    ],
+)
+def test_damage_is_noticed(store: StateStore, how: str) -> None:
+    path = store.save(KEY, BANK)
+    path.write_bytes(damage(path.read_bytes(), how))
+    with pytest.raises(CacheError, match="delete this file") as caught:
+        store.load(KEY)
+    assert str(path) in str(caught.value)
+
+
+def test_a_file_under_another_keys_name_is_refused(store: StateStore) -> None:
+    store.save(KEY, BANK).rename(store.path({"other": 1}))
+    with pytest.raises(CacheError, match="written for another key"):
+        store.load({"other": 1})
+
+
+def test_a_failed_write_leaves_the_old_state(
+    store: StateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.save(KEY, BANK)
+
+    def full_disk(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        store.save(KEY, Moments.of(ROWS))
+    assert len(list(store.folder.iterdir())) == 1
+    assert isinstance(store.load(KEY), FeatureBank)

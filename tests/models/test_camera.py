@@ -1,0 +1,93 @@
+"""The camera: framed and shrunk like its dataset, the same scene however it is cut."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from anyres_bench.collectors.scenes import Scenes
+from anyres_bench.core.errors import UsageError
+from anyres_bench.core.geometry import Box, Region, Size
+from anyres_bench.data.datasets import view_pixels
+from anyres_bench.data.pixels import to_uint8
+from anyres_bench.data.scenes import Scene, render
+from anyres_bench.data.views import RealView, View
+from anyres_bench.models.camera import Camera, scenes
+from anyres_bench.models.contract import check_contract
+from anyres_bench.models.generator import TakingGenerator
+
+SQUARE = Size(60, 60)
+
+
+@dataclasses.dataclass(frozen=True)
+class Small(Camera):
+    """The battery renders tiles of the native size."""
+
+    native: Size = Size(48, 40)  # noqa: RUF009
+
+
+@pytest.mark.parametrize("canvas", [Size(96, 80), Size(60, 100)])
+def test_scenes_keep_the_contract_to_the_bit(canvas: Size) -> None:
+    report = check_contract(Small(64, 128), canvas, tolerance=0)
+    assert report.off_grid_max == 0
+
+
+def test_the_camera_is_that_of_the_collector() -> None:
+    default = {field.name: field.default for field in dataclasses.fields(Scenes)}
+    camera = scenes("")
+    assert camera.aspects == tuple(default["aspects"])
+    assert (camera.smallest, camera.largest) == (default["min_size"], default["max_size"])
+
+
+def test_a_picture_is_what_the_protocol_makes_of_a_collected_scene() -> None:
+    camera, region = scenes("100-200:3:2"), Region(SQUARE, 7, 20, Size(32, 32))
+    taken = camera.framed(5, SQUARE)
+    image = render(Scene.from_seed(5), Region.whole(taken.canvas))
+    stored = np.rint((image.clip(-1, 1) + 1) * np.float32(127.5)).astype(np.uint8)
+    square = Box(taken.top, taken.left, *taken.size)
+    expected = view_pixels(stored.transpose(1, 2, 0), RealView(0, False, square, View(region)))
+    (got,) = to_uint8(camera.sample([5], [region]))
+    np.testing.assert_array_equal(got.permute(1, 2, 0).numpy(), expected)
+
+
+def test_a_canvas_lies_anywhere_in_the_smallest_frame_that_holds_it() -> None:
+    taken = [scenes("60-60:3:2").framed(seed, SQUARE) for seed in range(300)]
+    assert {window.canvas for window in taken} == {Size(60, 90), Size(90, 60)}
+    assert {window.left for window in taken if window.canvas.width == 90} == set(range(31))
+    assert {window.left for window in taken if window.canvas.width == 60} == {0}
+    assert all(window.box.fits(window.canvas) for window in taken)
+    assert scenes("60-60:1:1").framed(3, SQUARE) == Region.whole(SQUARE)
+
+
+def test_sizes_are_log_uniform_above_the_canvas() -> None:
+    sides = [scenes("40-160").framed(seed, SQUARE).size.shorter for seed in range(2000)]
+    logs = np.log2(np.array(sides) / 60)
+    assert (min(sides), max(sides)) == (60, 160)
+    assert abs(logs.mean() - np.log2(160 / 60) / 2) < 0.03
+    assert scenes("40-50").framed(1, SQUARE).size == SQUARE
+
+
+def test_it_can_be_told_how_large_a_picture_was_taken() -> None:
+    camera, region = scenes("40-160"), Region(SQUARE, 3, 5, Size(32, 32))
+    drawn = camera.framed(9, SQUARE).size.shorter
+    assert isinstance(camera, TakingGenerator)
+    told, free = camera.sample_taken([9], [region], [drawn]), camera.sample([9], [region])
+    assert torch.equal(told, free)
+    assert not torch.equal(told, camera.sample_taken([9], [region], [drawn + 20]))
+
+
+def test_a_window_stays_where_it_was_on_a_larger_canvas() -> None:
+    small, large = (scenes("8-9:3:2").framed(5, Size(side, side)) for side in (60, 6000))
+    assert abs(small.top / small.canvas.height - large.top / large.canvas.height) < 1 / 60
+    assert abs(small.left / small.canvas.width - large.left / large.canvas.width) < 1 / 60
+
+
+def test_ids_name_the_world_and_the_camera() -> None:
+    assert scenes("").id.startswith("scenes:128-512:1:1,4:3,3:2:dead-leaves@")
+    assert scenes("128-512:16:9").id != scenes("").id
+    for wrong in ("wide", "20-10", "10-20:wide"):
+        with pytest.raises(UsageError, match="is not"):
+            scenes(wrong)

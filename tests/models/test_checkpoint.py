@@ -1,0 +1,305 @@
+"""Our checkpoint folders, strict loading, official snapshots and torch files that are honest."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from anyres_bench.core.errors import CheckpointError
+from anyres_bench.models.checkpoint import (
+    Checkpoint,
+    load_strict,
+    read_checkpoint,
+    read_official_pickle,
+    read_torch_file,
+    write_checkpoint,
+)
+from tests.models.official_pickles import tiny_network, write_snapshot
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "anyres_snapshot_tiny.pkl"
+
+
+def checkpoint(**changes: object) -> Checkpoint:
+    state = {
+        "a.weight": torch.arange(6.0).reshape(2, 3),
+        "n": torch.tensor(7),
+        "h": torch.ones(3, dtype=torch.bfloat16),
+        "empty": torch.zeros(0, 4),
+    }
+    whole = Checkpoint("toy", {"width": 3, "name": "ä"}, state, "CC0", {"file": "x"}, {"lr": 0.1})
+    return dataclasses.replace(whole, **changes)
+
+
+class Toy(nn.Module):
+    def __init__(self, width: int = 3) -> None:
+        super().__init__()
+        self.first = nn.Linear(width, 2)
+        self.second = nn.Linear(2, width)
+        self.register_buffer("w_avg", torch.zeros(width))
+
+
+# -- our folders -----------------------------------------------------------------------------------
+
+
+def test_a_folder_gives_back_what_was_written(tmp_path: Path) -> None:
+    written = checkpoint()
+    write_checkpoint(tmp_path / "new" / "toy", written)
+    read = read_checkpoint(tmp_path / "new" / "toy")
+    for field in ("architecture", "config", "licence", "source", "training", "digest"):
+        assert getattr(read, field) == getattr(written, field)
+    assert read.state.keys() == written.state.keys()
+    for name, tensor in written.state.items():
+        assert read.state[name].dtype == tensor.dtype
+        assert torch.equal(read.state[name], tensor)
+    assert sorted(p.name for p in (tmp_path / "new").rglob("*")) == [
+        "checkpoint.json",
+        "toy",
+        "weights.safetensors",
+    ]
+
+
+def test_tensors_that_share_memory_or_are_transposed_are_written_whole(tmp_path: Path) -> None:
+    base = torch.arange(12.0).reshape(3, 4)
+    shared = checkpoint(state={"a": base, "b": base, "t": base.T, "part": base[1:, ::2]})
+    write_checkpoint(tmp_path / "toy", shared)
+    read = read_checkpoint(tmp_path / "toy").state
+    assert torch.equal(read["b"], base)
+    assert torch.equal(read["t"], base.T)
+    assert torch.equal(read["part"], base[1:, ::2])
+
+
+def test_the_digest_names_every_part_that_changes_a_pixel() -> None:
+    base = checkpoint().digest
+    assert checkpoint(licence="other", training=None).digest == base
+    assert checkpoint(architecture="toy2").digest != base
+    assert checkpoint(config={"width": 4, "name": "ä"}).digest != base
+    state = dict(checkpoint().state)
+    assert checkpoint(state=dict(reversed(state.items()))).digest == base
+    for changed in (
+        {**state, "n": torch.tensor(8)},
+        {**state, "n": torch.tensor([7])},
+        {**state, "h": torch.ones(3, dtype=torch.float16)},
+        {**state, "more": torch.zeros(1)},
+        {**state, "empty": torch.zeros(4, 0)},
+    ):
+        assert checkpoint(state=changed).digest != base
+
+
+def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "toy", checkpoint())
+    with pytest.raises(CheckpointError, match="already there"):
+        write_checkpoint(tmp_path / "toy", checkpoint(architecture="other"))
+    assert read_checkpoint(tmp_path / "toy").architecture == "toy"
+
+
+def test_nothing_stays_when_writing_fails(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="plain"):
+        write_checkpoint(tmp_path / "toy", checkpoint(config={"bad": object()}))
+    with pytest.raises(CheckpointError, match="finite"):
+        write_checkpoint(tmp_path / "toy", checkpoint(training={"lr": float("inf")}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_changed_files_are_noticed(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "toy", checkpoint())
+    about = json.loads((tmp_path / "toy" / "checkpoint.json").read_text())
+    for name, content, message in (
+        ("checkpoint.json", json.dumps({**about, "config": {"width": 4}}), "digest"),
+        ("checkpoint.json", json.dumps({**about, "schema": "anyres-bench/checkpoint@9"}), "@9"),
+        ("checkpoint.json", json.dumps({**about, "licence": None}), "licence"),
+        ("checkpoint.json", json.dumps({**about, "training": [1]}), "training"),
+        ("checkpoint.json", json.dumps([about]), "schema 'list'"),
+        ("checkpoint.json", "[" * 100_000, "cannot be read"),
+        ("checkpoint.json", "{", "cannot be read"),
+    ):
+        (tmp_path / "toy" / name).write_text(content)
+        with pytest.raises(CheckpointError, match=message):
+            read_checkpoint(tmp_path / "toy")
+    with (tmp_path / "toy" / "checkpoint.json").open("wb") as file:
+        file.truncate(1 << 25)
+    with pytest.raises(CheckpointError, match="is larger than"):
+        read_checkpoint(tmp_path / "toy")
+    (tmp_path / "toy" / "checkpoint.json").unlink()
+    with pytest.raises(CheckpointError, match=r"checkpoint\.json"):
+        read_checkpoint(tmp_path / "toy")
+
+
+def test_damaged_weights_are_noticed(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "toy", checkpoint())
+    path = tmp_path / "toy" / "weights.safetensors"
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[-1] ^= 1
+    huge = (1 << 62).to_bytes(8, "little") + whole[8:]
+    for content in (bytes(flipped), whole[:-3], whole + b"x", b"", huge, whole[8:]):
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError, match=r"toy"):
+            read_checkpoint(tmp_path / "toy")
+    path.unlink()
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        read_checkpoint(tmp_path / "toy")
+
+
+# -- strict loading --------------------------------------------------------------------------------
+
+
+def test_strict_loading_copies_every_tensor() -> None:
+    source, target = Toy(), Toy()
+    load_strict(target, source.state_dict(), "toy.pkl")
+    for name, tensor in source.state_dict().items():
+        assert torch.equal(target.state_dict()[name], tensor)
+
+
+def test_a_mismatch_lists_names_the_likeliest_pairs_first() -> None:
+    state = Toy().state_dict()
+    state["second.wieght"] = state.pop("second.weight")
+    state["zzz"] = torch.zeros(1)
+    state["first.weight"] = torch.zeros(2, 4)
+    state["w_avg"] = torch.zeros(3, dtype=torch.int64)
+    del state["first.bias"]
+    target = Toy()
+    before = {name: tensor.clone() for name, tensor in target.state_dict().items()}
+    with pytest.raises(CheckpointError) as caught:
+        load_strict(target, state, "toy.pkl")
+    assert str(caught.value).splitlines() == [
+        "toy.pkl does not fit Toy",
+        "  2 missing:",
+        "    second.weight (nearest: second.wieght)",
+        "    first.bias",
+        "  2 unexpected:",
+        "    second.wieght (nearest: second.weight)",
+        "    zzz",
+        "  2 of another shape or kind:",
+        "    w_avg: (3,) int64 in the file, (3,) floats in the network",
+        "    first.weight: (2, 4) floats in the file, (2, 3) floats in the network",
+    ]
+    for name, tensor in target.state_dict().items():
+        assert torch.equal(before[name], tensor)
+
+
+def test_ten_thousand_wrong_names_are_counted_quickly() -> None:
+    state = {f"layer{i}.weight": torch.zeros(1) for i in range(10_000)}
+    with pytest.raises(CheckpointError, match=r"10000 unexpected") as caught:
+        load_strict(Toy(), state, "toy.pkl")
+    assert "... and 9990 more" in str(caught.value)
+
+
+# -- official snapshots ----------------------------------------------------------------------------
+
+
+def test_the_official_snapshot_gives_every_tensor_and_argument() -> None:
+    expected = json.loads(GOLDEN.with_suffix(".json").read_text())
+    snapshot = read_official_pickle(GOLDEN)
+    assert list(snapshot.keys) == expected["expected"]["keys"]
+    assert snapshot.training_set_kwargs == expected["expected"]["training_set_kwargs"]
+    for which, class_name in expected["expected"]["class_names"].items():
+        network = snapshot.network(which)
+        assert network.class_name == class_name
+        assert network.version == expected["expected"]["persistence_version"]
+        assert network.init_args == ()
+        assert network.init_kwargs == expected["expected"][f"{which[0]}_init_kwargs"]
+        for name, shape, mean, std in expected["weights"][which]["entries"]:
+            noise = np.random.Generator(np.random.PCG64(zlib.crc32(name.encode())))
+            want = (mean + std * noise.standard_normal(shape)).astype(np.float32)
+            assert np.array_equal(network.state[name].numpy(), want), name
+
+
+def test_asking_for_an_absent_network_suggests_the_nearest() -> None:
+    with pytest.raises(CheckpointError, match="did you mean G_ema"):
+        read_official_pickle(GOLDEN).network("G_emma")
+
+
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+def test_every_protocol_gives_the_same_network(protocol: int, tmp_path: Path) -> None:
+    network = tiny_network(extra={})
+    path = write_snapshot(tmp_path / "x.pkl", {"G": None, "G_ema": network}, protocol)
+    snapshot = read_official_pickle(path)
+    assert list(snapshot.networks) == ["G_ema"]
+    read = snapshot.network("G_ema")
+    assert read.init_kwargs == {"z_dim": 3, "mapping_kwargs": {"num_layers": 1}}
+    assert read.state.keys() == network.state.keys()
+    for name, tensor in network.state.items():
+        assert torch.equal(read.state[name], tensor)
+        assert read.state[name].dtype == tensor.dtype
+
+
+@pytest.mark.parametrize("protocol", [3, 4, 5])
+def test_numpy_values_in_arguments_become_plain(protocol: int, tmp_path: Path) -> None:
+    kwargs = {
+        "gain": np.float32(0.5),
+        "on": np.bool_(True),
+        "n": np.int64(-3),
+        "size": np.arange(6).reshape(2, 3),
+        "columns": np.asfortranarray(np.arange(4.0).reshape(2, 2)),
+        "pair": (1, None),
+    }
+    network = tiny_network(init_kwargs=kwargs)
+    path = write_snapshot(tmp_path / "x.pkl", {"D": network}, protocol)
+    assert read_official_pickle(path).network("D").init_kwargs == {
+        "gain": 0.5,
+        "on": True,
+        "n": -3,
+        "size": [[0, 1, 2], [3, 4, 5]],
+        "columns": [[0.0, 1.0], [2.0, 3.0]],
+        "pair": [1, None],
+    }
+
+
+def test_transient_buffers_and_empty_entries_are_left_out(tmp_path: Path) -> None:
+    extra = {
+        "_buffers": {"kept": torch.ones(2), "gone": torch.ones(3), "none": None},
+        "_non_persistent_buffers_set": {"gone"},
+        "_modules": {"nothing": None},
+    }
+    path = write_snapshot(tmp_path / "x.pkl", {"G": tiny_network(state={}, extra=extra)})
+    assert list(read_official_pickle(path).network("G").state) == ["kept"]
+
+
+def test_tensors_have_memory_of_their_own(tmp_path: Path) -> None:
+    weight = torch.arange(12.0).reshape(3, 4)
+    state = {"t": weight.T, "part": weight[1:, ::2], "scalar": torch.tensor(3.5)}
+    path = write_snapshot(tmp_path / "x.pkl", {"G": tiny_network(state=state)})
+    read = read_official_pickle(path).network("G").state
+    path.write_bytes(b"gone")
+    for name, tensor in state.items():
+        assert torch.equal(read[name], tensor)
+        assert read[name].is_contiguous()
+        assert read[name].untyped_storage().nbytes() == tensor.nbytes
+
+
+# -- .pt and .pth ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_torch_files_are_read(zipped: bool, tmp_path: Path) -> None:
+    module = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    saved = {"model": {"sd": module.state_dict(), "name": "edsr"}, "epoch": 7, "half": [0.5, None]}
+    saved["view"] = torch.arange(12.0).reshape(3, 4).half().T
+    path = tmp_path / "model.pth"
+    torch.save(saved, path, _use_new_zipfile_serialization=zipped)
+    read = read_torch_file(path)
+    assert read["epoch"] == 7
+    assert read["half"] == [0.5, None]
+    assert torch.equal(read["view"], saved["view"])
+    load_strict(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), read["model"]["sd"], "model.pth")
+
+
+def test_a_torch_file_that_is_absent_says_so(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"gone\.pth.*No such file"):
+        read_torch_file(tmp_path / "gone.pth")
+
+
+def test_a_torch_file_of_another_type_is_refused(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    torch.save({"w": torch.zeros(2, dtype=torch.complex64)}, buffer)
+    (tmp_path / "complex.pt").write_bytes(buffer.getvalue())
+    with pytest.raises(CheckpointError, match="ComplexFloatStorage"):
+        read_torch_file(tmp_path / "complex.pt")

@@ -1,0 +1,244 @@
+"""Every way to name a model, and what happens to names that are none."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import tracemalloc
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from anyres_bench.core.errors import CheckpointError, GeneratorError, UnknownNameError, UsageError
+from anyres_bench.core.geometry import Region, Size
+from anyres_bench.models.anyres.config import GeneratorConfig
+from anyres_bench.models.anyres.network import GeneratorNetwork
+from anyres_bench.models.architectures import NETWORKS, load_network
+from anyres_bench.models.checkpoint import (
+    ANYRES_LICENCE,
+    NVIDIA_LICENCE,
+    Checkpoint,
+    from_official,
+    read_official_pickle,
+    write_checkpoint,
+)
+from anyres_bench.models.loading import load, official_names, read_official, resolve
+from anyres_bench.models.references import HeldOut
+from tests.models.official_pickles import tiny_network, write_snapshot
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "anyres_snapshot_tiny.pkl"
+
+FACTORIES = """
+from anyres_bench.models.loading import load
+
+class Grey:
+    id, native, canvases, matched = "grey", (8, 8), "any", True
+    def __init__(self, level="0"):
+        self.id = f"grey:{level}"
+    def latents(self, seeds, labels=None):
+        return seeds
+    def sample(self, z, regions):
+        raise NotImplementedError
+
+def broken():
+    return {"id": "x"}
+
+def needy(size):
+    return Grey()
+
+constant = 3
+"""
+
+
+@pytest.fixture
+def factories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    name = f"factories_{tmp_path.name}".replace("-", "_")
+    (tmp_path / f"{name}.py").write_text(FACTORIES)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield name
+    sys.modules.pop(name, None)
+
+
+def stylegan2_state() -> dict[str, Tensor]:
+    return {"synthesis.b4.const": torch.zeros(4), "mapping.fc0.weight": torch.zeros(2, 2)}
+
+
+# -- names -----------------------------------------------------------------------------------------
+
+
+def test_registered_names_take_their_argument() -> None:
+    assert load("constant:7").id == "constant:7"
+
+
+def test_references_wait_for_held_out_images() -> None:
+    assert isinstance(resolve("resample:lanczos@64"), HeldOut)
+    with pytest.raises(UsageError, match="only `evaluate`"):
+        load("real")
+
+
+@pytest.mark.parametrize(
+    ("spec", "nearest"), [("constnat", "constant"), ("sceens", "scenes"), ("folder-x", "folder")]
+)
+def test_unknown_names_suggest_the_nearest(spec: str, nearest: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"did you mean {nearest}"):
+        load(spec)
+
+
+def test_unknown_options_are_refused() -> None:
+    with pytest.raises(UsageError, match="constant:7 has no option psi"):
+        load("constant:7", {"psi": "0.5"})
+
+
+def test_a_path_that_is_not_there_says_so() -> None:
+    with pytest.raises(UnknownNameError, match="no file"):
+        load("/nowhere/model.pkl")
+
+
+# -- factories -------------------------------------------------------------------------------------
+
+
+def test_a_factory_is_called_with_its_options(factories: str) -> None:
+    assert load(f"{factories}:Grey").id == "grey:0"
+    assert load(f"{factories}:Grey", {"level": "9"}).id == "grey:9"
+    with pytest.raises(UsageError, match=r"no option psi; its options: level"):
+        load(f"{factories}:Grey", {"psi": "1"})
+
+
+def test_a_factory_that_breaks_the_contract_is_named(factories: str) -> None:
+    with pytest.raises(GeneratorError, match="a dict without id, native"):
+        load(f"{factories}:broken")
+    with pytest.raises(UnknownNameError, match="did you mean Grey"):
+        load(f"{factories}:Gray")
+    with pytest.raises(UnknownNameError, match="no 'constant'"):
+        load(f"{factories}:constant")
+    with pytest.raises(UsageError, match="missing a required argument: 'size'"):
+        load(f"{factories}:needy")
+    with pytest.raises(UsageError, match="No module named 'nowhere'"):
+        load("nowhere.at_all:factory")
+    with pytest.raises(UsageError, match=r"No module named 'floder'.*did you mean folder"):
+        load("floder:x")
+
+
+# -- official snapshots as checkpoints -------------------------------------------------------------
+
+
+def test_a_snapshot_becomes_a_checkpoint_with_its_provenance() -> None:
+    snapshot = read_official_pickle(GOLDEN)
+    checkpoint = from_official(snapshot)
+    assert checkpoint.architecture == "anyres-generator-official"
+    assert checkpoint.config["training_mode"] == "patch"
+    assert checkpoint.source["sha256"] == snapshot.sha256
+    assert checkpoint.source["network"] == "G_ema"
+    assert checkpoint.licence == ANYRES_LICENCE
+    assert from_official(snapshot, licence="CC0").licence == "CC0"
+    assert from_official(snapshot, "G").digest != checkpoint.digest
+    assert from_official(snapshot, "D").architecture == "stylegan2-discriminator"
+
+
+def test_networks_are_told_apart_by_class_and_tensors(tmp_path: Path) -> None:
+    stylegan2 = tiny_network(state=stylegan2_state(), buffers=())
+    path = write_snapshot(tmp_path / "x.pkl", {"G_ema": stylegan2, "D": tiny_network()}, protocol=3)
+    checkpoint = from_official(read_official_pickle(path))
+    assert checkpoint.architecture == "stylegan2-generator"
+    assert checkpoint.licence == NVIDIA_LICENCE
+    assert checkpoint.architecture not in NETWORKS
+    with pytest.raises(CheckpointError, match=r"x\.pkl is a stylegan2-generator, and no network"):
+        load(str(path))
+    with pytest.raises(CheckpointError, match="D is a Generator with 3 tensors that is not built"):
+        from_official(read_official_pickle(path), "D")
+
+
+def test_positional_arguments_of_unknown_meaning_are_refused(tmp_path: Path) -> None:
+    network = tiny_network(state=stylegan2_state(), extra={"_init_args": (512,)})
+    path = write_snapshot(tmp_path / "x.pkl", {"G_ema": network})
+    with pytest.raises(CheckpointError, match="not built like"):
+        read_official(str(path))
+
+
+def test_training_options_beside_a_snapshot_are_kept(tmp_path: Path) -> None:
+    path = write_snapshot(tmp_path / "x.pkl", {"G_ema": tiny_network(state=stylegan2_state())})
+    assert read_official(str(path)).training is None
+    (tmp_path / "training_options.json").write_text('{"batch_size": 32}')
+    (tmp_path / "other.json").write_text('{"batch_size": 64}')
+    assert read_official(str(path)).training == {"batch_size": 32}
+    assert read_official(str(path), "G_ema", tmp_path / "other.json").training == {"batch_size": 64}
+    (tmp_path / "training_options.json").write_text("[1]")
+    with pytest.raises(CheckpointError, match="no JSON object"):
+        read_official(str(path))
+
+
+# -- rendering -------------------------------------------------------------------------------------
+
+
+def test_a_snapshot_and_its_conversion_are_the_same_model(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "out", read_official(str(GOLDEN)))
+    options = {"psi": "0.7"}
+    direct, converted = load(str(GOLDEN), options), load(str(tmp_path / "out"), options)
+    assert direct.id == converted.id
+    assert load(str(GOLDEN)).id != direct.id
+    region = Region.whole(Size(16, 16))
+    images = [g.sample(g.latents([3]), [region]) for g in (direct, converted)]
+    assert torch.equal(*images)
+
+
+def test_a_snapshot_renders_the_official_image() -> None:
+    with np.load(GOLDEN.with_suffix(".npz")) as arrays:
+        z, expected = torch.from_numpy(arrays["in.z"]), torch.from_numpy(arrays["out.img_G_ema"])
+    network = load_network(from_official(read_official_pickle(GOLDEN)))
+    assert float((network(z) - expected).abs().max()) < 2e-5  # measured 4.3e-6
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"w_dim": 1 << 40}, "w_dim is 1099511627776"),
+        ({"w_dim": 1 << 16}, "of another shape"),
+        ({"img_resolution": 1 << 14}, "img_resolution is 16384"),
+        ({"num_layers": 100_000}, "num_layers is 100000"),
+        ({"mapping_kwargs": {"num_layers": 100_000}}, "num_layers is 100000"),
+        ({"channel_max": 99}, "missing"),
+        ({"img_resolution": "256"}, "power of two"),
+        ({"imgresolution": 256}, "did you mean img_resolution"),
+        ({"training_mode": "global"}, "unexpected"),
+    ],
+)
+def test_a_config_that_does_not_fit_costs_nothing(changes: dict[str, object], message: str) -> None:
+    checkpoint = from_official(read_official_pickle(GOLDEN))
+    bent = dataclasses.replace(checkpoint, config={**checkpoint.config, **changes})
+    tracemalloc.start()
+    with pytest.raises(CheckpointError, match=message):
+        load_network(bent)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50 << 20
+
+
+def test_our_own_config_is_read_too() -> None:
+    config = GeneratorConfig(16, z_dim=8, w_dim=8, channel_base=64, channel_max=6, n_layers=5)
+    network = GeneratorNetwork(config, seed=3)
+    own = Checkpoint("anyres-generator", asdict(config), network.state_dict(), "CC0", {})
+    assert load_network(own).config == config
+    with pytest.raises(CheckpointError, match="n_layer"):
+        load_network(dataclasses.replace(own, config={**asdict(config), "n_layer": 5}))
+
+
+def test_tensors_without_an_architecture_are_explained(tmp_path: Path) -> None:
+    torch.save({}, tmp_path / "weights.pth")
+    with pytest.raises(CheckpointError, match="loaded by the baseline"):
+        load(str(tmp_path / "weights.pth"))
+
+
+def test_a_checkpoint_of_an_unknown_architecture_is_refused(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "toy", Checkpoint("anyres-generater", {}, {}, "CC0", {}))
+    with pytest.raises(CheckpointError, match="did you mean anyres-generator"):
+        load(str(tmp_path / "toy"))
+
+
+def test_registered_snapshots_are_pickles_with_all_facts_stated() -> None:
+    names = official_names()
+    assert {"anyres-ffhq6k", "anyres-birds", "anyres-church", "anyres-mountains"} <= set(names)
+    assert any(name.startswith("stylegan3-") for name in names)

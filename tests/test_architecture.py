@@ -1,0 +1,146 @@
+"""The walls of the house: who may import whom, what may load torch, what may print."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "anyres_bench"
+LINKED = ("collectors", "metrics", "baselines")
+
+# room -> the rooms that it may import from, besides itself
+BELOW = {
+    "core": set(),
+    "data": {"core"},
+    "features": {"data", "core"},
+    "models": {"data", "core"},
+    "collectors": {"data", "core"},
+    "metrics": {"features", "data", "core"},
+    "baselines": {"models", "data", "core"},
+    "building": {"features", "models", "data", "core"},
+    "training": {"features", "models", "data", "core"},
+    "evaluation": {"features", "models", "data", "core"},
+    "leaderboard": {"building", "training", "evaluation", "core", "data"},
+}
+TORCH_FREE = {"core", "building", "leaderboard", "collectors", "cli"}
+# The engine knows the three flat rooms by their registries and contracts alone.
+REGISTRIES = {"anyres_bench.metrics", "anyres_bench.collectors", "anyres_bench.baselines"}
+CONTRACTS = {
+    "anyres_bench.metrics.metric",
+    "anyres_bench.metrics.intervals",
+    "anyres_bench.collectors.collector",
+}
+
+
+def modules() -> Iterator[tuple[str, str, Path]]:
+    """(room, dotted name, file) of every module; the linked rooms by their real folders."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if parts[1] in LINKED or len(parts) == 2:
+            continue
+        yield parts[1], ".".join(parts), path
+    for room in LINKED:
+        for path in sorted((ROOT / room).glob("*.py")):
+            yield room, f"anyres_bench.{room}.{path.stem}", path
+
+
+ALL = list(modules())
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[str, bool]]:
+    """(module, at module level) of every import that runs, TYPE_CHECKING blocks left out."""
+
+    def visit(node: ast.AST, top: bool) -> Iterator[tuple[str, bool]]:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            return
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, top) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import, line {node.lineno}"
+            yield node.module or "", top
+        inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child, top and not inside)
+
+    yield from visit(tree, True)
+
+
+@pytest.mark.parametrize(("room", "name", "path"), ALL, ids=[name for _, name, _ in ALL])
+def test_rooms_import_only_from_below(room: str, name: str, path: Path) -> None:
+    if room == "cli":
+        return
+    for module, _ in imports(ast.parse(path.read_text())):
+        if not module.startswith("anyres_bench.") or module in REGISTRIES | CONTRACTS:
+            continue
+        target = module.split(".")[1]
+        assert target == room or target in BELOW[room], f"{name} imports {module}"
+
+
+@pytest.mark.parametrize(("room", "name", "path"), ALL, ids=[name for _, name, _ in ALL])
+def test_light_rooms_do_not_load_torch(room: str, name: str, path: Path) -> None:
+    if room in TORCH_FREE:
+        heavy = {m for m, top in imports(ast.parse(path.read_text())) if top}
+        assert not {m.split(".")[0] for m in heavy} & {"torch", "pandas"}, name
+
+
+@pytest.mark.parametrize(("room", "name", "path"), ALL, ids=[name for _, name, _ in ALL])
+def test_house_rules(room: str, name: str, path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree), f"{name} has no docstring"
+    for module, _ in imports(tree):
+        assert not module.startswith(("torchvision", "torchmetrics")), f"{name} imports {module}"
+        assert module not in {"cleanfid.fid", "cleanfid.features"}, f"{name} imports {module}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and room != "cli":
+            assert node.func.id not in {"print", "exec", "eval", "input"}, f"{name}:{node.lineno}"
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"{name}:{node.lineno} bare except"
+
+
+@pytest.mark.parametrize("room", LINKED)
+def test_linked_rooms_are_flat_and_committed_as_links(room: str) -> None:
+    link = PACKAGE / room
+    assert link.is_symlink()
+    assert link.readlink() == Path("..") / room
+    assert not list((ROOT / room).glob("*/__init__.py")), f"{room} holds a package"
+
+
+@pytest.mark.parametrize("room", LINKED)
+def test_linked_rooms_refuse_a_second_name(room: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", f"import {room}"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode != 0
+    assert f"import anyres_bench.{room}" in result.stderr
+
+
+def test_every_package_is_listed_for_the_wheel() -> None:
+    import tomllib
+
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for path in PACKAGE.rglob("__init__.py")
+        if path.parent.relative_to(ROOT).parts[1:2] not in [(room,) for room in LINKED]
+    }
+    assert set(listed) == found | {f"anyres_bench.{room}" for room in LINKED}
+
+
+@pytest.mark.parametrize("code", ["import anyres_bench", "from anyres_bench.cli.main import cli"])
+def test_importing_is_light(code: str) -> None:
+    heavy = "bad = {'torch', 'pandas', 'scipy'} & set(sys.modules); assert not bad, bad"
+    subprocess.run([sys.executable, "-c", f"{code}; import sys; {heavy}"], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
+def test_help_needs_no_torch(arguments: list[str]) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "anyres_bench", *arguments]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {line.rsplit("|", 1)[-1].strip() for line in result.stderr.splitlines()}
+    assert not loaded & {"torch", "pandas"}

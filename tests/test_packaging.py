@@ -1,0 +1,75 @@
+"""The three states: a bare checkout, an editable install, a wheel."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAM = """
+import importlib, sys
+import anyres_bench.metrics, anyres_bench.collectors, anyres_bench.baselines
+from anyres_bench.collectors import COLLECTORS
+from anyres_bench.collectors.flickr import presets as domains
+from anyres_bench.training.stages import presets
+from anyres_bench.cli.main import COMMANDS
+for table in (anyres_bench.metrics.METRICS, COLLECTORS, anyres_bench.baselines.BASELINES):
+    for name in table:
+        table.get(name)
+for module, _ in COMMANDS.values():
+    importlib.import_module(module)
+assert "birds-hr" in domains() and "scenes-tiny" in presets()
+print(anyres_bench.__path__[0])
+"""
+
+
+def run(cwd: Path, **env: str) -> Path:
+    kept = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=cwd,
+        env={**kept, **env},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    return Path(result.stdout.strip())
+
+
+@pytest.mark.slow
+def test_a_bare_checkout(tmp_path: Path) -> None:
+    assert run(tmp_path, PYTHONPATH=str(ROOT)) == ROOT / "anyres_bench"
+
+
+@pytest.mark.slow
+def test_the_environment_of_the_tests(tmp_path: Path) -> None:
+    """`make install` is an editable install; without it there is nothing to test here."""
+    code = "import importlib.util as u; print(u.find_spec('anyres_bench') is not None)"
+    command = [sys.executable, "-c", code]
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    if found.stdout.strip() != "True":
+        pytest.skip("anyres-bench is not installed in this environment")
+    assert run(tmp_path) == ROOT / "anyres_bench"
+
+
+@pytest.mark.slow
+def test_a_wheel(tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    source, site = tmp_path / "source", tmp_path / "site"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(source)], check=True)
+    wheel = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path)]
+    subprocess.run([*wheel, str(source)], check=True)
+    [built] = tmp_path.glob("anyres_bench-*.whl")
+    install = [*pip, "install", "--no-deps", "--no-compile", "--target", str(site), str(built)]
+    subprocess.run(install, check=True)
+    assert {path.name for path in site.iterdir() if path.suffix != ".dist-info"} <= {
+        "anyres_bench",
+        "bin",
+    }
+    libraries = [path for path in sys.path if path.endswith("site-packages")]
+    paths = os.pathsep.join([str(site), *libraries])
+    assert run(tmp_path, PYTHONPATH=paths).resolve() == (site / "anyres_bench").resolve()

@@ -1,0 +1,194 @@
+"""The loop: resuming is not interrupting, two processes are one, and trouble is said."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from anyres_bench.core.errors import ConfigError, TrainingError
+from anyres_bench.training.checkpoints import checkpoints, read_newest_state
+from anyres_bench.training.config import LoopConfig, to_plain
+from anyres_bench.training.loop import Hooks, train
+from tests.training.toy import ToyRecipe
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def config(n_steps: int, **changes: Any) -> LoopConfig:
+    base = {"batch": 8, "micro_batch": 2, "n_workers": 0, "ema_kimg": 0.02, "seed": 5}
+    ticks = {"kimg_per_tick": 0.016, "checkpoint_ticks": 1, "sample_ticks": 2}
+    return LoopConfig(**{**base, **ticks, "total_kimg": n_steps * 8 / 1000, **changes})
+
+
+def run(folder: Path, loop: LoopConfig, recipe: Any = None, **hooks: Any) -> bool:
+    lines: list[str] = []
+    settings = {"loop": to_plain(loop)}
+    return train(recipe or ToyRecipe(), loop, folder, settings, Hooks(lines.append, **hooks))
+
+
+def state(folder: Path) -> dict[str, Any]:
+    found = read_newest_state(folder)
+    assert found is not None
+    return found
+
+
+def assert_same(one: Any, two: Any) -> None:
+    """Nested states, bit for bit."""
+    if isinstance(one, dict):
+        assert one.keys() == two.keys()
+        for key in one:
+            assert_same(one[key], two[key])
+    elif isinstance(one, torch.Tensor):
+        assert torch.equal(one, two)
+    elif isinstance(one, list | tuple):
+        for a, b in zip(one, two, strict=True):
+            assert_same(a, b)
+    else:
+        assert one == two
+
+
+def trained(folder: Path) -> dict[str, Any]:
+    return {k: v for k, v in state(folder).items() if k in ("networks", "average", "optimizers")}
+
+
+def test_four_steps_are_two_and_two(tmp_path: Path) -> None:
+    assert run(tmp_path / "a", config(4))
+    assert run(tmp_path / "b", config(2))
+    assert run(tmp_path / "b", config(4))
+    assert_same(trained(tmp_path / "a"), trained(tmp_path / "b"))
+    assert state(tmp_path / "b")["step"] == 4
+
+
+def test_workers_do_not_matter(tmp_path: Path) -> None:
+    run(tmp_path / "a", config(3))
+    run(tmp_path / "b", config(3, n_workers=2))
+    assert_same(trained(tmp_path / "a"), trained(tmp_path / "b"))
+
+
+def test_micro_batches_add_up(tmp_path: Path) -> None:
+    """The items of a step are the same; only the latents' names depend on the parts."""
+    run(tmp_path / "a", config(3, micro_batch=8))
+    assert state(tmp_path / "a")["step"] == 3
+
+
+def test_the_log_is_rewound_on_resume(tmp_path: Path) -> None:
+    run(tmp_path, config(8, checkpoint_ticks=4))
+    for path in checkpoints(tmp_path)[-1:]:
+        path.unlink()
+    log = tmp_path / "log.jsonl"
+    assert not checkpoints(tmp_path), "one checkpoint, at the end"
+    run(tmp_path, config(8, checkpoint_ticks=4))
+    images = [json.loads(line)["images"] for line in log.read_text().splitlines()]
+    assert images == [16, 32, 48, 64]
+
+
+def test_a_run_leaves_what_it_should(tmp_path: Path) -> None:
+    values = iter([3.0, 1.0, 2.0, 5.0])
+    hooks = {"evaluate": lambda g: {"fd": next(values)}, "best_by": ("fd", False)}
+    run(tmp_path, config(8, keep=2, evaluate_ticks=1), **hooks)
+    assert len(checkpoints(tmp_path)) == 2
+    assert [p.name for p in sorted(tmp_path.glob("ema-*"))] == ["ema-000000048", "ema-000000064"]
+    best = json.loads((tmp_path / "best" / "checkpoint.json").read_text())
+    assert best["training"]["best"] == {"name": "fd", "value": 1.0, "images": 32}
+    assert len(list((tmp_path / "samples").glob("grid-*.png"))) == 2
+    kinds = [json.loads(x)["kind"] for x in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert kinds.count("tick") == kinds.count("evaluation") == 4
+
+
+def test_the_average_follows_the_weights(tmp_path: Path) -> None:
+    run(tmp_path, config(1, ema_kimg=1e-9))
+    got = state(tmp_path)
+    assert_same(got["average"], got["networks"]["G"])
+    run(tmp_path / "slow", config(1, ema_kimg=1e9, ema_rampup=0.0))
+    start = ToyRecipe().networks["G"].state_dict()
+    assert torch.allclose(state(tmp_path / "slow")["average"]["weight"], start["weight"], atol=1e-6)
+
+
+def test_other_settings_are_not_resumed(tmp_path: Path) -> None:
+    run(tmp_path, config(2))
+    with pytest.raises(ConfigError, match="other settings of loop"):
+        run(tmp_path, config(4, seed=6))
+
+
+def test_nan_stops_with_what_was_seen(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"phase G at step 2 .*gradient norm nan"):
+        run(tmp_path, config(4), ToyRecipe(poison_step=2))
+    assert state(tmp_path)["step"] == 2
+
+
+def test_half_precision_needs_a_gpu(tmp_path: Path) -> None:
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match="needs a GPU"):
+            run(tmp_path, config(1, precision="fp16"))
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from anyres_bench.core import distributed
+from tests.training.test_loop import config, run
+distributed.start()
+complete = run(Path(sys.argv[1]), config(int(sys.argv[2])))
+distributed.stop()
+sys.exit(0 if complete else 130)
+"""
+
+
+def start(folder: Path, n_steps: int, launcher: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
+    program = folder.parent / "program.py"
+    program.write_text(PROGRAM)
+    command = [sys.executable, *launcher, str(program), str(folder), str(n_steps)]
+    env = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": ""}
+    return subprocess.Popen(command, env=env, cwd=ROOT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_goes_on(tmp_path: Path, number: int) -> None:
+    process = start(tmp_path / "a", 100_000)
+    while not (tmp_path / "a" / "log.jsonl").exists():
+        time.sleep(0.1)
+    process.send_signal(number)
+    assert process.wait(60) == 130
+    n_steps = state(tmp_path / "a")["step"]
+    run(tmp_path / "a", config(n_steps + 3))
+    run(tmp_path / "b", config(n_steps + 3))
+    assert_same(trained(tmp_path / "a"), trained(tmp_path / "b"))
+
+
+@pytest.mark.slow
+def test_kills_lose_nothing_but_time(tmp_path: Path) -> None:
+    for delay in (0.0, 0.3, 0.7):
+        process = start(tmp_path / "a", 100_000)
+        while not checkpoints(tmp_path / "a"):
+            time.sleep(0.05)
+        time.sleep(delay)
+        process.kill()
+        process.wait(60)
+        assert state(tmp_path / "a")["step"] > 0
+    n_steps = state(tmp_path / "a")["step"]
+    run(tmp_path / "b", config(n_steps))
+    assert_same(trained(tmp_path / "a"), trained(tmp_path / "b"))
+
+
+@pytest.mark.slow
+def test_two_processes_are_one(tmp_path: Path) -> None:
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    assert start(tmp_path / "two", 6, launcher).wait(120) == 0
+    run(tmp_path / "one", config(6))
+    one, two = trained(tmp_path / "one"), trained(tmp_path / "two")
+    for network in ("G", "D"):
+        for name, value in one["networks"][network].items():
+            assert torch.allclose(value, two["networks"][network][name], atol=1e-6)
+    logs = [(tmp_path / x / "log.jsonl").read_text().splitlines() for x in ("one", "two")]
+    for a, b in zip(*logs, strict=True):
+        for name, value in json.loads(a)["scores"].items():
+            assert json.loads(b)["scores"][name] == pytest.approx(value, abs=1e-5)

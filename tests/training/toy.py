@@ -1,0 +1,67 @@
+"""A recipe of two small networks: enough to test the loop without an image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from anyres_bench.core.seeds import stream
+from anyres_bench.models.checkpoint import Checkpoint
+from anyres_bench.training.recipe import Loss, Moment, Phase
+
+
+class ToyItems:
+    """Points near a line, by step and place."""
+
+    def micro_batch(self, step: int, start: int, n: int) -> torch.Tensor:
+        rows = [stream(0, "toy", step, place).normal(4) for place in range(start, start + n)]
+        return torch.tensor(np.stack(rows), dtype=torch.float32)
+
+
+class ToyRecipe:
+    """G learns to map noise to the points' mean, D to tell them apart."""
+
+    averaged = "G"
+    phases = (Phase("G", "G"), Phase("D", "D"), Phase("D-reg", "D", interval=2, gain=2))
+
+    def __init__(self, poison_step: int = -1) -> None:
+        self.networks = {"G": _linear(1, 4, 4), "D": _linear(2, 4, 1)}
+        self.poison_step = poison_step
+
+    def optimizer(self, network: str) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.networks[network].parameters(), lr=0.01)
+
+    def items(self) -> ToyItems:
+        return ToyItems()
+
+    def loss(self, phase: Phase, batch: torch.Tensor, moment: Moment) -> Loss:
+        noise = stream(moment.seed, "z", phase.name, moment.step, moment.part)
+        z = torch.tensor(noise.normal((len(batch), 4)), dtype=torch.float32)
+        fake = self.networks["G"](z)
+        scores = self.networks["D"](fake)
+        if phase.name == "G":
+            factor = float("nan") if moment.step == self.poison_step else 1.0
+            return Loss(-scores[:, 0] * factor, {"scores-fake": scores})
+        real = self.networks["D"](batch)
+        return Loss((scores.square() - real + real.square())[:, 0], {"scores-real": real})
+
+    def samples(self, average: nn.Module) -> Iterator[tuple[str, np.ndarray]]:
+        yield "grid", np.full((8, 8, 3), 127, np.uint8)
+
+    def generator(self, average: nn.Module) -> Any:
+        return average
+
+    def deliverable(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
+        return Checkpoint("toy", {}, average.state_dict(), "CC0-1.0", {}, training)
+
+
+def _linear(seed: int, n_in: int, n_out: int) -> nn.Linear:
+    layer = nn.Linear(n_in, n_out)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor(stream(seed, "w").normal((n_out, n_in))))
+        layer.bias.zero_()
+    return layer
