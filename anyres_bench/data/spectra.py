@@ -46,6 +46,7 @@ _FLOORS = 10.0 ** np.asarray([-1.2, -0.7, -0.3, 0.0, 0.3, 0.6])  # grey levels s
 # Exponents of power over photographs: mean and standard deviation.
 _EXPONENT, _EXPONENT_SPREAD = 2.6, 0.4
 _MISFIT = 0.2  # of log10 power in a band, between photographs and the model
+_LEAST = 1e-4  # of Nyquist; a power law has no value at 0, where the kernels' zeros outdo it
 _GAUSS_NEWTON_STEPS = 6
 _TOLERANCE = 1.2  # scales within this factor count as the one found
 
@@ -283,7 +284,7 @@ def _template(scale: float, kernel: str, n_rings: int) -> Array:
         return np.ones(n_rings)
     frequency = (np.arange(n_rings) + 0.5) / n_rings
     old = frequency * scale
-    folded = np.abs((old + 1) % 2 - 1)
+    folded = np.maximum(np.abs((old + 1) % 2 - 1), _LEAST)
     gain = _transform(kernel, old) ** 2
     power = np.hypot(folded[:, None], folded) ** -_EXPONENT * gain[:, None] * gain
     radius = np.hypot(frequency[:, None], frequency)

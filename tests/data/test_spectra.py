@@ -153,6 +153,15 @@ def test_what_tells_nothing_says_so() -> None:
     assert faint.confidence < 0.8
 
 
+def test_every_small_side_is_measured() -> None:
+    """Also where a scale folds a frequency of the tile onto 0, whose power law is infinite."""
+    field = power_law(128, 128, 2.4, 0)
+    with np.errstate(all="raise", under="ignore"):
+        found = [effective_resolution(field[:side]) for side in range(44, 128, 8)]
+    assert min(f.value for f in found) > 0.4
+    assert all(0 < f.confidence <= 1 for f in found)
+
+
 def test_the_whole_range_of_sizes_is_measured() -> None:
     for size in ((32, 32), (33, 500), (130, 128), (1500, 1200)):
         found = effective_resolution(power_law(*size, 2.4, 0))
