@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from anyres_bench.models.generator import Generator
+    from anyres_bench.training.loop import Evaluation
     from anyres_bench.training.stages import Stage
 
 
@@ -24,8 +27,20 @@ if TYPE_CHECKING:
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
 @click.option("--data", multiple=True, type=click.Path(path_type=Path), help="A dataset folder.")
 @click.option("--stage", help="Run only this stage of a preset.")
-@click.option("--task", help="Evaluate by this task, such as anyres-patch32-min32max0/frechet.")
-@click.option("--task-dataset", type=click.Path(path_type=Path), help="Dataset of --task.")
+@click.option("--task", help="Evaluate by this task, such as anyres-patch32-min32max128/frechet.")
+@click.option(
+    "--task-dataset",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Dataset of --task.  [default: the first that is trained on]",
+)
+@click.option(
+    "--task-n",
+    default=500,
+    show_default=True,
+    type=click.IntRange(min=2),
+    help="Fakes, where --task names no number.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the whole configuration and stop.")
 def command(
     out: Path,
@@ -36,6 +51,7 @@ def command(
     stage: str | None,
     task: str | None,
     task_dataset: Path | None,
+    task_n: int,
     dry_run: bool,
 ) -> None:
     """Train into the folder OUT, one folder a stage.
@@ -44,12 +60,19 @@ def command(
     run keeps its settings, its newest states, the averaged weights as a checkpoint folder that
     `evaluate` and `generate` read, a log, and samples to look at.
 
+    With --task the averaged model is measured every `loop.evaluate_ticks` ticks, as `evaluate`
+    would: the values are in log.jsonl and evaluation.json, the records in results/, the model that
+    was best in best/. The task's reference is one half of its dataset; a source with split "train"
+    shows the other half.
+
     \b
     Examples:
       anyres-bench collect scenes data/scenes
       anyres-bench train runs/tiny --preset scenes-tiny --data data/scenes
       anyres-bench train runs/tiny --preset scenes-tiny --data data/scenes --stage patch \\
           --set patch.loop.total_kimg=100 --set model.r1_gamma=1
+      anyres-bench train runs/tiny --preset scenes-tiny --data data/scenes \\
+          --task anyres-patch32-min32max128/frechet
       torchrun --nproc-per-node 8 -m anyres_bench train runs/t --config mine.toml
     """
     from anyres_bench.training.config import parse_assignments
@@ -62,7 +85,7 @@ def command(
     for number, one in enumerate(stages):
         if stage in (None, one.name):
             before = out / stages[number - 1].name if number else None
-            if not _run(one, out / one.name, before, (task, task_dataset), dry_run):
+            if not _run(one, out / one.name, before, (task, task_dataset, task_n), dry_run):
                 click.echo("stopped; the same command goes on where it was", err=True)
                 sys.exit(130)
 
@@ -71,7 +94,7 @@ def _run(
     stage: Stage,
     folder: Path,
     before: Path | None,
-    task: tuple[str | None, Path | None],
+    task: tuple[str | None, Path | None, int],
     dry_run: bool,
 ) -> bool:
     """Train one stage; whether it is complete."""
@@ -80,9 +103,8 @@ def _run(
     from anyres_bench.training.stages import RECIPES
 
     loop = build(LoopConfig, stage.values.get("loop", {}), "loop.")
-    model = dict(stage.values.get("model", {}))
-    if model.get("teacher") == "previous":
-        model["teacher"] = str(before)
+    asked = stage.values.get("model", {})
+    model = {key: str(before) if value == "previous" else value for key, value in asked.items()}
     config = build(RECIPES.get(stage.recipe), model, "model.")
     settings = {"recipe": stage.recipe, "loop": to_plain(loop), "model": to_plain(config)}
     if dry_run:
@@ -91,8 +113,7 @@ def _run(
     distributed.start()
     try:
         recipe = config.recipe(loop)
-        measured = _evaluation(*task, folder)
-        hooks = Hooks(_say, measured, (task[0], False) if task[0] else None)
+        hooks = Hooks(_say, _evaluation(*task, config, folder))
         return train(recipe, loop, folder, settings, hooks)
     finally:
         distributed.stop()
@@ -104,9 +125,46 @@ def _say(line: str) -> None:
 
 
 def _evaluation(
-    task: str | None, dataset: Path | None, folder: Path
-) -> Callable[[Any], Mapping[str, float]] | None:
-    """Measures a generator by a task."""
-    if task is None:
+    wanted: str | None, data: Path | None, n: int, config: Any, folder: Path
+) -> Evaluation | None:
+    """How the averaged model is measured by a task; None where none is wanted.
+
+    Raises:
+        UsageError: there is no dataset, or more than one task is meant.
+        UnknownNameError, DatasetError, WeightsError: as `evaluate` has them.
+    """
+    if wanted is None:
         return None
-    raise UsageError(f"--task {task} needs --task-dataset ({dataset}, {folder})")
+    from anyres_bench.data.recipes import Dataset
+    from anyres_bench.evaluation.requests import Request, plan_tasks
+    from anyres_bench.metrics.metric import metric_from
+    from anyres_bench.training.loop import Evaluation
+
+    trained_on = [source.dataset for source in getattr(config, "sources", ())]
+    if data is None and not trained_on:
+        raise UsageError(f"--task {wanted} needs --task-dataset: this recipe names no dataset")
+    dataset = Dataset.read(data or Path(trained_on[0]))
+    device = str(distributed.device())
+    tasks, extractors = plan_tasks(dataset, Request([wanted], n=n, device=device))
+    if len(tasks) != 1:
+        raise UsageError(f"--task {wanted} means {len(tasks)} tasks; name one, such as {tasks[0]}")
+    [task] = tasks
+    how = {"dataset": dataset, "tasks": tasks, "extractors": extractors, "device": device}
+    how |= {"spec": str(folder), "out": folder / "results", "say": _say}
+    name, higher = next(iter(metric_from(task.metric).higher_is_better.items()))
+    return Evaluation(task.id, functools.partial(_measure, how), name, higher)
+
+
+def _measure(how: Mapping[str, Any], generator: Generator) -> dict[str, float]:
+    """Values of one task and the ends of their intervals, the same on every process."""
+    from anyres_bench.evaluation.evaluate import Plan, evaluate
+
+    outcome = evaluate(Plan(model=generator, **how))
+    values: dict[str, float] = {}
+    for result in outcome.results:
+        values |= result.values
+        for name, interval in result.intervals.items():
+            values |= {f"{name}-{end}": interval[end] for end in ("low", "high")}
+    for task, reason in outcome.failures.items():
+        _say(f"{task} has no number: {reason}")
+    return distributed.gather(values)[0]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from anyres_bench.core import distributed
-from anyres_bench.core.errors import CheckpointError, ConfigError
+from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.pixels import to_float, to_uint8
@@ -37,11 +37,11 @@ from anyres_bench.models.anyres.losses import (
 )
 from anyres_bench.models.anyres.network import GeneratorNetwork
 from anyres_bench.models.anyres.teacher import Teacher, TeacherOptions, laplacian_distance
-from anyres_bench.models.checkpoint import ABOUT, Checkpoint, load_strict, read_checkpoint
+from anyres_bench.models.checkpoint import Checkpoint, load_strict
 from anyres_bench.models.generator import Generator
-from anyres_bench.training.checkpoints import read_newest_state
 from anyres_bench.training.config import LoopConfig, above, at_least, to_plain
 from anyres_bench.training.items import ImageBatch, ImageItems, SourceConfig
+from anyres_bench.training.previous import read_stage
 from anyres_bench.training.recipe import Loss, Moment, Phase
 
 _SAMPLE_SCALES = (1, 2, 4)  # canvases of the sample grids, over the model's resolution
@@ -232,7 +232,7 @@ class AnyResRecipe:
         A scale branch that stage 1 does not have keeps its initial weights, whose contribution is
         zero, so stage 2 starts as the teacher.
         """
-        checkpoint, discriminator = _read_stage(folder)
+        checkpoint, networks = read_stage(folder)
         options = self.config.teacher_options
         stage = replace(self.config.generator, scale_embedding="none")
         network = GeneratorNetwork(stage)
@@ -243,26 +243,8 @@ class AnyResRecipe:
         own = self.generator_network.state_dict()
         own.update(checkpoint.state)
         load_strict(self.generator_network, own, str(folder))
-        if discriminator is not None:
-            load_strict(self.discriminator, discriminator, str(folder))
-
-
-def _read_stage(folder: Path) -> tuple[Checkpoint, Mapping[str, Tensor] | None]:
-    """The averaged generator of a stage-1 run, and its discriminator if the folder is a run's.
-
-    Raises:
-        CheckpointError: there is neither a checkpoint nor a run.
-    """
-    if (folder / ABOUT).is_file():
-        return read_checkpoint(folder), None
-    state = read_newest_state(folder)
-    delivered = sorted(folder.glob("ema-*"))
-    if state is None or not delivered:
-        raise CheckpointError(
-            f"{folder} holds neither a checkpoint nor a run; train stage 1 first, or set "
-            "model.teacher to its folder"
-        )
-    return read_checkpoint(delivered[-1]), state["networks"]["D"]
+        if "D" in networks:
+            load_strict(self.discriminator, networks["D"], str(folder))
 
 
 def _distance(options: TeacherOptions) -> Perceptual | None:

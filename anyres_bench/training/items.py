@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -19,7 +19,7 @@ from anyres_bench.core.geometry import Region
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.datasets import read_image, view_pixels
 from anyres_bench.data.pixels import Pixels
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.recipes import Dataset, split_groups
 from anyres_bench.data.records import Manifest
 from anyres_bench.data.views import Patch, RealView, Rule, Whole
 from anyres_bench.training.config import above, at_least
@@ -37,6 +37,8 @@ class SourceConfig:
             from canvases of random size, never enlarged.
         probability: weight among the sources; each step draws one.
         role: only images of this role; None for all.
+        split: "train" leaves out the half that tasks of `DATASET:half` take as reference, so that
+            they judge by images that were never trained on; "all" leaves nothing out.
         mirror: half of the images are mirrored.
         crop: which square of a rectangle.
         scale_min: resolution over the largest canvas; 0 for each image's own size ("patch").
@@ -49,6 +51,7 @@ class SourceConfig:
     use: Literal["whole", "patch"] = "whole"
     probability: float = 1.0
     role: str | None = None
+    split: Literal["all", "train"] = "all"
     mirror: bool = True
     crop: Literal["random", "centre"] = "random"
     scale_min: float = 0.0
@@ -133,7 +136,8 @@ class _Source:
 
     def __init__(self, config: SourceConfig, resolution: int, batch: int) -> None:
         dataset = Dataset.read(Path(config.dataset))
-        chosen = dataset.role(config.role) if config.role else dataset.manifest
+        part = _not_reference(dataset) if config.split == "train" else dataset
+        chosen = part.role(config.role) if config.role else part.manifest
         smallest = resolution if config.use == "whole" else resolution / config.scale_max
         large = Manifest(r for r in chosen if r.size.shorter >= smallest)
         if not large:
@@ -146,12 +150,12 @@ class _Source:
         self.images = large
         self._resolution = resolution
         self._batch = batch
-        self._read = _Cache(lambda index: read_image(self.dataset, index))
+        self._read = ImageCache(lambda index: read_image(self.dataset, index))
 
     def item(self, seed: int, number: int, step: int, place: int) -> tuple[Pixels, Region, str]:
         """Pixels (R, R, 3), the window they are, and the label."""
         epoch, rank = divmod(place, len(self.images))
-        index = int(_order(seed, number, epoch, len(self.images))[rank])
+        index = int(epoch_order(seed, number, epoch, len(self.images))[rank])
         draws = stream(seed, "item", number, place)
         flip = self.config.mirror and draws.integer(0, 1) == 1
         rule, record = self._rule(step), self.images[index]
@@ -169,13 +173,20 @@ class _Source:
         return Patch(self._resolution, scale_min or None, self.config.scale_max)
 
 
+def _not_reference(dataset: Dataset) -> Dataset:
+    """What a task of `DATASET:half` does not take as reference."""
+    _, rest = split_groups(dataset.manifest, 0.5, seed=0)
+    return replace(dataset, manifest=rest)
+
+
 @functools.lru_cache(maxsize=16)
-def _order(seed: int, number: int, epoch: int, n: int) -> NDArray[np.int64]:
+def epoch_order(seed: int, number: int, epoch: int, n: int) -> NDArray[np.int64]:
+    """The order in which an epoch shows the n images of source `number`."""
     return stream(seed, "order", number, epoch).permutation(n)
 
 
-class _Cache:
-    """Decoded images, the least recently used dropped first."""
+class ImageCache:
+    """Decoded images by index, (h, w, 3) uint8; the least recently used are dropped first."""
 
     def __init__(self, read: Callable[[int], Pixels]) -> None:
         self._read = read
