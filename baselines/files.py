@@ -1,4 +1,4 @@
-"""Official checkpoint files of the baselines, read as data."""
+"""Official checkpoint files of the baselines, and what our trainer leaves of them, read as data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.weights import WEIGHTS, locate
-from anyres_bench.models.checkpoint import read_torch_file
+from anyres_bench.models.checkpoint import ABOUT, Checkpoint, read_checkpoint, read_torch_file
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class OfficialFile:
     Attributes:
         name: for messages: the file's name without folders.
         digest: the first digits of its SHA-256, for ids.
-        content: whatever was saved.
+        content: whatever was saved; a `Checkpoint` where it is a folder of ours.
     """
 
     name: str
@@ -44,6 +44,8 @@ class OfficialFile:
             CheckpointError: there is no such state; says what the file holds.
         """
         content = self.content
+        if isinstance(content, Checkpoint):
+            return dict(content.state)
         if isinstance(content, Mapping):
             found = next((content[key] for key in keys if key in content), content)
             if _is_state(found):
@@ -61,6 +63,8 @@ class OfficialFile:
     @property
     def holds(self) -> str:
         """What is in the file, in words."""
+        if isinstance(self.content, Checkpoint):
+            return f"the checkpoint of a {self.content.architecture}"
         if not isinstance(self.content, Mapping):
             return f"a {type(self.content).__name__}"
         return ", ".join(map(str, list(self.content)[:8])) or "nothing"
@@ -71,7 +75,7 @@ def _is_state(value: Any) -> bool:
 
 
 def read_official(source: str, *, accept_licence: bool = False) -> OfficialFile:
-    """A registered file by its name, or any file by its path.
+    """A registered file by its name, or any file or checkpoint folder of ours by its path.
 
     Raises:
         UsageError: no source is given, or it is neither a file nor a registered name.
@@ -81,11 +85,18 @@ def read_official(source: str, *, accept_licence: bool = False) -> OfficialFile:
     path = Path(source)
     if source in WEIGHTS:
         path = locate(source, accept_licence=accept_licence)
+    elif (path / ABOUT).is_file():
+        return from_checkpoint(read_checkpoint(path), path.name)
     elif not source or not path.is_file():
         raise UsageError(
             f"no file {source!r}, and no registered weights; {nearest(source, WEIGHTS)}"
         )
     return OfficialFile(path.name, sha256_file(path)[:12], read_torch_file(path))
+
+
+def from_checkpoint(checkpoint: Checkpoint, name: str = "") -> OfficialFile:
+    """A checkpoint of ours, whose tensors have the official names, in the place of a file."""
+    return OfficialFile(name or checkpoint.architecture, checkpoint.digest[:12], checkpoint)
 
 
 def read_number(name: str, text: str, low: float, high: float) -> float:

@@ -13,7 +13,7 @@ from anyres_bench.baselines.liif import LIIF
 from anyres_bench.baselines.upscaling import Upscaled, band_regions, over_base
 from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.geometry import Box, Region, Size
-from anyres_bench.models.checkpoint import load_strict
+from anyres_bench.models.checkpoint import Checkpoint, load_strict
 
 WEIGHTS = "liif-edsr-baseline"
 
@@ -49,14 +49,17 @@ class LIIFUpscaler:
 
 
 def from_file(official: OfficialFile) -> LIIF:
-    """The network of an official file, which describes itself.
+    """The network of an official file or a checkpoint of ours, which describe themselves.
 
     Raises:
         CheckpointError: it is no LIIF file, or of a kind that is not built.
     """
-    model: Any = official.content
+    content: Any = official.content
     try:
-        spec, state = model["model"]["args"], model["model"]["sd"]
+        if isinstance(content, Checkpoint):
+            spec, state = content.config, content.state
+        else:
+            spec, state = content["model"]["args"], content["model"]["sd"]
         network = LIIF.from_spec(spec)
     except (KeyError, TypeError) as error:
         raise CheckpointError(

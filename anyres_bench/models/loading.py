@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from anyres_bench.baselines import BASELINES
+from anyres_bench.baselines import BASELINES, UPSCALERS
 from anyres_bench.core.errors import CheckpointError, GeneratorError, UnknownNameError, UsageError
 from anyres_bench.core.registry import Registry, nearest
 from anyres_bench.core.weights import WEIGHTS, locate
@@ -37,7 +37,13 @@ from anyres_bench.models.references import HeldOut
 _ANYRES = "anyres_bench.models.anyres.generator:from_checkpoint"
 ARCHITECTURES = Registry(
     "architecture",
-    {"anyres-generator": _ANYRES, "anyres-generator-official": _ANYRES},
+    {
+        "anycost": "anyres_bench.baselines.anycost_generator:from_checkpoint",
+        "anyres-generator": _ANYRES,
+        "anyres-generator-official": _ANYRES,
+        "infinitygan": "anyres_bench.baselines.infinitygan_generator:from_checkpoint",
+        "mspe": "anyres_bench.baselines.mspe_generator:from_checkpoint",
+    },
     entry_points="anyres_bench.architectures",
 )
 """Architecture of a checkpoint -> function(checkpoint, option=text, ...) that makes a Generator."""
@@ -138,6 +144,11 @@ def _official(spec: str, accept_licence: bool) -> Path | None:
 
 
 def _builder(spec: str, checkpoint: Checkpoint) -> Callable[..., Any]:
+    if checkpoint.architecture in UPSCALERS:
+        name = checkpoint.architecture
+        raise CheckpointError(
+            f"{spec} enlarges images: use it as {name}:BASE with option weights={spec}"
+        )
     if checkpoint.architecture not in ARCHITECTURES:
         raise CheckpointError(
             f"{spec} is a {checkpoint.architecture}, and no network here renders that; "
