@@ -33,19 +33,33 @@ _FREE |= {"checkpoint_ticks", "sample_ticks", "evaluate_ticks"}
 
 
 @dataclass(frozen=True)
+class Evaluation:
+    """How the averaged model is measured while it is trained.
+
+    Attributes:
+        task: what is measured, complete; values of different tasks are never compared.
+        measure: gives name -> value of a model, the same on every process.
+        best_by: name of the value that the best checkpoint is chosen by.
+        higher_is_better: its direction.
+    """
+
+    task: str
+    measure: Callable[[Any], Mapping[str, float]]
+    best_by: str
+    higher_is_better: bool
+
+
+@dataclass(frozen=True)
 class Hooks:
-    """What the loop tells the outside.
+    """What the loop tells the outside, and what is told to it.
 
     Attributes:
         report: takes one line a tick.
-        evaluate: measures the averaged model: name -> value; None for never.
-        best_by: name and direction (True: higher is better) of the value that the best checkpoint
-            is chosen by; None for no choice.
+        evaluation: how the averaged model is measured; None for never.
     """
 
     report: Callable[[str], None]
-    evaluate: Callable[[Any], Mapping[str, float]] | None = None
-    best_by: tuple[str, bool] | None = None
+    evaluation: Evaluation | None = None
 
 
 @dataclass
@@ -125,10 +139,10 @@ def train(
             if due.samples:
                 records.samples(run.n_images, recipe.samples(average))
             is_best = False
-            if due.evaluation and hooks.evaluate is not None:
-                values = dict(hooks.evaluate(recipe.generator(average)))
-                hooks.report(records.evaluation(run.n_images, values))
-                is_best = _note_best(run, values, hooks)
+            if due.evaluation and hooks.evaluation is not None:
+                values = hooks.evaluation.measure(recipe.generator(average))
+                hooks.report(records.evaluation(run.n_images, hooks.evaluation.task, values))
+                is_best = _note_best(run, values, hooks.evaluation)
             if due.checkpoint or is_best:
                 _write(run, records, is_best)
     if run.step < n_steps:
@@ -227,14 +241,16 @@ def _take_means(run: Run) -> dict[str, float]:
     }
 
 
-def _note_best(run: Run, values: Mapping[str, float], hooks: Hooks) -> bool:
-    """Whether this evaluation is the best so far; it is remembered then."""
-    if hooks.best_by is None or hooks.best_by[0] not in values:
+def _note_best(run: Run, values: Mapping[str, float], evaluation: Evaluation) -> bool:
+    """Whether this evaluation is the best so far by its task; it is remembered then."""
+    if evaluation.best_by not in values:
         return False
-    name, higher = hooks.best_by
-    if run.best is not None and (values[name] > run.best["value"]) != higher:
+    task, value = evaluation.task, values[evaluation.best_by]
+    sign = 1 if evaluation.higher_is_better else -1
+    best = run.best if run.best is not None and run.best["task"] == task else None
+    if best is not None and sign * value <= sign * best["value"]:
         return False
-    run.best = {"name": name, "value": values[name], "images": run.n_images}
+    run.best = {"task": task, "name": evaluation.best_by, "value": value, "images": run.n_images}
     return True
 
 

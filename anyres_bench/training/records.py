@@ -25,7 +25,7 @@ from anyres_bench.core.files import atomic_write, write_json
 from anyres_bench.models.checkpoint import Checkpoint, write_checkpoint
 from anyres_bench.training.config import LoopConfig
 
-LOG, BEST = "log.jsonl", "best"
+LOG, CURVE, BEST = "log.jsonl", "evaluation.json", "best"
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,16 @@ class Due:
 class RunFolder:
     """The folder of a run.
 
-    log.jsonl holds one object a tick or evaluation, samples/ pictures by images seen, ema-* the
-    averaged network as a checkpoint folder (the newest `keep`), best/ the best one by evaluation.
+    log.jsonl holds one object a tick or evaluation, evaluation.json the evaluations alone,
+    samples/ pictures by images seen, ema-* the averaged network as a checkpoint folder (the newest
+    `keep`), best/ the best one by evaluation.
     """
 
     def __init__(self, folder: Path, config: LoopConfig) -> None:
         self.folder = Path(folder)
         self.config = config
         self._started = time.perf_counter()
+        self._seconds_before = 0.0
         self._tick_started = self._started
         self._tick_step = 0
         self._waited = 0.0
@@ -82,7 +84,7 @@ class RunFolder:
         n_images = step * self.config.batch
         facts = {
             "images": n_images,
-            "seconds": now - self._started,
+            "seconds": self._seconds(),
             "images_per_second": n_steps * self.config.batch / seconds,
             "waiting_for_data": self._waited / seconds,
             "memory_gib": _memory_gib(),
@@ -96,12 +98,19 @@ class RunFolder:
             f"GiB {facts['memory_gib']:<5.2f} {shown}"
         )
 
-    def evaluation(self, n_images: int, values: Mapping[str, float]) -> str:
-        """Log an evaluation; returns the line to print. Its time is no training time."""
-        self._log({"kind": "evaluation", "images": n_images, "scores": dict(values)}, n_images)
+    def evaluation(self, n_images: int, task: str, values: Mapping[str, float]) -> str:
+        """Log an evaluation; returns the line to print. Its time is not counted against the tick's.
+
+        evaluation.json holds all of them: {"points": [{"images", "seconds", "task", "scores"}]}.
+        """
+        facts = {"images": n_images, "seconds": self._seconds(), "task": task}
+        self._log({"kind": "evaluation", **facts, "scores": dict(values)}, n_images)
+        if distributed.is_main():
+            found = [entry for entry in self._entries() if entry.pop("kind") == "evaluation"]
+            write_json(self.folder / CURVE, {"points": found})
         self._tick_started, self._waited = time.perf_counter(), 0.0
         shown = "  ".join(f"{name} {value:.6g}" for name, value in values.items())
-        return f"kimg {n_images / 1000:<8.1f} {shown}"
+        return f"kimg {n_images / 1000:<8.1f} {shown}  {task}"
 
     def samples(self, n_images: int, pictures: Iterable[tuple[str, NDArray[np.uint8]]]) -> None:
         """Write named pictures as samples/NAME-IMAGES.png."""
@@ -132,17 +141,25 @@ class RunFolder:
         if not distributed.is_main():
             return
         write_json(self.folder / "settings.json", dict(settings))
-        path = self.folder / LOG
-        if path.exists():
-            entries = (json.loads(line) for line in path.read_text().splitlines())
-            kept = [entry for entry in entries if entry["images"] <= n_images]
-            with atomic_write(path, "w") as file:
-                file.writelines(json.dumps(entry) + "\n" for entry in kept)
+        kept = [entry for entry in self._entries() if entry["images"] <= n_images]
+        self._seconds_before = kept[-1]["seconds"] if kept else 0.0
+        with atomic_write(self.folder / LOG, "w") as file:
+            file.writelines(json.dumps(entry) + "\n" for entry in kept)
 
     def close(self) -> None:
         """Finish the logs."""
         if self._board is not None:
             self._board.close()
+
+    def _seconds(self) -> float:
+        """Time of the run up to now, that of its earlier parts included."""
+        return self._seconds_before + time.perf_counter() - self._started
+
+    def _entries(self) -> list[dict[str, Any]]:
+        """Whole lines of the log; a process that was killed may leave half of one."""
+        path = self.folder / LOG
+        lines = path.read_text(encoding="utf-8").splitlines(True) if path.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def _log(self, entry: dict[str, Any], n_images: int) -> None:
         if not distributed.is_main():

@@ -16,7 +16,7 @@ import torch
 from anyres_bench.core.errors import ConfigError, TrainingError
 from anyres_bench.training.checkpoints import checkpoints, read_newest_state
 from anyres_bench.training.config import LoopConfig, to_plain
-from anyres_bench.training.loop import Hooks, train
+from anyres_bench.training.loop import Evaluation, Hooks, train
 from tests.training.toy import ToyRecipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,12 +92,19 @@ def test_the_log_is_rewound_on_resume(tmp_path: Path) -> None:
 
 def test_a_run_leaves_what_it_should(tmp_path: Path) -> None:
     values = iter([3.0, 1.0, 2.0, 5.0])
-    hooks = {"evaluate": lambda g: {"fd": next(values)}, "best_by": ("fd", False)}
-    run(tmp_path, config(8, keep=2, evaluate_ticks=1), **hooks)
+    fd = Evaluation("task", lambda g: {"fd": next(values)}, "fd", higher_is_better=False)
+    run(tmp_path, config(8, keep=2, evaluate_ticks=1), evaluation=fd)
     assert len(checkpoints(tmp_path)) == 2
     assert [p.name for p in sorted(tmp_path.glob("ema-*"))] == ["ema-000000048", "ema-000000064"]
     best = json.loads((tmp_path / "best" / "checkpoint.json").read_text())
-    assert best["training"]["best"] == {"name": "fd", "value": 1.0, "images": 32}
+    assert best["training"]["best"] == {"task": "task", "name": "fd", "value": 1.0, "images": 32}
+    points = json.loads((tmp_path / "evaluation.json").read_text())["points"]
+    assert [(p["images"], p["scores"]["fd"]) for p in points] == [
+        (16, 3.0),
+        (32, 1.0),
+        (48, 2.0),
+        (64, 5.0),
+    ]
     assert len(list((tmp_path / "samples").glob("grid-*.png"))) == 2
     kinds = [json.loads(x)["kind"] for x in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert kinds.count("tick") == kinds.count("evaluation") == 4
