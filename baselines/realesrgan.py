@@ -174,10 +174,11 @@ class SRVGGNetCompact(nn.Module):
 Network = RRDBNet | SRVGGNetCompact
 
 
-class _SpectralConv(nn.Module):
+class SpectralConv(nn.Module):
     """Convolution without bias whose weight is divided by its largest singular value.
 
-    The singular vectors are followed by one power iteration a training step.
+    The singular vectors are followed by one power iteration a forward pass in training mode; a
+    trainer whose passes are spread over processes does it by `follow`, once a step.
 
     Source: Miyato et al., "Spectral Normalization for GANs", ICLR 2018.
     """
@@ -193,13 +194,18 @@ class _SpectralConv(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        matrix = self.weight_orig.flatten(1)
         if self.training:
-            with torch.no_grad():
-                self.weight_v.copy_(F.normalize(matrix.T @ self.weight_u, dim=0, eps=1e-12))
-                self.weight_u.copy_(F.normalize(matrix @ self.weight_v, dim=0, eps=1e-12))
+            self.follow()
+        matrix = self.weight_orig.flatten(1)
         sigma = self.weight_u.clone() @ matrix @ self.weight_v.clone()
         return F.conv2d(x, self.weight_orig / sigma, stride=self.stride, padding=1)
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """One power iteration."""
+        matrix = self.weight_orig.flatten(1)
+        self.weight_v.copy_(F.normalize(matrix.T @ self.weight_u, dim=0, eps=1e-12))
+        self.weight_u.copy_(F.normalize(matrix @ self.weight_v, dim=0, eps=1e-12))
 
 
 class UNetDiscriminatorSN(nn.Module):
@@ -212,14 +218,14 @@ class UNetDiscriminatorSN(nn.Module):
         f = num_feat
         self.skip_connection = skip_connection
         self.conv0 = _conv(num_in_ch, f)
-        self.conv1 = _SpectralConv(f, 2 * f, 4, 2)
-        self.conv2 = _SpectralConv(2 * f, 4 * f, 4, 2)
-        self.conv3 = _SpectralConv(4 * f, 8 * f, 4, 2)
-        self.conv4 = _SpectralConv(8 * f, 4 * f, 3, 1)
-        self.conv5 = _SpectralConv(4 * f, 2 * f, 3, 1)
-        self.conv6 = _SpectralConv(2 * f, f, 3, 1)
-        self.conv7 = _SpectralConv(f, f, 3, 1)
-        self.conv8 = _SpectralConv(f, f, 3, 1)
+        self.conv1 = SpectralConv(f, 2 * f, 4, 2)
+        self.conv2 = SpectralConv(2 * f, 4 * f, 4, 2)
+        self.conv3 = SpectralConv(4 * f, 8 * f, 4, 2)
+        self.conv4 = SpectralConv(8 * f, 4 * f, 3, 1)
+        self.conv5 = SpectralConv(4 * f, 2 * f, 3, 1)
+        self.conv6 = SpectralConv(2 * f, f, 3, 1)
+        self.conv7 = SpectralConv(f, f, 3, 1)
+        self.conv8 = SpectralConv(f, f, 3, 1)
         self.conv9 = _conv(f, 1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -185,6 +185,15 @@ _ROWS = (
         non_commercial=True,
     ),
     WeightFile(
+        name="vgg19",
+        filename="vgg19-dcbb9e9d.pth",
+        url=f"{_TORCHVISION}/vgg19-dcbb9e9d.pth",
+        sha256=None,
+        n_bytes=None,
+        licence="BSD-3-Clause",
+        note="its name holds the first 8 digits of its sha256; the rest is not published",
+    ),
+    WeightFile(
         name="alexnet",
         filename="alexnet-owt-7be5be79.pth",
         url=f"{_TORCHVISION}/alexnet-owt-7be5be79.pth",
