@@ -23,7 +23,9 @@ from numpy.typing import NDArray
 
 from anyres_bench.core.files import sha256_text
 from anyres_bench.core.http import Fetched, Fetcher
+from anyres_bench.core.limits import Limits, Rate
 
+UNKNOWN_LICENCE = "unknown"
 _LONGEST_KEY = 100
 
 
@@ -52,7 +54,7 @@ class Candidate:
     source_url: str = ""
     source_name: str = ""
     author: str = ""
-    licence_id: str = "unknown"
+    licence_id: str = UNKNOWN_LICENCE
     licence_url: str = ""
     split: str = ""
     group: str = ""
@@ -141,8 +143,16 @@ class Collector(Protocol):
 class Resolver(Protocol):
     """A collector that must ask about each candidate before its bytes are fetched."""
 
-    def resolve(self, candidate: Candidate) -> Candidate:
+    @property
+    def rates(self) -> Mapping[str, Rate]:
+        """How often whom it asks may be asked, by all workers of a run together."""
+
+    def resolve(self, candidate: Candidate, limits: Limits) -> Candidate:
         """The candidate with its licence, size and URL of today; rules are then applied to these.
+
+        Args:
+            candidate: as it was listed.
+            limits: paces the questions; it knows `rates`.
 
         Raises:
             FetchError, ImageError: this candidate cannot be had; the run goes on without it.

@@ -20,8 +20,8 @@ from anyres_bench.collectors.flickr_api import (
     PER_HOUR,
     PER_PAGE,
     FlickrApi,
-    hourly,
     licence_of,
+    rates,
     read_key,
 )
 from anyres_bench.collectors.flickr_sizes import Rendition, SizeRule, choose_size
@@ -35,6 +35,7 @@ from anyres_bench.core.errors import (
 )
 from anyres_bench.core.files import sha256_file
 from anyres_bench.core.http import Fetcher
+from anyres_bench.core.limits import Limits, Rate, TokenBuckets
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.sniff import refuse_others
 
@@ -153,7 +154,12 @@ class Flickr:
     @cached_property
     def client(self) -> FlickrApi:
         """The API; made on first use, so that asking for help or a dry run needs no key."""
-        return FlickrApi(read_key(self.key_file), self.api, hourly(self.calls_per_hour))
+        return FlickrApi(read_key(self.key_file), self.api, TokenBuckets(rates=self.rates))
+
+    @property
+    def rates(self) -> dict[str, Rate]:
+        """How often the API may be called."""
+        return rates(self.calls_per_hour)
 
     def __getstate__(self) -> dict[str, Any]:
         """Worker processes get the options; the client and its connections stay here."""
@@ -186,19 +192,21 @@ class Flickr:
             return self._listed()
         return self._searched()
 
-    def resolve(self, candidate: Candidate) -> Candidate:
+    def resolve(self, candidate: Candidate, limits: Limits) -> Candidate:
         """Ask again for licence and sizes, and choose one.
 
         Raises:
             FetchError: the photo is gone or private.
             ImageError: `no-suitable-size` or `bad-size`.
+            UsageError: there is no valid key.
         """
         photo = candidate.source_id
         if "sizes" in candidate.extra:
             chosen = self._choose(photo, candidate.extra["sizes"])
         else:
-            candidate = _with_info(candidate, self.client.info(photo))
-            chosen = self._choose(photo, self.client.sizes(photo))
+            client = dataclasses.replace(self.client, limits=limits)
+            candidate = _with_info(candidate, client.info(photo))
+            chosen = self._choose(photo, client.sizes(photo))
         extra = {key: value for key, value in candidate.extra.items() if key != "sizes"}
         return dataclasses.replace(
             candidate,

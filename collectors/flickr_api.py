@@ -18,7 +18,7 @@ import requests
 
 from anyres_bench.core.errors import FetchError, UsageError
 from anyres_bench.core.http import USER_AGENT
-from anyres_bench.core.limits import Limits, Rate, TokenBuckets
+from anyres_bench.core.limits import Limits, Rate, TokenBuckets, wait_turn
 
 API_URL = "https://api.flickr.com/services/rest/"
 KEY_VARIABLE = "FLICKR_API_KEY"
@@ -28,6 +28,7 @@ REAL_RESULTS = 4000  # photos a search shows, at most; later pages repeat
 _LIMIT_KEY = "flickr-api"
 _TRANSIENT_CODES = {0, 105, 106, 201}  # "not currently available", "service unavailable", ...
 _TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
+_INVALID_KEY = 100
 _GONE_CODES = {1: "not-found", 2: "private"}
 _N_TRIES = 5
 _TIMEOUT_S = (10.0, 30.0)
@@ -108,12 +109,16 @@ def read_key(path: Path | None) -> str:
     return key
 
 
-def hourly(calls: int = PER_HOUR) -> Limits:
-    """So many calls an hour, for all who share it."""
-    return TokenBuckets(rates={_LIMIT_KEY: Rate(calls / 3600)})
+def rates(calls_per_hour: int = PER_HOUR) -> dict[str, Rate]:
+    """How often the interface may be called."""
+    return {_LIMIT_KEY: Rate(calls_per_hour / 3600)}
 
 
-@dataclass
+def _hourly() -> Limits:
+    return TokenBuckets(rates=rates())
+
+
+@dataclass(frozen=True)
 class FlickrApi:
     """Calls with one key, from any number of threads.
 
@@ -122,15 +127,14 @@ class FlickrApi:
         url: of the service.
         limits: paces the calls of all who share it.
         sleep: waits so many seconds.
+        sessions: connections, one session a thread; copies of a client share them.
     """
 
     key: str = field(repr=False)
     url: str = API_URL
-    limits: Limits = field(default_factory=hourly)
+    limits: Limits = field(default_factory=_hourly)
     sleep: Callable[[float], None] = time.sleep
-
-    def __post_init__(self) -> None:
-        self._local = threading.local()
+    sessions: threading.local = field(default_factory=threading.local, repr=False)
 
     def sizes(self, photo_id: str) -> list[dict[str, Any]]:
         """The renditions of a photo, in Flickr's order.
@@ -195,10 +199,11 @@ class FlickrApi:
 
         Raises:
             FetchError: `not-found`, `private`, `flickr-CODE` for other final answers, or the last
-                transient failure. The key is in no message.
+                transient failure.
+            UsageError: the key is not valid. It is in no message.
         """
         for attempt in range(_N_TRIES):
-            self.sleep(self.limits.reserve(_LIMIT_KEY))
+            wait_turn(self.limits, _LIMIT_KEY, self.sleep)
             try:
                 return self._once(method, arguments)
             except FetchError as error:
@@ -229,12 +234,12 @@ class FlickrApi:
 
     def _session(self) -> requests.Session:
         """One session a thread."""
-        if not hasattr(self._local, "session"):
+        if not hasattr(self.sessions, "session"):
             session = requests.Session()
             session.trust_env = False
             session.headers["User-Agent"] = USER_AGENT
-            self._local.session = session
-        session_of_thread: requests.Session = self._local.session
+            self.sessions.session = session
+        session_of_thread: requests.Session = self.sessions.session
         return session_of_thread
 
 
@@ -250,6 +255,8 @@ def _checked(method: str, response: requests.Response) -> dict[str, Any]:
         return answer
     code = int(answer.get("code", -1))
     message = f"{method}: Flickr says {code}: {str(answer.get('message', ''))[:200]}"
+    if code == _INVALID_KEY:
+        raise UsageError(f"{message}; check {KEY_VARIABLE} or the file of --key-file")
     if code in _TRANSIENT_CODES:
         raise FetchError("busy", message)
     raise FetchError(_GONE_CODES.get(code, f"flickr-{code}"), message)

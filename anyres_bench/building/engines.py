@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import time
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
@@ -48,9 +49,9 @@ class Effort:
             allow_private=allow_private,
         )
 
-    def buckets(self) -> TokenBuckets:
-        """What paces the requests of all threads."""
-        return TokenBuckets(Rate(self.rate, burst=max(1, int(self.rate / 2))))
+    def buckets(self, rates: Mapping[str, Rate]) -> TokenBuckets:
+        """What paces the requests of all threads; `rates` are those of hosts and APIs by name."""
+        return TokenBuckets(Rate(self.rate, burst=max(1, int(self.rate / 2))), rates)
 
 
 class Engine(Protocol):
@@ -73,7 +74,8 @@ class LocalEngine:
         Raises:
             DatasetError: the folder cannot be written to.
         """
-        return run_here(self.effort, self.policy, self.effort.buckets(), site, tasks)
+        limits = self.effort.buckets(site.rates)
+        return run_here(self.effort, self.policy, limits, site, tasks)
 
 
 def run_here(
@@ -122,21 +124,29 @@ class _Run:
         """Stop: what is under way is left to the next run."""
         self._stop.set()
         self._schedule.stop()
+        end = time.monotonic() + _END_S
         for thread in self._threads:
-            thread.join(_END_S)
+            thread.join(max(end - time.monotonic(), 0.0))
         self._workers.close()
         self._fetcher.close()
 
     def _serve(self) -> None:
+        end: BaseException | None = DatasetError(
+            "a thread of the run died of a fault of the program, which is above; report it, and "
+            "the same command goes on"
+        )
         try:
             while (task := self._schedule.take()) is not None:
                 self._do(task)
-            self._report(None)
+            end = None
         except AnyresBenchError as error:
-            self._report(error)
+            end = error
         except OSError as error:
-            message = f"{self._site.folder} cannot be written to: {error}; the same command goes on"
-            self._report(DatasetError(message))
+            end = DatasetError(
+                f"{self._site.folder} cannot be written to: {error}; the same command goes on"
+            )
+        finally:  # whatever happened, nobody waits for this thread
+            self._report(end)
 
     def _do(self, task: Task) -> None:
         outcome = self._outcome(task)

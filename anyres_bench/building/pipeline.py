@@ -132,10 +132,12 @@ def _run(
         on_start(counts.get("pending", 0), sum(counts.values()))
     if not counts.get("pending"):
         return
-    _fresh(order.folder / WORK_NAME / INCOMING_NAME)
+    incoming = order.folder / WORK_NAME / INCOMING_NAME
+    _fresh(incoming)
     site = Site(order.folder, order.rules, order.collector)
     with closing(engine.run(site, ledger.pending())) as outcomes:
         _commit(ledger, outcomes, on_outcome)
+    _fresh(incoming)
 
 
 def _commit(
@@ -157,6 +159,6 @@ def _commit(
 
 
 def _fresh(incoming: Path) -> None:
-    """An empty folder for what is under way; what a killed run left there is of no use."""
+    """An empty folder for what is under way; what the dead left there is of no use."""
     shutil.rmtree(incoming, ignore_errors=True)
-    incoming.mkdir(parents=True)
+    incoming.mkdir(parents=True, exist_ok=True)  # a network disk may not let go of all at once

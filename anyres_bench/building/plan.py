@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from anyres_bench.building.engines import Effort
 from anyres_bench.building.pipeline import Order
-from anyres_bench.collectors.collector import Candidate, Estimating
+from anyres_bench.collectors.collector import Candidate, Estimating, Resolver
 from anyres_bench.core.errors import ImageError
 
 
@@ -54,7 +54,7 @@ def plan(order: Order, effort: Effort) -> Plan:
         seen.add(candidate.key + candidate.source_id)
         licences[candidate.licence_id] += 1
         try:
-            order.rules.check_claims(candidate)
+            order.rules.check_claims(candidate, isinstance(order.collector, Resolver))
         except ImageError as error:
             refused[error.reason] += 1
             continue

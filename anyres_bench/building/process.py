@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from anyres_bench.core.errors import FetchError, ImageError
 from anyres_bench.core.files import atomic_write, sha256_file
 from anyres_bench.core.geometry import Box, Size
 from anyres_bench.core.http import Fetcher, is_transient
+from anyres_bench.core.limits import Rate
 from anyres_bench.core.sniff import refuse_others
 from anyres_bench.data.pixels import ImageInfo, crop, decode, probe
 from anyres_bench.data.spectra import blockiness, effective_resolution
@@ -70,6 +72,11 @@ class Site:
         """The collector, where it must ask about candidates first."""
         return self.collector if isinstance(self.collector, Resolver) else None
 
+    @property
+    def rates(self) -> Mapping[str, Rate]:
+        """How often whom the collector asks may be asked."""
+        return self.resolver.rates if self.resolver else {}
+
     @functools.cached_property
     def _incoming(self) -> Path:
         return self.folder / WORK_NAME / INCOMING_NAME
@@ -92,9 +99,9 @@ def obtain(site: Site, task: Task, fetcher: Fetcher) -> Task:
         FetchError, ImageError: they cannot be had, or may not be used.
     """
     candidate = task.candidate
-    site.rules.check_claims(candidate)
+    site.rules.check_claims(candidate, to_be_asked=site.resolver is not None)
     if site.resolver:
-        candidate = site.resolver.resolve(candidate)
+        candidate = site.resolver.resolve(candidate, fetcher.limits)
         site.rules.check_claims(candidate)
     candidate = site.collector.obtain(candidate, site.incoming(task), fetcher)
     learnt = Task(task.number, candidate)

@@ -1,8 +1,9 @@
 """`--engine ray`: the same steps on the machines of a Ray cluster that share the dataset's folder.
 
-A shard of candidates is a task; the token buckets are one actor, so that all machines together ask
-a host no more often than one would. A shard whose machine dies is done again elsewhere: its files
-have the same names and its rows were not committed yet, so nothing is lost or there twice.
+A shard of candidates is a task; the token buckets of hosts and APIs are one actor on the machine
+that began the run, so that all machines together ask no more often than one would. A shard whose
+machine dies is done again elsewhere: its files have the same names and its rows were not committed
+yet, so nothing is lost or there twice.
 """
 
 from __future__ import annotations
@@ -10,20 +11,23 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import secrets
+import socket
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from anyres_bench.building.engines import Effort, run_here
 from anyres_bench.building.ledger import Outcome, Task
 from anyres_bench.building.process import Site
-from anyres_bench.core.errors import DatasetError, UsageError
+from anyres_bench.core.errors import AnyresBenchError, DatasetError, UsageError
 from anyres_bench.core.http import Policy
 from anyres_bench.core.limits import TokenBuckets
 
 _SHARD = 64  # candidates; as many rows as the ledger commits at once
 _SHARDS_A_CPU = 2  # under way or waiting, so that no machine is idle
 _RETRIES = 5  # of a shard whose machine died
+_ANSWER_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -44,15 +48,21 @@ class RayEngine:
         """Outcomes, shard by shard as they come.
 
         Raises:
-            UsageError: Ray is not installed.
-            DatasetError: a shard failed on one machine after another.
+            UsageError: Ray is not installed, or no cluster answers at the address.
+            DatasetError: a shard failed on one machine after another, or the folder cannot be
+                written to.
         """
-        ray = _ray()
-        if not ray.is_initialized():
-            ray.init(self.address, log_to_driver=False)
-        buckets = ray.remote(num_cpus=0)(TokenBuckets).remote(
-            self.effort.buckets().default, longest_pause_s=self.effort.buckets().longest_pause_s
-        )
+        with _joined(self.address) as ray:
+            buckets = _shared_buckets(ray, self.effort.buckets(site.rates))
+            try:
+                yield from self._outcomes(ray, buckets, site, tasks)
+            finally:
+                ray.kill(buckets)
+
+    def _outcomes(
+        self, ray: Any, buckets: Any, site: Site, tasks: Iterator[Task]
+    ) -> Iterator[Outcome]:
+        """Keep every CPU of the cluster busy; it may grow and shrink meanwhile."""
         shard = ray.remote(num_cpus=1, max_retries=_RETRIES)(_run_shard)
         site = dataclasses.replace(site, folder=site.folder.absolute())
         effort = dataclasses.replace(self.effort, processes=1)
@@ -67,11 +77,10 @@ class RayEngine:
                     return
                 done, _ = ray.wait(list(under_way))
                 under_way -= set(done)
-                yield from _outcomes(ray, done[0])
+                yield from _outcomes_of(ray, done[0])
         finally:
             for reference in under_way:
                 ray.cancel(reference, force=True)
-            ray.kill(buckets)
 
 
 @dataclass(frozen=True)
@@ -112,12 +121,12 @@ def _run_shard(
     return list(run_here(effort, policy, RemoteBuckets(buckets), here, iter(tasks)))
 
 
-def _outcomes(ray: Any, reference: Any) -> list[Outcome]:
+def _outcomes_of(ray: Any, reference: Any) -> list[Outcome]:
     try:
         outcomes = ray.get(reference)
     except ray.exceptions.RayTaskError as error:
         cause = error.cause
-        raise cause if isinstance(cause, DatasetError) else error from error
+        raise cause if isinstance(cause, AnyresBenchError) else error from error
     except ray.exceptions.RayError as error:
         raise DatasetError(
             f"a shard failed on {_RETRIES + 1} machines, last with: {error}; the same command goes "
@@ -125,6 +134,42 @@ def _outcomes(ray: Any, reference: Any) -> list[Outcome]:
         ) from error
     assert isinstance(outcomes, list)
     return outcomes
+
+
+@contextmanager
+def _joined(address: str | None) -> Iterator[Any]:
+    """Ray, connected to a cluster; who was connected before stays so."""
+    ray = _ray()
+    if ray.is_initialized():
+        yield ray
+        return
+    try:
+        if address and (port := address.rpartition(":")[2]).isdecimal():
+            # Ray itself would go on trying for minutes.
+            host = address.removesuffix(f":{port}").removeprefix("ray://")
+            socket.create_connection((host, int(port)), _ANSWER_S).close()
+        ray.init(address, log_to_driver=False)
+    except OSError as error:
+        raise UsageError(
+            f"no Ray cluster answers at {address}: {error}; start one with `ray start --head`, or "
+            "leave --ray-address out"
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _shared_buckets(ray: Any, buckets: TokenBuckets) -> Any:
+    """The buckets as an actor on this machine, which lives as long as the run."""
+    here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+        ray.get_runtime_context().get_node_id(), soft=False
+    )
+    options = {"num_cpus": 0, "scheduling_strategy": here}
+    # One that was killed for memory begins anew, without what it knew of pauses.
+    options |= {"max_restarts": -1, "max_task_retries": -1}
+    actor = ray.remote(**options)(TokenBuckets)
+    return actor.remote(buckets.default, buckets.rates, buckets.longest_pause_s)
 
 
 def _ray() -> Any:

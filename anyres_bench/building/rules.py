@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from anyres_bench.collectors.collector import Candidate
+from anyres_bench.collectors.collector import UNKNOWN_LICENCE, Candidate
 from anyres_bench.core.errors import ConfigError, ImageError, UnknownNameError
 from anyres_bench.core.geometry import Size
 from anyres_bench.core.registry import nearest
@@ -56,13 +56,18 @@ class Rules:
         """Largest number of pixels that is decoded."""
         return int(self.max_megapixels * 1e6)
 
-    def check_claims(self, candidate: Candidate) -> None:
+    def check_claims(self, candidate: Candidate, to_be_asked: bool = False) -> None:
         """Refuse a candidate for what its source says of it, before anything is fetched.
+
+        Args:
+            candidate: as it was listed, or as its source describes it.
+            to_be_asked: whether its source will be asked for a licence that no list states.
 
         Raises:
             ImageError: `licence`, `too-small`, `too-large` or `aspect`.
         """
-        if self.licences and candidate.licence_id not in self.licences:
+        is_open = to_be_asked and candidate.licence_id == UNKNOWN_LICENCE
+        if self.licences and candidate.licence_id not in self.licences and not is_open:
             raise ImageError(
                 "licence",
                 f"its licence is {candidate.licence_id}, accepted are {', '.join(self.licences)}",

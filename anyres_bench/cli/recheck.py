@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from anyres_bench.building.assemble import withdraw
-from anyres_bench.collectors.flickr_api import API_URL, FlickrApi, read_key
+from anyres_bench.collectors.flickr_api import API_URL, PER_HOUR, FlickrApi, rates, read_key
 from anyres_bench.collectors.recheck import photo_of, withdrawn
+from anyres_bench.core.limits import TokenBuckets
 from anyres_bench.data.recipes import Dataset
 
 
@@ -18,7 +19,10 @@ from anyres_bench.data.recipes import Dataset
 @click.option("--drop", is_flag=True, help="Remove the withdrawn images from the dataset.")
 @click.option("--key-file", type=click.Path(path_type=Path), help="Mode 600, with the API key.")
 @click.option("--api", default=API_URL, show_default=True, help="Address of the API.")
-def command(folder: Path, drop: bool, key_file: Path | None, api: str) -> None:
+@click.option(
+    "--calls-per-hour", default=PER_HOUR, show_default=True, help="Flickr allows a key 3600."
+)
+def command(folder: Path, drop: bool, key_file: Path | None, api: str, calls_per_hour: int) -> None:
     """Ask Flickr again about every photograph of DATASET.
 
     A photograph is withdrawn when it is gone or private, when its licence is no longer one that
@@ -33,7 +37,7 @@ def command(folder: Path, drop: bool, key_file: Path | None, api: str) -> None:
     from tqdm import tqdm
 
     dataset = Dataset.read(folder)
-    client = FlickrApi(read_key(key_file), api)
+    client = FlickrApi(read_key(key_file), api, TokenBuckets(rates=rates(calls_per_hour)))
     accepted = dataset.recipe.get("rules", {}).get("licences", [])
     by_photo = {photo: record for record in dataset.manifest if (photo := photo_of(record))}
     reasons = {

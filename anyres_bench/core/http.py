@@ -43,7 +43,7 @@ from anyres_bench.core.addresses import (
 from anyres_bench.core.bodies import Bounds, Expect, Part, Watch, chunks, declared_length
 from anyres_bench.core.errors import FetchError
 from anyres_bench.core.files import sha256_file
-from anyres_bench.core.limits import Limits, TokenBuckets
+from anyres_bench.core.limits import Limits, TokenBuckets, wait_turn
 
 AGENT = "anyres-bench"
 USER_AGENT = f"{AGENT}/{__version__} (collects images for research; honours X-Robots-Tag)"
@@ -52,7 +52,8 @@ _HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Accept": "
 _REDIRECTS = (301, 302, 303, 307, 308)
 _TRANSIENT_STATUS = (408, 425, 429, 500, 502, 503, 504)
 _TRANSIENT = {f"http-{status}" for status in _TRANSIENT_STATUS} | {
-    "connect", "disconnected", "dns-temporary", "incomplete", "paused", "stopped", "timeout"
+    "busy", "connect", "disconnected", "dns-temporary", "incomplete", "paused", "stopped",
+    "timeout", "unparsable",
 }  # fmt: skip
 _OPT_OUTS = {"noai", "noimageai", "noindex", "noimageindex", "none"}
 _WITH_VALUE = {"max-snippet", "max-image-preview", "max-video-preview", "unavailable_after"}
@@ -280,10 +281,7 @@ class Fetcher:
         """Wait for the host's next token; a pause that is too long is for the caller to sit out."""
         if (paused := self.limits.paused_for(host)) > self.policy.longest_wait_s:
             raise FetchError("paused", f"{host} asked to be left alone for {paused:.0f} s")
-        wait = self.limits.reserve(host)
-        while wait > 0:
-            self._sleep(wait)
-            wait = self.limits.reserve(host) if self.limits.paused_for(host) else 0.0
+        wait_turn(self.limits, host, self._sleep)
 
     def _sleep(self, seconds: float) -> None:
         if self.stop.wait(seconds):

@@ -54,6 +54,14 @@ class Limits(Protocol):
         """`key` answered: forget its strikes."""
 
 
+def wait_turn(limits: Limits, key: str, sleep: Callable[[float], None]) -> None:
+    """Take the next place in the queue of `key` and wait for it; a new one after a pause."""
+    wait = limits.reserve(key)
+    while wait > 0:
+        sleep(wait)
+        wait = limits.reserve(key) if limits.paused_for(key) else 0.0
+
+
 @dataclass
 class TokenBuckets:
     """`Limits` of one process, shared by its threads.

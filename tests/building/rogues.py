@@ -57,6 +57,13 @@ class Given:
 
 
 @dataclass(frozen=True)
+class Remote(Given):
+    """The same, where `obtain` runs in the threads of the run."""
+
+    local: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
 class Halves(Given):
     """Makes two images from each photo: its left half, and a small one of the whole."""
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +18,14 @@ from anyres_bench.building.ledger import Outcome
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.ray_engine import RayEngine
 from anyres_bench.building.rules import Rules
+from anyres_bench.collectors.flickr import Flickr
+from anyres_bench.collectors.scenes import Scenes
 from anyres_bench.collectors.urls import Urls
-from anyres_bench.core.errors import UsageError
+from anyres_bench.core.errors import DatasetError, UsageError
 from anyres_bench.core.http import Policy
+from anyres_bench.data.recipes import Dataset
 from tests.building.rogues import given
+from tests.collectors.doubles import FlickrDouble, Photo
 from tests.servers import Handler, ImageHost, photo, send, send_file, serve
 
 QUICK = Policy(backoff_s=0.05, n_retries=2, allow_private=True)
@@ -44,8 +51,9 @@ def test_without_ray_the_error_says_what_to_do(
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Two nodes of one CPU each on this machine; the driver is on the first."""
-    ray = pytest.importorskip("ray", reason="pip install 'anyres-bench[ray]'")
+    """A node of one CPU on this machine, where the driver is, and a second beside it."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    import ray
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(
@@ -56,16 +64,29 @@ def cluster() -> Iterator[Any]:
             "include_dashboard": False,
         },
     )
-    cluster.add_node(num_cpus=1, object_store_memory=100 << 20)
-    ray.init(address=cluster.address, log_to_driver=False)
-    cluster.wait_for_nodes()
-    yield cluster
-    ray.shutdown()
-    cluster.shutdown()
+    try:
+        cluster.add_node(num_cpus=1, object_store_memory=100 << 20)
+        ray.init(address=cluster.address, log_to_driver=False)
+        cluster.wait_for_nodes(timeout=60)
+        yield cluster
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+@pytest.fixture
+def second_node(cluster: Any) -> Any:
+    """The node beside the driver's; a new one where a test has killed it."""
+    if not cluster.worker_nodes:
+        cluster.add_node(num_cpus=1, object_store_memory=100 << 20)
+        cluster.wait_for_nodes(timeout=60)
+    (other,) = cluster.worker_nodes
+    return other
 
 
 @pytest.mark.slow
-def test_a_node_dies_half_way(cluster: Any, tmp_path: Path) -> None:
+def test_a_node_dies_half_way(cluster: Any, second_node: Any, tmp_path: Path) -> None:
+    n_twice = N_IMAGES // 20  # answer 503 at first
     photos = {f"/{i}.jpg": photo(i, 64 + i % 40, 80) for i in range(N_IMAGES)}
 
     def answer(h: Handler) -> None:
@@ -86,8 +107,8 @@ def test_a_node_dies_half_way(cluster: Any, tmp_path: Path) -> None:
         def kill_a_node(outcome: Outcome) -> None:
             done.append(outcome)
             if len(done) == N_IMAGES // 3:
-                (other,) = cluster.worker_nodes
-                cluster.remove_node(other, allow_graceful=False)
+                time.sleep(1)  # half a shard, at this rate: it is in the middle of one
+                cluster.remove_node(second_node, allow_graceful=False)
 
         start = time.monotonic()
         on_ray = build(
@@ -97,8 +118,8 @@ def test_a_node_dies_half_way(cluster: Any, tmp_path: Path) -> None:
         )
         seconds = time.monotonic() - start
         assert len(done) == N_IMAGES, "each candidate is reported once"
-        assert host.hits.total() > N_IMAGES, "the dead node's shard was done again"
-        asked = host.hits.total() - effort.buckets().default.burst
+        assert host.hits.total() > N_IMAGES + n_twice, "the dead node's shard was done again"
+        asked = host.hits.total() - effort.buckets({}).default.burst
         assert seconds > asked / RATE, "all machines together keep to the rate"
         host.hits.clear()
         again = build(Order(urls, tmp_path / "ray", "r", RULES), RayEngine(effort, QUICK))
@@ -111,16 +132,62 @@ def test_a_node_dies_half_way(cluster: Any, tmp_path: Path) -> None:
     assert on_ray.rejects == here.rejects == {"http-404": N_IMAGES // 20}
     stored = [p.name for p in (tmp_path / "ray" / "images").rglob("*.*")]
     assert sorted(stored) == sorted(p.name for p in (tmp_path / "here/images").rglob("*.*"))
+    assert not list((tmp_path / "ray" / ".collect" / "incoming").iterdir())
+
+
+@pytest.mark.slow
+def test_the_calls_of_an_api_are_paced_for_all_machines(second_node: Any, tmp_path: Path) -> None:
+    n_photos, per_s = 200, 40
+    photos = [Photo(str(1000 + i), 300, 220) for i in range(n_photos)]
+    (tmp_path / "ids.txt").write_text("\n".join(photo.id for photo in photos))
+    size = '[size]\nmode = "HR"\nmin_side = 200\n'
+    (tmp_path / "domain.toml").write_text(f'source = "f"\n[list]\n{size}')
+    key_file = tmp_path / "key"
+    key_file.touch(0o600)
+    rules = Rules(licences=("CC-BY-2.0",), measure="header")
+    engine = RayEngine(Effort(threads=8, rate=0), QUICK)
+    with FlickrDouble(photos).run() as double:
+        flickr = Flickr(
+            str(tmp_path / "domain.toml"),
+            ids=tmp_path / "ids.txt",
+            key_file=key_file,
+            api=double.api,
+            calls_per_hour=3600 * per_s,
+        )
+        key_file.write_text("no such key")
+        with pytest.raises(UsageError, match="Invalid API Key"):
+            build(Order(flickr, tmp_path / "out", "f", rules), engine)
+        double.calls.clear()
+        key_file.write_text(double.key)
+        start = time.monotonic()
+        built = build(Order(flickr, tmp_path / "out", "f", rules), engine)
+        seconds = time.monotonic() - start
+    assert double.calls == {"getInfo": n_photos, "getSizes": n_photos, "img": n_photos}
+    assert seconds > (2 * n_photos - 1) / per_s
+    assert len(built.dataset.manifest) == n_photos
 
 
 @pytest.mark.slow
 def test_a_local_collector_and_a_full_disk(cluster: Any, tmp_path: Path) -> None:
-    from anyres_bench.collectors.scenes import Scenes
-    from anyres_bench.core.errors import DatasetError
-
     scenes = Scenes(n=12, min_size=16, max_size=32)
     on_ray = build(Order(scenes, tmp_path / "ray", "s", RULES), RayEngine())
     here = build(Order(scenes, tmp_path / "here", "s", RULES), LocalEngine(Effort(processes=1)))
     assert on_ray.dataset.digest == here.dataset.digest
     with pytest.raises(DatasetError, match="No space left on device"):
         build(Order(given("1", "full"), tmp_path / "full", "g", RULES), RayEngine())
+
+
+@pytest.mark.slow
+def test_the_command_joins_a_cluster_and_leaves_it_running(cluster: Any, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "anyres_bench", "collect", "scenes", "--n", "12"]
+    command += ["--min-size", "32", "--max-size", "64", "--measure", "decode", "--id", "s"]
+    address = ["--engine", "ray", "--ray-address"]
+    run = [*command, *address, cluster.address, str(tmp_path / "ray")]
+    subprocess.run(run, check=True, capture_output=True, timeout=120)
+    subprocess.run([*command, str(tmp_path / "here")], check=True, capture_output=True)
+    assert Dataset.read(tmp_path / "ray").digest == Dataset.read(tmp_path / "here").digest
+    assert cluster.head_node.any_processes_alive()
+    nobody = [*command, *address, "127.0.0.1:9", str(tmp_path / "nobody")]
+    failed = subprocess.run(nobody, capture_output=True, text=True, timeout=60)
+    assert failed.returncode == 2
+    assert "no Ray cluster answers at 127.0.0.1:9" in failed.stderr

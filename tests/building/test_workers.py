@@ -11,7 +11,7 @@ from anyres_bench.building.engines import Effort, LocalEngine
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.rules import Rules
 from anyres_bench.core.errors import DatasetError
-from tests.building.rogues import given
+from tests.building.rogues import Remote, candidate, given
 
 RULES = Rules(measure="decode")
 ENGINE = LocalEngine(Effort(processes=1, decode_limit=2.0, memory=2048))
@@ -39,6 +39,13 @@ def test_what_is_no_fault_of_an_image_stops_the_run(tmp_path: Path, url: str, me
     with pytest.raises(DatasetError, match=message):
         build(order, ENGINE)
     assert not (tmp_path / "out" / "dataset.json").exists()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_the_program_in_a_thread_stops_the_run(tmp_path: Path) -> None:
+    order = Order(Remote((candidate("bug"),)), tmp_path / "out", "g", RULES)
+    with pytest.raises(DatasetError, match="a thread of the run died"):
+        build(order, ENGINE)
 
 
 def test_no_worker_is_left_behind(tmp_path: Path) -> None:

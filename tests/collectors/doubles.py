@@ -78,8 +78,9 @@ class Photo:
 class FlickrDouble:
     """Flickr's REST interface and its image host, with a set of photos.
 
-    Faults of photos: gone, private, busy-once, unparsable-once, throttled-once, strings (sizes as
-    text), video, image-404, image-cut, image-html, image-placeholder.
+    Faults of photos: gone, private, busy, busy-once, unparsable-once, throttled-once, strings
+    (sizes as text), video, image-404, image-503-once, image-429-once, image-cut, image-html,
+    image-placeholder.
     """
 
     photos: list[Photo]
@@ -121,7 +122,7 @@ class FlickrDouble:
             return _fail(1, "Photo not found")
         if photo.fault == "private":
             return _fail(2, "Permission denied")
-        if self._first_time(photo, "busy-once", method):
+        if photo.fault == "busy" or self._first_time(photo, "busy-once", method):
             return _fail(105, "Service currently unavailable")
         if self._first_time(photo, "unparsable-once", method):
             return 200, {}, b'<?xml version="1.0"?><rsp stat="ok"/>'
@@ -198,6 +199,10 @@ class FlickrDouble:
         photo = self._by_id[photo_id]
         if photo.fault == "image-404":
             return 404, {}, b"These aren't the droids you're looking for."
+        if self._first_time(photo, "image-503-once", kind):
+            return 503, {}, b""
+        if self._first_time(photo, "image-429-once", kind):
+            return 429, {"Retry-After": "0"}, b""
         if photo.fault == "image-html":
             return 200, {"Content-Type": "text/html"}, b"<!doctype html><p>Log in</p>"
         if photo.fault == "image-placeholder":

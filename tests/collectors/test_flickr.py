@@ -16,11 +16,12 @@ import pytest
 
 from anyres_bench.building.engines import Effort, LocalEngine
 from anyres_bench.building.pipeline import Built, Order, build
+from anyres_bench.building.plan import plan
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.flickr import Flickr, presets, read_domain
 from anyres_bench.collectors.flickr_api import KEY_VARIABLE, FlickrApi
 from anyres_bench.core.errors import ConfigError, UnknownNameError, UsageError
-from anyres_bench.core.limits import TokenBuckets
+from anyres_bench.core.limits import Rate, TokenBuckets
 from anyres_bench.data.recipes import Dataset
 from tests.collectors.doubles import FlickrDouble, Photo
 
@@ -35,6 +36,8 @@ FAULTS = {
     "unparsable-once": None,
     "throttled-once": None,
     "image-404": "http-404",
+    "image-503-once": None,
+    "image-429-once": None,
     "image-cut": "truncated",
     "image-html": "html",
     "image-placeholder": "placeholder",
@@ -47,6 +50,10 @@ class Unpaced(Flickr):
     @property
     def client(self) -> FlickrApi:
         return FlickrApi("k" * 32, self.api, TokenBuckets(), lambda seconds: None)
+
+    @property
+    def rates(self) -> dict[str, Rate]:
+        return {}
 
 
 def domain(tmp_path: Path, kind: str = "[list]") -> str:
@@ -109,11 +116,30 @@ def test_a_second_run_asks_nothing(double: FlickrDouble, tmp_path: Path) -> None
     assert two.dataset.digest == one.dataset.digest
 
 
+def test_what_was_busy_is_asked_for_again_by_the_next_run(tmp_path: Path) -> None:
+    photos = [Photo("1000", 900, 600), Photo("1001", 900, 600, fault="busy")]
+    with FlickrDouble(photos).run() as double:
+        flickr = collector(double, tmp_path)
+        assert run(flickr, tmp_path / "out", CC_BY).n_failed == 1
+        photos[1].fault = ""
+        assert len(run(flickr, tmp_path / "out", CC_BY).dataset.manifest) == 2
+
+
+def test_a_wrong_key_stops_the_run_and_rejects_nothing(
+    double: FlickrDouble, tmp_path: Path
+) -> None:
+    double.key = "another"
+    with pytest.raises(UsageError, match="Invalid API Key"):
+        run(collector(double, tmp_path), tmp_path / "out", CC_BY)
+    double.key = "k" * 32
+    assert len(run(collector(double, tmp_path), tmp_path / "out", CC_BY).dataset.manifest) == 13
+
+
 def test_licences_must_be_named(double: FlickrDouble, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="say which licences") as caught:
         run(collector(double, tmp_path), tmp_path / "out")
-    assert re.search(r"18 +94\.7%  CC-BY-2\.0", str(caught.value))
-    assert re.search(r"1 +5\.3%  all-rights-reserved", str(caught.value))
+    assert re.search(r"20 +95\.2%  CC-BY-2\.0", str(caught.value))
+    assert re.search(r"1 +4\.8%  all-rights-reserved", str(caught.value))
     assert not double.calls
     assert not (tmp_path / "out").exists()
 
@@ -128,6 +154,18 @@ def test_a_licence_that_changed_since_the_list_was_made(tmp_path: Path) -> None:
     assert [record.source_id for record in built.dataset.manifest] == ["1001"]
     assert built.rejects == {"licence": 1}
     assert double.calls["img"] == 1, "what may not be used is not downloaded"
+
+
+def test_a_list_of_numbers_alone_is_asked_for_licences(tmp_path: Path) -> None:
+    photos = [Photo("1000", 900, 600), Photo("1001", 900, 600, licence=0)]
+    (tmp_path / "ids.txt").write_text("1000\n1001\n")
+    with FlickrDouble(photos).run() as double:
+        flickr = Unpaced(domain(tmp_path), ids=tmp_path / "ids.txt", api=double.api)
+        order = Order(flickr, tmp_path / "out", "toy", Rules(licences=(CC_BY,)))
+        assert plan(order, Effort()).n_left == 2
+        built = run(flickr, tmp_path / "out", CC_BY)
+    assert [record.source_id for record in built.dataset.manifest] == ["1000"]
+    assert built.rejects == {"licence": 1}
 
 
 def test_a_search_serves_500_photos_a_call(tmp_path: Path) -> None:

@@ -56,9 +56,9 @@ def test_the_key_is_never_shown(double: FlickrDouble) -> None:
     secret = "s3cr3t" * 5
     wrong = FlickrApi(secret, double.api, TokenBuckets(), lambda s: None)
     closed = FlickrApi(secret, "http://127.0.0.1:9/", TokenBuckets(), lambda s: None)
-    for api in (wrong, closed):
+    for api, kind in ((wrong, UsageError), (closed, FetchError)):
         assert secret not in repr(api)
-        with pytest.raises(FetchError) as caught:
+        with pytest.raises(kind) as caught:
             api.info("1000")
         error: BaseException | None = caught.value
         while error is not None:
@@ -80,8 +80,8 @@ def test_calls_are_paced() -> None:
         api = FlickrApi(double.key, double.api, sleep=waits.append)
         for _ in range(3):
             api.sizes("1000")
-    assert waits[0] == 0
-    assert 1.5 < waits[2] <= 2.0
+    assert len(waits) == 2, "the first may call at once"
+    assert 1.5 < waits[-1] <= 2.0
 
 
 def test_keys_come_from_the_environment_or_a_private_file(

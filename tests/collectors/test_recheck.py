@@ -61,9 +61,9 @@ def test_the_command_drops_them(tmp_path: Path) -> None:
     with FlickrDouble(photos).run() as double:
         command = [sys.executable, "-m", "anyres_bench"]
         env = {KEY_VARIABLE: double.key, "PATH": ""}
-        api = ["--api", double.api]
+        api = ["--api", double.api, "--calls-per-hour", "10000000"]
         collect = ["collect", "flickr", str(tmp_path / "domain.toml"), out, *api, "--allow-private"]
-        collect += ["--ids", str(tmp_path / "ids.txt"), "--calls-per-hour", "10000000"]
+        collect += ["--ids", str(tmp_path / "ids.txt")]
         collect += ["--licences", "CC-BY-2.0", "--near-duplicates", "keep"]
 
         def run(*arguments: str) -> str:
