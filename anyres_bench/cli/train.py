@@ -15,6 +15,9 @@ from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from anyres_bench.data.recipes import Dataset
+    from anyres_bench.evaluation.tasks import Task
+    from anyres_bench.features.extractor import FeatureExtractor
     from anyres_bench.models.generator import Generator
     from anyres_bench.training.loop import Evaluation
     from anyres_bench.training.stages import Stage
@@ -149,10 +152,29 @@ def _evaluation(
     if len(tasks) != 1:
         raise UsageError(f"--task {wanted} means {len(tasks)} tasks; name one, such as {tasks[0]}")
     [task] = tasks
+    _try_out(dataset, task, extractors[task.extractor])
     how = {"dataset": dataset, "tasks": tasks, "extractors": extractors, "device": device}
     how |= {"spec": str(folder), "out": folder / "results", "say": _say}
     name, higher = next(iter(metric_from(task.metric).higher_is_better.items()))
     return Evaluation(task.id, functools.partial(_measure, how), name, higher)
+
+
+def _try_out(dataset: Dataset, task: Task, extractor: FeatureExtractor) -> None:
+    """Draw what the task looks at and show the extractor one image, before hours of training.
+
+    Raises:
+        DatasetError: too few images are large enough.
+        UsageError: the task's images are too small for the extractor.
+    """
+    import torch
+
+    from anyres_bench.data.views import protocol_from
+    from anyres_bench.evaluation.tasks import reference_and_held_out
+
+    protocol = protocol_from(task.protocol)
+    reference, _ = reference_and_held_out(dataset, task.dataset, protocol)
+    views = protocol.real(reference.manifest, task.n, 0)
+    extractor(torch.zeros(1, 3, *views[0].view.size, dtype=torch.uint8))
 
 
 def _measure(how: Mapping[str, Any], generator: Generator) -> dict[str, float]:
