@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import sqlite3
@@ -14,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from anyres_bench.core.files import sha256_file
 from anyres_bench.data.recipes import Dataset
 from tests.servers import Handler, ImageHost, photo, send_file, serve
 
-N_IMAGES = 600
-N_KILLS = 20
+N_IMAGES = 400
+N_KILLS = 20  # while there is work
+N_KILLS_AFTERWARDS = 4  # while the dataset is written
+ANSWER_S = 0.15  # so that eight threads need longer than the kills leave them
 
 
 def collect(url_list: Path, out: Path, *options: str) -> list[str]:
@@ -44,55 +46,63 @@ def done(out: Path) -> set[str]:
         db.close()
 
 
+def killed(command: list[str], host: ImageHost, at_work: bool, seconds: float) -> None:
+    """Run a command and kill it so many seconds after it began, or after its first request."""
+    asked = host.hits.total()
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, **quiet)  # type: ignore[call-overload]
+    if at_work:
+        _wait_for_requests(host, asked, process)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
 @pytest.mark.slow
 def test_twenty_kills(tmp_path: Path) -> None:
     rng = random.Random(1)
     photos = {f"/{i}.jpg": photo(i, 64 + i % 40, 80) for i in range(N_IMAGES)}
 
     def answer(h: Handler) -> None:
-        time.sleep(0.1)
+        time.sleep(ANSWER_S)
         send_file(h, photos[h.path])
 
     with serve(ImageHost(default=answer)) as host:
-        urls = [host.url(path) for path in photos]
-        (tmp_path / "list.txt").write_text("\n".join(urls))
+        (tmp_path / "list.txt").write_text("\n".join(map(host.url, photos)))
         out = tmp_path / "out"
-        survived: list[int] = []
+        command = collect(tmp_path / "list.txt", out)
         for _ in range(N_KILLS):
             before, asked = done(out), Counter(host.hits)
-            process = subprocess.Popen(
-                collect(tmp_path / "list.txt", out),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            _wait_for_requests(host, asked.total(), process)
-            time.sleep(rng.choice([0.0, rng.uniform(0.0, 3.0)]))
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            killed(command, host, True, rng.choice([0.0, rng.uniform(0.0, 1.0)]))
             after = done(out)
             assert before <= after, "nothing that was done is lost"
             again = {url for url in before if host.hits[_path(url)] > asked[_path(url)]}
             assert not again, "nothing that was done is asked for again"
-            assert not (out / "dataset.json").exists() or len(after) == N_IMAGES
-            survived.append(len(after))
-        assert 0 < survived[9] < N_IMAGES, "the kills came while there was work"
-        subprocess.run(collect(tmp_path / "list.txt", out), check=True, capture_output=True)
+            assert not (out / "dataset.json").exists()
+        assert 0 < len(done(out)) < N_IMAGES, "all kills came while there was work"
+        subprocess.run(command, check=True, capture_output=True)
         wasted = host.hits.total() - N_IMAGES
         assert wasted <= N_KILLS * (8 + 64), "at most what was under way or not yet committed"
         host.hits.clear()
-        subprocess.run(collect(tmp_path / "list.txt", out), check=True, capture_output=True)
+        for _ in range(N_KILLS_AFTERWARDS):
+            killed(command, host, False, rng.uniform(0.5, 2.5))
+            assert len(done(out)) == N_IMAGES
+        subprocess.run(command, check=True, capture_output=True)
         assert not host.hits, "nothing to do, nothing asked"
-        subprocess.run(
-            collect(tmp_path / "list.txt", tmp_path / "calm"), check=True, capture_output=True
-        )
-    killed, calm = Dataset.read(out), Dataset.read(tmp_path / "calm")
+        calm = collect(tmp_path / "list.txt", tmp_path / "calm")
+        subprocess.run(calm, check=True, capture_output=True)
+    assert_same(Dataset.read(out), Dataset.read(tmp_path / "calm"))
+
+
+def assert_same(killed: Dataset, calm: Dataset) -> None:
+    """The same dataset, each of its files whole and none beside them."""
     assert killed.digest == calm.digest
     assert len(killed.manifest) == N_IMAGES
-    stored = sorted(path.name for path in (out / "images").rglob("*.*"))
+    stored = sorted(path.name for path in (killed.folder / "images").rglob("*.*"))
     assert stored == sorted(Path(record.file_name).name for record in killed.manifest)
-    assert not list((out / ".collect" / "incoming").iterdir())
+    assert not list((killed.folder / ".collect" / "incoming").iterdir())
     for record in killed.manifest:
-        assert os.path.getsize(killed.path(record)) == record.n_bytes
+        assert sha256_file(killed.path(record)) == record.sha256
 
 
 def _path(url: str) -> str:
