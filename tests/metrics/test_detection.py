@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sklearn.metrics
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
 
 from anyres_bench.core.errors import MetricError
 from anyres_bench.core.seeds import stream
@@ -127,6 +129,18 @@ def test_both_classes_weigh_the_same() -> None:
     values = Detectability(permutations=99).finish(real, fake, stream(0))
     assert values["ap_null_low"] < 0.5 < values["ap_null_high"]
     assert (values["ap_null_low"] + values["ap_null_high"]) / 2 == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize(("n", "dim"), [(40, 90), (90, 40), (50, 50)])
+def test_the_detector_is_scikit_learns_ridge_regression(n: int, dim: int) -> None:
+    rng = np.random.default_rng(n)
+    rows, test = (3 + rng.standard_normal((k, dim)) for k in (n, 7))
+    rows[:, 5] = test[:, 5] = 0.1  # a dimension that says nothing
+    labels = rng.integers(0, 2, (n, 4))
+    scaler = StandardScaler().fit(rows)
+    ridge = Ridge(alpha=detectability._RIDGE * n).fit(scaler.transform(rows), labels)
+    found = detectability._ridge_predictions(rows, labels, test)
+    np.testing.assert_allclose(found, ridge.predict(scaler.transform(test)), rtol=0, atol=1e-12)
 
 
 def test_groups_do_not_straddle_folds_and_labels_move_in_groups() -> None:
