@@ -18,11 +18,18 @@ from torch import Tensor
 
 from anyres_bench.baselines.anycost import BASE_WIDTH, RATIOS, Generator
 from anyres_bench.baselines.fields import latent_vector, mean_style, normal_field
-from anyres_bench.baselines.files import device_of, read_number, read_official, ready
+from anyres_bench.baselines.files import (
+    OfficialFile,
+    as_official,
+    device_of,
+    read_number,
+    read_official,
+    ready,
+)
 from anyres_bench.baselines.stepped import Stepped
 from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.geometry import Box, Size
-from anyres_bench.models.checkpoint import load_strict
+from anyres_bench.models.checkpoint import Checkpoint, load_strict
 
 WEIGHTS = "anycost-ffhq-config-f"
 
@@ -55,8 +62,9 @@ class AnycostRenderer:
         network: the full network.
         digest: of its file.
         ratio: of the channels.
-        target: the only size; None for those that it was trained to make, the four largest.
+        target: the only size; None for those that it was trained to make.
         psi: truncation; 1 is none.
+        trained: sides that it was trained to make; the four largest where that is not known.
     """
 
     network: Generator
@@ -64,6 +72,7 @@ class AnycostRenderer:
     ratio: float = 1.0
     target: int | None = None
     psi: float = 1.0
+    trained: tuple[int, ...] = ()
 
     @property
     def id(self) -> str:
@@ -77,8 +86,8 @@ class AnycostRenderer:
 
     @property
     def sizes(self) -> tuple[Size, ...]:
-        known = self.network.resolutions
-        chosen = [self.target] if self.target else known[1:][-4:]
+        trained = self.trained or tuple(self.network.resolutions[1:][-4:])
+        chosen = (self.target,) if self.target else trained
         return tuple(Size.square(side) for side in chosen)
 
     def latent(self, seed: int) -> Latent:
@@ -162,14 +171,39 @@ def build(
     match = re.fullmatch(r"(?:ch(0?\.\d+|1(?:\.0)?))?(?:@(\d+))?", rest)
     if match is None:
         raise UsageError(f"anycost:{rest} is not anycost:chRATIO@SIZE, such as anycost:ch0.5@512")
-    ratio, target = float(match[1] or 1), int(match[2]) if match[2] else None
+    official = read_official(weights, accept_licence=accept_licence)
+    return _stepped(official, match[1] or "1", match[2] or "", psi)
+
+
+def from_checkpoint(
+    checkpoint: Checkpoint, ratio: str = "1", size: str = "", psi: str = "1"
+) -> Stepped:
+    """A checkpoint that our trainer left.
+
+    Args:
+        checkpoint: its tensors have the official names.
+        ratio: of the channels.
+        size: the only size to make; all that were trained by default.
+        psi: truncation.
+
+    Raises:
+        UsageError: no such ratio or size, or a number cannot be read.
+        CheckpointError: it is no Anycost-GAN generator.
+    """
+    return _stepped(as_official(checkpoint), ratio, size, psi)
+
+
+def _stepped(official: OfficialFile, ratio_text: str, size: str, psi: str) -> Stepped:
+    ratio = read_number("ratio", ratio_text, 0, 1)
     if ratio not in RATIOS:
         raise UsageError(f"channel ratio {ratio:g}; the network was trained for {RATIOS}")
-    official = read_official(weights, accept_licence=accept_licence)
     network = from_state(official.state("g_ema"), official.name)
+    target = int(read_number("size", size, 1, 1 << 20)) if size else None
     if target not in (None, *network.resolutions[1:]):
         raise UsageError(f"no size {target}; {official.name} makes {network.resolutions[1:]}")
-    renderer = AnycostRenderer(
-        network, official.digest, ratio, target, read_number("psi", psi, 0, 2)
-    )
+    trained: tuple[int, ...] = ()
+    if isinstance(official.content, Checkpoint):
+        trained = tuple(official.content.config["sides"])
+    truncation = read_number("psi", psi, 0, 2)
+    renderer = AnycostRenderer(network, official.digest, ratio, target, truncation, trained)
     return Stepped(renderer, exact=target is not None)

@@ -182,7 +182,7 @@ def poisson_noise(images: Tensor, grey: bool, draws: Stream) -> Tensor:
         else images
     )
     x = (x.clamp(0, 1) * 255).round() / 255
-    levels = 2 ** math.ceil(math.log2(len(torch.unique(x))))
+    levels = 1 << math.ceil(math.log2(len(torch.unique(x))))
     source = torch.Generator().manual_seed(int(draws.words(1)[0]) >> 1)
     counts: Tensor = torch.poisson(x * levels, generator=source)
     return counts / levels - x

@@ -86,7 +86,7 @@ def read_official(source: str, *, accept_licence: bool = False) -> OfficialFile:
     if source in WEIGHTS:
         path = locate(source, accept_licence=accept_licence)
     elif (path / ABOUT).is_file():
-        return from_checkpoint(read_checkpoint(path), path.name)
+        return as_official(read_checkpoint(path), path.name)
     elif not source or not path.is_file():
         raise UsageError(
             f"no file {source!r}, and no registered weights; {nearest(source, WEIGHTS)}"
@@ -94,7 +94,7 @@ def read_official(source: str, *, accept_licence: bool = False) -> OfficialFile:
     return OfficialFile(path.name, sha256_file(path)[:12], read_torch_file(path))
 
 
-def from_checkpoint(checkpoint: Checkpoint, name: str = "") -> OfficialFile:
+def as_official(checkpoint: Checkpoint, name: str = "") -> OfficialFile:
     """A checkpoint of ours, whose tensors have the official names, in the place of a file."""
     return OfficialFile(name or checkpoint.architecture, checkpoint.digest[:12], checkpoint)
 

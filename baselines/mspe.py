@@ -34,9 +34,9 @@ TAPS = (1, 3, 3, 1)
 NO_SCALE = Size(0, 0)
 
 
-def width_at(resolution: int, multiplier: int) -> int:
+def width_at(resolution: int, multiplier: int, largest: int = 512) -> int:
     """Channels at a resolution."""
-    return 512 if resolution <= 32 else 16384 * multiplier // resolution
+    return min(largest, 512 if resolution <= 32 else 16384 * multiplier // resolution)
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class Config:
             `interp_pad` pixels more.
         interp_pad: see `no_pad`.
         scales: of the head, that it was trained at.
+        channel_max: the widest layer; the published ones have 512.
     """
 
     out_size: int = 256
@@ -70,6 +71,7 @@ class Config:
     no_pad: bool = False
     interp_pad: int = 0
     scales: tuple[int, ...] = (0, 2, 4)
+    channel_max: int = 512
 
 
 _SPE = SPE(256, init_size=256, center_shift=100)
@@ -177,9 +179,9 @@ class _ToRGB(nn.Module):
 
 
 class _Constant(nn.Module):
-    def __init__(self, size: Size) -> None:
+    def __init__(self, channels: int, size: Size) -> None:
         super().__init__()
-        self.input = nn.Parameter(torch.randn(1, 512, *size))
+        self.input = nn.Parameter(torch.randn(1, channels, *size))
 
 
 class _Unused(nn.Module):
@@ -202,14 +204,15 @@ class Generator(nn.Module):
         ]
         self.style_mapping = nn.Sequential(_Normalise(), *mapping)
         if config.encoding is None:
-            self.constant_input = _Constant(self.head_size())
+            self.constant_input = _Constant(config.channel_max, self.head_size())
         elif isinstance(config.encoding, SPE):
             self.head_pos_enc = _Unused()
-        head = 512 if config.encoding is None else config.encoding.channels
-        self.conv1 = _StyledConv(head, 512, config)
-        self.to_rgb1 = _ToRGB(512, config, first=True)
+        multiplier, largest = config.channel_multiplier, config.channel_max
+        wide = [width_at(2**i, multiplier, largest) for i in range(2, self.n_blocks + 3)]
+        head = wide[0] if config.encoding is None else config.encoding.channels
+        self.conv1 = _StyledConv(head, wide[0], config)
+        self.to_rgb1 = _ToRGB(wide[0], config, first=True)
         self.convs, self.to_rgbs = nn.ModuleList(), nn.ModuleList()
-        wide = [width_at(2**i, config.channel_multiplier) for i in range(2, self.n_blocks + 3)]
         for below, width in pairwise(wide):
             self.convs.append(_StyledConv(below, width, config, up=True))
             self.convs.append(_StyledConv(width, width, config))
@@ -310,6 +313,7 @@ class Discriminator(nn.Module):
         channel_multiplier: as of the generator.
         with_adaptive_pool: pool before the linear layers; without it only `in_size` goes in.
         pool_size: the grid that features are pooled to.
+        channel_max: as of the generator.
     """
 
     def __init__(
@@ -318,16 +322,19 @@ class Discriminator(nn.Module):
         channel_multiplier: int = 2,
         with_adaptive_pool: bool = True,
         pool_size: tuple[int, int] = (2, 2),
+        channel_max: int = 512,
     ) -> None:
         super().__init__()
-        wide = [width_at(2**i, channel_multiplier) for i in range(in_size.bit_length() - 1, 1, -1)]
+        sides = (2**i for i in range(in_size.bit_length() - 1, 1, -1))
+        wide = [width_at(side, channel_multiplier, channel_max) for side in sides]
         blocks = [ResidualBlock(pair, _Conv) for pair in pairwise(wide)]
         first = nn.Sequential(_Conv(3, wide[0], 1, 1, 0), BiasLeaky(wide[0]))
         self.convs = nn.Sequential(first, *blocks)
-        self.final_conv = nn.Sequential(_Conv(513, 512, 3, 1, 1), BiasLeaky(512))
+        last = wide[-1]
+        self.final_conv = nn.Sequential(_Conv(last + 1, last, 3, 1, 1), BiasLeaky(last))
         self.pool_size = Size(*pool_size) if with_adaptive_pool else Size.square(4)
-        n_features = 512 * self.pool_size.pixels
-        self.final_linear = nn.Sequential(_Linear(n_features, 512, activate=True), _Linear(512, 1))
+        hidden = _Linear(last * self.pool_size.pixels, last, activate=True)
+        self.final_linear = nn.Sequential(hidden, _Linear(last, 1))
 
     def forward(self, images: Tensor) -> Tensor:
         """(n, 3, h, w) BGR -> (n, 1) logits."""

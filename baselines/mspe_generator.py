@@ -6,21 +6,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from anyres_bench.baselines.fields import latent_vector, mean_style, normal_field
-from anyres_bench.baselines.files import device_of, read_number, read_official, ready
-from anyres_bench.baselines.mspe import CONFIGS, Generator
+from anyres_bench.baselines.files import (
+    OfficialFile,
+    as_official,
+    device_of,
+    read_number,
+    read_official,
+    ready,
+)
+from anyres_bench.baselines.mspe import CONFIGS, Config, Generator
 from anyres_bench.baselines.stepped import Stepped
-from anyres_bench.core.errors import UnknownNameError, UsageError
+from anyres_bench.core.errors import CheckpointError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Box, Size
 from anyres_bench.core.registry import nearest
-from anyres_bench.models.checkpoint import load_strict
+from anyres_bench.models.checkpoint import Checkpoint, load_strict
 
 
 class Latent(NamedTuple):
@@ -103,7 +111,40 @@ def build(rest: str, weights: str = "", psi: str = "1", accept_licence: bool = F
     if name not in CONFIGS:
         raise UnknownNameError(f"no MS-PE configuration {name!r}; {nearest(name, CONFIGS)}")
     official = read_official(weights or f"mspe-{name}", accept_licence=accept_licence)
-    network = Generator(CONFIGS[name])
+    return _stepped(official, name, size, psi)
+
+
+def from_checkpoint(checkpoint: Checkpoint, size: str = "", psi: str = "1") -> Stepped:
+    """A checkpoint that our trainer left, which says its configuration.
+
+    Args:
+        checkpoint: its tensors have the official names.
+        size: the only size to make; all that were trained by default.
+        psi: truncation.
+
+    Raises:
+        UsageError: the size cannot be made, or a number cannot be read.
+        CheckpointError: it is no MS-PE generator.
+    """
+    return _stepped(as_official(checkpoint), str(checkpoint.config.get("name")), size, psi)
+
+
+def read_config(name: str, changes: Mapping[str, Any], source: str) -> Config:
+    """A published configuration with other sizes.
+
+    Raises:
+        CheckpointError: no such configuration, or no such size.
+    """
+    try:
+        config = replace(CONFIGS[name], **{k: v for k, v in changes.items() if k != "name"})
+        return replace(config, scales=tuple(config.scales))
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{source} is no MS-PE configuration {name!r}: {error}") from error
+
+
+def _stepped(official: OfficialFile, name: str, size: str, psi: str) -> Stepped:
+    own = official.content.config if isinstance(official.content, Checkpoint) else {}
+    network = Generator(read_config(name, own, official.name))
     load_strict(network, official.state("state_dict", prefix="generator_ema."), official.name)
     target = Size.parse(size) if size else None
     if target and any(side % network.step or side < 4 * network.step for side in target):

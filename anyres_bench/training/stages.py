@@ -14,7 +14,14 @@ from anyres_bench.training.config import merge, read_settings
 
 RECIPES = Registry(
     "recipe",
-    {"anyres": "anyres_bench.training.anyres:AnyResConfig"},
+    {
+        "anycost": "anyres_bench.training.anycost:AnycostConfig",
+        "anyres": "anyres_bench.training.anyres:AnyResConfig",
+        "infinitygan": "anyres_bench.training.infinitygan:InfinityGANConfig",
+        "liif": "anyres_bench.training.liif:LIIFConfig",
+        "mspe": "anyres_bench.training.mspe:MSPEConfig",
+        "realesrgan": "anyres_bench.training.realesrgan:RealESRGANConfig",
+    },
     entry_points="anyres_bench.recipes",
 )
 """Recipe name -> configuration class; `config.recipe(loop)` makes the recipe."""

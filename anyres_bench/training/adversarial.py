@@ -1,0 +1,153 @@
+"""What recipes in the manner of StyleGAN2 share: phases, optimisers, latents, the path penalty.
+
+Source: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", CVPR 2020.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from anyres_bench.core.errors import ConfigError
+from anyres_bench.core.geometry import Region, Size
+from anyres_bench.core.seeds import Stream, stream
+from anyres_bench.data.pixels import to_uint8
+from anyres_bench.models.generator import Generator
+from anyres_bench.training.config import LoopConfig, above, at_least
+from anyres_bench.training.optimisers import lazy_adam
+from anyres_bench.training.recipe import Loss, Moment, Phase
+from anyres_bench.training.seeding import normals
+
+_MEAN_RATE = 0.01  # how fast the mean path length follows
+_N_SAMPLES = 8
+_GROUP = 4  # images of `minibatch_stddev`
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdversarialConfig:
+    """How generator and discriminator are played against each other.
+
+    Attributes:
+        lr: of Adam, for both.
+        lazy: shorten rates by the extra steps that the penalties are.
+        r1_gamma: weight of the R1 penalty; 0 for none.
+        r1_interval: steps from one to the next.
+        path_weight: of the path length penalty; 0 for none.
+        path_interval: steps from one to the next.
+        path_shrink: it sees one of so many images of a micro-batch.
+        mixing: probability that a micro-batch mixes the styles of two latents.
+    """
+
+    lr: float = 0.002
+    lazy: bool = True
+    r1_gamma: float = 10.0
+    r1_interval: int = 16
+    path_weight: float = 2.0
+    path_interval: int = 4
+    path_shrink: int = 2
+    mixing: float = 0.9
+
+    def __post_init__(self) -> None:
+        above(self, lr=0)
+        at_least(self, r1_gamma=0, r1_interval=1, path_weight=0, path_interval=1, path_shrink=1)
+        at_least(self, mixing=0)
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """G and D, then the penalties that are wanted, each with the mean it needs."""
+        r1 = Phase("D-r1", "D", self.r1_interval, self.r1_interval)
+        path = Phase("G-path", "G", self.path_interval, self.path_interval)
+        mean = Phase("path-mean", "path", self.path_interval)
+        penalties = [r1] if self.r1_gamma else []
+        penalties += [path, mean] if self.path_weight else []
+        return (Phase("G", "G"), Phase("D", "D"), *penalties)
+
+    def optimizer(self, network: str, module: nn.Module) -> torch.optim.Optimizer:
+        """Adam; of the mean path length plain descent, which makes it a running mean."""
+        if network == "path":
+            return torch.optim.SGD(module.parameters(), lr=_MEAN_RATE)
+        interval = self.r1_interval if network == "D" else self.path_interval
+        penalised = self.r1_gamma if network == "D" else self.path_weight
+        return lazy_adam(
+            module.parameters(), self.lr, interval if self.lazy and penalised else None
+        )
+
+    def switch(self, draws: Stream, n_styles: int) -> int | None:
+        """The first layer that takes the second latent; None for no mixing."""
+        mixes = float(draws.uniform()) < self.mixing
+        return draws.integer(1, n_styles - 1) if mixes else None
+
+
+def check_groups(loop: LoopConfig) -> None:
+    """Refuse batches that a discriminator's standard deviation over four images cannot divide.
+
+    Raises:
+        ConfigError: a micro-batch of more than four images is no multiple of four.
+    """
+    if loop.micro_batch > _GROUP and loop.micro_batch % _GROUP:
+        raise ConfigError(
+            f"loop.micro_batch is {loop.micro_batch}; the discriminator compares {_GROUP} images: "
+            f"expected up to {_GROUP}, or a multiple of it"
+        )
+
+
+def draws_of(phase: str, moment: Moment) -> Stream:
+    """The random numbers of one phase at one place of a run."""
+    return stream(moment.seed, "adversarial", phase, moment.step, moment.part)
+
+
+class PathLength(nn.Module):
+    """The running mean of path lengths, as a parameter.
+
+    Descent at rate 0.01 on half the squared distance to the lengths is the published running mean,
+    and so is summed over processes and kept on disk like any other weight.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean = nn.Parameter(torch.zeros(()))
+        self._seen: dict[int, Tensor] = {}
+
+    def penalty(self, lengths: Tensor, moment: Moment) -> Tensor:
+        """Squared distance of lengths (n,) from their mean; `follow` comes next in the step."""
+        self._seen[moment.part] = lengths.detach()
+        return (lengths - self.mean.detach()).square()
+
+    def follow(self, moment: Moment) -> Loss:
+        """What moves the mean towards the lengths of the same micro-batch."""
+        return Loss(0.5 * (self._seen.pop(moment.part) - self.mean).square())
+
+
+def path_lengths(images: Tensor, styles: Tensor, draws: Stream, mean: bool = False) -> Tensor:
+    """How far random changes of images move the styles, (n,).
+
+    Args:
+        images: (n, 3, h, w), made of `styles`.
+        styles: (n, layers, dim).
+        draws: the random directions.
+        mean: take the mean over the components of styles instead of their sum.
+
+    Source: StyleGAN2, section 3.2, equation 4.
+    """
+    [noise] = normals(draws, [tuple(images.shape)])
+    along = (images * noise).sum() / math.sqrt(images[0, 0].numel())
+    [gradient] = torch.autograd.grad([along], [styles], create_graph=True)
+    squares = gradient.square()
+    return (squares.mean(2) if mean else squares.sum(2)).mean(1).sqrt()
+
+
+def sample_rows(
+    generator: Generator, canvases: Sequence[Size]
+) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """The same latents on several canvases, a row each; fewer of the larger ones."""
+    for canvas in canvases:
+        n = max(_N_SAMPLES * canvases[0].width // canvas.width, 1)
+        whole = [Region.whole(canvas)] * n
+        images = to_uint8(generator.sample(generator.latents(range(n)), whole)).cpu()
+        yield f"canvas{canvas}", torch.cat(list(images), dim=2).permute(1, 2, 0).numpy()
