@@ -44,12 +44,17 @@ def start() -> None:
     import torch
     import torch.distributed as dist
 
+    # Functions of this module have the group of the moment of its import as a default argument. An
+    # optimiser imports it; were that after the group is made, the group would outlive `stop`, and
+    # its threads, which want the interpreter while that shuts down, would abort the process.
+    import torch.distributed.nn.functional
+
     if not dist.is_initialized():
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
 
 
 def stop() -> None:
-    """Leave the process group."""
+    """Leave the process group; its threads have ended then."""
     if world_size() == 1:
         return
     import torch.distributed as dist
