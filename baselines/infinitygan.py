@@ -36,31 +36,40 @@ HALO = N_STRUCTURE * (KERNEL // 2)  # latents around those that a patch is made 
 PATCH = 11  # structure latents of a training patch, on a side
 COORDINATES = 3
 ROW_STEP = 0.3  # vertical coordinate between two rows, before tanh
+TRAIN_PLACES = 10  # vertical places of a window on the training canvas
 TRAIN_COLUMNS = 140  # columns of the training canvas; the first and the last are the same angle
 
 
-def coordinates(canvas_rows: int, box: Box) -> Tensor:
+Shift = tuple[float, float, float]
+"""Added to the height before tanh, and to the angles of cosine and sine, as shares of pi."""
+NO_SHIFT = (0.0, 0.0, 0.0)
+HALF_STEPS: Shift = (ROW_STEP / 2, 1 / (TRAIN_COLUMNS - 1), 1 / (TRAIN_COLUMNS - 1))
+
+
+def coordinates(canvas_rows: int, box: Box, shift: Shift = NO_SHIFT) -> Tensor:
     """Coordinates of a window of latents: the height, squashed, and the angle on a cylinder.
 
     Args:
         canvas_rows: rows of all latents of the canvas; its middle row has height 0.
         box: the window, rows and columns of latents.
+        shift: of the window between latents; the two angles have their own, as published.
 
     Returns:
         (1, 3, h, w) float32: tanh of the height, cosine and sine of the angle.
     """
     rows = torch.arange(box.top, box.bottom, dtype=torch.float64) - (canvas_rows - 1) / 2
     columns = torch.arange(box.left, box.right, dtype=torch.float64)
-    height = torch.tanh(ROW_STEP * rows)[:, None].expand(*box.size)
-    angle = (math.pi * (2 * columns / (TRAIN_COLUMNS - 1) - 1)).expand(*box.size)
-    return torch.stack([height, angle.cos(), angle.sin()])[None].float()
+    height = torch.tanh(ROW_STEP * rows + shift[0])[:, None].expand(*box.size)
+    turn = (2 * columns / (TRAIN_COLUMNS - 1) - 1).expand(*box.size)
+    cosine, sine = (math.pi * (turn + shift[1])).cos(), (math.pi * (turn + shift[2])).sin()
+    return torch.stack([height, cosine, sine])[None].float()
 
 
-def training_coordinates(row: int, column: int) -> Tensor:
+def training_coordinates(row: int, column: int, shift: Shift = NO_SHIFT) -> Tensor:
     """Coordinates of the training window at a place of the training canvas; columns wrap around."""
     side = PATCH + 2 * HALO
-    rows = side + 10  # a window has 10 vertical places
-    wide = coordinates(rows, Box(row, 0, side, TRAIN_COLUMNS))
+    rows = side + TRAIN_PLACES
+    wide = coordinates(rows, Box(row, 0, side, TRAIN_COLUMNS), shift)
     return wide.roll(-column, dims=-1)[..., :side]
 
 

@@ -13,7 +13,14 @@ import torch
 from torch import Tensor
 
 from anyres_bench.baselines.fields import latent_vector, normal_field
-from anyres_bench.baselines.files import device_of, read_official, ready, shapes
+from anyres_bench.baselines.files import (
+    OfficialFile,
+    as_official,
+    device_of,
+    read_official,
+    ready,
+    shapes,
+)
 from anyres_bench.baselines.infinitygan import (
     HALO,
     PATCH,
@@ -25,7 +32,7 @@ from anyres_bench.baselines.infinitygan_patches import Patches
 from anyres_bench.baselines.stepped import check_inside
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Region, Size
-from anyres_bench.models.checkpoint import load_strict
+from anyres_bench.models.checkpoint import Checkpoint, load_strict
 from anyres_bench.models.generator import Canvases
 
 WEIGHTS = "infinitygan"
@@ -115,7 +122,19 @@ def build(rest: str, weights: str = WEIGHTS, accept_licence: bool = False) -> In
     """
     if rest:
         raise UsageError(f"infinitygan takes no argument, got {rest!r}")
-    official = read_official(weights, accept_licence=accept_licence)
+    return _made(read_official(weights, accept_licence=accept_licence))
+
+
+def from_checkpoint(checkpoint: Checkpoint) -> InfinityGAN:
+    """A checkpoint that our trainer left.
+
+    Raises:
+        CheckpointError: it is no InfinityGAN generator.
+    """
+    return _made(as_official(checkpoint))
+
+
+def _made(official: OfficialFile) -> InfinityGAN:
     state = {n: t for n, t in official.state("g_ema").items() if "tmp_var" not in n}
     network = Generator(Architecture.of(shapes(state)))
     load_strict(network, state, official.name)

@@ -1,0 +1,27 @@
+"""Every preset is a valid configuration of its recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from anyres_bench.training.config import LoopConfig, build, to_plain
+from anyres_bench.training.stages import RECIPES, presets, read_stages
+
+
+@pytest.mark.parametrize("name", presets())
+def test_presets_are_valid(name: str) -> None:
+    stages = read_stages(name, None, {}, [Path("data")])
+    assert len({stage.name for stage in stages}) == len(stages)
+    for number, stage in enumerate(stages):
+        build(LoopConfig, stage.values["loop"], "loop.")
+        config = build(RECIPES.get(stage.recipe), stage.values["model"], "model.")
+        assert [source.dataset for source in config.sources][0] == "data"
+        later = "previous" in to_plain(config).values()
+        assert later == (number > 0), f"stage {stage.name} starts from nothing before it"
+
+
+def test_every_recipe_has_a_preset() -> None:
+    made = {stage.recipe for name in presets() for stage in read_stages(name, None, {})}
+    assert made == set(RECIPES)
