@@ -4,6 +4,9 @@ Stage 1 trains StyleGAN3 on whole images. Stage 2 starts from it, adds the scale
 half of the batches windows of variable-size images; what the generator draws in a window is held
 against the same place in the image that the frozen first stage draws from the same latent.
 
+With `generator.panorama_fov` a third kind: the generator draws frames around a cylinder, and the
+discriminator sees cuts across the seam of two of them, beside squares cut out of wide photographs.
+
 Source: AnyRes-GAN (Chai et al., ECCV 2022), section 3.
 """
 
@@ -27,6 +30,7 @@ from anyres_bench.data.pixels import to_float, to_uint8
 from anyres_bench.features.lpips import load_lpips
 from anyres_bench.models.anyres.config import DiscriminatorConfig, GeneratorConfig
 from anyres_bench.models.anyres.discriminator import Discriminator
+from anyres_bench.models.anyres.inputs import PanoramaInput
 from anyres_bench.models.anyres.losses import (
     Perceptual,
     discriminator_loss,
@@ -36,6 +40,7 @@ from anyres_bench.models.anyres.losses import (
     r1_penalty,
 )
 from anyres_bench.models.anyres.network import GeneratorNetwork
+from anyres_bench.models.anyres.panorama import spliced_image
 from anyres_bench.models.anyres.teacher import Teacher, TeacherOptions, laplacian_distance
 from anyres_bench.models.checkpoint import Checkpoint, load_strict
 from anyres_bench.models.generator import Generator
@@ -80,6 +85,14 @@ class AnyResConfig:
     def __post_init__(self) -> None:
         above(self, generator_lr=0, discriminator_lr=0)
         at_least(self, r1_gamma=0, r1_interval=1, blur_kimg=0)
+        uses = {source.use for source in self.sources}
+        if self.generator.panorama_fov is not None and (
+            self.teacher is not None or "patch" in uses or self.generator.scale_embedding != "none"
+        ):
+            raise ConfigError(
+                "a panorama is trained on whole frames: set model.generator.scale_embedding to "
+                '"none", every source\'s use to "whole", and no model.teacher'
+            )
 
     def recipe(self, loop: LoopConfig) -> AnyResRecipe:
         """The recipe of this configuration."""
@@ -140,11 +153,11 @@ class AnyResRecipe:
             return self._generator_loss(batch, moment)
         if phase.name == "D":
             return self._discriminator_loss(batch, moment)
-        return self._penalty(batch)
+        return self._penalty(batch, moment)
 
     def _generator_loss(self, batch: ImageBatch, moment: Moment) -> Loss:
         z, c = self._latents("G", batch, moment)
-        fake = self._render(z, c, batch)
+        fake = self._render(z, c, batch, ("G", moment))
         logits = self._judge(fake, c, moment)
         loss = Loss(generator_loss(logits)[:, 0], {"scores-fake": logits})
         if self.teacher is not None:
@@ -156,23 +169,43 @@ class AnyResRecipe:
     def _discriminator_loss(self, batch: ImageBatch, moment: Moment) -> Loss:
         z, c = self._latents("D", batch, moment)
         with torch.no_grad():
-            fake = self._render(z, c, batch, update_emas=True)
+            fake = self._render(z, c, batch, ("D", moment), update_emas=True)
         fake_logits = self._judge(fake, c, moment)
         real_logits = self._judge(to_float(batch.images), self._labels(batch.labels), moment)
         loss = discriminator_loss(fake_logits, real_logits)[:, 0]
         return Loss(loss, {"scores-real": real_logits})
 
-    def _penalty(self, batch: ImageBatch) -> Loss:
+    def _penalty(self, batch: ImageBatch, moment: Moment) -> Loss:
         real = to_float(batch.images).requires_grad_(True)
-        logits = self.discriminator(real, self._labels(batch.labels))
+        logits = self._judge(real, self._labels(batch.labels), moment)
         penalty = r1_penalty(logits, real)
         return Loss(penalty * (self.config.r1_gamma / 2), {"r1": penalty})
 
     def _render(
-        self, z: Tensor, c: Tensor | None, batch: ImageBatch, update_emas: bool = False
+        self,
+        z: Tensor,
+        c: Tensor | None,
+        batch: ImageBatch,
+        place: tuple[str, Moment],
+        update_emas: bool = False,
     ) -> Tensor:
-        images: Tensor = self.generator_network(z, c, batch.transforms, update_emas=update_emas)
-        return images
+        network = self.generator_network
+        if self.config.generator.panorama_fov is None:
+            images: Tensor = network(z, c, batch.transforms, update_emas=update_emas)
+            return images
+        column, cut = self._seam(*place)
+        w = network.mapping(z, c)
+        if update_emas:
+            network.mapping.update_average(w)
+        return spliced_image(network.synthesis, w, column, cut, update_emas)
+
+    def _seam(self, phase: str, moment: Moment) -> tuple[int, int]:
+        """Where a micro-batch looks at a panorama: column of the first frame, pixel of the cut."""
+        first = self.generator_network.synthesis.input
+        assert isinstance(first, PanoramaInput)
+        draws = stream(moment.seed, "seam", phase, moment.step, moment.part)
+        column = draws.integer(0, first.columns_a_turn - 1)
+        return column, draws.integer(0, self.config.generator.resolution)
 
     def _judge(self, images: Tensor, c: Tensor | None, moment: Moment) -> Tensor:
         sigma = fade_sigma(moment.n_images, self.config.blur_kimg)
@@ -193,13 +226,14 @@ class AnyResRecipe:
         return torch.nn.functional.one_hot(labels, n_labels).float() if n_labels else None
 
     def samples(self, average: nn.Module) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-        """Grids of the same latents on canvases of several sizes."""
+        """Rows of the same latents on canvases of several sizes; panoramas turn once around."""
         generator = self.generator(average)
         base = self.config.generator.resolution
-        scales = _SAMPLE_SCALES if self.config.generator.scale_embedding != "none" else (1,)
-        for scale in scales:
-            n = max(_N_SAMPLES // scale, 1)
-            canvas = Size.square(base * scale)
+        canvases = [generator.native]
+        if self.config.generator.scale_embedding != "none":
+            canvases = [Size.square(base * scale) for scale in _SAMPLE_SCALES]
+        for canvas in canvases:
+            n = max(_N_SAMPLES * base // canvas.width, 1)
             z = generator.latents(range(n))
             images = to_uint8(generator.sample(z, [Region.whole(canvas)] * n))
             row = torch.cat(list(images), dim=2).permute(1, 2, 0)
@@ -220,6 +254,12 @@ class AnyResRecipe:
 
     def _check_labels(self) -> None:
         names, wanted = self._items.label_names, self.config.generator.c_dim
+        if wanted and self._items.n_unlabelled:
+            raise ConfigError(
+                f"model.generator.c_dim is {wanted}, but {self._items.n_unlabelled} of "
+                f"{self._items.n_images} images have no label; label them, leave their dataset "
+                "out, or set c_dim to 0"
+            )
         if wanted and len(names) != wanted:
             raise ConfigError(
                 f"model.generator.c_dim is {wanted}, but the data have {len(names)} labels: "

@@ -116,6 +116,16 @@ class ImageItems:
         """All labels of all sources, sorted."""
         return sorted({r.label for source in self._sources for r in source.images if r.label})
 
+    @property
+    def n_images(self) -> int:
+        """How many images all sources have."""
+        return sum(len(source.images) for source in self._sources)
+
+    @property
+    def n_unlabelled(self) -> int:
+        """How many images of all sources have no label."""
+        return sum(not r.label for source in self._sources for r in source.images)
+
     def micro_batch(self, step: int, start: int, n: int) -> ImageBatch:
         """Items `start` to `start + n` of a step; all items of a step are of one source."""
         u = float(stream(self._seed, "source", step).uniform())
