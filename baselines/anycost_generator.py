@@ -113,6 +113,10 @@ class AnycostRenderer:
         images: list[Tensor] = self.network(styles, noise, size.height, widths)
         return images[-1]
 
+    def n_parameters(self, size: Size) -> int:
+        """Weights of the sub-generator."""
+        return self.cost(size).parameters
+
     def cost(self, size: Size) -> Cost:
         """What one image of a size costs, mapping included."""
         network = self.network

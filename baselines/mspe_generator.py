@@ -75,6 +75,10 @@ class MSPERenderer:
         """The centre of truncation, (1, style_channels)."""
         return mean_style(self.network.style_mapping, self.network.config.style_channels)
 
+    def n_parameters(self, size: Size) -> int:
+        """All weights, whatever the size."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
     def latent(self, seed: int) -> Latent:
         """The truncated style vector of a seed."""
         z = latent_vector(seed, self.network.config.style_channels)

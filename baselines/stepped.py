@@ -40,6 +40,10 @@ class Renderer(Protocol):
         """One whole image of one of the sizes: (1, 3, h, w) float32 RGB, nominally [-1, 1]."""
         ...
 
+    def n_parameters(self, size: Size) -> int:
+        """Weights that take part in an image of one of the sizes."""
+        ...
+
 
 @dataclass(frozen=True)
 class Stepped:
@@ -83,6 +87,10 @@ class Stepped:
         """
         pairs = zip(z, regions, strict=True)
         return torch.cat([self._window(latent, region) for latent, region in pairs])
+
+    def n_parameters(self, canvas: Size) -> int:
+        """Weights that take part in images of a canvas."""
+        return self.renderer.n_parameters(self._made_at(canvas))
 
     def _window(self, latent: Any, region: Region) -> Tensor:
         check_inside(self.id, region)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 )
 @click.option("--licence", help="Licence of these weights.  [default: that of the code]")
 @click.option("--accept-licence", is_flag=True, help="Accept the licence of a downloaded snapshot.")
-@click.option("--list", "show_list", is_flag=True, help="Show the registered snapshots and stop.")
+@click.option("--list", "show_list", is_flag=True, help="Show all registered files and stop.")
 def command(
     source: str | None,
     out: Path | None,
@@ -38,7 +38,8 @@ def command(
 
     SOURCE is a .pkl of AnyRes-GAN, StyleGAN3 or StyleGAN2-ADA, or a registered name (--list). It is
     read as data: the code inside it is never run, and a file that asks for more than tensors and
-    plain values is refused. OUT is a new folder.
+    plain values is refused. OUT is a new folder. The other files of --list need no conversion: the
+    baselines and extractors that they belong to read them as they are.
 
     \b
     Examples:
@@ -87,10 +88,8 @@ def _show(checkpoint: Checkpoint, out: Path) -> None:
 
 def _show_list() -> None:
     from anyres_bench.core.weights import WEIGHTS
-    from anyres_bench.models.loading import official_names
 
-    for name in official_names():
-        weights = WEIGHTS[name]
+    for name, weights in WEIGHTS.items():
         size = f"{weights.n_bytes:,} bytes" if weights.n_bytes else "size not known"
         here = "is here" if weights.path.is_file() else "put it"
         click.echo(name)

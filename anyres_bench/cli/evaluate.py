@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from anyres_bench.cli.options import option_option, read_options
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import MetricError
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--device", help="As torch names it.  [default: the accelerator, else cpu]")
 @click.option("--psi", help="Truncation, for models that have it.")
 @click.option("--assembly", help="How tiles become an image, for models that have a choice.")
+@option_option
 @click.option("--accept-licence", is_flag=True, help="Accept the licence of downloaded weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records instead of the table.")
 def command(
@@ -55,6 +57,7 @@ def command(
     device: str | None,
     psi: str | None,
     assembly: str | None,
+    pairs: tuple[str, ...],
     accept_licence: bool,
     as_json: bool,
 ) -> None:
@@ -75,6 +78,7 @@ def command(
       anyres-bench evaluate resample:bicubic@64 --dataset data/photos --suite anyres-full256/kid
       anyres-bench evaluate folder:my/samples --dataset data/photos --n 2000
       anyres-bench evaluate ffhq6k.pkl --dataset data/ffhq6k --suite paper
+      anyres-bench evaluate liif:folder:small --option weights=liif.pth --dataset data/photos
       torchrun --nproc-per-node 4 -m anyres_bench evaluate out/mine --dataset data/photos
     """
     # SIGTERM ends a run as Ctrl-C does: what is complete is kept.
@@ -83,10 +87,9 @@ def command(
 
     where = device or str(distributed.device())
     request = Request(wanted, extractor, n, where, accept_licence)
-    options = {"psi": psi, "assembly": assembly}
-    chosen = {name: text for name, text in options.items() if text is not None}
+    options = read_options(pairs, psi=psi, assembly=assembly)
     how = {"out": out, "seed": seed, "batch_size": batch_size, "n_workers": workers}
-    run(model, folder, request, chosen, how, as_json)
+    run(model, folder, request, options, how, as_json)
 
 
 def run(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from anyres_bench import __version__
+from anyres_bench.cli.options import option_option, read_options
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Region, Size
 
@@ -79,6 +80,7 @@ class Job:
 @click.option("--region", help="Render only this window: TOP,LEFT,HEIGHT,WIDTH in pixels.")
 @click.option("--psi", type=float, help="Truncation; 1 is none, smaller is safer and duller.")
 @click.option("--assembly", help="How windows are put together, where the model offers a choice.")
+@option_option
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("out"))
 @click.option("--format", "suffix", type=click.Choice(sorted(_STRIPS)), default="png")
 @click.option("--grid", is_flag=True, help="Also one picture with all seeds.")
@@ -95,6 +97,7 @@ def command(
     region: str | None,
     psi: float | None,
     assembly: str | None,
+    pairs: tuple[str, ...],
     out: Path,
     suffix: str,
     grid: bool,
@@ -121,9 +124,8 @@ def command(
     from anyres_bench.models.loading import load
     from anyres_bench.models.rendering import check_canvas
 
-    options = {"psi": psi, "assembly": assembly}
-    chosen = {name: str(value) for name, value in options.items() if value is not None}
-    generator = load(model, chosen, accept_licence=accept_licence)
+    options = read_options(pairs, psi=psi, assembly=assembly)
+    generator = load(model, options, accept_licence=accept_licence)
     canvas = Size.parse(size) if size else generator.native
     check_canvas(generator, canvas)
     numbers = parse_seeds(seeds)

@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import MetricError, UsageError
 from anyres_bench.core.files import cache_dir
 from anyres_bench.data.recipes import Dataset
 from anyres_bench.data.views import Protocol, protocol_from
+from anyres_bench.evaluation.costs import render_cost
 from anyres_bench.evaluation.facts import dataset_facts, image_facts, model_facts, versions
 from anyres_bench.evaluation.pairs import measure
 from anyres_bench.evaluation.results import (
@@ -37,7 +39,7 @@ from anyres_bench.features.extractor import FeatureExtractor
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.features.store import StateStore
 from anyres_bench.metrics.metric import metric_from
-from anyres_bench.models.generator import Generator
+from anyres_bench.models.generator import Generator, ImageGenerator
 from anyres_bench.models.references import HeldOut
 
 
@@ -180,9 +182,10 @@ class _Comparison:
             seconds[side.name] = time.perf_counter() - start
         if not distributed.is_main():
             return
+        cost = self._cost()
         for task in tasks:
             try:
-                result = self._measure(task, sides, banks, seconds)
+                result = self._measure(task, sides, banks, seconds, cost)
             except MetricError as error:
                 outcome.failures[task.id] = str(error)
                 continue
@@ -219,12 +222,20 @@ class _Comparison:
             show=keep_samples,
         )
 
+    def _cost(self) -> dict[str, Any]:
+        """What the first window of the fake side takes to render; empty for sets of images."""
+        if isinstance(self.generator, ImageGenerator):
+            return {}
+        _, view = self.protocol.fake(self.reference.manifest, self.n, self.plan.seed)[0]
+        return render_cost(self.generator, view.rendered(self.generator.native))
+
     def _measure(
         self,
         task: Task,
         sides: Sequence[Side],
         banks: Mapping[str, Mapping[str, FeatureBank]],
         seconds: Mapping[str, float],
+        cost: Mapping[str, Any],
     ) -> Result:
         plan, metric = self.plan, metric_from(task.metric)
         extractor = plan.extractors[task.extractor]
@@ -233,7 +244,7 @@ class _Comparison:
         measured = measure(metric, real, fake, plan.seed)
         return Result(
             task=task.id,
-            model=model_facts(self.generator, plan.spec),
+            model={**model_facts(self.generator, plan.spec), "cost": dict(cost)},
             values=measured.values,
             intervals=measured.intervals,
             higher_is_better=dict(metric.higher_is_better),

@@ -97,7 +97,7 @@ def test_the_list_states_what_is_known_and_what_is_not(
     monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path))
     assert convert("--list") == 0
     said = capsys.readouterr().out
-    for name in ("anyres-ffhq6k", "anyres-mountain-pano", "stylegan3-t-ffhqu-256x256"):
+    for name in ("anyres-ffhq6k", "stylegan3-t-ffhqu-256x256", "realesrgan-x4plus", "mspe-f-896"):
         assert name in said
     assert "not published" in said
     assert "no direct address is known" in said

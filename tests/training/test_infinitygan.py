@@ -67,8 +67,8 @@ def test_neighbours_share_all_but_their_local_latents(config: InfinityGANConfig)
     assert not torch.allclose(fake.styles[1], fake.styles[2], atol=1e-2)
     assert not torch.equal(fake.local[0], fake.local[1])
     alike = diversity_loss(torch.cat([fake.structure[:1]] * 2), fake.local[:2])
-    assert float(alike) == pytest.approx(1e5, rel=1e-4)
-    assert float(diversity_loss(2 * fake.local[:2], fake.local[:2])) == pytest.approx(0.5, rel=1e-3)
+    assert alike.item() == pytest.approx(1e5, rel=1e-4)
+    assert diversity_loss(2 * fake.local[:2], fake.local[:2]).item() == pytest.approx(0.5, rel=1e-3)
 
 
 def test_windows_move_by_up_to_half_a_latent() -> None:

@@ -17,7 +17,7 @@ def test_presets_are_valid(name: str) -> None:
     for number, stage in enumerate(stages):
         build(LoopConfig, stage.values["loop"], "loop.")
         config = build(RECIPES.get(stage.recipe), stage.values["model"], "model.")
-        assert [source.dataset for source in config.sources][0] == "data"
+        assert config.sources[0].dataset == "data"
         later = "previous" in to_plain(config).values()
         assert later == (number > 0), f"stage {stage.name} starts from nothing before it"
 

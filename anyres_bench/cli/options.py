@@ -1,0 +1,36 @@
+"""Options of models, as `evaluate` and `generate` take them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import click
+
+from anyres_bench.core.errors import UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def option_option(command: F) -> F:
+    """`--option NAME=VALUE`, any number of times."""
+    text = "An option of the model, such as weights=FILE; a wrong name is told the right ones."
+    decorate = click.option("--option", "pairs", multiple=True, metavar="NAME=VALUE", help=text)
+    return decorate(command)
+
+
+def read_options(pairs: Iterable[str], **named: Any) -> dict[str, str]:
+    """Options by name: those that were said, and those that have a flag of their own.
+
+    Raises:
+        UsageError: one is not NAME=VALUE, or is said twice.
+    """
+    options = {name: str(value) for name, value in named.items() if value is not None}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--option {pair!r} is not NAME=VALUE, such as weights=model.pth")
+        if name in options:
+            raise UsageError(f"option {name} is given twice")
+        options[name] = value
+    return options
