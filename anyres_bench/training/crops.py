@@ -58,12 +58,15 @@ class Crops:
                 f"no image of {folders} has a shorter side of {smallest} px or more; collect "
                 "larger images, or train on smaller crops"
             )
-        self._read = ImageCache(lambda index: read_image(*self._images[index]))
+        self._read = ImageCache(self._decoded)
 
     @property
     def digests(self) -> dict[str, str]:
         """Dataset id -> digest of the images that are used."""
         return {d.id: d.manifest.digest() for d in self._datasets if d.manifest}
+
+    def _decoded(self, index: int) -> Pixels:
+        return read_image(*self._images[index])
 
     def cut(self, place: int, side: int, draws: Stream) -> Pixels:
         """A random square of the image at a place of the whole run, (side, side, 3) uint8.
