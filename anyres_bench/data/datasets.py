@@ -10,7 +10,7 @@ import numpy as np
 
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.geometry import Size
-from anyres_bench.data.pixels import Pixels, crop, decode, resize_uint8
+from anyres_bench.data.pixels import Pixels, crop, decode, resample_uint8, resize_uint8
 from anyres_bench.data.recipes import Dataset
 from anyres_bench.data.views import RealView
 from anyres_bench.data.windows import resized_window
@@ -38,22 +38,53 @@ def view_pixels(pixels: Pixels, view: RealView) -> Pixels:
     return window if part is None else crop(window, part)
 
 
-def read_image(dataset: Dataset, index: int) -> Pixels:
+def shrunk_view_pixels(pixels: Pixels, size: Size, shrink: int, view: RealView) -> Pixels:
+    """Nearly `view_pixels`, of an image that was decoded at 1/`shrink` of its size.
+
+    Where what was decoded is four times as wide as the canvas, levels of photographs are off by
+    0.3 to 0.7 on average and by up to 28 at single pixels (`benchmarks/jpeg_scales.py`): good for
+    training, too coarse for metrics.
+
+    Args:
+        pixels: (ceil(h / shrink), ceil(w / shrink), 3) uint8.
+        size: (h, w) of the file's image.
+        shrink: how many of the file's pixels one of these stands for, along each axis.
+        view: drawn for an image of `size`; it takes no part of its window.
+
+    Returns:
+        (height, width, 3) uint8 of `view.view.size`.
+    """
+    region, square = view.view.region, view.square
+    step = square.width / region.canvas.width
+    left, top = square.left + region.left * step, square.top + region.top * step
+    right, bottom = left + region.size.width * step, top + region.size.height * step
+    if view.flip:  # the square lies in the mirrored image
+        left, right = size.width - right, size.width - left
+    box = (left / shrink, top / shrink, right / shrink, bottom / shrink)
+    window = resample_uint8(pixels, region.size, box)
+    return window[:, ::-1] if view.flip else window
+
+
+def read_image(dataset: Dataset, index: int, shrink: int = 1) -> Pixels:
     """Pixels of image `index` of a dataset, (h, w, 3) uint8.
+
+    Args:
+        dataset, index: which image.
+        shrink: decode a JPEG file at 1/2, 1/4 or 1/8 of its size.
 
     Raises:
         ImageError: the file cannot be decoded.
         DatasetError: it has not the size that the manifest states.
     """
     record = dataset.manifest[index]
-    pixels = decode(dataset.path(record)).pixels
-    size = Size(*pixels.shape[:2])
+    decoded = decode(dataset.path(record), shrink=shrink)
+    size = Size(*decoded.pixels.shape[:2]) if shrink == 1 else decoded.info.size
     if size != record.size:
         raise DatasetError(
             f"{dataset.path(record)} is {size}, its record says {record.size}: the file was "
             "changed after it was collected; collect the dataset again"
         )
-    return pixels
+    return decoded.pixels
 
 
 class SizedImageDataset:

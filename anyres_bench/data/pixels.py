@@ -143,7 +143,12 @@ def probe(source: Source) -> ImageInfo:
         return _info(image)
 
 
-def decode(source: Source, max_pixels: int = MAX_PIXELS, alpha: AlphaPolicy = "white") -> Decoded:
+def decode(
+    source: Source,
+    max_pixels: int = MAX_PIXELS,
+    alpha: AlphaPolicy = "white",
+    shrink: int = 1,
+) -> Decoded:
     """Decode an image to upright 8-bit sRGB by the rules of this module.
 
     Args:
@@ -151,6 +156,9 @@ def decode(source: Source, max_pixels: int = MAX_PIXELS, alpha: AlphaPolicy = "w
         max_pixels: images of more pixels are refused before they are decoded; Pillow refuses
             above twice `MAX_PIXELS` in any case.
         alpha: what becomes of transparency: "white", "drop" or "refuse".
+        shrink: 2, 4 or 8 decodes a JPEG file at that fraction of its size, rounded up, from fewer
+            coefficients, so a pixel stands for that many of the file's along each axis. Files of
+            other formats cannot be decoded so and come whole.
 
     Raises:
         ImageError: as `probe`, and `unsupported-mode` (32-bit and floating-point pixels, whose
@@ -169,7 +177,9 @@ def decode(source: Source, max_pixels: int = MAX_PIXELS, alpha: AlphaPolicy = "w
             _check_complete_png(data)
             image.load()  # its EXIF block may stand behind the pixels
         info = _info(image)
-        pixels = fast_decode(image, data) if is_srgb(profile) else None
+        if shrink > 1:
+            image.draft(None, (image.width // shrink, image.height // shrink))
+        pixels = fast_decode(image, data) if shrink == 1 and is_srgb(profile) else None
         flat, notes = (None, ()) if pixels is not None else to_8_bits(image, data, layout)
     if flat is not None:
         flat, colour_notes = to_srgb(flat, profile)
@@ -207,6 +217,21 @@ def resize_uint8(
         return part.copy()
     image = Image.fromarray(np.ascontiguousarray(part))
     return np.array(image.resize((size.width, size.height), FILTERS[filter_name]))
+
+
+def resample_uint8(pixels: Pixels, size: Size, box: tuple[float, float, float, float]) -> Pixels:
+    """Lanczos from a part of an image whose edges lie between pixels.
+
+    Args:
+        pixels: (h, w, 3) uint8.
+        size: of the result.
+        box: left, top, right and bottom in pixels, inside the image; pixels beyond it are seen.
+
+    Returns:
+        (size.height, size.width, 3) uint8.
+    """
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.array(image.resize((size.width, size.height), Image.Resampling.LANCZOS, box))
 
 
 def crop(pixels: Pixels, box: Box) -> Pixels:

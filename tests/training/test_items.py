@@ -101,6 +101,32 @@ def test_every_image_comes_once_an_epoch(folder: str) -> None:
     assert not torch.equal(one, two)
 
 
+@pytest.mark.parametrize("use", ["whole", "patch"])
+def test_small_scales_of_a_jpeg_are_nearly_the_same(tmp_path: Path, use: str) -> None:
+    """Smooth pictures, mirrored or not, upright or not: off by a level on average."""
+    records = []
+    for i, (height, width) in enumerate([(300, 420), (420, 301), (333, 333)]):
+        y, x = np.mgrid[0:height, 0:width] / 60
+        waves = [np.sin(x + i), np.sin(y * 1.3), np.cos(x + 2 * y)]
+        pixels = (127.5 + 100 * np.stack(waves, axis=2)).astype(np.uint8)
+        path = tmp_path / f"{i}.jpg"
+        Image.fromarray(pixels).save(path, quality=95)
+        size = {"n_bytes": path.stat().st_size, "height": height, "width": width}
+        records.append(
+            ImageRecord(file_name=path.name, sha256=sha256_file(path), format="JPEG", **size)
+        )
+    Dataset("photos", tmp_path, Manifest(records)).write()
+    scale_min = 0.5 if use == "patch" else 0.0
+    small, whole = (
+        items(str(tmp_path), use=use, scale_min=scale_min, jpeg_scales=on).micro_batch(0, 0, 8)
+        for on in (True, False)
+    )
+    off = (small.images.int() - whole.images.int()).abs()
+    assert 0 < float(off.float().mean()) < 1
+    assert int(off.max()) <= 8
+    assert torch.equal(small.transforms, whole.transforms)
+
+
 def test_mistakes_are_clear(folder: str, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="needs"):
         ImageItems((SourceConfig(dataset=folder),), 128, 8, seed=0)
