@@ -74,7 +74,7 @@ class Candidate:
         plain = {name: getattr(self, name) for name in _DEFAULTS}
         told = {name: value for name, value in plain.items() if value != _DEFAULTS[name]}
         if self.fetched:
-            told["fetched"] = dataclasses.asdict(self.fetched)
+            told["fetched"] = self.fetched.plain()
         return json.dumps(told, sort_keys=True)
 
     @classmethod

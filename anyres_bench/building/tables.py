@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 from anyres_bench.building.compare import Stored
 from anyres_bench.building.ledger import Ledger
 from anyres_bench.core.files import atomic_write
+from anyres_bench.data.parquet import write_parquet
 
 REJECTS_NAME = "rejects.parquet"
 PROVENANCE_NAME = "provenance.parquet"
@@ -50,7 +50,7 @@ def _provenance_rows(stored: Sequence[Stored]) -> Iterator[dict[str, Any]]:
         if s.reason:
             continue
         c, facts = s.task.candidate, dict(s.image.facts)
-        fetched = dataclasses.asdict(c.fetched) if c.fetched else {}
+        fetched = c.fetched.plain() if c.fetched else {}
         yield {
             "file_name": s.image.file_name,
             "key": c.key,
@@ -112,12 +112,7 @@ def write_provenance(path: Path, stored: Sequence[Stored]) -> None:
 
 
 def _write_table(path: Path, rows: Sequence[dict[str, Any]], types: dict[str, str]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    columns = {name: pa.array([row[name] for row in rows], type_) for name, type_ in types.items()}
-    with atomic_write(path) as file:
-        pq.write_table(pa.table(columns), file)
+    write_parquet(path, {name: [row[name] for row in rows] for name in types}, types)
 
 
 def write_attribution(path: Path, stored: Sequence[Stored]) -> None:

@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 from urllib3 import BaseHTTPResponse, PoolManager
@@ -127,6 +128,10 @@ class Fetched:
     etag: str
     last_modified: str
     fetched_at: float
+
+    def plain(self) -> dict[str, Any]:
+        """Its fields, which are JSON values already."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 class Fetcher:

@@ -29,8 +29,12 @@ def jpeg_quality(image: Image.Image) -> int | None:
     tables = getattr(image, "quantization", None) if image.format in _FORMATS else None
     if not tables:
         return None
-    table = tables[min(tables)]
-    distance = np.abs(_quality_tables() - np.asarray(table[:64])).sum(axis=1)
+    return _nearest_quality(tuple(tables[min(tables)][:64]))
+
+
+@functools.lru_cache(maxsize=256)
+def _nearest_quality(table: tuple[int, ...]) -> int:
+    distance = np.abs(_quality_tables() - np.asarray(table)).sum(axis=1)
     return 100 - int(np.argmin(distance[::-1]))  # of equal tables the higher quality
 
 
