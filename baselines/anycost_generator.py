@@ -25,9 +25,11 @@ from anyres_bench.baselines.files import (
     read_number,
     read_official,
     ready,
+    shape_of,
+    shapes,
 )
 from anyres_bench.baselines.stepped import Stepped
-from anyres_bench.core.errors import CheckpointError, UsageError
+from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Size
 from anyres_bench.models.checkpoint import Checkpoint, load_strict
 
@@ -141,14 +143,13 @@ def from_state(state: Mapping[str, Tensor], source: str) -> Generator:
     Raises:
         CheckpointError: it is not the state of this network.
     """
-    try:
-        style_dim, wide = state["style.1.weight"].shape[0], state["input.input"].shape[1]
-        n_convs = sum(bool(re.fullmatch(r"convs\.\d+\.conv\.weight", name)) for name in state)
-        last = state[f"convs.{n_convs - 1}.conv.weight"].shape[1]
-    except (KeyError, IndexError) as error:
-        raise CheckpointError(
-            f"{source} has no {error}: this is not the state of an Anycost-GAN generator"
-        ) from error
+    sizes = shapes(state)
+    n_convs = sum(bool(re.fullmatch(r"convs\.\d+\.conv\.weight", name)) for name in state)
+    last_name = f"convs.{max(n_convs - 1, 0)}.conv.weight"
+    what = f"{source} is not the state of an Anycost-GAN generator"
+    style_dim = shape_of(sizes, "style.1.weight", what)[0]
+    wide = shape_of(sizes, "input.input", what)[1]
+    last = shape_of(sizes, last_name, what)[1]
     resolution = 4 << (n_convs // 2)
     n_mlp = sum(bool(re.fullmatch(r"style\.\d+\.weight", name)) for name in state)
     multiplier = last / (BASE_WIDTH // resolution)

@@ -119,6 +119,22 @@ def shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
 
+def shape_of(sizes: Mapping[str, tuple[int, ...]], name: str, what: str) -> tuple[int, ...]:
+    """The shape of a tensor that a network's sizes are read from.
+
+    Args:
+        sizes: of a whole state.
+        name: of the tensor.
+        what: begins the message: what the state is not, without it.
+
+    Raises:
+        CheckpointError: there is no such tensor of two or more dimensions; suggests the nearest.
+    """
+    if len(sizes.get(name, ())) < 2:
+        raise CheckpointError(f"{what}: it has no {name}; {nearest(name, sizes)}")
+    return sizes[name]
+
+
 N = TypeVar("N", bound=nn.Module)
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from anyres_bench.core.errors import CheckpointError
+from anyres_bench.baselines.files import shape_of
 from anyres_bench.core.geometry import Box
 from anyres_bench.models.stylegan2 import (
     AfterUpsampling,
@@ -103,16 +103,10 @@ class Architecture:
         Raises:
             CheckpointError: it is not the state of an InfinityGAN generator.
         """
-        try:
-            _, local_dim, *_ = shapes[
-                "structure_synthesizer.implicit_model.conv_stack.0.conv.conv.weight"
-            ]
-            global_dim = shapes["texture_synthesizer.mapping.1.weight"][0]
-        except KeyError as error:
-            raise CheckpointError(
-                f"no entry {error}: this is not the state of an InfinityGAN generator; "
-                "pass the content of `g_ema`"
-            ) from error
+        what = "this is not the state of an InfinityGAN generator (the content of `g_ema`)"
+        first = "structure_synthesizer.implicit_model.conv_stack.0.conv.conv.weight"
+        local_dim = shape_of(shapes, first, what)[1]
+        global_dim = shape_of(shapes, "texture_synthesizer.mapping.1.weight", what)[0]
         n_mlp = sum(
             bool(re.fullmatch(r"texture_synthesizer\.mapping\.\d+\.bias", k)) for k in shapes
         )

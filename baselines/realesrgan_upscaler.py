@@ -21,6 +21,7 @@ from anyres_bench.baselines.resampling import find_filter, resample, source_wind
 from anyres_bench.baselines.upscaling import Filtered, Upscaled, over_base
 from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.geometry import Box, Region, Size
+from anyres_bench.core.registry import nearest
 from anyres_bench.data.pixels import to_float, to_uint8
 from anyres_bench.models.checkpoint import load_strict
 
@@ -122,8 +123,8 @@ def from_state(state: Mapping[str, Tensor], source: str) -> Network:
         network = _compact(state)
     else:
         raise CheckpointError(
-            f"{source} is neither an RRDBNet (conv_first) nor a compact network with PReLU "
-            f"(body.1.weight); it holds {', '.join(list(state)[:4])}"
+            f"{source} is neither an RRDBNet (conv_first.weight) nor a compact network with PReLU "
+            f"(body.1.weight); {nearest('conv_first.weight', state)}"
         )
     load_strict(network, state, source)
     return ready(network)
