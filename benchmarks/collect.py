@@ -1,12 +1,15 @@
 """Collecting URLs: ours against img2dataset, both in one run, whole commands from a loopback host.
 
     python -m benchmarks.collect --img2dataset ENV/bin/img2dataset [--work DIR] [--rounds 3]
+        [--out benchmarks/results/collect.json]
 
 img2dataset 1.47.0 lives in an environment of its own (it would change what is installed here):
 `python -m venv ENV && ENV/bin/pip install img2dataset==1.47.0`. The host serves 1,000 JPEGs of 256
 to 2048 px from memory in a process of its own that is not counted. Both sides write to the same
-folder; name one in memory with --work to leave the disk out. CPU seconds and memory are those of
-all processes of a command.
+folder; name one in memory with --work (such as /dev/shm/collect) to leave the disk out, because
+ours waits until each file is on the disk and img2dataset does not. CPU seconds and memory are those
+of all processes of a command. Seconds are only worth something on a machine with nothing else to
+do: where others compete, what is short of CPU is measured.
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import dataclasses
 import json
 import os
+import platform
 import shutil
 import ssl
 import statistics
@@ -25,10 +30,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from anyres_bench import __version__
+from anyres_bench.core.files import write_json
 
 SIZES = (256, 2048)
 SAMPLE_S = 0.02
@@ -36,11 +46,15 @@ SAMPLE_S = 0.02
 
 @dataclass(frozen=True)
 class Run:
-    """One command: seconds, CPU seconds and peak of the resident memory of all its processes."""
+    """One command: seconds, CPU seconds and peak of the resident memory of all its processes.
+
+    `load` is how many were waiting for a core when it ended, those of the command included.
+    """
 
     seconds: float
     cpu_s: float
     peak_mb: float
+    load: float
 
 
 @dataclass(frozen=True)
@@ -95,9 +109,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--n", type=int, default=1000)
     parser.add_argument("--only", default="", help="contests whose name holds this")
+    parser.add_argument("--out", type=Path, help="JSON file for all runs")
     arguments = parser.parse_args()
     photos = make_photos(arguments.work / "photos", arguments.n)
     pem = certificate(arguments.work)
+    told: dict[str, Any] = {
+        "machine": machine(),
+        "img2dataset": version_of(arguments.img2dataset),
+        "contests": {},
+    }
     kept = True
     for contest in contests(arguments.img2dataset):
         if arguments.only not in contest.name:
@@ -114,7 +134,30 @@ def main() -> None:
                     runs[side].append(measured(filled, arguments.work))
                     check(out, side, arguments.n)
         kept &= report(contest, runs, arguments.n)
+        rows = {side: [dataclasses.asdict(run) for run in runs[side]] for side in runs}
+        told["contests"][contest.name] = {"images": arguments.n, "claims": contest.claims, **rows}
+    if arguments.out:
+        write_json(arguments.out, told)
     sys.exit(0 if kept else 1)
+
+
+def machine() -> dict[str, object]:
+    """What everything runs on, and how busy that was beforehand."""
+    return {
+        "cores": os.cpu_count(),
+        "load": [round(load, 1) for load in os.getloadavg()],
+        "python": platform.python_version(),
+        "anyres_bench": __version__,
+        "urllib3": metadata.version("urllib3"),
+    }
+
+
+def version_of(command: str) -> str:
+    """Version of the img2dataset that a command belongs to."""
+    code = "from importlib import metadata; print(metadata.version('img2dataset'))"
+    python = str(Path(command).with_name("python"))
+    result = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
+    return result.stdout.strip()
 
 
 def report(contest: Contest, runs: dict[str, list[Run]], n: int) -> bool:
@@ -159,7 +202,8 @@ def measured(command: list[str], work: Path) -> Run:
     sampler.join()
     if os.waitstatus_to_exitcode(status):
         sys.exit(f"failed: {' '.join(command)}")
-    return Run(seconds, usage.ru_utime + usage.ru_stime, peak / (1 << 20))
+    cpu_s = usage.ru_utime + usage.ru_stime
+    return Run(seconds, cpu_s, peak / (1 << 20), os.getloadavg()[0])
 
 
 def tree(pid: int) -> Iterator[int]:

@@ -179,7 +179,7 @@ def photo(seed: int, height: int = 96, width: int = 128, **save: object) -> byte
 
 def failures(host: ImageHost) -> None:
     """Add every failure of picture hosts that we know, each under its own path."""
-    jpeg = photo(1)
+    jpeg, bomb = photo(1), _gzip_bomb()
     head = f"HTTP/1.1 200 OK\nContent-Type: image/jpeg\nContent-Length: {len(jpeg)}"
     for status in (403, 404, 410, 500, 503):
         host.routes[f"/{status}"] = lambda h, s=status: send(h, b"x" * 100, s)
@@ -226,7 +226,7 @@ def failures(host: ImageHost) -> None:
     host.files["/images/photo_unavailable_l.png"] = photo(2, format="PNG", quality=None)
     host.routes["/endless"] = lambda h: _endless(h, jpeg)
     host.routes["/gzip"] = lambda h: send(h, gzip.compress(jpeg), Content_Encoding="gzip")
-    host.routes["/gzip-bomb"] = lambda h: send(h, _gzip_bomb(), Content_Encoding="gzip")
+    host.routes["/gzip-bomb"] = lambda h: send(h, bomb, Content_Encoding="gzip")
     host.routes["/gzip-cut"] = lambda h: send(
         h, gzip.compress(jpeg)[:-600], Content_Encoding="gzip"
     )

@@ -17,7 +17,7 @@ from urllib3 import BaseHTTPResponse
 from anyres_bench.core.errors import FetchError
 from anyres_bench.core.files import write_json
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 18  # most that one receive takes; it returns as soon as anything is there
 _UNPACKED_CHUNK = 1 << 20
 _HEAD = 512  # bytes that `Expect.accept` is shown
 _GZIP_OR_ZLIB = 47  # zlib's number for "look at the header yourself"

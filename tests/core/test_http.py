@@ -20,8 +20,8 @@ from anyres_bench.core.limits import Rate, TokenBuckets
 from tests.servers import ImageHost, certificate, failures, photo, raw, redirect, send, serve
 
 QUICK = Policy(
-    stall_s=0.4,
-    deadline_s=1.2,
+    stall_s=0.8,
+    deadline_s=2.0,
     grace_s=0.3,
     max_bytes=4 << 20,
     n_retries=2,
