@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from anyres_bench.data.datasets import read_image
 from anyres_bench.data.pixels import Pixels, crop, to_uint8
 from anyres_bench.data.recipes import Dataset
 from anyres_bench.data.records import Manifest
-from anyres_bench.training.items import ImageCache, epoch_order
+from anyres_bench.training.items import ImageCache, epoch_order, not_reference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +28,13 @@ class CropSource:
     Attributes:
         dataset: its folder.
         role: only images of this role; None for all.
+        split: "train" leaves out the half that tasks of `DATASET:half` take as reference; "all"
+            leaves nothing out.
     """
 
     dataset: str
     role: str | None = None
+    split: Literal["all", "train"] = "all"
 
 
 class Crops:
@@ -85,7 +89,8 @@ class Crops:
 
 def _large(source: CropSource, smallest: int) -> Dataset:
     dataset = Dataset.read(Path(source.dataset))
-    chosen = dataset.role(source.role) if source.role else dataset.manifest
+    part = not_reference(dataset) if source.split == "train" else dataset
+    chosen = part.role(source.role) if source.role else part.manifest
     large = Manifest(record for record in chosen if record.size.shorter >= smallest)
     return Dataset(dataset.id, dataset.folder, large, dataset.recipe)
 

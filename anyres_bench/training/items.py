@@ -150,7 +150,7 @@ class _Source:
 
     def __init__(self, config: SourceConfig, resolution: int, batch: int) -> None:
         dataset = Dataset.read(Path(config.dataset))
-        part = _not_reference(dataset) if config.split == "train" else dataset
+        part = not_reference(dataset) if config.split == "train" else dataset
         chosen = part.role(config.role) if config.role else part.manifest
         smallest = resolution if config.use == "whole" else resolution / config.scale_max
         large = Manifest(r for r in chosen if r.size.shorter >= smallest)
@@ -199,7 +199,7 @@ class _Source:
         return Patch(self._resolution, scale_min or None, self.config.scale_max)
 
 
-def _not_reference(dataset: Dataset) -> Dataset:
+def not_reference(dataset: Dataset) -> Dataset:
     """What a task of `DATASET:half` does not take as reference."""
     _, rest = split_groups(dataset.manifest, 0.5, seed=0)
     return replace(dataset, manifest=rest)

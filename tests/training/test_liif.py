@@ -60,6 +60,14 @@ def test_pixels_are_those_of_the_crop(config: LIIFConfig) -> None:
     assert (read - batch.rgb.roll(1, 0)).abs().mean() > (read - batch.rgb).abs().mean() + 10
 
 
+def test_the_reference_half_can_be_left_out(config: LIIFConfig) -> None:
+    whole = config.recipe(LOOP).items().crops
+    [source] = config.sources
+    half = dataclasses.replace(config, sources=(dataclasses.replace(source, split="train"),))
+    assert len(half.recipe(LOOP).items().crops._images) < len(whole._images)
+    assert half.recipe(LOOP).items().crops.digests != whole.digests
+
+
 def test_places_do_not_depend_on_micro_batches(config: LIIFConfig) -> None:
     items = config.recipe(LOOP).items()
     whole, part = items.micro_batch(2, 0, 4), items.micro_batch(2, 2, 2)
