@@ -112,6 +112,8 @@ class AnyResRecipe:
     def __init__(self, config: AnyResConfig, loop: LoopConfig) -> None:
         self.config = config
         g = config.generator
+        if loop.compile and g.panorama_fov is not None:
+            raise ConfigError("loop.compile is not implemented for panoramas; set it to false")
         self._items = ImageItems(config.sources, g.resolution, loop.batch, loop.seed)
         self._check_labels()
         self.generator_network = GeneratorNetwork(g, loop.seed)

@@ -36,7 +36,7 @@ class LoopConfig:
         seed: of everything that is drawn.
         n_workers: processes that read images; 0 reads in the training process.
         precision: of forward passes; weights and optimisers stay float32.
-        compile: run the networks through torch.compile.
+        compile: run the averaged network through torch.compile; takes minutes at first.
         ema_kimg: half-life of the averaged weights, thousands of images.
         ema_rampup: the half-life is at most this share of the images seen; 0 for no limit.
     """

@@ -108,6 +108,8 @@ def train(
     average = copy.deepcopy(networks[recipe.averaged]).eval().requires_grad_(False)
     optimizers = {name: recipe.optimizer(name) for name in networks}
     run = Run(recipe, config, settings, networks, average, optimizers)
+    if config.compile:  # in place, so names in states stay; R1 differentiates the others twice
+        networks[recipe.averaged].compile()
 
     # Resume.
     state = read_newest_state(folder)

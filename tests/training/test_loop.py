@@ -137,6 +137,16 @@ def test_half_precision_needs_a_gpu(tmp_path: Path) -> None:
             run(tmp_path, config(1, precision="fp16"))
 
 
+@pytest.mark.slow
+def test_compiling_changes_no_result(tmp_path: Path) -> None:
+    run(tmp_path / "plain", config(3))
+    run(tmp_path / "compiled", config(3, compile=True))
+    one, two = (state(tmp_path / name) for name in ("plain", "compiled"))
+    assert one["networks"]["G"].keys() == two["networks"]["G"].keys()
+    for name, value in one["average"].items():
+        assert torch.allclose(value, two["average"][name], atol=1e-6)
+
+
 PROGRAM = """
 import sys
 from pathlib import Path
