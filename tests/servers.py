@@ -177,6 +177,22 @@ def photo(seed: int, height: int = 96, width: int = 128, **save: object) -> byte
     return file.getvalue()
 
 
+def deep_png(samples: np.ndarray, colour_type: int, transparent: bytes = b"") -> bytes:
+    """A 16-bit PNG of any colour type; Pillow writes only greys."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+        return struct.pack(">I", len(data)) + kind + data + checksum
+
+    height, width = samples.shape[:2]
+    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
+    if transparent:
+        parts.insert(1, chunk(b"tRNS", transparent))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
 def failures(host: ImageHost) -> None:
     """Add every failure of picture hosts that we know, each under its own path."""
     jpeg, bomb = photo(1), _gzip_bomb()
@@ -215,6 +231,9 @@ def failures(host: ImageHost) -> None:
     host.routes["/redirect-self"] = redirect("/redirect-self")
     host.routes["/redirect-a"] = redirect("/redirect-b")
     host.routes["/redirect-b"] = redirect("/redirect-a")
+    host.routes["/redirect-endless"] = lambda h: send(
+        h, b"", 302, Location=f"/redirect-endless?{time.monotonic_ns()}"
+    )
     host.default = None
     host.files["/good.jpg"] = jpeg
     host.routes["/redirect-302"] = redirect("/good.jpg")
@@ -258,8 +277,10 @@ def pictures(host: ImageHost) -> None:
         "/tiff.tif": _saved(_turned(rgb, 20), "TIFF"),
         "/bmp.bmp": _saved(_turned(rgb, 40), "BMP"),
         "/webp.webp": _saved(_turned(rgb, 60), "WEBP"),
+        "/avif.avif": _saved(_turned(rgb, 80), "AVIF"),
         "/sideways.jpg": _sideways(),
-        "/grey16.png": _saved(Image.fromarray(_ramp16()), "PNG"),
+        "/grey16.png": deep_png(_ramp16(7.0)[..., None], 0),
+        "/rgb16.png": deep_png(np.stack([_ramp16(x) for x in (9.0, 13.0, 17.0)], axis=2), 2),
         "/animated.gif": _animated("GIF", 80),
         "/animated.webp": _animated("WEBP", 100),
         "/dot.png": _saved(Image.new("RGB", (1, 1), (200, 10, 10)), "PNG"),
@@ -289,9 +310,9 @@ def _sideways() -> bytes:
     return _saved(Image.open(io.BytesIO(photo(14, 60, 90))), "JPEG", exif=exif)
 
 
-def _ramp16() -> np.ndarray:
+def _ramp16(period: float) -> np.ndarray:
     y, x = np.mgrid[:64, :80]
-    return (20_000 + 10_000 * np.sin(x / 7) * np.cos(y / 5)).astype(np.uint16)
+    return (20_000 + 10_000 * np.sin(x / period) * np.cos(y / 5)).astype(np.uint16)
 
 
 def _animated(image_format: str, seed: int) -> bytes:

@@ -28,6 +28,7 @@ from anyres_bench.data.pixels import (
     to_float,
     to_uint8,
 )
+from tests.servers import deep_png
 
 LOSSLESS = ("PNG", "TIFF", "BMP", "PPM", "WEBP")
 
@@ -47,22 +48,6 @@ def encode(image: np.ndarray | Image.Image, container: str, **options: Any) -> b
         options = {"lossless": True, "exact": True, **options}
     image.save(file, container, **options)
     return file.getvalue()
-
-
-def deep_png(samples: np.ndarray, colour_type: int, transparent: bytes = b"") -> bytes:
-    """A 16-bit PNG of any colour type; Pillow writes only greys."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        checksum = struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
-        return struct.pack(">I", len(data)) + kind + data + checksum
-
-    height, width = samples.shape[:2]
-    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
-    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
-    if transparent:
-        parts.insert(1, chunk(b"tRNS", transparent))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def deep_tiff(samples: np.ndarray, order: str) -> bytes:
