@@ -182,6 +182,14 @@ class Noticing(Protocol):
 
 
 @runtime_checkable
+class Documenting(Protocol):
+    """A collector that has more to say than the tables of a dataset hold."""
+
+    def documents(self) -> Mapping[str, str]:
+        """File name in the dataset folder -> its text."""
+
+
+@runtime_checkable
 class Estimating(Protocol):
     """A collector that can say beforehand what a run costs."""
 

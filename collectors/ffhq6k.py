@@ -72,6 +72,13 @@ class Ffhq6k:
     name: ClassVar[str] = "ffhq6k"
     local: ClassVar[bool] = False
     keep_originals: ClassVar[bool] = False
+    notices: ClassVar[tuple[str, ...]] = (
+        "**Not for face recognition**, nor for making out who somebody is. The faces are from "
+        "FFHQ (NVIDIA), as a whole under CC BY-NC-SA 4.0; each photograph is under the licence of "
+        "its author, and was cut, turned or resized.",
+        "People may withdraw their photographs: run `anyres-bench recheck` before you publish a "
+        "copy.",
+    )
 
     list: Annotated[Path, "ffhq-dataset-v2.json."]
     protocol: Annotated[str, "published or native."] = "native"
@@ -111,7 +118,7 @@ class Ffhq6k:
             "min_face": self.min_face,
             "max_outside": self.max_outside,
             "warp": self.warp,
-            "chosen_sha256": sha256_text("\n".join(str(index) for index in sorted(self.chosen))),
+            "chosen_sha256": sha256_text(_listed(self.chosen)),
         }
 
     @cached_property
@@ -120,6 +127,10 @@ class Ffhq6k:
         return frozenset(
             choose_native(read_faces(self.list), self.n, self.min_face, self.max_outside)
         )
+
+    def documents(self) -> dict[str, str]:
+        """The numbers of the chosen faces, whose SHA-256 is in the recipe."""
+        return {"chosen.txt": _listed(self.chosen)} if self.protocol == "native" else {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Worker processes get the options alone."""
@@ -145,12 +156,15 @@ class Ffhq6k:
         """
         expect = Expect(md5=candidate.md5, n_bytes=candidate.n_bytes, accept=_refuse_page)
         try:
-            fetched = fetcher.fetch(candidate.url, path, expect)
+            fetched = fetcher.fetch(candidate.url, path, expect, resume=True)
         except FetchError as error:
             if error.reason != "drive-page":
                 raise
             fetched = fetcher.fetch(
-                _behind_page(candidate.url, path, fetcher, self.quota_pause), path, expect
+                _behind_page(candidate.url, path, fetcher, self.quota_pause),
+                path,
+                expect,
+                resume=True,
             )
         return dataclasses.replace(candidate, fetched=fetched)
 
@@ -232,6 +246,11 @@ class Ffhq6k:
             md5=str(file["file_md5"]),
             extra={"file": kind, "side": face.quad.side, **facts},
         )
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    """One a line, so that `sha256sum` of the file is the digest that is cited."""
+    return "".join(f"{number}\n" for number in sorted(numbers))
 
 
 def published_side(index: int) -> int:

@@ -130,6 +130,11 @@ class Flickr:
     name: ClassVar[str] = "flickr"
     local: ClassVar[bool] = False
     default_licences: ClassVar[tuple[str, ...]] = DEFAULT_ALLOWED
+    notices: ClassVar[tuple[str, ...]] = (
+        "This product uses the Flickr API but is not endorsed or certified by SmugMug, Inc.",
+        "Link to the photograph's page, not to the file. Photographers may withdraw: run "
+        "`anyres-bench recheck` before you publish a copy again.",
+    )
 
     domain: Annotated[str, "Name of a domain, or a TOML file."]
     ids: Annotated[Path | None, "The list of photos."] = None
@@ -184,7 +189,8 @@ class Flickr:
         found_by_search = bool(self.domain_of.search)
         calls = -(-n_candidates // PER_PAGE) if found_by_search else n_candidates * _CALLS_A_PHOTO
         hours = calls / self.calls_per_hour
-        return f"{calls} API calls, {hours:.1f} hours at {self.calls_per_hour} an hour"
+        limit = f"{hours:.1f} hours at {self.calls_per_hour} an hour"
+        return f"{calls} API calls, {limit}; Flickr does not tell bytes beforehand"
 
     def candidates(self) -> Iterator[Candidate]:
         """One a photo: of the list in its order, each once; or of the search by number."""

@@ -119,17 +119,22 @@ def send(h: Handler, body: bytes, status: int = 200, **headers: str) -> None:
 
 def send_file(h: Handler, body: bytes) -> None:
     """Answer with a file, or with the part of it that is asked for."""
-    etag = f'"{zlib.crc32(body):08x}"'
+    tag = etag(body)
     wanted = h.headers.get("Range", "")
-    if wanted and h.headers.get("If-Range", etag) == etag:
+    if wanted and h.headers.get("If-Range", tag) == tag:
         start = int(wanted.removeprefix("bytes=").split("-")[0])
         if start >= len(body):
             send(h, b"", 416, Content_Range=f"bytes */{len(body)}")
             return
         part = f"bytes {start}-{len(body) - 1}/{len(body)}"
-        send(h, body[start:], 206, ETag=etag, Content_Range=part)
+        send(h, body[start:], 206, ETag=tag, Content_Range=part)
         return
-    send(h, body, ETag=etag, Content_Type="image/jpeg")
+    send(h, body, ETag=tag, Content_Type="image/jpeg")
+
+
+def etag(body: bytes) -> str:
+    """What `send_file` calls a file."""
+    return f'"{zlib.crc32(body):08x}"'
 
 
 def raw(h: Handler, head: str, body: bytes = b"") -> None:

@@ -16,8 +16,15 @@ from anyres_bench.building.engines import Engine, LocalEngine
 from anyres_bench.building.ledger import WORK_NAME, Ledger, Outcome, opened
 from anyres_bench.building.process import INCOMING_NAME, Site
 from anyres_bench.building.rules import Rules
-from anyres_bench.collectors.collector import Candidate, Collector, Licensed, Noticing
+from anyres_bench.collectors.collector import (
+    Candidate,
+    Collector,
+    Documenting,
+    Licensed,
+    Noticing,
+)
 from anyres_bench.core.errors import DatasetError, UsageError
+from anyres_bench.core.files import atomic_write
 
 _COMMIT_N = 64
 _COMMIT_S = 0.5
@@ -75,7 +82,15 @@ def build(
         ledger.begin(order.retry)
         ledger.redo(missing(order.folder, ledger))
         _run(order, engine or LocalEngine(), ledger, on_start, on_outcome)
+        _write_documents(order)
         return assemble(order.folder, ledger)
+
+
+def _write_documents(order: Order) -> None:
+    if isinstance(order.collector, Documenting):
+        for name, text in order.collector.documents().items():
+            with atomic_write(order.folder / name, "w") as file:
+                file.write(text)
 
 
 def _licensed(order: Order, candidates: Iterable[Candidate]) -> Iterable[Candidate]:
@@ -133,11 +148,11 @@ def _run(
     if not counts.get("pending"):
         return
     incoming = order.folder / WORK_NAME / INCOMING_NAME
-    _fresh(incoming)
+    _tidy(incoming, keep_parts=True)
     site = Site(order.folder, order.rules, order.collector)
     with closing(engine.run(site, ledger.pending())) as outcomes:
         _commit(ledger, outcomes, on_outcome)
-    _fresh(incoming)
+    _tidy(incoming, keep_parts="failed" in ledger.counts())
 
 
 def _commit(
@@ -158,7 +173,10 @@ def _commit(
         ledger.record(batch)
 
 
-def _fresh(incoming: Path) -> None:
-    """An empty folder for what is under way; what the dead left there is of no use."""
-    shutil.rmtree(incoming, ignore_errors=True)
-    incoming.mkdir(parents=True, exist_ok=True)  # a network disk may not let go of all at once
+def _tidy(incoming: Path, keep_parts: bool) -> None:
+    """Remove what the dead left under way, but for downloads that can go on where they were."""
+    incoming.mkdir(parents=True, exist_ok=True)
+    for path in incoming.iterdir():
+        note = path if path.suffix == ".json" else path.with_name(f"{path.name}.json")
+        if not (keep_parts and ".part" in path.suffixes and note.exists()):
+            path.unlink(missing_ok=True)

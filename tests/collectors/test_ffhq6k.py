@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from collections.abc import Iterator
@@ -20,7 +21,9 @@ from anyres_bench.collectors.ffhq6k import Ffhq6k, choose_native, published_side
 from anyres_bench.collectors.ffhq_align import face_quad
 from anyres_bench.collectors.ffhq_list import read_faces
 from anyres_bench.core.errors import DatasetError, UnknownNameError
+from anyres_bench.core.files import sha256_file
 from tests.collectors.doubles import DriveDouble, jpeg
+from tests.servers import Handler, ImageHost, etag, raw, send_file, serve
 
 SIDE = 1100  # of the test's photographs, px
 
@@ -82,9 +85,10 @@ def write_list(path: Path, entries: list[dict[str, Any]]) -> Path:
     return path
 
 
-def run(collector: Ffhq6k, out: Path) -> Built:
+def run(collector: Ffhq6k, out: Path, **policy: Any) -> Built:
     effort = Effort(threads=4, processes=1, rate=0.0)
-    engine = LocalEngine(effort, effort.policy(allow_private=True))
+    policy_of = dataclasses.replace(effort.policy(allow_private=True), **policy)
+    engine = LocalEngine(effort, policy_of)
     return build(Order(collector, out, "ffhq6k", Rules(near_duplicates="keep")), engine)
 
 
@@ -104,6 +108,41 @@ def test_native_faces_keep_their_size(drive: DriveDouble, tmp_path: Path) -> Non
     assert asked == {"wild0", "wild1", "wild3", "aligned2"}, "only what is needed is downloaded"
     made = pd.read_parquet(tmp_path / "out" / "provenance.parquet")
     assert "bicubic" in made.to_json()
+    chosen = tmp_path / "out" / "chosen.txt"
+    assert chosen.read_text() == "0\n1\n3\n"
+    assert sha256_file(chosen) == built.dataset.recipe["chosen_sha256"]
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "Not for face recognition" in card
+    assert "`anyres-bench recheck` before you publish" in card
+
+
+def test_downloads_go_on_where_they_broke_off(drive: DriveDouble, tmp_path: Path) -> None:
+    """Within a run, and in the next one after a run whose tries were not enough."""
+    whole = drive.files["wild0"]
+    with serve(ImageHost()) as host:
+
+        def answer(h: Handler) -> None:
+            """Two times no more than 1,000 bytes."""
+            if host.hits["/wild0"] > 2:
+                return send_file(h, whole)
+            start = int(h.headers.get("Range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
+            head = "HTTP/1.1 206 Partial" if start else "HTTP/1.1 200 OK"
+            head += f"\nContent-Range: bytes {start}-{len(whole) - 1}/{len(whole)}"
+            head += f"\nETag: {etag(whole)}\nContent-Length: {len(whole) - start}"
+            raw(h, head, whole[start:][:1000])
+
+        host.routes["/wild0"] = answer
+        listed = entry(0, drive, 150.0)
+        listed["in_the_wild"]["file_url"] = host.url("/wild0")
+        path = write_list(tmp_path / "list.json", [listed, entry(1, drive, 150.0)])
+        faces = Ffhq6k(path, low=False)
+        first = run(faces, tmp_path / "out", n_retries=1)
+        assert (len(first.dataset.manifest), first.rejects) == (1, {"incomplete": 1})
+        second = run(faces, tmp_path / "out", n_retries=1)
+        assert len(second.dataset.manifest) == 2
+        asked = [headers.get("Range") for path, headers in host.headers]
+        assert asked == [None, "bytes=1000-", "bytes=2000-"]
+    assert not list((tmp_path / "out" / ".collect" / "incoming").iterdir())
 
 
 def test_the_published_protocol(drive: DriveDouble, tmp_path: Path) -> None:

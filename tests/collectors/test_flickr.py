@@ -106,6 +106,8 @@ def test_a_list_with_every_kind_of_trouble(double: FlickrDouble, tmp_path: Path)
         assert record.licence_id == CC_BY
         assert record.author == f"user {record.source_id}"
         assert record.source_url.startswith("https://www.flickr.com/photos/")
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "uses the Flickr API but is not endorsed or certified by SmugMug, Inc." in card
 
 
 def test_a_second_run_asks_nothing(double: FlickrDouble, tmp_path: Path) -> None:
