@@ -32,9 +32,8 @@ from anyres_bench.models.stylegan2 import (
 
 TAPS = (1, 3, 3, 1)
 RATIOS = (0.25, 0.5, 0.75, 1.0)
-BASE_WIDTH = (
-    16384  # width at resolution r of multiplier 1 is this / r, from 4 px (4096) to 1024 px (16)
-)
+BASE_WIDTH = 16384
+"""Width at resolution r and multiplier 1 is this over r: 4096 at 4 px, 16 at 1024 px."""
 
 
 def resolutions(largest: int) -> list[int]:

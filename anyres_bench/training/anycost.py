@@ -30,6 +30,7 @@ from anyres_bench.baselines.anycost import (
 )
 from anyres_bench.baselines.anycost_channels import Sub, flexible_sub, sorted_state, uniform_sub
 from anyres_bench.baselines.anycost_generator import from_checkpoint
+from anyres_bench.baselines.files import read_official
 from anyres_bench.baselines.stepped import Stepped
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import ConfigError
@@ -72,8 +73,8 @@ class AnycostConfig:
             "sandwich": a quarter full, a quarter of ratio 1/4, half one for each.
         sources: datasets, shown whole.
         adversarial: how the networks are played; paths are penalised in stage "plain" alone.
-        teacher: folder of the run of the stage before, which the networks start from and whose
-            generator is distilled.
+        teacher: folder of the run of the stage before, or an official file: the generator starts
+            from it, and it is distilled. A run's discriminator is taken over too.
         distil_weight: of the distance to its images.
         perceptual: the perceptual part of that distance. "lpips-vgg" needs its weights;
             "laplacian" is built in; "none" leaves it out.
@@ -266,26 +267,30 @@ class AnycostRecipe:
             terms = {name: terms.get(name, 0) + part for name, part in parts.items()}
         return terms
 
-    def _start_from(self, folder: Path, teacher: Generator) -> None:
+    def _start_from(self, source: Path, teacher: Generator) -> None:
         """Take over the stage before; its averaged generator is also the teacher.
 
         A discriminator of one more resolution or of a code keeps its new layers as they are made,
         but for those of the code, which begin without effect.
         """
-        checkpoint, others = read_stage(folder)
-        load_strict(teacher, checkpoint.state, str(folder))
+        others: Mapping[str, Mapping[str, Tensor]] = {}
+        if source.is_dir():
+            checkpoint, others = read_stage(source)
+            state = checkpoint.state
+        else:
+            state = read_official(str(source)).state("g_ema")
+        load_strict(teacher, state, str(source))
         self.teacher = teacher.eval().requires_grad_(False).to(distributed.device())
-        state = checkpoint.state
         if self.config.stage == "adaptive":
             z = torch.from_numpy(stream(0, "sorting").normal((_N_SORTING, self.config.style_dim)))
             w = self.teacher.style(z.float().to(distributed.device()))
             state = {k: v.cpu() for k, v in sorted_state(self.teacher, w).items()}
-        load_strict(self.network, state, str(folder))
+        load_strict(self.network, state, str(source))
         self._distance = load_distance(self.config.perceptual)
         if "D" in others:
             own = self.discriminator.state_dict()
             own |= {name: torch.zeros_like(own[name]) for name in own if "_mapping." in name}
-            load_strict(self.discriminator, own | _renamed(others["D"], own), str(folder))
+            load_strict(self.discriminator, own | _renamed(others["D"], own), str(source))
 
     def samples(self, average: nn.Module) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         """The same latents at every resolution that is judged."""

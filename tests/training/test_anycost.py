@@ -88,6 +88,14 @@ def test_every_stage_starts_as_the_one_before(
         assert torch.allclose(a, b, atol=1e-5)
 
 
+def test_an_official_file_is_a_start_too(plain: AnycostConfig, tmp_path: Path) -> None:
+    state = plain.recipe(LOOP).network.state_dict()
+    torch.save({"g_ema": state, "epoch": 1}, tmp_path / "generator.pt")
+    start = str(tmp_path / "generator.pt")
+    recipe = dataclasses.replace(plain, stage="multires", teacher=start).recipe(LOOP)
+    assert all(torch.equal(state[k], v) for k, v in recipe.network.state_dict().items())
+
+
 def test_channels_are_sorted_by_what_reads_them() -> None:
     network = anycost_generator(16)
     w = torch.from_numpy(stream(1).normal((64, 12))).float()
