@@ -84,17 +84,21 @@ class AdversarialConfig:
         return draws.integer(1, n_styles - 1) if mixes else None
 
 
-def check_groups(loop: LoopConfig) -> None:
-    """Refuse batches that a discriminator's standard deviation over four images cannot divide.
+def check_loop(loop: LoopConfig) -> None:
+    """Refuse loops that these networks cannot be trained in.
 
     Raises:
-        ConfigError: a micro-batch of more than four images is no multiple of four.
+        ConfigError: a micro-batch of more than four images is no multiple of four, which the
+            discriminator compares; or the generator should be compiled, which path lengths
+            differentiate twice.
     """
     if loop.micro_batch > _GROUP and loop.micro_batch % _GROUP:
         raise ConfigError(
             f"loop.micro_batch is {loop.micro_batch}; the discriminator compares {_GROUP} images: "
             f"expected up to {_GROUP}, or a multiple of it"
         )
+    if loop.compile:
+        raise ConfigError("loop.compile is not implemented for this recipe; set it to false")
 
 
 def draws_of(phase: str, moment: Moment) -> Stream:

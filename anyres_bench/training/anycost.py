@@ -42,7 +42,7 @@ from anyres_bench.models.checkpoint import Checkpoint, load_strict
 from anyres_bench.training.adversarial import (
     AdversarialConfig,
     PathLength,
-    check_groups,
+    check_loop,
     draws_of,
     path_lengths,
     sample_rows,
@@ -126,7 +126,7 @@ class AnycostRecipe:
 
     def __init__(self, config: AnycostConfig, loop: LoopConfig) -> None:
         self.config = config
-        check_groups(loop)
+        check_loop(loop)
         self._items = ImageItems(config.sources, config.resolution, loop.batch, loop.seed)
         sizes = (config.resolution, config.channel_multiplier, config.channel_max)
         styles = (config.style_dim, config.n_mlp)

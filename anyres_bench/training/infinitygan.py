@@ -43,7 +43,7 @@ from anyres_bench.models.checkpoint import Checkpoint
 from anyres_bench.training.adversarial import (
     AdversarialConfig,
     PathLength,
-    check_groups,
+    check_loop,
     draws_of,
     path_lengths,
     sample_rows,
@@ -121,7 +121,7 @@ class InfinityGANRecipe:
 
     def __init__(self, config: InfinityGANConfig, loop: LoopConfig) -> None:
         self.config = config
-        check_groups(loop)
+        check_loop(loop)
         if loop.micro_batch % 2:
             raise ConfigError(f"loop.micro_batch is {loop.micro_batch}; neighbours come in pairs")
         self._items = ImageItems(config.sources, config.full_side, loop.batch, loop.seed)

@@ -161,6 +161,8 @@ class LIIFRecipe:
 
     def __init__(self, config: LIIFConfig, loop: LoopConfig) -> None:
         self.config, self._loop = config, loop
+        if loop.compile:
+            raise ConfigError("loop.compile is not implemented for LIIF; set it to false")
         self._items = LIIFItems(config, loop)
         self.network = seeded(loop.seed, lambda: LIIF.from_spec(config.spec))
 

@@ -31,7 +31,7 @@ from anyres_bench.models.checkpoint import Checkpoint
 from anyres_bench.training.adversarial import (
     AdversarialConfig,
     PathLength,
-    check_groups,
+    check_loop,
     draws_of,
     path_lengths,
     sample_rows,
@@ -96,7 +96,7 @@ class MSPERecipe:
 
     def __init__(self, config: MSPEConfig, loop: LoopConfig) -> None:
         self.config = config
-        check_groups(loop)
+        check_loop(loop)
         try:
             shape = read_config(config.name, config.network, "model.name")
         except CheckpointError as error:

@@ -12,7 +12,7 @@ from anyres_bench.core.seeds import stream
 from anyres_bench.training.adversarial import (
     AdversarialConfig,
     PathLength,
-    check_groups,
+    check_loop,
     path_lengths,
 )
 from tests.training.tiny import LOOP, MOMENT
@@ -69,7 +69,9 @@ def test_mixing_switches_inside_the_layers() -> None:
     assert dataclasses.replace(config, mixing=0.0).switch(stream(0), 5) is None
 
 
-def test_batches_must_divide_into_groups() -> None:
-    check_groups(dataclasses.replace(LOOP, batch=6, micro_batch=3))
+def test_loops_that_cannot_be_are_refused() -> None:
+    check_loop(dataclasses.replace(LOOP, batch=6, micro_batch=3))
     with pytest.raises(ConfigError, match="micro_batch is 6"):
-        check_groups(dataclasses.replace(LOOP, batch=6, micro_batch=6))
+        check_loop(dataclasses.replace(LOOP, batch=6, micro_batch=6))
+    with pytest.raises(ConfigError, match=r"loop\.compile is not implemented"):
+        check_loop(dataclasses.replace(LOOP, compile=True))
