@@ -105,7 +105,7 @@ def main() -> None:
     """Run both sides in turn and print medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--img2dataset", required=True, help="its command, in its own environment")
-    parser.add_argument("--work", type=Path, default=Path("/tmp/anyres-bench-collect"))
+    parser.add_argument("--work", type=Path, default=Path("build/benchmark-collect"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--n", type=int, default=1000)
     parser.add_argument("--only", default="", help="contests whose name holds this")
