@@ -260,8 +260,9 @@ def default_margin(config: GeneratorConfig) -> int:
     """Pixels from a window's edge at which disagreement between shifted grids stops falling.
 
     Measured by `benchmarks/anyres_margin.py`, whose numbers are in `benchmarks/results`. Config T
-    sees the end of its window through its 3x3 convolutions; with the 1x1 convolutions of config R
-    windows agree up to their edges as well as config T's do far inside.
+    sees the end of its window through its 3x3 convolutions: at 256 px shifted grids disagree by
+    -45 dB at the edge, -69 dB at 48 px and -71 dB inside. With the 1x1 convolutions of config R
+    they disagree by at most 3 dB more at the edge (-65 dB) than inside.
     """
     return 0 if config.conv_kernel == 1 else config.resolution * 3 // 16
 
