@@ -21,6 +21,8 @@ from anyres_bench.core.limits import Limits, Rate, TokenBuckets
 
 _TRIES_OF_PAUSED = 8  # times that a candidate is put back because its host wants to be left alone
 _END_S = 2.0
+_LOOK_S = 0.05
+_BUSY = 0.75  # of a core
 
 
 @dataclass(frozen=True)
@@ -103,22 +105,32 @@ class _Run:
         self._inline = site.rules.measure == "header" and site.deriver is None
         self._put_back: Counter[int] = Counter()
         self._results: queue.Queue[Outcome | BaseException | None] = queue.Queue(1000)
-        n = effort.n_processes if site.collector.local else effort.threads
-        self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(n)]
+        self._most = effort.n_processes if site.collector.local else effort.threads
+        self._threads: list[threading.Thread] = []
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Start the threads; what they report until all have ended."""
-        for thread in self._threads:
-            thread.start()
-        n_running = len(self._threads)
-        while n_running:
-            result = self._results.get()
+        """Start threads, as many as are of use; what they report until all have ended."""
+        n_ended = 0
+        load = _Load()
+        self._add_threads(1)
+        while n_ended < len(self._threads):
+            if not load.is_high() and not n_ended:
+                self._add_threads(len(self._threads))
+            try:
+                result = self._results.get(timeout=_LOOK_S)
+            except queue.Empty:
+                continue
             if isinstance(result, BaseException):
                 raise result
             if result is None:
-                n_running -= 1
+                n_ended += 1
             else:
                 yield result
+
+    def _add_threads(self, n: int) -> None:
+        for _ in range(min(n, self._most - len(self._threads))):
+            self._threads.append(threading.Thread(target=self._serve, daemon=True))
+            self._threads[-1].start()
 
     def close(self) -> None:
         """Stop: what is under way is left to the next run."""
@@ -175,3 +187,26 @@ class _Run:
                 return self._results.put(result, timeout=0.5)
             except queue.Full:
                 continue
+
+
+class _Load:
+    """Whether this process has a core's work already, so that more threads would be in the way.
+
+    Threads that have something to do take the interpreter from each other dozens of times an image,
+    which costs more than the images; threads that wait for slow hosts cost nothing.
+    """
+
+    def __init__(self) -> None:
+        self._is_high = True
+        self._start()
+
+    def is_high(self) -> bool:
+        """Looked at every now and then, not at every call; high until the first look."""
+        if (seconds := time.monotonic() - self._since) >= _LOOK_S:
+            self._is_high = time.process_time() - self._cpu_s > _BUSY * seconds
+            self._start()
+            return self._is_high
+        return True
+
+    def _start(self) -> None:
+        self._since, self._cpu_s = time.monotonic(), time.process_time()

@@ -6,6 +6,7 @@ import builtins
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,9 +89,13 @@ def second_node(cluster: Any) -> Any:
 def test_a_node_dies_half_way(cluster: Any, second_node: Any, tmp_path: Path) -> None:
     n_twice = N_IMAGES // 20  # answer 503 at first
     photos = {f"/{i}.jpg": photo(i, 64 + i % 40, 80) for i in range(N_IMAGES)}
+    hold, go_on, held = threading.Event(), threading.Event(), threading.Semaphore(0)
 
     def answer(h: Handler) -> None:
         number = int(h.path[1:].split(".")[0])
+        if hold.is_set() and number % 20 != 8:
+            held.release()
+            go_on.wait(30)
         if number % 20 == 7:
             send(h, b"gone", 404)
         elif number % 20 == 8 and host.hits[h.path] == 1:
@@ -107,8 +112,13 @@ def test_a_node_dies_half_way(cluster: Any, second_node: Any, tmp_path: Path) ->
         def kill_a_node(outcome: Outcome) -> None:
             done.append(outcome)
             if len(done) == N_IMAGES // 3:
-                time.sleep(1)  # half a shard, at this rate: it is in the middle of one
+                hold.set()  # until both nodes are in the middle of a shard
+                until = time.monotonic() + 10
+                for _ in range(2 * effort.threads):
+                    held.acquire(timeout=max(until - time.monotonic(), 0))
                 cluster.remove_node(second_node, allow_graceful=False)
+                hold.clear()
+                go_on.set()
 
         start = time.monotonic()
         on_ray = build(
