@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,8 +80,6 @@ def command(
       anyres-bench evaluate liif:folder:small --option weights=liif.pth --dataset data/photos
       torchrun --nproc-per-node 4 -m anyres_bench evaluate out/mine --dataset data/photos
     """
-    # SIGTERM ends a run as Ctrl-C does: what is complete is kept.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     from anyres_bench.evaluation.requests import Request
 
     where = device or str(distributed.device())

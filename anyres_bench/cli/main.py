@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -70,7 +71,19 @@ def cli() -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> Any:
-    """Run the command line; exits 0, 2 for a wrong call, 1 for a failure, 130 on Ctrl-C."""
+    """Run the command line; exits 0, 2 for a wrong call, 1 for a failure, 130 when stopped.
+
+    SIGTERM, a cluster's way to say so, stops a command as Ctrl-C does: what is complete is kept and
+    nothing half-written stays.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _run(argv)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run(argv: Sequence[str] | None) -> None:
     try:
         cli.main(args=argv, prog_name="anyres-bench", standalone_mode=False)
     except click.exceptions.Exit as stop:

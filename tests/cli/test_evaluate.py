@@ -37,14 +37,11 @@ def data(tmp_path: Path) -> str:
 
 def call(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of a command run in this process."""
-    before = signal.getsignal(signal.SIGTERM)
     try:
         main(list(arguments))
         code = 0
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1
-    finally:
-        signal.signal(signal.SIGTERM, before)
     captured = capfd.readouterr()
     return code, captured.out, captured.err
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +121,17 @@ def test_the_command_line_says_what_is_wrong_and_exits_with_2(tmp_path: Path) ->
     result = subprocess.run(command_line, cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 2
     assert "did you mean scenes" in result.stderr
+
+
+def test_nothing_half_written_stays_when_it_is_stopped(tmp_path: Path) -> None:
+    command_line = [sys.executable, "-m", "anyres_bench", "generate", "scenes"]
+    command_line += ["--size", "8192", "--out", str(tmp_path)]
+    process = subprocess.Popen(command_line, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert list(tmp_path.iterdir())
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert not list(tmp_path.iterdir())
