@@ -29,7 +29,7 @@ _BUSY = 0.75  # of a core
 class Effort:
     """How a run goes about its work; none of it changes what comes out."""
 
-    threads: Annotated[int, "Fetches under way at once."] = 32
+    threads: Annotated[int, "Most fetches under way at once."] = 32
     processes: Annotated[int, "Processes that decode; 0 means one a core."] = 0
     per_host: Annotated[int, "Fetches from one host under way at once."] = 8
     rate: Annotated[float, "Requests a second to one host; 0 means no limit."] = 16.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 from pathlib import Path
 
 import pandas as pd
@@ -15,11 +16,13 @@ from anyres_bench.building.ledger import Outcome
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.plan import plan
 from anyres_bench.building.rules import Rules
+from anyres_bench.collectors.urls import Urls
 from anyres_bench.core.errors import ConfigError, DatasetError, UnknownNameError
+from anyres_bench.core.http import Policy
 from anyres_bench.data.pixels import decode
 from anyres_bench.data.recipes import Dataset
 from tests.building.rogues import Given, Halves, candidate, given
-from tests.servers import photo
+from tests.servers import Handler, ImageHost, photo, send, serve
 
 HEADER = Rules(measure="header")
 DECODE = Rules(measure="decode")
@@ -57,6 +60,22 @@ def test_stopping_keeps_what_is_done(tmp_path: Path) -> None:
     assert len(rest) == 30 - 12
     whole = build(dataclasses.replace(order, folder=tmp_path / "other"), ENGINE)
     assert resumed.dataset.digest == whole.dataset.digest
+
+
+def test_slow_hosts_are_asked_by_all_threads(tmp_path: Path) -> None:
+    """A host that answers only when twelve ask at once; threads are added while they wait."""
+    together = threading.Barrier(12, timeout=30)
+
+    def answer(h: Handler) -> None:
+        together.wait()
+        send(h, photo(int(h.path[1:]), 32, 32))
+
+    with serve(ImageHost(default=answer)) as host:
+        (tmp_path / "list.txt").write_text("\n".join(host.url(f"/{i}") for i in range(24)))
+        engine = LocalEngine(Effort(threads=12, per_host=12, rate=0), Policy(allow_private=True))
+        built = build(Order(Urls(tmp_path / "list.txt"), tmp_path / "out", "u", HEADER), engine)
+    assert len(built.dataset.manifest) == 24
+    assert host.hits.total() == 24
 
 
 def test_what_a_killed_run_left_behind_goes(tmp_path: Path) -> None:
