@@ -150,7 +150,7 @@ def train(
     if run.step < n_steps:
         _write(run, records, False)
     records.close()
-    return run.step == n_steps
+    return run.step >= n_steps
 
 
 def _update(run: Run, phase: Phase, parts: Parts) -> None:

@@ -67,6 +67,12 @@ def test_four_steps_are_two_and_two(tmp_path: Path) -> None:
     assert state(tmp_path / "b")["step"] == 4
 
 
+def test_a_run_that_has_gone_further_is_complete(tmp_path: Path) -> None:
+    assert run(tmp_path, config(4))
+    assert run(tmp_path, config(2)), "a stage cut short goes on to the next"
+    assert state(tmp_path)["step"] == 4
+
+
 def test_workers_do_not_matter(tmp_path: Path) -> None:
     run(tmp_path / "a", config(3))
     run(tmp_path / "b", config(3, n_workers=2))
