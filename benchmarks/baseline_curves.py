@@ -5,19 +5,25 @@
         --seed 77 --near-duplicates keep
     anyres-bench collect scenes data/test --n 300 --min-size 128 --max-size 192 --seed 12 \\
         --near-duplicates keep
-    for seed in 0 1; do
-        anyres-bench train runs/liif$seed --preset liif-scenes-tiny --data data/scenes \\
+    for seed in 0 1; do for name in liif realesrgan anycost mspe infinitygan; do
+        anyres-bench train runs/$name$seed --preset $name-scenes-tiny --data data/scenes \\
             --set loop.seed=$seed
-        anyres-bench train runs/liif$seed-start --preset liif-scenes-tiny --data data/scenes \\
-            --set loop.seed=$seed --set loop.total_kimg=0.016
-    done
+        anyres-bench train runs/$name$seed-start --preset $name-scenes-tiny --data data/scenes \\
+            --set loop.seed=$seed --set loop.total_kimg=0.016 --stage FIRST
+    done; done
     for model in constant nearest:folder:data/small lanczos:folder:data/small real; do
         anyres-bench evaluate $model --dataset data/test --n 300 --out runs/results \\
-            --suite patch64-at128/frechet --suite patch64-at64/frechet
+            --suite patch64-at128/frechet --suite patch64-at64/frechet \\
+            --suite patch32-at53/frechet --suite patch32-at32/frechet
     done
     anyres-bench evaluate liif:folder:data/small --option weights=runs/liif0/run/ema-000024000 ...
-    python -m benchmarks.baseline_curves runs/liif0/run runs/liif1/run --results runs/results \\
-        --out benchmarks/results/baseline_liif.json
+    anyres-bench evaluate runs/mspe0/run/ema-000007008 ...
+    python -m benchmarks.baseline_curves runs/*[01]/*/ --results runs/results \\
+        --out benchmarks/results/baseline_training.json
+
+FIRST is net for realesrgan, plain for anycost, run for all others; upscalers (liif, realesrgan) are
+evaluated over data/small on canvases of 64 and 128 px, anycost at 32, infinitygan at 53, mspe at 32
+and 64 px, each with --n 300.
 
 What a run is called in the table is the digest of its averaged weights; one step is its start.
 Seconds are of the machine as it was, which other work may have shared.
