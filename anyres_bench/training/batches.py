@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import torch
@@ -36,8 +36,13 @@ class _Steps(Dataset[Parts]):
         ]
 
 
-def read_ahead(source: ItemSource, config: LoopConfig, first: int, last: int) -> Iterator[Parts]:
+def read_ahead(
+    source: ItemSource, config: LoopConfig, first: int, last: int
+) -> Generator[Parts, None, None]:
     """Micro-batches of the steps `first` to `last` - 1, in order.
+
+    To be closed when an error ends the training: a process waits for its workers when it exits, and
+    they wait for it.
 
     Micro-batch k of a step goes to process k modulo their number, so the same global batch is seen
     by one process or many.
@@ -53,7 +58,7 @@ def read_ahead(source: ItemSource, config: LoopConfig, first: int, last: int) ->
         worker_init_fn=_start_worker,
         pin_memory=torch.cuda.is_available(),
     )
-    return iter(loader)
+    yield from loader
 
 
 def _start_worker(worker: int) -> None:

@@ -6,6 +6,7 @@ a resumed run continues bit for bit and a batch does not depend on how many proc
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import time
@@ -120,10 +121,10 @@ def train(
     records = RunFolder(folder, config)
     records.start(settings, run.n_images)
     n_steps = math.ceil(config.total_kimg * 1000 / config.batch)
-    batches = read_ahead(recipe.items(), config, run.step, n_steps)
+    ahead = read_ahead(recipe.items(), config, run.step, n_steps)
 
     # Train.
-    with stop_requests() as stop:
+    with stop_requests() as stop, contextlib.closing(ahead) as batches:
         while run.step < n_steps and not stop.agreed():
             asked = time.perf_counter()
             parts = next(batches)

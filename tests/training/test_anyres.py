@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,19 @@ def test_a_tiny_set_is_overfitted(data: str, tmp_path: Path) -> None:
     before = distance()
     train(recipe, loop, tmp_path, {"loop": to_plain(loop)}, Hooks(lambda line: None))
     assert distance() < 0.7 * before  # 0.55 where this was written; 0.96 after half the steps
+
+
+@pytest.mark.slow
+def test_compiling_changes_no_result(data: str, stage1: Path, tmp_path: Path) -> None:
+    losses = []
+    for compiled in (False, True):
+        loop = dataclasses.replace(LOOP, total_kimg=0.012, compile=compiled)
+        folder = tmp_path / str(compiled)
+        recipe = stage2(data, stage1)
+        assert train(recipe, loop, folder, {"loop": to_plain(loop)}, Hooks(lambda line: None))
+        entries = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+        losses.append([entry["scores"]["G"] for entry in entries])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
 
 def panorama(data: str, **changes: Any) -> AnyResConfig:

@@ -137,6 +137,17 @@ def test_nan_stops_with_what_was_seen(tmp_path: Path) -> None:
     assert state(tmp_path)["step"] == 2
 
 
+def test_an_error_ends_the_workers_too(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from tests.training.test_loop import *; "
+        "run(Path(sys.argv[1]), config(9, n_workers=1), ToyRecipe(poison_step=2))"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert "TrainingError" in ended.stderr
+
+
 def test_half_precision_needs_a_gpu(tmp_path: Path) -> None:
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match="needs a GPU"):

@@ -6,6 +6,7 @@ Module names, and so the names and shapes in a state dict, are the official ones
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -90,6 +91,10 @@ class SynthesisLayer(nn.Module):
         use_half = self.in_half and x.is_cuda and not force_fp32
         x = x.to(torch.float16 if use_half else self.weight.dtype)
         x, scale = modulated_conv2d(x, modulation, padding=self.layer.kernel - 1)
+        return self.activate(x, scale)
+
+    def activate(self, x: Tensor, scale: Tensor) -> Tensor:
+        """The filtered leaky ReLU of `x` (n, c, h, w) times `scale` (n, c)."""
         return filtered_lrelu(x, scale, self.bias, (self.up_filter, self.down_filter), self.op)
 
     @torch.no_grad()
@@ -201,6 +206,16 @@ class GeneratorNetwork(nn.Module):
             ws, transform, scale_w, update_emas=update_emas, force_fp32=force_fp32
         )
         return image
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """`nn.Module.compile` of all but the filters, whose windows overrun their buffers.
+
+        The compiler lays buffers out anew, without the room behind them.
+        """
+        for layer in self.synthesis.children():
+            if isinstance(layer, SynthesisLayer):
+                layer.activate = torch.compiler.disable(layer.activate)  # type: ignore
+        super().compile(*args, **kwargs)
 
     def embed_scale(self, transform: Tensor | None, c: Tensor | None, n: int) -> Tensor | None:
         """Styles (n, w_dim) of the scales that `transform` zooms to; None without a scale branch.
