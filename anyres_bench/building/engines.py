@@ -197,16 +197,15 @@ class _Load:
     """
 
     def __init__(self) -> None:
-        self._is_high = True
         self._start()
 
     def is_high(self) -> bool:
-        """Looked at every now and then, not at every call; high until the first look."""
-        if (seconds := time.monotonic() - self._since) >= _LOOK_S:
-            self._is_high = time.process_time() - self._cpu_s > _BUSY * seconds
-            self._start()
-            return self._is_high
-        return True
+        """Since the last look; high, too, while that is only a moment ago."""
+        seconds, cpu_s = time.monotonic() - self._since, time.process_time() - self._cpu_s
+        if seconds < _LOOK_S:
+            return True
+        self._start()
+        return cpu_s > _BUSY * seconds
 
     def _start(self) -> None:
         self._since, self._cpu_s = time.monotonic(), time.process_time()
