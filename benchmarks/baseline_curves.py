@@ -32,27 +32,18 @@ Seconds are of the machine as it was, which other work may have shared.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 from anyres_bench.core.files import write_json
 from anyres_bench.evaluation.results import read_results
 from anyres_bench.models.checkpoint import read_checkpoint
-from anyres_bench.training.records import LOG
+from benchmarks.training_curves import curve
 
 
-def curve(folder: Path) -> dict[str, Any]:
-    """Settings of a stage, its ticks, and the digest of every averaged network that it left."""
-    settings = json.loads((folder / "settings.json").read_text())
-    for source in settings["model"]["sources"]:
-        source["dataset"] = Path(source["dataset"]).name
-    for key in ("start", "teacher"):
-        if settings["model"].get(key):
-            settings["model"][key] = Path(settings["model"][key]).name
-    kept = {path.name: read_checkpoint(path).digest[:12] for path in sorted(folder.glob("ema-*"))}
-    ticks = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
-    return {"settings": settings, "averaged": kept, "ticks": ticks}
+def averaged(folder: Path) -> dict[str, str]:
+    """The digest of every averaged network that a stage left."""
+    return {path.name: read_checkpoint(path).digest[:12] for path in sorted(folder.glob("ema-*"))}
 
 
 def table(results: Path) -> list[dict[str, Any]]:
@@ -75,7 +66,10 @@ def main() -> None:
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    curves = {f"{folder.parent.name}/{folder.name}": curve(folder) for folder in arguments.stages}
+    curves = {
+        f"{folder.parent.name}/{folder.name}": {**curve(folder), "averaged": averaged(folder)}
+        for folder in arguments.stages
+    }
     write_json(arguments.out, {"curves": curves, "results": table(arguments.results)})
 
 

@@ -34,8 +34,9 @@ def curve(folder: Path) -> dict[str, Any]:
     settings = json.loads((folder / "settings.json").read_text())
     for source in settings["model"]["sources"]:
         source["dataset"] = Path(source["dataset"]).name
-    if settings["model"]["teacher"]:
-        settings["model"]["teacher"] = Path(settings["model"]["teacher"]).name
+    for key in ("start", "teacher"):
+        if settings["model"].get(key):
+            settings["model"][key] = Path(settings["model"][key]).name
     entries = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
     kept: dict[str, list[dict[str, Any]]] = {"tick": [], "evaluation": []}
     for entry in entries:

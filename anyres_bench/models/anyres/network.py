@@ -214,7 +214,8 @@ class GeneratorNetwork(nn.Module):
         """
         for layer in self.synthesis.children():
             if isinstance(layer, SynthesisLayer):
-                layer.activate = torch.compiler.disable(layer.activate)  # type: ignore
+                opaque = torch.compiler.disable(layer.activate)  # type: ignore[no-untyped-call]
+                layer.activate = opaque  # type: ignore[method-assign]
         super().compile(*args, **kwargs)
 
     def embed_scale(self, transform: Tensor | None, c: Tensor | None, n: int) -> Tensor | None:
