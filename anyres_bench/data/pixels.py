@@ -17,18 +17,13 @@ its own rules, in `anyres_bench.data.resize`.
 
 from __future__ import annotations
 
-import io
 import os
-import struct
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from anyres_bench.core.errors import GeneratorError, ImageError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Box, Size
@@ -41,17 +36,16 @@ from anyres_bench.data.colour import (
     to_srgb,
     without_alpha,
 )
-from anyres_bench.data.jpeg import fast_decode, jpeg_quality
+from anyres_bench.data.headers import ImageInfo, Source, file_of, info_of, name_of, opened
+from anyres_bench.data.jpeg import fast_decode
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Pixels = NDArray[np.uint8]
-Source = str | os.PathLike[str] | bytes
 Rounding = Literal["round", "truncate"]
 
 MAX_PIXELS = 89_478_485  # 256 MiB of RGB; Pillow warns above this number and refuses above twice it
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
     "box": Image.Resampling.BOX,
@@ -71,48 +65,7 @@ _UPRIGHT = {
     7: (True, True, True),
     8: (True, True, False),
 }
-_ORIENTATION_TAG = 0x0112
 _PNG_END = b"IEND\xaeB`\x82"
-# What Pillow's plugins raise on damaged files.
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    RuntimeError,
-    ArithmeticError,
-    struct.error,
-    zlib.error,
-)
-_CUT_SHORT = ("truncat", "broken data stream", "unexpected end", "end of file")
-
-
-@dataclass(frozen=True, slots=True)
-class ImageInfo:
-    """What an image file says about itself.
-
-    Attributes:
-        size: height and width as shown, after the orientation.
-        stored: height and width as stored, before the orientation.
-        format: container as Pillow names it ("JPEG", "PNG", ...).
-        mode: pixel mode of the file as Pillow names it ("RGB", "CMYK", "I;16", ...).
-        orientation: EXIF orientation, 1 to 8.
-        jpeg_quality: IJG quality whose luminance table is nearest, 1 to 100; None if no JPEG.
-        n_frames: frames or pages; only the first is used.
-        has_icc: whether a colour profile is embedded.
-    """
-
-    size: Size
-    stored: Size
-    format: str
-    mode: str
-    orientation: int
-    jpeg_quality: int | None
-    n_frames: int
-    has_icc: bool
 
 
 @dataclass(frozen=True)
@@ -128,19 +81,6 @@ class Decoded:
     pixels: Pixels
     info: ImageInfo
     notes: tuple[str, ...] = ()
-
-
-def probe(source: Source) -> ImageInfo:
-    """What a file's header says; no pixel is decoded.
-
-    A PNG's EXIF block behind its pixels is seen by `decode` alone.
-
-    Raises:
-        ImageError: `unreadable`, `empty`, `not-an-image`, `too-large` (more than twice
-            `MAX_PIXELS`), `truncated` or `corrupt`.
-    """
-    with _opened(source) as image:
-        return _info(image)
 
 
 def decode(
@@ -168,15 +108,15 @@ def decode(
         raise UnknownNameError(
             f"unknown alpha policy {alpha!r}; {nearest(alpha, get_args(AlphaPolicy))}"
         )
-    name = _name(source)
+    name = name_of(source)
     data = source if isinstance(source, bytes) else _read(source)
-    with _opened(data, name) as image:
+    with opened(data, name) as image:
         _check_size(Size(image.height, image.width), max_pixels, name)
         layout, profile = rawmode(image), image.info.get("icc_profile")
         if image.format == "PNG":
             _check_complete_png(data)
             image.load()  # its EXIF block may stand behind the pixels
-        info = _info(image)
+        info = info_of(image)
         if shrink > 1:
             image.draft(None, (image.width // shrink, image.height // shrink))
         pixels = fast_decode(image, data) if shrink == 1 and is_srgb(profile) else None
@@ -280,72 +220,9 @@ def to_float(images: Tensor) -> Tensor:
     return images.float() / 127.5 - 1
 
 
-def _name(source: Source) -> str:
-    return f"an image of {len(source)} bytes" if isinstance(source, bytes) else os.fspath(source)
-
-
 def _read(path: str | os.PathLike[str]) -> bytes:
-    with _file(path) as file:
+    with file_of(path) as file:
         return file.read()
-
-
-def _file(source: Source) -> IO[bytes]:
-    if isinstance(source, bytes):
-        return io.BytesIO(source)
-    try:
-        return open(source, "rb")
-    except OSError as error:
-        raise ImageError(
-            "unreadable", f"cannot open {source}: {error.strerror}; check the path and its rights"
-        ) from error
-
-
-@contextmanager
-def _opened(source: Source, name: str = "") -> Iterator[Image.Image]:
-    """The image with its header read; whatever Pillow raises inside becomes an ImageError."""
-    name = name or _name(source)
-    with _file(source) as file:
-        try:
-            Image.init()
-            with Image.open(file, formats=[f for f in FORMATS if f in Image.OPEN]) as image:
-                yield image
-        except UnidentifiedImageError as error:
-            empty = file.seek(0, os.SEEK_END) == 0
-            reason = "empty" if empty else "not-an-image"
-            message = f"{name} is {'empty' if empty else 'not one of ' + ', '.join(FORMATS)}"
-            raise ImageError(reason, f"{message}; leave it out or convert it") from error
-        except (Image.DecompressionBombError, MemoryError) as error:
-            raise ImageError("too-large", f"{name} is too large to decode: {error}") from error
-        except _DAMAGE as error:
-            cut = any(words in str(error).lower() for words in _CUT_SHORT)
-            reason = "truncated" if cut else "corrupt"
-            raise ImageError(reason, f"{name} is {reason}: {error}; fetch it again") from error
-
-
-def _info(image: Image.Image) -> ImageInfo:
-    orientation = _orientation(image)
-    size, other = Size(image.height, image.width), Size(image.width, image.height)
-    turned = other if orientation >= 5 else size
-    shown, stored = (size, turned) if image.format == "TIFF" else (turned, size)
-    return ImageInfo(
-        size=shown,
-        stored=stored,
-        format=str(image.format),
-        mode=image.mode,
-        orientation=orientation,
-        jpeg_quality=jpeg_quality(image),
-        n_frames=getattr(image, "n_frames", 1),
-        has_icc="icc_profile" in image.info,
-    )
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        # The base class' method: PNG's own decodes the file to look behind its pixels.
-        orientation = Image.Image.getexif(image).get(_ORIENTATION_TAG, 1)
-    except (SyntaxError, ValueError, struct.error):
-        return 1
-    return int(orientation) if orientation in _UPRIGHT else 1
 
 
 def _check_size(size: Size, max_pixels: int, name: str) -> None:

@@ -18,12 +18,12 @@ from PIL import Image, ImageCms
 from anyres_bench.core.errors import GeneratorError, ImageError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Box, Size
 from anyres_bench.data import jpeg
+from anyres_bench.data.headers import probe
 from anyres_bench.data.pixels import (
     FILTERS,
     center_square,
     crop,
     decode,
-    probe,
     resize_uint8,
     to_float,
     to_uint8,
