@@ -12,12 +12,16 @@ receive here is therefore held against the deadline of the whole request too.
 from __future__ import annotations
 
 import contextlib
+import functools
 import ipaddress
 import math
+import os
 import re
 import socket
 import ssl
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -33,6 +37,7 @@ from anyres_bench.core.errors import FetchError
 
 _MAX_URL = 8192
 _N_HOSTS, _N_PER_HOST = 64, 64  # connections that are kept
+_PORTS = {"http": 80, "https": 443}
 _MAX_ADDRESSES = 3  # of one host that are tried before giving up
 # What `ipaddress` calls global on some Python versions and is not the open internet.
 _NOT_PUBLIC = tuple(
@@ -147,7 +152,8 @@ def vetted_addresses(host: str, port: int, allow_private: bool) -> list[tuple[An
         FetchError: `dns`, `dns-temporary` or `private-address`.
     """
     try:
-        found = socket.getaddrinfo(host.strip("[]"), port, allowed_gai_family(), socket.SOCK_STREAM)
+        name = host.strip("[]").encode("ascii")  # as bytes, or a codec is loaded that has no work
+        found = socket.getaddrinfo(name, port, allowed_gai_family(), socket.SOCK_STREAM)
     except socket.gaierror as error:
         reason = "dns-temporary" if error.errno == socket.EAI_AGAIN else "dns"
         raise FetchError(reason, f"{host} cannot be resolved: {error.strerror}") from error
@@ -174,12 +180,25 @@ class _Socket(socket.socket):
 
 
 class _TlsSocket(ssl.SSLSocket):
-    """A TLS socket whose receives end at the request's deadline."""
+    """A TLS socket whose receives end at the request's deadline, and take all that has come.
 
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+    A TLS record holds 16 KiB, so one at a time means hundreds of receives for one picture.
+    """
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         guard = _GUARD.get()
         self.settimeout(guard.wait(guard.stall_s))
-        return super().recv_into(*args, **kwargs)
+        view = memoryview(buffer)[: nbytes or None]
+        n_read = super().recv_into(view, None, flags)
+        self.settimeout(0.0)
+        try:
+            while 0 < n_read < len(view) and (n := super().recv_into(view[n_read:], None, flags)):
+                n_read += n
+        except ssl.SSLWantReadError:
+            pass  # no more has come
+        finally:
+            self.settimeout(guard.stall_s)
+        return n_read
 
 
 def _connect(host: str, port: int) -> socket.socket:
@@ -217,26 +236,57 @@ class _HTTPSPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _HTTPSConnection
 
 
-def plain_pools() -> urllib3.PoolManager:
-    """Pools of kept-alive http connections that keep to the guard of the thread that uses them.
+class Pools:
+    """Kept-alive connections, by host, that keep to the guard of the thread that uses them.
 
     Proxies of the environment are not used: through one, nothing could be vetted.
     """
-    return _vetted(urllib3.PoolManager(_N_HOSTS, maxsize=_N_PER_HOST))
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pools: OrderedDict[tuple[str, str], urllib3.HTTPConnectionPool] = OrderedDict()
+
+    def get(self, scheme: str, netloc: str) -> urllib3.HTTPConnectionPool:
+        """The connections to a host; those of the host that was not asked for longest are closed.
+
+        Args:
+            scheme, netloc: of a URL that `check_url` has seen.
+        """
+        with self._lock:
+            pool = self._pools.get((scheme, netloc))
+            if pool is None:
+                pool = self._pools[scheme, netloc] = self._new(scheme, netloc)
+            self._pools.move_to_end((scheme, netloc))
+            if len(self._pools) > _N_HOSTS:
+                self._pools.popitem(last=False)[1].close()
+            return pool
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+        with self._lock:
+            while self._pools:
+                self._pools.popitem()[1].close()
+
+    def _new(self, scheme: str, netloc: str) -> urllib3.HTTPConnectionPool:
+        parts = urlsplit(f"//{netloc}")
+        host, port = parts.hostname or "", parts.port or _PORTS[scheme]
+        if scheme == "http":
+            return _HTTPPool(host, port, maxsize=_N_PER_HOST)
+        return _HTTPSPool(host, port, maxsize=_N_PER_HOST, ssl_context=trust())
 
 
-def secure_pools() -> urllib3.PoolManager:
-    """The same for https.
+def trust() -> ssl.SSLContext:
+    """Trust in the system's authorities (`SSL_CERT_FILE` is heeded) and certifi's.
 
-    Certificates are checked against the system's authorities (`SSL_CERT_FILE` is heeded) and
-    certifi's; they are read once here and not for each connection.
+    They take longer to read than many pictures, so that is done once for all connections, and
+    before a process forks that will need them.
     """
+    return _trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@functools.cache
+def _trust(*_: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     context.sslsocket_class = _TlsSocket
-    return _vetted(urllib3.PoolManager(_N_HOSTS, maxsize=_N_PER_HOST, ssl_context=context))
-
-
-def _vetted(pools: urllib3.PoolManager) -> urllib3.PoolManager:
-    pools.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-    return pools
+    return context

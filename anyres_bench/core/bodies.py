@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ from urllib3 import BaseHTTPResponse
 from anyres_bench.core.errors import FetchError
 from anyres_bench.core.files import write_json
 
-_CHUNK = 1 << 18  # most that one receive takes; it returns as soon as anything is there
+_CHUNK = 1 << 20  # most that one receive takes; it returns as soon as anything is there
 _UNPACKED_CHUNK = 1 << 20
 _HEAD = 512  # bytes that `Expect.accept` is shown
 _GZIP_OR_ZLIB = 47  # zlib's number for "look at the header yourself"
@@ -42,8 +43,7 @@ class Expect:
 
     def problem(self, path: Path, sha256: str) -> tuple[str, str] | None:
         """(reason, what is wrong) of a file with this digest, None where it is the expected one."""
-        n_bytes = path.stat().st_size
-        if self.n_bytes is not None and n_bytes != self.n_bytes:
+        if self.n_bytes is not None and (n_bytes := path.stat().st_size) != self.n_bytes:
             return "size-mismatch", f"it has {n_bytes} bytes instead of {self.n_bytes}"
         if self.sha256 and sha256 != self.sha256.lower():
             return "digest-mismatch", f"its sha256 is {sha256}, expected {self.sha256}"
@@ -71,9 +71,12 @@ class Part:
         self.path = path
         self.offset = 0
         self._resume = resume
-        self._part = path.with_name(f".{path.name}.part")
-        self._note = path.with_name(f".{path.name}.part.json")
+        self._part = path.parent / f".{path.name}.part"
         self._sha256 = hashlib.sha256()
+
+    @functools.cached_property
+    def _note(self) -> Path:
+        return self.path.parent / f".{self.path.name}.part.json"
 
     def resuming_headers(self) -> dict[str, str]:
         """Headers that ask for the rest only, where the server can tell that the file is the same.
@@ -191,13 +194,21 @@ def declared_length(response: BaseHTTPResponse, url: str, bounds: Bounds) -> int
     return int(text)
 
 
-def chunks(response: BaseHTTPResponse, url: str, bounds: Bounds) -> Iterator[bytes]:
+def chunks(
+    response: BaseHTTPResponse, url: str, bounds: Bounds, declared: int | None
+) -> Iterator[bytes]:
     """The body, unpacked, as it comes; it ends where a bound is broken.
+
+    Args:
+        response: with its body unread.
+        url: for messages.
+        bounds: how much may come, and how slowly.
+        declared: what `declared_length` says.
 
     Raises:
         FetchError: `incomplete`, `too-slow`, `too-many-bytes` or `content-encoding`.
     """
-    raw = _raw_chunks(response, url, bounds)
+    raw = _raw_chunks(response, url, bounds, declared)
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding in ("gzip", "x-gzip", "deflate"):
         raw = _unpacked(raw, url)
@@ -211,10 +222,12 @@ def chunks(response: BaseHTTPResponse, url: str, bounds: Bounds) -> Iterator[byt
         yield chunk
 
 
-def _raw_chunks(response: BaseHTTPResponse, url: str, bounds: Bounds) -> Iterator[bytes]:
-    declared = declared_length(response, url, bounds)
+def _raw_chunks(
+    response: BaseHTTPResponse, url: str, bounds: Bounds, declared: int | None
+) -> Iterator[bytes]:
     n_bytes, start = 0, time.monotonic()
-    while chunk := response.read1(_CHUNK, decode_content=False):
+    wanted = _CHUNK if declared is None else min(_CHUNK, max(declared, 1))
+    while chunk := response.read1(wanted, decode_content=False):
         n_bytes += len(chunk)
         taken = time.monotonic() - start
         if taken > bounds.grace_s and n_bytes < bounds.min_bytes_per_s * taken:

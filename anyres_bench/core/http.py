@@ -15,7 +15,6 @@ import contextlib
 import email.utils
 import fcntl
 import fnmatch
-import functools
 import http.client
 import math
 import random
@@ -27,19 +26,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
-from urllib3 import BaseHTTPResponse, PoolManager
+from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError, InvalidHeader, ReadTimeoutError, SSLError
 
 from anyres_bench import __version__
 from anyres_bench.core.addresses import (
     Guard,
+    Pools,
     check_url,
     guarded,
     host_of,
-    plain_pools,
-    secure_pools,
 )
 from anyres_bench.core.bodies import Bounds, Expect, Part, Watch, chunks, declared_length
 from anyres_bench.core.errors import FetchError
@@ -111,7 +109,7 @@ class Policy:
         return Bounds(self.max_bytes, self.min_bytes_per_s, self.grace_s)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fetched:
     """What came: the file's digest and length, and what the server said of it.
 
@@ -131,7 +129,7 @@ class Fetched:
 
     def plain(self) -> dict[str, Any]:
         """Its fields, which are JSON values already."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        return dict(vars(self))
 
 
 class Fetcher:
@@ -152,6 +150,7 @@ class Fetcher:
         self.policy = policy or Policy()
         self.limits = limits or TokenBuckets()
         self.stop = stop or threading.Event()
+        self._pools = Pools()
 
     def fetch(
         self,
@@ -187,26 +186,16 @@ class Fetcher:
             part.give_up()
             raise
 
-    @functools.cached_property
-    def _plain(self) -> PoolManager:
-        return plain_pools()
-
-    @functools.cached_property
-    def _secure(self) -> PoolManager:
-        return secure_pools()
-
     def close(self) -> None:
         """Close all connections."""
-        for pools in ("_plain", "_secure"):
-            if pools in self.__dict__:
-                self.__dict__[pools].clear()
+        self._pools.close()
 
     def _try(self, url: str, part: Part, expect: Expect, watch: Watch | None) -> Fetched:
         """One try: all hops and the body."""
         headers = {**_HEADERS, **part.resuming_headers()}
         for _ in range(self.policy.max_redirects + 1):
             url = check_url(url, self.policy.allow_private, self.policy.ports)
-            self._wait_turn(host_of(url))
+            wait_turn(self.limits, host_of(url), self._sleep, self.policy.longest_wait_s)
             guard = self.policy.guard()
             with guarded(guard), _plain_errors(url, guard), self._ask(url, headers) as response:
                 if response.status not in _REDIRECTS:
@@ -218,9 +207,10 @@ class Fetcher:
     @contextlib.contextmanager
     def _ask(self, url: str, headers: Mapping[str, str]) -> Iterator[BaseHTTPResponse]:
         """The answer's head; its connection is kept only when the body was read to the end."""
-        pools = self._secure if url.startswith("https:") else self._plain
-        response = pools.urlopen(
-            "GET", url, headers=headers, redirect=False, retries=False, preload_content=False
+        scheme, netloc, path, query, _ = urlsplit(url)
+        target = f"{path}?{query}" if query else path
+        response = self._pools.get(scheme, netloc).urlopen(
+            "GET", target, headers=headers, redirect=False, retries=False, preload_content=False
         )
         try:
             yield response
@@ -270,7 +260,7 @@ class Fetcher:
         bounds = self.policy.bounds()
         coming = declared_length(response, url, bounds)
         total = None if coming is None else part.offset + coming
-        part.receive(chunks(response, url, bounds), expect.accept, watch, total)
+        part.receive(chunks(response, url, bounds, coming), expect.accept, watch, total)
         return Fetched(
             sha256=part.place(expect, url, resumed),
             n_bytes=part.offset,
@@ -281,12 +271,6 @@ class Fetcher:
             last_modified=response.headers.get("Last-Modified", ""),
             fetched_at=time.time(),
         )
-
-    def _wait_turn(self, host: str) -> None:
-        """Wait for the host's next token; a pause that is too long is for the caller to sit out."""
-        if (paused := self.limits.paused_for(host)) > self.policy.longest_wait_s:
-            raise FetchError("paused", f"{host} asked to be left alone for {paused:.0f} s")
-        wait_turn(self.limits, host, self._sleep)
 
     def _sleep(self, seconds: float) -> None:
         if self.stop.wait(seconds):

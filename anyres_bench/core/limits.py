@@ -7,13 +7,15 @@ of workers and can sit behind a remote actor.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from anyres_bench.core.errors import ConfigError
+from anyres_bench.core.errors import ConfigError, FetchError
 
 _FIRST_PAUSE_S = 5.0  # after a 429 that does not say how long; doubled with each further one
 
@@ -38,8 +40,12 @@ class Rate:
 class Limits(Protocol):
     """What paces requests; one object for all workers of a run."""
 
-    def reserve(self, key: str) -> float:
-        """Take the next place in the queue of `key`; the seconds to wait until it is due."""
+    def reserve(self, key: str, patience_s: float = math.inf) -> float:
+        """Take the next place in the queue of `key`; the seconds to wait until it is due.
+
+        No place is taken while `key` must be left alone for more than `patience_s`; those are the
+        seconds then.
+        """
 
     def ready_in(self, key: str) -> float:
         """Seconds until a place taken now would be due; nothing is taken."""
@@ -54,51 +60,103 @@ class Limits(Protocol):
         """`key` answered: forget its strikes."""
 
 
-def wait_turn(limits: Limits, key: str, sleep: Callable[[float], None]) -> None:
-    """Take the next place in the queue of `key` and wait for it; a new one after a pause."""
-    wait = limits.reserve(key)
+def wait_turn(
+    limits: Limits, key: str, sleep: Callable[[float], None], patience_s: float = math.inf
+) -> None:
+    """Take the next place in the queue of `key` and wait for it; a new one after a pause.
+
+    Raises:
+        FetchError: `paused`, for more than `patience_s`.
+    """
+    wait = limits.reserve(key, patience_s)
     while wait > 0:
+        if wait > patience_s and (paused := limits.paused_for(key)) > patience_s:
+            raise FetchError("paused", f"{key} asked to be left alone for {paused:.0f} s")
         sleep(wait)
-        wait = limits.reserve(key) if limits.paused_for(key) else 0.0
+        wait = limits.reserve(key, patience_s) if limits.paused_for(key) else 0.0
+
+
+class State(NamedTuple):
+    """What is known of a key: when its next request is due, until when it is paused, its strikes.
+
+    Times are those of the buckets' clock, in seconds.
+    """
+
+    due: float = 0.0
+    paused_until: float = 0.0
+    strikes: int = 0
+
+
+class States(Protocol):
+    """Where the states of keys are kept; `lock` is held while one is changed."""
+
+    @property
+    def lock(self) -> AbstractContextManager[object]:
+        """Keeps all others out."""
+
+    def get(self, key: str) -> State:
+        """The state of a key, known or not."""
+
+    def put(self, key: str, state: State) -> None:
+        """Keep the state of a key."""
+
+
+class ThreadStates:
+    """`States` of one process."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._states: dict[str, State] = {}
+
+    def get(self, key: str) -> State:
+        """The state of a key, known or not."""
+        return self._states.get(key, State())
+
+    def put(self, key: str, state: State) -> None:
+        """Keep the state of a key."""
+        self._states[key] = state
 
 
 @dataclass
 class TokenBuckets:
-    """`Limits` of one process, shared by its threads.
+    """`Limits` of all who share its `states`.
 
     Attributes:
         default: rate of every key without its own.
         rates: key -> its own rate.
         longest_pause_s: ceiling of a pause, whatever the server asks for.
         clock: seconds, monotonic.
+        states: where the state of each key is kept.
     """
 
     default: Rate = field(default_factory=lambda: Rate(0))
     rates: Mapping[str, Rate] = field(default_factory=dict)
     longest_pause_s: float = 6 * 3600.0
     clock: Callable[[], float] = time.monotonic
+    states: States = field(default_factory=ThreadStates)
 
-    def __post_init__(self) -> None:
-        self._lock = threading.Lock()
-        self._due: dict[str, float] = {}
-        self._paused_until: dict[str, float] = {}
-        self._strikes: dict[str, int] = {}
+    def reserve(self, key: str, patience_s: float = math.inf) -> float:
+        """Take the next place in the queue of `key`; the seconds to wait until it is due.
 
-    def reserve(self, key: str) -> float:
-        """Take the next place in the queue of `key`; the seconds to wait until it is due."""
-        with self._lock:
-            wait = self._ready_in(key)
-            self._due[key] = max(self._due.get(key, 0.0), self.clock()) + self._rate(key).interval_s
-            return wait
+        No place is taken while `key` must be left alone for more than `patience_s`; those are the
+        seconds then.
+        """
+        with self.states.lock:
+            state, now = self.states.get(key), self.clock()
+            if state.paused_until - now > patience_s:
+                return state.paused_until - now
+            due = max(state.due, now) + self._rate(key).interval_s
+            self.states.put(key, state._replace(due=due))
+            return self._wait(key, state, now)
 
     def ready_in(self, key: str) -> float:
         """Seconds until a place taken now would be due; nothing is taken."""
-        with self._lock:
-            return self._ready_in(key)
+        return self._wait(key, self.states.get(key), self.clock())  # may be over at once: no lock
 
     def paused_for(self, key: str) -> float:
         """Seconds that `key` must still be left alone; 0 when it is not paused."""
-        return max(self._paused_until.get(key, 0.0) - self.clock(), 0.0)
+        with self.states.lock:
+            return max(self.states.get(key).paused_until - self.clock(), 0.0)
 
     def throttled(self, key: str, retry_after_s: float | None) -> float:
         """Pause `key` for everybody, because it said 429; the seconds of the pause.
@@ -106,28 +164,32 @@ class TokenBuckets:
         Without a time of the server's own the pause doubles from strike to strike. Answers to
         requests that were under way when the pause began are one strike together.
         """
-        with self._lock:
-            now, paused_until = self.clock(), self._paused_until.get(key, 0.0)
+        with self.states.lock:
+            now, (_, paused_until, strikes) = self.clock(), self.states.get(key)
             if paused_until <= now:
-                self._strikes[key] = self._strikes.get(key, 0) + 1
-            doubled = _FIRST_PAUSE_S * 2.0 ** (self._strikes.get(key, 1) - 1)
+                strikes += 1
+            doubled = _FIRST_PAUSE_S * 2.0 ** (max(strikes, 1) - 1)
             pause = min(doubled if retry_after_s is None else retry_after_s, self.longest_pause_s)
-            self._paused_until[key] = max(paused_until, now + pause)
+            paused_until = max(paused_until, now + pause)
             # Those who wait take a new place when the pause ends: one by one, without a burst.
-            rate = self._rate(key)
-            self._due[key] = self._paused_until[key] + (rate.burst - 1) * rate.interval_s
-            return self._paused_until[key] - now
+            self.states.put(
+                key, State(paused_until + self._head_start_s(key), paused_until, strikes)
+            )
+            return paused_until - now
 
     def succeeded(self, key: str) -> None:
         """`key` answered: forget its strikes."""
-        if key in self._strikes:
-            with self._lock:
-                self._strikes.pop(key, None)
+        if self.states.get(key).strikes:
+            with self.states.lock:
+                self.states.put(key, self.states.get(key)._replace(strikes=0))
 
     def _rate(self, key: str) -> Rate:
         return self.rates.get(key, self.default)
 
-    def _ready_in(self, key: str) -> float:
-        rate, now = self._rate(key), self.clock()
-        due = max(self._due.get(key, 0.0), now) - (rate.burst - 1) * rate.interval_s
-        return max(due - now, 0.0)
+    def _head_start_s(self, key: str) -> float:
+        """How much earlier than when it is due a request may start, which makes a burst."""
+        rate = self._rate(key)
+        return (rate.burst - 1) * rate.interval_s
+
+    def _wait(self, key: str, state: State, now: float) -> float:
+        return max(state.due - self._head_start_s(key) - now, 0.0)

@@ -194,7 +194,7 @@ def test_a_name_is_looked_up_once_and_the_vetted_address_is_used(
     """DNS rebinding: the second answer would be another address, and nobody asks for it."""
     real, asked = socket.getaddrinfo, []
 
-    def rebinding(name: str, *rest: object) -> object:
+    def rebinding(name: bytes, *rest: object) -> object:
         asked.append(name)
         return real("127.0.0.1" if len(asked) == 1 else "127.0.0.9", *rest)
 
@@ -202,8 +202,22 @@ def test_a_name_is_looked_up_once_and_the_vetted_address_is_used(
         host.files["/a.jpg"] = photo(1)
         monkeypatch.setattr(socket, "getaddrinfo", rebinding)
         assert reason(host.url("/a.jpg"), tmp_path / "x") is None
-        assert asked == ["pictures.example"]
+        assert asked == [b"pictures.example"]
         assert host.headers[0][1]["Host"] == f"pictures.example:{host.port}"
+
+
+def test_connections_of_so_many_hosts_are_kept() -> None:
+    pools = addresses.Pools()
+    first = pools.get("http", "a.example:8080")
+    assert (first.host, first.port) == ("a.example", 8080)
+    assert pools.get("http", "a.example:8080") is first
+    assert pools.get("https", "a.example:8080") is not first
+    assert (pools.get("http", "[::1]").host, pools.get("http", "[::1]").port) == ("::1", 80)
+    for i in range(64):
+        pools.get("http", f"{i}.example")
+    assert first.pool is None, "closed"
+    assert pools.get("http", "a.example:8080").pool is not None
+    pools.close()
 
 
 def test_private_answers_of_a_resolver_are_refused(
