@@ -16,20 +16,21 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from anyres_bench.core.files import sha256_text
 from anyres_bench.core.http import Fetched, Fetcher
 from anyres_bench.core.limits import Limits, Rate
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 UNKNOWN_LICENCE = "unknown"
 _LONGEST_KEY = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """One image that may enter the dataset.
 
@@ -114,7 +115,8 @@ class Collector(Protocol):
     Attributes:
         name: as in the table of collectors.
         local: `obtain` needs no network; it then runs in the worker processes, and candidates are
-            listed anew at each run. Otherwise they are listed once, and `obtain` runs in threads.
+            listed anew at each run. Otherwise they are listed once, and `obtain` runs in threads,
+            of several processes: each has a copy of the collector.
     """
 
     name: ClassVar[str]

@@ -101,15 +101,16 @@ class Urls:
         return {field: column for field, _, column in pairs}
 
     def _candidate(self, row: Row, column_of: Mapping[str, str]) -> Candidate:
-        known = {field: _text(row.get(column)) for field, column in column_of.items()}
-        url = known["url"].strip()
-        source_id = known["source_id"] or sha256_text(url)[:_ID_DIGITS]
-        values: dict[str, Any] = {k: v for k, v in known.items() if v}
-        values |= {name: _number(known[name]) for name in _NUMBERS}
-        values |= {"key": key_of(self.source, source_id), "url": url, "source_id": source_id}
-        values |= {"source": self.source, "licence_id": known["licence_id"] or self.licence}
+        told = {field: _text(row[name]) for field, name in column_of.items() if name in row}
+        values: dict[str, Any] = {field: text for field, text in told.items() if text}
+        values |= {name: _number(told[name]) for name in _NUMBERS if name in told}
+        url = told.get("url", "").strip()
+        source_id = values.setdefault("source_id", sha256_text(url)[:_ID_DIGITS])
+        values.setdefault("licence_id", self.licence)
+        values |= {"key": key_of(self.source, source_id), "url": url, "source": self.source}
         taken = set(column_of.values())
-        return Candidate(**values, extra={k: _plain(v) for k, v in row.items() if k not in taken})
+        extra = {name: _plain(value) for name, value in row.items() if name not in taken}
+        return Candidate(**values, extra=extra)
 
 
 def _text(value: Any) -> str:

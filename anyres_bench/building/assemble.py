@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from anyres_bench.building import tables
 from anyres_bench.building.card import CARD_NAME, card
-from anyres_bench.building.compare import Stored, compare
+from anyres_bench.building.compare import compare
 from anyres_bench.building.croissant import CROISSANT_NAME, croissant
-from anyres_bench.building.ledger import WORK_NAME, Ledger, opened
-from anyres_bench.building.process import IMAGES_NAME
+from anyres_bench.building.files import remove, tidy
+from anyres_bench.building.ledger import Ledger, opened
 from anyres_bench.building.rules import Rules
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.files import atomic_write, write_json
 from anyres_bench.data.recipes import DATASET_NAME, Dataset
 from anyres_bench.data.records import Manifest
-
-_ASIDE = "aside"
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,8 @@ def assemble(folder: Path, ledger: Ledger) -> Built:
     stored = compare(ledger, Rules.of(recipe["rules"]))
     # Without this file the folder is no dataset, so no reader sees what is half written.
     (folder / DATASET_NAME).unlink(missing_ok=True)
-    tidy(folder, stored)
+    listed = {s.image.file_name for s in stored if not s.reason}
+    tidy(folder, listed, {s.image.file_name for s in stored if s.reason})
     rejects = tables.reject_rows(ledger, stored)
     tables.write_rejects(folder / tables.REJECTS_NAME, rejects)
     by_reason = dict(Counter(str(row["reason"]) for row in rejects).most_common())
@@ -80,56 +78,5 @@ def withdraw(folder: Path, reasons: Mapping[str, str]) -> Built:
         DatasetError: no image is left.
     """
     with opened(folder) as ledger:
-        files = ledger.withdraw(reasons)
-        for name in files:
-            for place in _places(folder):
-                (place / name).unlink(missing_ok=True)
+        remove(folder, ledger.withdraw(reasons))
         return assemble(folder, ledger)
-
-
-def tidy(folder: Path, stored: Sequence[Stored]) -> None:
-    """Keep in the images folder exactly what the manifest lists.
-
-    What was left out moves aside, to come back when the rules change; what no ledger row names is
-    what a killed run left behind, and goes.
-    """
-    listed = {s.image.file_name for s in stored if not s.reason}
-    left_out = {s.image.file_name for s in stored if s.reason}
-    aside = folder / WORK_NAME / _ASIDE
-    for root, _, names in os.walk(folder / IMAGES_NAME):
-        for path in (Path(root) / name for name in names):
-            name = path.relative_to(folder).as_posix()
-            if name in left_out:
-                _move(path, aside / name)
-            elif name not in listed:
-                path.unlink()
-    for name in sorted(listed):
-        if not (folder / name).exists():
-            _move(aside / name, folder / name)
-
-
-def _move(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(source, target)
-
-
-def missing(folder: Path, ledger: Ledger) -> list[int]:
-    """Numbers of candidates whose files are not there, or not as long as the ledger says."""
-    places = _places(folder)
-    return [
-        task.number
-        for task, image in ledger.images()
-        if not any(_has_size(place / image.file_name, image.record["n_bytes"]) for place in places)
-    ]
-
-
-def _places(folder: Path) -> tuple[Path, Path]:
-    """Where an image of the ledger can be: in the dataset, or set aside."""
-    return folder, folder / WORK_NAME / _ASIDE
-
-
-def _has_size(path: Path, n_bytes: int) -> bool:
-    try:
-        return path.stat().st_size == n_bytes
-    except FileNotFoundError:
-        return False

@@ -7,6 +7,7 @@ on when or where each image came.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ class Stored:
     reason: str = ""
     message: str = ""
 
-    @property
+    @functools.cached_property
     def record(self) -> ImageRecord:
         """Its row of the manifest."""
         return ImageRecord(**{**self.image.record, "group": self.group})

@@ -17,10 +17,11 @@ import dataclasses
 import fcntl
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from anyres_bench.collectors.collector import Candidate
 from anyres_bench.core.errors import DatasetError
@@ -41,7 +42,7 @@ CREATE INDEX IF NOT EXISTS by_number ON images (number);
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Task:
     """A candidate and its number, which is its place in the collector's order."""
 
@@ -49,7 +50,37 @@ class Task:
     candidate: Candidate
 
 
-@dataclass(frozen=True, slots=True)
+class Cursor(Protocol):
+    """How far some have got together in what is pending.
+
+    Attributes:
+        last: number of the last candidate that was taken.
+        n_at_once: candidates that are taken at once.
+        lock: is held meanwhile.
+    """
+
+    last: int
+    n_at_once: int
+
+    @property
+    def lock(self) -> AbstractContextManager[object]:
+        """Keeps all others out."""
+
+
+class ThreadCursor:
+    """The cursor of one who is alone."""
+
+    def __init__(self) -> None:
+        self.last = -1
+        self.n_at_once = 1000
+        self.lock = contextlib.nullcontext()
+
+
+# those that a cursor has not come by yet, in order
+Tasks = Callable[[Cursor], Generator[Task, None, None]]
+
+
+@dataclass(frozen=True)
 class Image:
     """One stored file: its record's fields, and everything measured that no record holds."""
 
@@ -62,7 +93,7 @@ class Image:
         return str(self.record["file_name"])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
     """What became of a candidate.
 
@@ -101,14 +132,27 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._db = sqlite3.connect(path)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db = self._connect()
         self._db.executescript(_SCHEMA)
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        return db
 
     def close(self) -> None:
         """Close the database."""
         self._db.close()
+
+    @contextlib.contextmanager
+    def disconnected(self) -> Iterator[None]:
+        """Only `pending` may be used inside: SQLite must not be connected where a process forks."""
+        self._db.close()
+        try:
+            yield
+        finally:
+            self._db = self._connect()
 
     def claim(self, recipe: dict[str, Any]) -> None:
         """Bind the ledger to a recipe.
@@ -160,18 +204,22 @@ class Ledger:
         return n_new
 
     def _add(self, candidate: Candidate) -> int:
-        suffixed = f"{candidate.key}-{sha256_text(candidate.source_id)[:8]}"
-        for key in (candidate.key, suffixed):
-            row = self._db.execute("SELECT source_id FROM candidates WHERE key = ?", (key,))
-            found = row.fetchone()
-            if found is None:
-                insert = "INSERT INTO candidates (key, source_id, candidate) VALUES (?, ?, ?)"
-                kept = dataclasses.replace(candidate, key=key)
-                self._db.execute(insert, (key, candidate.source_id, kept.to_json()))
-                return 1
-            if found[0] == candidate.source_id:
-                return 0
-        return 0
+        if (n_new := self._insert(candidate)) is None:
+            suffix = sha256_text(candidate.source_id)[:8]
+            n_new = self._insert(dataclasses.replace(candidate, key=f"{candidate.key}-{suffix}"))
+        return n_new or 0
+
+    def _insert(self, candidate: Candidate) -> int | None:
+        """1 for a new one, 0 for one that is there; None where another one has its key."""
+        added = self._db.execute(
+            "INSERT OR IGNORE INTO candidates (key, source_id, candidate) VALUES (?, ?, ?)",
+            (candidate.key, candidate.source_id, candidate.to_json()),
+        )
+        if added.rowcount:
+            return 1
+        query = "SELECT source_id FROM candidates WHERE key = ?"
+        same = self._db.execute(query, (candidate.key,)).fetchone()[0] == candidate.source_id
+        return 0 if same else None
 
     def begin(self, retry: Iterable[str] = ()) -> None:
         """Make what may still come pending: what failed, and what was rejected for `retry`."""
@@ -208,18 +256,26 @@ class Ledger:
                 "UPDATE candidates SET state = 'pending' WHERE number = ?", [(n,) for n in numbers]
             )
 
-    def pending(self) -> Iterator[Task]:
-        """All pending candidates in order, over a connection of its own; one thread at a time."""
+    def pending(self, cursor: Cursor | None = None) -> Generator[Task, None, None]:
+        """The pending candidates in order, over a connection of its own; one thread at a time.
+
+        Args:
+            cursor: how far all who share it have got; each candidate goes to one of them.
+        """
+        cursor = cursor or ThreadCursor()
         query = (
             "SELECT number, candidate FROM candidates WHERE state = 'pending' AND number > ? "
-            "ORDER BY number LIMIT 1000"
+            "ORDER BY number LIMIT ?"
         )
-        last = -1
         with contextlib.closing(sqlite3.connect(self._path, check_same_thread=False)) as db:
-            while rows := db.execute(query, (last,)).fetchall():
+            while True:
+                with cursor.lock:
+                    rows = db.execute(query, (cursor.last, cursor.n_at_once)).fetchall()
+                    if not rows:
+                        return
+                    cursor.last = rows[-1][0]
                 for number, text in rows:
                     yield Task(number, Candidate.from_json(text))
-                last = rows[-1][0]
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
         """Commit outcomes, all or none of them."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from anyres_bench.building.assemble import Built, assemble, missing
 from anyres_bench.building.engines import Engine, LocalEngine
+from anyres_bench.building.files import missing
 from anyres_bench.building.ledger import WORK_NAME, Ledger, Outcome, opened
 from anyres_bench.building.process import INCOMING_NAME, Site
 from anyres_bench.building.rules import Rules
@@ -25,6 +27,9 @@ from anyres_bench.collectors.collector import (
 )
 from anyres_bench.core.errors import DatasetError, UsageError
 from anyres_bench.core.files import atomic_write
+
+if TYPE_CHECKING:
+    from anyres_bench.building.assemble import Built
 
 _COMMIT_N = 64
 _COMMIT_S = 0.5
@@ -83,6 +88,8 @@ def build(
         ledger.redo(missing(order.folder, ledger))
         _run(order, engine or LocalEngine(), ledger, on_start, on_outcome)
         _write_documents(order)
+        from anyres_bench.building.assemble import assemble
+
         return assemble(order.folder, ledger)
 
 
@@ -150,17 +157,27 @@ def _run(
     incoming = order.folder / WORK_NAME / INCOMING_NAME
     _tidy(incoming, keep_parts=True)
     site = Site(order.folder, order.rules, order.collector)
-    with closing(engine.run(site, ledger.pending())) as outcomes:
-        _commit(ledger, outcomes, on_outcome)
+    with closing(engine.run(site, ledger.pending)) as outcomes:
+        with ledger.disconnected():
+            first = list(islice(outcomes, 1))
+        threading.Thread(target=_load_ahead).start()
+        _commit(ledger, chain(first, outcomes), on_outcome)
     _tidy(incoming, keep_parts="failed" in ledger.counts())
+
+
+def _load_ahead() -> None:
+    """What writes the tables takes a while to load: that is done while others are at work."""
+    import pyarrow.parquet  # noqa: F401
+
+    import anyres_bench.building.assemble  # noqa: F401
 
 
 def _commit(
     ledger: Ledger, outcomes: Iterable[Outcome], on_outcome: Callable[[Outcome], None] | None
 ) -> None:
-    """Commit outcomes a few at a time; on any error what has come is committed too."""
+    """Commit the first outcome, and then a few at a time; on any error what has come too."""
     batch: list[Outcome] = []
-    committed_at = time.monotonic()
+    committed_at = 0.0
     try:
         for outcome in outcomes:
             batch.append(outcome)

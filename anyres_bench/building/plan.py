@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from anyres_bench.building.engines import Effort
+from anyres_bench.building.effort import Effort
 from anyres_bench.building.pipeline import Order
 from anyres_bench.collectors.collector import Candidate, Estimating, Resolver
 from anyres_bench.core.errors import ImageError

@@ -9,21 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from anyres_bench.building.hashing import perceptual_hash
 from anyres_bench.building.ledger import WORK_NAME, Image, Outcome, Task
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.collector import Candidate, Collector, Derived, Deriver, Resolver
 from anyres_bench.core.errors import FetchError, ImageError
 from anyres_bench.core.files import atomic_write, sha256_file
-from anyres_bench.core.geometry import Box, Size
+from anyres_bench.core.geometry import Size
 from anyres_bench.core.http import Fetcher, is_transient
 from anyres_bench.core.limits import Rate
 from anyres_bench.core.sniff import refuse_others
-from anyres_bench.data.pixels import ImageInfo, crop, decode, probe
-from anyres_bench.data.spectra import blockiness, effective_resolution
+from anyres_bench.data.headers import ImageInfo, probe
 
 IMAGES_NAME = "images"
 INCOMING_NAME = "incoming"
@@ -40,8 +35,6 @@ _EXTENSIONS = {
     "AVIF": "avif",
 }
 _HEAD = 512
-_SPECTRUM_SIDE = 2048
-_LEAST_FOR_BLOCKS = 16
 
 Values = dict[str, Any]
 
@@ -78,6 +71,11 @@ class Site:
         return self.resolver.rates if self.resolver else {}
 
     @functools.cached_property
+    def decodes(self) -> bool:
+        """Whether pixels are decoded, which is only done in processes kept for that."""
+        return self.rules.measure != "header" or self.deriver is not None
+
+    @functools.cached_property
     def _incoming(self) -> Path:
         return self.folder / WORK_NAME / INCOMING_NAME
 
@@ -90,6 +88,20 @@ class Site:
         shard = f"{task.number // PER_FOLDER:05d}"
         name = f"{task.candidate.key}{suffix}.{_EXTENSIONS[image_format]}"
         return f"{IMAGES_NAME}/{shard}/{name}"
+
+
+def fetch(site: Site, task: Task, fetcher: Fetcher) -> Task | Outcome:
+    """All steps of a candidate but those that decode pixels; the task where these are left.
+
+    Raises:
+        OSError: the files cannot be written.
+    """
+    try:
+        task = obtain(site, task, fetcher)
+    except (FetchError, ImageError) as error:
+        site.incoming(task).unlink(missing_ok=True)
+        return refused(task, error)
+    return task if site.decodes else run_finish(site, task)
 
 
 def obtain(site: Site, task: Task, fetcher: Fetcher) -> Task:
@@ -136,12 +148,8 @@ def refused(task: Task, error: FetchError | ImageError) -> Outcome:
 
 def run_local(site: Site, task: Task) -> Outcome:
     """All steps of a candidate whose bytes need no network."""
-    try:
-        task = obtain(site, task, Fetcher())
-    except (FetchError, ImageError) as error:
-        site.incoming(task).unlink(missing_ok=True)
-        return refused(task, error)
-    return run_finish(site, task)
+    done = fetch(site, task, Fetcher())
+    return done if isinstance(done, Outcome) else run_finish(site, done)
 
 
 def run_finish(site: Site, task: Task) -> Outcome:
@@ -162,12 +170,17 @@ def _examine(path: Path, candidate: Candidate, rules: Rules) -> tuple[Values, Va
     rules.check_size(info.size)
     rules.check_frames(info.n_frames)
     if rules.measure != "header":
+        # Here and below, so that a run that decodes nothing need not load what computes.
+        from anyres_bench.building.looks import measure
+        from anyres_bench.data.pixels import decode
+
         decoded = decode(path, rules.max_pixels)
         info = decoded.info
         facts = {"notes": list(decoded.notes), **measure(decoded.pixels, rules.measure)}
     fetched = candidate.fetched
     digest = fetched.sha256 if fetched else sha256_file(path)
-    return _record(candidate, info, digest, path.stat().st_size, facts), facts
+    n_bytes = fetched.n_bytes if fetched else path.stat().st_size
+    return _record(candidate, info, digest, n_bytes, facts), facts
 
 
 def _probe(path: Path) -> ImageInfo:
@@ -207,28 +220,11 @@ def _public(url: str) -> str:
     return url if url.startswith(("http://", "https://")) else ""
 
 
-def measure(pixels: NDArray[np.uint8], level: str) -> Values:
-    """What is measured on pixels, as JSON values.
-
-    Spectra are of the middle of large images: they need eight bytes a pixel, several times over.
-    """
-    digest, detail = perceptual_hash(pixels)
-    facts: Values = {"phash": digest.hex(), "detail": round(detail, 3)}
-    if level == "full":
-        size = Size(*pixels.shape[:2])
-        height, width = min(size.height, _SPECTRUM_SIDE), min(size.width, _SPECTRUM_SIDE)
-        top, left = (size.height - height) // 2, (size.width - width) // 2
-        part = crop(pixels, Box(top, left, height, width))
-        value, confidence = effective_resolution(part)
-        facts |= {"effective_resolution": round(value, 4), "confidence": round(confidence, 4)}
-        if min(part.shape[:2]) >= _LEAST_FOR_BLOCKS:
-            facts["blockiness"] = round(blockiness(part), 4)
-    return facts
-
-
 def _store_derived(site: Site, task: Task, derived: Derived, original: Values) -> Image:
     """Write a derived image as PNG; its record."""
     from PIL import Image as Pillow
+
+    from anyres_bench.building.looks import measure
 
     path = site.folder / site.file_name(task, derived.suffix, "PNG")
     with atomic_write(path) as file:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import secrets
 import socket
 from collections.abc import Generator, Iterator
@@ -17,9 +18,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from anyres_bench.building.engines import Effort, run_here
-from anyres_bench.building.ledger import Outcome, Task
+from anyres_bench.building.effort import Effort
+from anyres_bench.building.ledger import Outcome, Task, Tasks, ThreadCursor
 from anyres_bench.building.process import Site
+from anyres_bench.building.run import run_here
 from anyres_bench.core.errors import AnyresBenchError, DatasetError, UsageError
 from anyres_bench.core.http import Policy
 from anyres_bench.core.limits import TokenBuckets
@@ -44,7 +46,7 @@ class RayEngine:
     policy: Policy = field(default_factory=Policy)
     address: str | None = None
 
-    def run(self, site: Site, tasks: Iterator[Task]) -> Generator[Outcome, None, None]:
+    def run(self, site: Site, tasks: Tasks) -> Generator[Outcome, None, None]:
         """Outcomes, shard by shard as they come.
 
         Raises:
@@ -55,7 +57,7 @@ class RayEngine:
         with _joined(self.address) as ray:
             buckets = _shared_buckets(ray, self.effort.buckets(site.rates))
             try:
-                yield from self._outcomes(ray, buckets, site, tasks)
+                yield from self._outcomes(ray, buckets, site, tasks(ThreadCursor()))
             finally:
                 ray.kill(buckets)
 
@@ -89,9 +91,13 @@ class RemoteBuckets:
 
     actor: Any
 
-    def reserve(self, key: str) -> float:
-        """Take the next place in the queue of `key`; the seconds to wait until it is due."""
-        return self._ask("reserve", key)
+    def reserve(self, key: str, patience_s: float = math.inf) -> float:
+        """Take the next place in the queue of `key`; the seconds to wait until it is due.
+
+        No place is taken while `key` must be left alone for more than `patience_s`; those are the
+        seconds then.
+        """
+        return self._ask("reserve", key, patience_s)
 
     def ready_in(self, key: str) -> float:
         """Seconds until a place taken now would be due; nothing is taken."""

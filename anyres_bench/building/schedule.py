@@ -12,6 +12,7 @@ from anyres_bench.building.ledger import Task
 from anyres_bench.core.limits import Limits
 
 _WINDOW = 10_000  # tasks that are looked at at once
+_AT_ONCE = 8  # that are read before one is handed out
 _LONGEST_NAP_S = 1.0
 
 
@@ -39,10 +40,11 @@ class Schedule:
         """The next task that may start, as soon as there is one; None when all are done."""
         with self._changed:
             while not self._stopped:
-                self._fill()
                 task, nap_s = self._next()
                 if task is not None:
                     return task
+                if self._read():
+                    continue
                 if not self._n_waiting and not self._active.total():
                     break
                 self._changed.wait(min(nap_s, _LONGEST_NAP_S))
@@ -67,9 +69,13 @@ class Schedule:
             self._stopped = True
             self._changed.notify_all()
 
-    def _fill(self) -> None:
-        for task in islice(self._tasks, max(_WINDOW - self._n_waiting, 0)):
+    def _read(self) -> bool:
+        """Read some more, because none that was read may start; False where there are none."""
+        n = min(_WINDOW - self._n_waiting, _AT_ONCE)
+        before = self._n_waiting
+        for task in islice(self._tasks, max(n, 0)):
             self._put(task)
+        return self._n_waiting > before
 
     def _put(self, task: Task) -> None:
         host = _host(task)

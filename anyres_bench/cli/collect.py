@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from anyres_bench.building.assemble import Built
-from anyres_bench.building.engines import Effort, Engine, LocalEngine
+from anyres_bench.building.effort import Effort
+from anyres_bench.building.engines import Engine, LocalEngine
 from anyres_bench.building.ledger import Outcome
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.plan import Plan, plan
@@ -24,6 +24,9 @@ from anyres_bench.building.rules import Rules
 from anyres_bench.collectors import COLLECTORS
 from anyres_bench.collectors.collector import Collector
 from anyres_bench.core.registry import nearest
+
+if TYPE_CHECKING:
+    from anyres_bench.building.assemble import Built
 
 _MOST_ROWS = 12
 
@@ -149,10 +152,11 @@ def _progress() -> Iterator[tuple[Callable[[int, int], None], Callable[[Outcome]
 
         def on_outcome(outcome: Outcome) -> None:
             states[outcome.state] += 1
-            bar.update()
-            bar.set_postfix(states, refresh=False)
+            if bar.update():  # it was drawn
+                bar.set_postfix(states, refresh=False)
 
         yield on_start, on_outcome
+        bar.set_postfix(states, refresh=False)
 
 
 def _show(planned: Plan) -> None:

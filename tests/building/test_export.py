@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from anyres_bench.building.croissant import CROISSANT_NAME
-from anyres_bench.building.engines import Effort, LocalEngine
+from anyres_bench.building.effort import Effort
+from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.export import export_stylegan_zip, export_webdataset
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.rules import Rules

@@ -23,11 +23,11 @@ N_KILLS_AFTERWARDS = 4  # while the dataset is written
 ANSWER_S = 0.15  # so that eight threads need longer than the kills leave them
 
 
-def collect(url_list: Path, out: Path, *options: str) -> list[str]:
+def collect(url_list: Path, out: Path, n_processes: int, *options: str) -> list[str]:
     return [
         *(sys.executable, "-m", "anyres_bench", "collect", "urls", str(url_list), str(out)),
         *("--id", "kills", "--allow-private", "--rate", "0", "--per-host", "8", "--threads", "8"),
-        *("--processes", "1", "--measure", "decode", *options),
+        *("--processes", str(n_processes), "--measure", "decode", *options),
     ]
 
 
@@ -59,7 +59,8 @@ def killed(command: list[str], host: ImageHost, at_work: bool, seconds: float) -
 
 
 @pytest.mark.slow
-def test_twenty_kills(tmp_path: Path) -> None:
+@pytest.mark.parametrize("n_processes", [1, 2])
+def test_twenty_kills(tmp_path: Path, n_processes: int) -> None:
     rng = random.Random(1)
     photos = {f"/{i}.jpg": photo(i, 64 + i % 40, 80) for i in range(N_IMAGES)}
 
@@ -70,7 +71,7 @@ def test_twenty_kills(tmp_path: Path) -> None:
     with serve(ImageHost(default=answer)) as host:
         (tmp_path / "list.txt").write_text("\n".join(map(host.url, photos)))
         out = tmp_path / "out"
-        command = collect(tmp_path / "list.txt", out)
+        command = collect(tmp_path / "list.txt", out, n_processes)
         for _ in range(N_KILLS):
             before, asked = done(out), Counter(host.hits)
             killed(command, host, True, rng.choice([0.0, rng.uniform(0.0, 1.0)]))
@@ -89,7 +90,7 @@ def test_twenty_kills(tmp_path: Path) -> None:
             assert len(done(out)) == N_IMAGES
         subprocess.run(command, check=True, capture_output=True)
         assert not host.hits, "nothing to do, nothing asked"
-        calm = collect(tmp_path / "list.txt", tmp_path / "calm")
+        calm = collect(tmp_path / "list.txt", tmp_path / "calm", 1)
         subprocess.run(calm, check=True, capture_output=True)
     assert_same(Dataset.read(out), Dataset.read(tmp_path / "calm"))
 
@@ -117,11 +118,12 @@ def _wait_for_requests(host: ImageHost, asked: int, process: subprocess.Popen[by
 
 
 @pytest.mark.slow
-def test_control_c_is_heard_at_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("n_processes", [1, 2])
+def test_control_c_is_heard_at_once(tmp_path: Path, n_processes: int) -> None:
     with serve(ImageHost(default=lambda h: (time.sleep(0.2), send_file(h, photo(1))))) as host:
         (tmp_path / "list.txt").write_text("\n".join(host.url(f"/{i}") for i in range(2000)))
         process = subprocess.Popen(
-            collect(tmp_path / "list.txt", tmp_path / "out"),
+            collect(tmp_path / "list.txt", tmp_path / "out", n_processes),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from anyres_bench.building.engines import Effort, LocalEngine
+from anyres_bench.building.effort import Effort
+from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.ledger import Outcome
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.ray_engine import RayEngine

@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from anyres_bench.building.engines import Effort, LocalEngine
+from anyres_bench.building.effort import Effort
+from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.folder import Folder

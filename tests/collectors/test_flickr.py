@@ -14,8 +14,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from anyres_bench.building.engines import Effort, LocalEngine
-from anyres_bench.building.pipeline import Built, Order, build
+from anyres_bench.building.assemble import Built
+from anyres_bench.building.effort import Effort
+from anyres_bench.building.engines import LocalEngine
+from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.plan import plan
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.flickr import Flickr, presets, read_domain
@@ -70,7 +72,7 @@ def listed(tmp_path: Path, photos: list[Photo]) -> Path:
 
 
 def run(collector: Flickr, out: Path, *licences: str) -> Built:
-    effort = Effort(threads=8, processes=1, rate=0.0)
+    effort = Effort(threads=8, processes=2, rate=0.0)
     rules = Rules(licences=licences, near_duplicates="keep", measure="decode")
     engine = LocalEngine(effort, effort.policy(allow_private=True))
     return build(Order(collector, out, "toy", rules), engine)
