@@ -91,7 +91,7 @@ def _grouped(
     ]
     roots = components(len(stored), pairs + near)
     names = [stored[root].image.record["group"] for root in roots]
-    return [dataclasses.replace(s, group=n) for s, n in zip(stored, names, strict=True)]
+    return [Stored(s.task, s.image, n) for s, n in zip(stored, names, strict=True)]
 
 
 def _without_copies(stored: Sequence[Stored]) -> list[Stored]:
