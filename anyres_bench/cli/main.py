@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -17,6 +19,7 @@ from anyres_bench import __version__
 from anyres_bench.core.errors import AnyresBenchError
 from anyres_bench.core.registry import nearest
 
+_AGAIN_S = 0.05
 # name -> (module, one line for --help); each module has a click command named `command`
 COMMANDS = {
     "collect": ("anyres_bench.cli.collect", "Build a dataset of images at their native sizes."),
@@ -80,10 +83,35 @@ def main(argv: Sequence[str] | None = None) -> Any:
     """
     # The end of an interpreter looks through all objects for garbage: half a second with torch.
     atexit.register(gc.freeze)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+    with _stoppable():
         _run(argv)
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM interrupts the block, and no interrupt is lost.
+
+    One that falls into a destructor or a callback ends that alone, so it is sent once more.
+    """
+    again: list[threading.Timer] = []
+
+    def hear(lost: sys.UnraisableHookArgs) -> None:
+        if isinstance(lost.exc_value, KeyboardInterrupt):
+            # A moment later: at once would be within this function, and as lost.
+            thread = threading.main_thread().ident
+            again.append(threading.Timer(_AGAIN_S, signal.pthread_kill, [thread, signal.SIGTERM]))
+            again[-1].start()
+        else:
+            sys.__unraisablehook__(lost)
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    hook, sys.unraisablehook = sys.unraisablehook, hear
+    try:
+        yield
     finally:
+        for timer in again:
+            timer.cancel()
+        sys.unraisablehook = hook
         signal.signal(signal.SIGTERM, before)
 
 
