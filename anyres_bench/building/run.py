@@ -28,7 +28,7 @@ _BUSY = 0.75  # of what a process may count on
 def run_here(
     effort: Effort, policy: Policy, limits: Limits, site: Site, tasks: Iterator[Task]
 ) -> Generator[Outcome, None, None]:
-    """Run tasks on this machine, paced by `limits`; outcomes as they come."""
+    """Run tasks in this process, paced by `limits`; outcomes as they come."""
     run = Run(effort, Fetcher(policy, limits, threading.Event()), site, tasks)
     try:
         for bundle in run.bundles():

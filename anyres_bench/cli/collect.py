@@ -155,8 +155,10 @@ def _progress() -> Iterator[tuple[Callable[[int, int], None], Callable[[Outcome]
             if bar.update():  # it was drawn
                 bar.set_postfix(states, refresh=False)
 
-        yield on_start, on_outcome
-        bar.set_postfix(states, refresh=False)
+        try:
+            yield on_start, on_outcome
+        finally:
+            bar.set_postfix(states, refresh=False)
 
 
 def _show(planned: Plan) -> None:

@@ -28,35 +28,34 @@ class SharedStates:
         self._numbers, self.lock = _shared(_N_SLOTS * _WIDTH)
 
     def get(self, key: str) -> State:
-        """The state of a key, known or not."""
-        at = self._slot(key)
-        if not self._numbers[at]:
+        """The state of a key, known or not; nothing is changed, so it needs no lock."""
+        at, is_new = self._slot(key)
+        if is_new:
             return State()
         _, due, paused_until, strikes = self._numbers[at : at + _WIDTH]
         return State(due, paused_until, int(strikes))
 
     def put(self, key: str, state: State) -> None:
         """Keep the state of a key."""
-        at = self._slot(key)
-        if not self._numbers[at]:
+        at, is_new = self._slot(key)
+        if is_new:
             self._numbers[at] = _mark(key)
         for i, number in enumerate(state):
             self._numbers[at + 1 + i] = number
 
-    def _slot(self, key: str) -> int:
-        """Where the first number of a key's slot is."""
+    def _slot(self, key: str) -> tuple[int, bool]:
+        """Where the first number of a key's slot is, and whether it is yet to be taken for it."""
         first, mark, numbers = hash(key) % _N_SLOTS, _mark(key), self._numbers
         slots = [(first + i) % _N_SLOTS * _WIDTH for i in range(_N_PLACES)]
         for wanted in (mark, 0.0):
             for at in slots:
                 if numbers[at] == wanted:
-                    return at
+                    return at, wanted != mark
         now = time.monotonic()
         for at in slots:
             if max(numbers[at + 1], numbers[at + 2]) <= now:
-                numbers[at] = 0.0
-                return at
-        return slots[0]
+                return at, True
+        return slots[0], False
 
 
 class SharedCursor:

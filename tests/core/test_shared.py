@@ -82,7 +82,9 @@ def test_slots_of_those_who_wait_no_more_are_used_again(monkeypatch: pytest.Monk
         states.put(f"old{i}", State(past, past, 1))
     states.put("new", State(past + 100, past + 100, 3))
     assert states.get("new") == State(past + 100, past + 100, 3)
+    before = bytes(states._numbers)
     assert states.get("never") == State()
+    assert bytes(states._numbers) == before, "who only looks, without the lock, changes nothing"
 
 
 def test_who_dies_with_the_lock_lets_go_of_it() -> None:
