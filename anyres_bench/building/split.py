@@ -136,19 +136,15 @@ def _serve(
     site = pickle.loads(pickle.dumps(site))  # a connection of the collector's is not for two
     run = Run(effort, Fetcher(policy, limits, threading.Event()), site, tasks(cursor), n_cores)
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
-    end: AnyresBenchError | None = DatasetError(
-        "a process of the run died of a fault of the program, which is above; report it, and the "
-        "same command goes on"
-    )
+    end: AnyresBenchError | None = None
     try:
         for bundle in run.bundles():
             _tell(pipe, bundle)
-        end = None
     except AnyresBenchError as error:
         end = error
     finally:
         run.close()
-        _tell(pipe, [end])
+    _tell(pipe, [end])
 
 
 def _tell(pipe: Connection, items: Sequence[Outcome | AnyresBenchError | None]) -> None:
