@@ -26,7 +26,7 @@ from anyres_bench.core.errors import AnyresBenchError, DatasetError, UsageError
 from anyres_bench.core.http import Policy
 from anyres_bench.core.limits import TokenBuckets
 
-_SHARD = 64  # candidates; as many rows as the ledger commits at once
+SHARD = 64  # candidates; as many rows as the ledger commits at once
 _SHARDS_A_CPU = 2  # under way or waiting, so that no machine is idle
 _RETRIES = 5  # of a shard whose machine died
 _ANSWER_S = 10.0
@@ -68,7 +68,7 @@ class RayEngine:
         shard = ray.remote(num_cpus=1, max_retries=_RETRIES)(_run_shard)
         site = dataclasses.replace(site, folder=site.folder.absolute())
         effort = dataclasses.replace(self.effort, processes=1)
-        shards = iter(lambda: list(itertools.islice(tasks, _SHARD)), [])
+        shards = iter(lambda: list(itertools.islice(tasks, SHARD)), [])
         under_way: set[Any] = set()
         try:
             while True:
@@ -81,8 +81,7 @@ class RayEngine:
                 under_way -= set(done)
                 yield from _outcomes_of(ray, done[0])
         finally:
-            for reference in under_way:
-                ray.cancel(reference, force=True)
+            _end(ray, list(under_way))
 
 
 @dataclass(frozen=True)
@@ -140,6 +139,14 @@ def _outcomes_of(ray: Any, reference: Any) -> list[Outcome]:
         ) from error
     assert isinstance(outcomes, list)
     return outcomes
+
+
+def _end(ray: Any, shards: list[Any]) -> None:
+    """Stop shards, and return when they have: a run that is over asks nobody and writes nothing."""
+    for shard in shards:
+        ray.cancel(shard, force=True)
+    if shards:
+        ray.wait(shards, num_returns=len(shards), timeout=_ANSWER_S, fetch_local=False)
 
 
 @contextmanager

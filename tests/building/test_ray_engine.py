@@ -18,7 +18,7 @@ from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.ledger import Outcome
 from anyres_bench.building.pipeline import Order, build
-from anyres_bench.building.ray_engine import RayEngine
+from anyres_bench.building.ray_engine import SHARD, RayEngine
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.flickr import Flickr
 from anyres_bench.collectors.scenes import Scenes
@@ -26,7 +26,7 @@ from anyres_bench.collectors.urls import Urls
 from anyres_bench.core.errors import DatasetError, UsageError
 from anyres_bench.core.http import Policy
 from anyres_bench.data.recipes import Dataset
-from tests.building.rogues import given
+from tests.building.rogues import Remote, candidate, given
 from tests.collectors.doubles import FlickrDouble, Photo
 from tests.servers import Handler, ImageHost, photo, send, send_file, serve
 
@@ -186,6 +186,20 @@ def test_a_local_collector_and_a_full_disk(cluster: Any, tmp_path: Path) -> None
     assert on_ray.dataset.digest == here.dataset.digest
     with pytest.raises(DatasetError, match="No space left on device"):
         build(Order(given("1", "full"), tmp_path / "full", "g", RULES), RayEngine())
+
+
+@pytest.mark.slow
+def test_a_run_that_is_over_has_no_shard_left(second_node: Any, tmp_path: Path) -> None:
+    sign = tmp_path / "sign"
+    first = [candidate(f"live {sign}", key="given_live")]
+    first += [candidate(f"{i}") for i in range(SHARD - 1)]
+    second = [candidate(f"full beside {sign}", key="given_full")]
+    order = Order(Remote((*first, *second)), tmp_path / "out", "g", RULES)
+    with pytest.raises(DatasetError, match="No space left on device"):
+        build(order, RayEngine(Effort(threads=1)))
+    last = sign.read_text()
+    time.sleep(0.5)
+    assert sign.read_text() == last
 
 
 @pytest.mark.slow
