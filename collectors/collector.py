@@ -72,8 +72,7 @@ class Candidate:
 
     def to_json(self) -> str:
         """One line of JSON, without what is at its default."""
-        plain = {name: getattr(self, name) for name in _DEFAULTS}
-        told = {name: value for name, value in plain.items() if value != _DEFAULTS[name]}
+        told = {name: value for name, value in vars(self).items() if value != _DEFAULTS[name]}
         if self.fetched:
             told["fetched"] = self.fetched.plain()
         return json.dumps(told, sort_keys=True)

@@ -12,6 +12,7 @@ the run has threads. A process ends when its pipe does, with its parent or by it
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import pickle
@@ -129,6 +130,7 @@ def _serve(
     cursor: Cursor,
 ) -> None:
     """A process: run the share, and send what becomes of it."""
+    gc.freeze()  # to look for garbage in what is the parent's would be to copy its memory
     for other in inherited:
         other.close()  # it would keep the parent's end open when the parent is gone
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent

@@ -141,11 +141,14 @@ class TokenBuckets:
         No place is taken while `key` must be left alone for more than `patience_s`; those are the
         seconds then.
         """
+        interval_s = self._rate(key).interval_s
+        if not interval_s and self.states.get(key).due <= self.clock():
+            return 0.0  # there is no queue, so no place to take, and no lock to wait for
         with self.states.lock:
             state, now = self.states.get(key), self.clock()
             if state.paused_until - now > patience_s:
                 return state.paused_until - now
-            due = max(state.due, now) + self._rate(key).interval_s
+            due = max(state.due, now) + interval_s
             self.states.put(key, state._replace(due=due))
             return self._wait(key, state, now)
 

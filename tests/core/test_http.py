@@ -411,6 +411,22 @@ def test_buckets_by_hand() -> None:
         Rate(1, 0)
 
 
+def test_without_a_limit_only_pauses_are_waited_for() -> None:
+    now = [0.0]
+    buckets = TokenBuckets(Rate(0), clock=lambda: now[0])
+    waits: list[float] = []
+    with buckets.states.lock:  # which nobody needs then
+        asking = threading.Thread(target=lambda: waits.extend(map(buckets.reserve, "hhh")))
+        asking.start()
+        asking.join(10)
+        assert waits == [0, 0, 0]
+    buckets.throttled("h", 7.0)
+    assert [buckets.reserve("h") for _ in range(2)] == [7, 7]
+    assert buckets.reserve("h", patience_s=1.0) == 7
+    now[0] = 7.0
+    assert buckets.reserve("h") == 0
+
+
 def test_stop_ends_waits(host: ImageHost, tmp_path: Path) -> None:
     stop = threading.Event()
     stop.set()
