@@ -181,14 +181,12 @@ def report(contest: Contest, runs: dict[str, list[Run]], peaks: dict[str, float]
             else statistics.median(getattr(run, measure) for run in runs[side])
             for side in runs
         )
-        claim = contest.claims.get(measure)
-        kept &= claim is None or theirs / ours >= claim
-        verdict = (
-            ""
-            if claim is None
-            else f"  claimed {claim:g}: {'kept' if theirs / ours >= claim else 'MISSED'}"
-        )
-        print(f"{measure:14}{ours:10.2f}{theirs:13.2f}{theirs / ours:8.2f}{verdict}", flush=True)
+        ratio, claim = theirs / ours, contest.claims.get(measure)
+        verdict = ""
+        if claim is not None:
+            kept &= ratio >= claim
+            verdict = f"  claimed {claim:g}: {'kept' if ratio >= claim else 'MISSED'}"
+        print(f"{measure:14}{ours:10.2f}{theirs:13.2f}{ratio:8.2f}{verdict}", flush=True)
         if measure == "seconds":
             print(f"{'images/s':14}{n / ours:10.1f}{n / theirs:13.1f}")
     return kept

@@ -158,7 +158,7 @@ def _run(
     _tidy(incoming, keep_parts=True)
     site = Site(order.folder, order.rules, order.collector)
     with closing(engine.run(site, ledger.pending)) as outcomes:
-        with ledger.disconnected():
+        with ledger.disconnected():  # engines that fork do so before their first outcome
             first = list(islice(outcomes, 1))
         threading.Thread(target=_load_ahead).start()
         _commit(ledger, chain(first, outcomes), on_outcome)

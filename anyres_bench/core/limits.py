@@ -142,7 +142,7 @@ class TokenBuckets:
         seconds then.
         """
         interval_s = self._rate(key).interval_s
-        if not interval_s and self.states.get(key).due <= self.clock():
+        if not interval_s and not self.ready_in(key):
             return 0.0  # there is no queue, so no place to take, and no lock to wait for
         with self.states.lock:
             state, now = self.states.get(key), self.clock()

@@ -46,8 +46,6 @@ class Given:
             bytearray(1 << 40)
         if candidate.url == "bug":
             raise ZeroDivisionError("a bug of the collector")
-        if candidate.url == "full":
-            raise OSError(28, "No space left on device")
         if candidate.url.startswith("live "):
             while True:  # and show it
                 Path(candidate.url.removeprefix("live ")).write_text(str(time.monotonic()))
@@ -55,6 +53,7 @@ class Given:
         if candidate.url.startswith("full beside "):
             while not Path(candidate.url.removeprefix("full beside ")).exists():
                 time.sleep(0.01)
+        if candidate.url.startswith("full"):
             raise OSError(28, "No space left on device")
         if candidate.url == "refuse":
             raise ImageError("refused", "the collector refuses it")
