@@ -49,6 +49,7 @@ RUNNERS = {
     "cnndetection_": "cnndetection",
     "ffhq_": "ffhq",
     "flickr_": "flickr",
+    "tilers_internvl": "tilers",
 }
 COMPANIONS = {"metrics_versions"}  # files that other cases read
 

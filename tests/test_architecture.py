@@ -24,6 +24,7 @@ BELOW = {
     "metrics": {"features", "data", "core"},
     "baselines": {"models", "data", "core"},
     "building": {"features", "models", "data", "core"},
+    "tilers": {"data", "core"},
     "training": {"features", "models", "data", "core"},
     "evaluation": {"features", "models", "data", "core"},
     "leaderboard": {"building", "training", "evaluation", "core", "data"},

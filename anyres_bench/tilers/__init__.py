@@ -1,0 +1,72 @@
+"""Native-resolution tilers of vision-language models: how an image of any size becomes tokens.
+
+A tiler takes (height, width) to a `Plan`, and everything else follows from the plan alone:
+
+    tiler = load("internvl")                   # or "internvl:max_tiles=6,tile=336"
+    plan = tiler.plan(Size(1080, 1920))        # canvas, resized size, padding, regions, tokens, why
+    pictures = pixels.cut(plan, image)         # what the encoder sees, in its order
+    coordinates.token_boxes(plan)              # where each token lies in the image, and back
+    stitching.sequence(plan, features)         # encoder features in the language model's order
+    tiler.listing(heights, widths)             # the same numbers for a million sizes at once
+
+`plan` says what a tiler is; `TILERS` names them. Nothing here needs weights, and nothing but
+`vitar`, `attention` and the like, which are torch modules, needs torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from anyres_bench.core.errors import ConfigError
+from anyres_bench.core.registry import Registry, nearest
+from anyres_bench.tilers.plan import Tiler
+
+TILERS = Registry(
+    "tiler",
+    {
+        "internvl": "anyres_bench.tilers.internvl:INTERNVL",
+    },
+    entry_points="anyres_bench.tilers",
+)
+
+
+def load(spec: str) -> Tiler:
+    """The tiler `NAME` or `NAME:option=value,option=value`.
+
+    Raises:
+        UnknownNameError: no tiler has this name.
+        ConfigError: it has no such option, or the value is not of the option's type.
+
+    >>> load("internvl:max_tiles=6").name
+    'internvl:max_tiles=6'
+    """
+    name, _, options = spec.partition(":")
+    tiler = TILERS.get(name)
+    changes = dict(_option(tiler, pair) for pair in options.split(",") if pair)
+    changed: Tiler = dataclasses.replace(tiler, name=spec, **changes) if changes else tiler
+    return changed
+
+
+def _option(tiler: Any, pair: str) -> tuple[str, Any]:
+    key, equals, text = pair.partition("=")
+    fields = {f.name for f in dataclasses.fields(tiler)} - {"name"}
+    if not equals or key not in fields:
+        raise ConfigError(f"{tiler.name} has no option {pair!r}; {nearest(key, fields)}")
+    return key, _read(key, text, getattr(tiler, key))
+
+
+def _read(key: str, text: str, now: Any) -> Any:
+    """`text` as a value of the type that the option has now."""
+    try:
+        if isinstance(now, bool):
+            return {"true": True, "false": False}[text.lower()]
+        if now is None or isinstance(now, int):
+            return None if text.lower() == "none" else int(text)
+        if isinstance(now, float):
+            return float(text)
+    except (ValueError, KeyError):
+        raise ConfigError(f"option {key}={text} is no {type(now).__name__}; now {now}") from None
+    if isinstance(now, str):
+        return text
+    raise ConfigError(f"option {key} cannot be given as text; it is now {now!r}")
