@@ -1,0 +1,224 @@
+"""One small fuzzer for every parser of foreign bytes, and the corpora that it leaves.
+
+A target reads bytes and may raise what it promises to; anything else, a crash, a hang or a hunger
+for memory is a fault. Inputs are mutations of known ones, drawn from a fixed seed; one that ends in
+a way not seen before is mutated further. Those are what a corpus holds: `tests/corpus/TARGET/`
+is replayed by the fast tests, and grows with FUZZ_KEEP=1. An input that shows a fault is written
+there at once, and named.
+
+    fuzz("lists", SEEDS, read, allowed=(AnyresBenchError,))     # in a slow test: a minute
+    replay("lists", read, allowed=(AnyresBenchError,))          # in a fast one: the corpus
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import hashlib
+import multiprocessing
+import os
+import random
+import re
+import resource
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+CORPUS = Path(__file__).parent / "corpus"
+_LONGEST = 1 << 14  # bytes of an input that is kept
+_MOST_KEPT = 60  # inputs of a corpus
+_MOST_CHANGES = 6
+_NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1)
+_TOKENS = (
+    b'"', b"'", b"[" * 900, b"{", b"}", b"null", b"NaN", b"1e999", b"-1", b"9" * 5000, b"\\ud800",
+    b"\xff\xfe", b"\xef\xbb\xbf", b"\x00", b"../", b"/dev/zero", b"\r\n", b"http://[", b"=cmd()",
+    b"\x1b]0;x\x07", "\u202e".encode(), b"%00", b",", b":",
+)  # fmt: skip
+
+Target = Callable[[bytes], object]
+
+
+def fuzz(
+    name: str,
+    seeds: Iterable[bytes],
+    target: Target,
+    allowed: tuple[type[BaseException], ...],
+    *,
+    seconds: float = 60.0,
+    seed: int = 0,
+    limit_s: float = 10.0,
+    memory_bytes: int = 2 << 30,
+    mutate: Callable[[random.Random, Sequence[bytes]], bytes] | None = None,
+) -> int:
+    """Feed mutations of `seeds` and of the corpus to `target`; how many there were.
+
+    Args:
+        name: of the target, and of its corpus.
+        seeds: inputs that are well formed, or nearly.
+        target: reads one input.
+        allowed: what it may raise.
+        seconds: how long.
+        seed: of the mutations.
+        limit_s: longest time for one input.
+        memory_bytes: address space beyond what the process has when it begins.
+        mutate: makes an input of known ones; byte by byte in its absence.
+
+    Raises:
+        AssertionError: an input shows a fault; it is in the corpus now.
+    """
+    known = [*seeds, *_corpus(name)]
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    last = CORPUS / f".{name}.{os.getpid()}.tmp"
+    CORPUS.mkdir(exist_ok=True)
+    arguments = (theirs, last, known, target, allowed, seconds, seed, limit_s, memory_bytes, mutate)
+    process = context.Process(target=_run, args=arguments)
+    process.start()
+    theirs.close()
+    try:
+        n, found, fault = ours.recv()
+    except EOFError:
+        process.join()
+        n, found, fault = 0, [], (last.read_bytes(), f"it died with {process.exitcode}")
+    finally:
+        process.join()
+        last.unlink(missing_ok=True)
+    if os.environ.get("FUZZ_KEEP"):
+        _keep(name, found)
+    if fault is not None:
+        path = _write(name, fault[0])
+        raise AssertionError(f"{name}: {path} shows a fault after {n} inputs\n{fault[1]}")
+    return int(n)
+
+
+def replay(name: str, target: Target, allowed: tuple[type[BaseException], ...]) -> int:
+    """Feed the corpus to `target`; how many inputs it has.
+
+    Raises:
+        AssertionError: an input shows a fault, or there is no corpus.
+    """
+    inputs = list(_corpus(name))
+    assert inputs, f"no corpus of {name}: run its slow test with FUZZ_KEEP=1"
+    for data in inputs:
+        ending, fault = _ending(target, data, allowed)
+        assert fault is None, f"{name}: {hashlib.sha256(data).hexdigest()[:16]}\n{fault}"
+        assert ending
+    return len(inputs)
+
+
+def mutated(rng: random.Random, known: Sequence[bytes]) -> bytes:
+    """A known input with a few changes: bits, bytes, numbers, pieces lost, doubled or exchanged."""
+    data = bytearray(rng.choice(known))
+    for _ in range(rng.randint(1, _MOST_CHANGES)):
+        at = rng.randrange(len(data) + 1)
+        span = rng.randint(1, rng.choice((1, 4, 64)))
+        match rng.randrange(8):
+            case 0 if data:
+                data[at % len(data)] ^= 1 << rng.randrange(8)
+            case 1:
+                data[at : at + 1] = bytes([rng.randrange(256)])
+            case 2:
+                width = rng.choice((1, 2, 4, 8))
+                number = rng.choice(_NUMBERS) % (1 << 8 * width)
+                data[at : at + width] = number.to_bytes(width, rng.choice(("little", "big")))
+            case 3:
+                del data[at : at + span]
+            case 4:
+                data[at:at] = data[at : at + span] * rng.choice((1, 2, 50))
+            case 5:
+                other = rng.choice(known)
+                start = rng.randrange(len(other) + 1)
+                data[at : at + span] = other[start : start + span]
+            case 6:
+                data[at:at] = rng.choice(_TOKENS)
+            case _:
+                del data[at:]
+    return bytes(data)
+
+
+def _run(
+    pipe: multiprocessing.connection.Connection,
+    last: Path,
+    known: list[bytes],
+    target: Target,
+    allowed: tuple[type[BaseException], ...],
+    seconds: float,
+    seed: int,
+    limit_s: float,
+    memory_bytes: int,
+    mutate: Callable[[random.Random, Sequence[bytes]], bytes] | None,
+) -> None:
+    """The process of one target: what it found, and the fault that ended it."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    faulthandler.disable()  # how it dies is told by the parent
+    signal.signal(signal.SIGALRM, _too_long)
+    rng, end, n = random.Random(seed), time.monotonic() + seconds, 0
+    endings: set[str] = set()
+    found: list[bytes] = []
+    queue = iter(list(known))
+    with open(last, "wb", buffering=0) as trace:
+        while time.monotonic() < end:
+            data = next(queue, None)
+            if data is None:
+                data = (mutate or mutated)(rng, known)
+            os.ftruncate(trace.fileno(), 0)
+            os.pwrite(trace.fileno(), data, 0)
+            signal.setitimer(signal.ITIMER_REAL, limit_s)
+            ending, fault = _ending(target, data, allowed)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            n += 1
+            if fault is not None:
+                return pipe.send((n, found, (data, fault)))
+            if ending not in endings:
+                endings.add(ending)
+                known.append(data)
+                found.append(data)
+    pipe.send((n, found, None))
+
+
+def _ending(
+    target: Target, data: bytes, allowed: tuple[type[BaseException], ...]
+) -> tuple[str, str | None]:
+    """How a target ends, in short; and the fault, where that is one."""
+    try:
+        target(data)
+    except allowed as error:
+        return _in_short(error), None
+    except BaseException as error:  # also what should pass all handlers
+        return _in_short(error), traceback.format_exc(limit=-12)
+    return "read", None
+
+
+def _in_short(error: BaseException) -> str:
+    reason = getattr(error, "reason", "")
+    words = re.sub(r"[^a-z ]+", "", re.sub(r"'[^']*'", "", str(error)))[:60]
+    return f"{type(error).__name__} {reason} {words}"
+
+
+def _too_long(_: int, frame: FrameType | None) -> None:
+    raise TimeoutError("the input takes too long")
+
+
+def _corpus(name: str) -> Iterator[bytes]:
+    folder = CORPUS / name
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        yield path.read_bytes()
+
+
+def _keep(name: str, found: Iterable[bytes]) -> None:
+    """Add what is short to the corpus, up to its limit."""
+    free = _MOST_KEPT - len(list(_corpus(name)))
+    short = [data for data in found if len(data) <= _LONGEST]
+    for data in short[: max(free, 0)]:
+        _write(name, data)
+
+
+def _write(name: str, data: bytes) -> Path:
+    path = CORPUS / name / hashlib.sha256(data).hexdigest()[:16]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
