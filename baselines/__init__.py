@@ -14,15 +14,15 @@ from anyres_bench.core.registry import Registry
 BASELINES = Registry(
     "baseline",
     {
-        "anycost": "anyres_bench.baselines.anycost_generator:build",
-        "bicubic": "anyres_bench.baselines.upscaling:bicubic",
-        "bilinear": "anyres_bench.baselines.upscaling:bilinear",
-        "infinitygan": "anyres_bench.baselines.infinitygan_generator:build",
-        "lanczos": "anyres_bench.baselines.upscaling:lanczos",
-        "liif": "anyres_bench.baselines.liif_upscaler:build",
-        "mspe": "anyres_bench.baselines.mspe_generator:build",
-        "nearest": "anyres_bench.baselines.upscaling:nearest",
-        "realesrgan": "anyres_bench.baselines.realesrgan_upscaler:build",
+        "anycost": "anyres_bench.baselines.anycost.generator:build",
+        "bicubic": "anyres_bench.models.upscaling:bicubic",
+        "bilinear": "anyres_bench.models.upscaling:bilinear",
+        "infinitygan": "anyres_bench.baselines.infinitygan.generator:build",
+        "lanczos": "anyres_bench.models.upscaling:lanczos",
+        "liif": "anyres_bench.baselines.liif.upscaler:build",
+        "mspe": "anyres_bench.baselines.mspe.generator:build",
+        "nearest": "anyres_bench.models.upscaling:nearest",
+        "realesrgan": "anyres_bench.baselines.realesrgan.upscaler:build",
     },
     entry_points="anyres_bench.baselines",
 )
@@ -30,12 +30,12 @@ BASELINES = Registry(
 UPSCALERS = Registry(
     "upscaler",
     {
-        "bicubic": "anyres_bench.baselines.upscaling:load_bicubic",
-        "bilinear": "anyres_bench.baselines.upscaling:load_bilinear",
-        "lanczos": "anyres_bench.baselines.upscaling:load_lanczos",
-        "liif": "anyres_bench.baselines.liif_upscaler:load_upscaler",
-        "nearest": "anyres_bench.baselines.upscaling:load_nearest",
-        "realesrgan": "anyres_bench.baselines.realesrgan_upscaler:load_upscaler",
+        "bicubic": "anyres_bench.models.upscaling:load_bicubic",
+        "bilinear": "anyres_bench.models.upscaling:load_bilinear",
+        "lanczos": "anyres_bench.models.upscaling:load_lanczos",
+        "liif": "anyres_bench.baselines.liif.upscaler:load_upscaler",
+        "nearest": "anyres_bench.models.upscaling:load_nearest",
+        "realesrgan": "anyres_bench.baselines.realesrgan.upscaler:load_upscaler",
     },
     entry_points="anyres_bench.upscalers",
 )

@@ -22,11 +22,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.models.anyres import network as network_module
-from anyres_bench.models.anyres.activation import FilteredLRelu, Kernels
-from anyres_bench.models.anyres.config import GeneratorConfig
-from anyres_bench.models.anyres.network import GeneratorNetwork, SynthesisLayer
-from anyres_bench.models.anyres.warp import resample
+from anyres_bench.models.warp import resample
+from anyres_bench.reference import network as network_module
+from anyres_bench.reference.activation import FilteredLRelu, Kernels
+from anyres_bench.reference.config import GeneratorConfig
+from anyres_bench.reference.network import GeneratorNetwork, SynthesisLayer
 
 
 def insert_zeros(x: Tensor, up: int) -> Tensor:

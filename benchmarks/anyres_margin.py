@@ -21,8 +21,8 @@ from torch import Tensor
 
 from anyres_bench.core.files import write_json
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.models.anyres.config import GeneratorConfig
-from anyres_bench.models.anyres.network import GeneratorNetwork, SynthesisLayer
+from anyres_bench.reference.config import GeneratorConfig
+from anyres_bench.reference.network import GeneratorNetwork, SynthesisLayer
 
 SHIFTS = ((17, 0), (0, -29), (40, 23), (-11, -37))  # (y, x) px of a window of 256
 SCALES = (2, 4, 8)

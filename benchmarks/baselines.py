@@ -21,7 +21,11 @@ from typing import Any
 
 import torch
 
-from anyres_bench.baselines import anycost, infinitygan, liif, mspe, realesrgan
+from anyres_bench.baselines.anycost import network as anycost
+from anyres_bench.baselines.infinitygan import network as infinitygan
+from anyres_bench.baselines.liif import network as liif
+from anyres_bench.baselines.mspe import network as mspe
+from anyres_bench.baselines.realesrgan import network as realesrgan
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.models.generator import check_output
 from anyres_bench.models.loading import load

@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from anyres_bench.baselines.liif import EDSR, LIIF
-from anyres_bench.baselines.liif_upscaler import LIIFUpscaler
-from anyres_bench.baselines.realesrgan import RRDBNet
-from anyres_bench.baselines.realesrgan_official import Official, run_official
-from anyres_bench.baselines.realesrgan_running import Exact, Tiled
+from anyres_bench.baselines.liif.network import EDSR, LIIF
+from anyres_bench.baselines.liif.upscaler import LIIFUpscaler
+from anyres_bench.baselines.realesrgan.network import RRDBNet
+from anyres_bench.baselines.realesrgan.published import Official, run_official
+from anyres_bench.baselines.realesrgan.running import Exact, Tiled
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.models.loading import load
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from anyres_bench.core.files import sha256_text
-from anyres_bench.core.http import Fetched, Fetcher
-from anyres_bench.core.limits import Limits, Rate
+from anyres_bench.fetching.http import Fetched, Fetcher
+from anyres_bench.fetching.limits import Limits, Rate
 
 if TYPE_CHECKING:
     import numpy as np

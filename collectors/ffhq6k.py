@@ -30,8 +30,6 @@ from PIL import Image
 from anyres_bench.collectors.collector import Candidate, Derived, key_of
 from anyres_bench.collectors.ffhq_align import AlignOptions, FaceQuad, align, native_options
 from anyres_bench.collectors.ffhq_list import Face, read_faces
-from anyres_bench.core.addresses import host_of
-from anyres_bench.core.bodies import Expect
 from anyres_bench.core.errors import (
     ConfigError,
     DataError,
@@ -41,10 +39,12 @@ from anyres_bench.core.errors import (
 )
 from anyres_bench.core.files import sha256_file, sha256_text
 from anyres_bench.core.geometry import Size
-from anyres_bench.core.http import Fetcher
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.pixels import decode, resize_uint8
+from anyres_bench.fetching.addresses import host_of
+from anyres_bench.fetching.bodies import Expect
+from anyres_bench.fetching.http import Fetcher
 
 PROTOCOLS = ("published", "native")
 N_PUBLISHED = 6_000

@@ -25,7 +25,6 @@ from anyres_bench.collectors.flickr_api import (
     read_key,
 )
 from anyres_bench.collectors.flickr_sizes import Rendition, SizeRule, choose_size
-from anyres_bench.core.bodies import Expect
 from anyres_bench.core.errors import (
     ConfigError,
     DataError,
@@ -34,10 +33,11 @@ from anyres_bench.core.errors import (
     UsageError,
 )
 from anyres_bench.core.files import sha256_file
-from anyres_bench.core.http import Fetcher
-from anyres_bench.core.limits import Limits, Rate, TokenBuckets
 from anyres_bench.core.registry import nearest
-from anyres_bench.core.sniff import refuse_others
+from anyres_bench.fetching.bodies import Expect
+from anyres_bench.fetching.http import Fetcher
+from anyres_bench.fetching.limits import Limits, Rate, TokenBuckets
+from anyres_bench.fetching.sniff import refuse_others
 
 _LINE = re.compile(r"(?:(?P<licence>\d{1,2})_)?(?P<photo>\d{4,20})(?:\.(?P<ending>\w{2,5}))?")
 _PAGE = "https://www.flickr.com/photos/{owner}/{photo}"

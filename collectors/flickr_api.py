@@ -17,8 +17,8 @@ from typing import Any
 import requests
 
 from anyres_bench.core.errors import FetchError, UsageError
-from anyres_bench.core.http import USER_AGENT
-from anyres_bench.core.limits import Limits, Rate, TokenBuckets, wait_turn
+from anyres_bench.fetching.http import USER_AGENT
+from anyres_bench.fetching.limits import Limits, Rate, TokenBuckets, wait_turn
 
 API_URL = "https://api.flickr.com/services/rest/"
 KEY_VARIABLE = "FLICKR_API_KEY"

@@ -15,7 +15,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from anyres_bench.collectors.archives import Archive, Member, extract, open_archive
 from anyres_bench.collectors.collector import Candidate, key_of
 from anyres_bench.core.errors import ConfigError, ImageError, UsageError
-from anyres_bench.core.http import Fetcher
+from anyres_bench.fetching.http import Fetcher
 
 
 @dataclass(frozen=True)

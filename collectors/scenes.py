@@ -14,9 +14,9 @@ from anyres_bench.collectors.collector import Candidate, key_of
 from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.files import atomic_write
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.core.http import Fetcher
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.scenes import WORLD, Scene, render
+from anyres_bench.fetching.http import Fetcher
 
 # Seeds of collected scenes lie above this, so that no generator asked for image 0, 1, 2, ... ever
 # renders one of them.

@@ -11,12 +11,12 @@ from typing import Annotated, Any, ClassVar
 
 from anyres_bench.collectors.collector import Candidate, key_of
 from anyres_bench.collectors.lists import Row, read_rows
-from anyres_bench.core.bodies import Expect
 from anyres_bench.core.errors import ConfigError, UnknownNameError, UsageError
 from anyres_bench.core.files import sha256_file, sha256_text
-from anyres_bench.core.http import Fetcher
 from anyres_bench.core.registry import nearest
-from anyres_bench.core.sniff import refuse_others
+from anyres_bench.fetching.bodies import Expect
+from anyres_bench.fetching.http import Fetcher
+from anyres_bench.fetching.sniff import refuse_others
 
 _NUMBERS = ("height", "width", "n_bytes")
 _FIELDS = (

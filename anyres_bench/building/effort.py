@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from anyres_bench.core.http import Policy
-from anyres_bench.core.limits import Rate, States, ThreadStates, TokenBuckets
+from anyres_bench.fetching.http import Policy
+from anyres_bench.fetching.limits import Rate, States, ThreadStates, TokenBuckets
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from anyres_bench.building.ledger import Outcome, Tasks, ThreadCursor
 from anyres_bench.building.process import Site
 from anyres_bench.building.run import run_here
 from anyres_bench.building.split import n_shares, run_split
-from anyres_bench.core.http import Policy
-from anyres_bench.core.shared import SharedStates
+from anyres_bench.fetching.http import Policy
+from anyres_bench.fetching.shared import SharedStates
 
 
 class Engine(Protocol):

@@ -15,10 +15,10 @@ from anyres_bench.collectors.collector import Candidate, Collector, Derived, Der
 from anyres_bench.core.errors import FetchError, ImageError
 from anyres_bench.core.files import atomic_write, sha256_file
 from anyres_bench.core.geometry import Size
-from anyres_bench.core.http import Fetcher, is_transient
-from anyres_bench.core.limits import Rate
-from anyres_bench.core.sniff import refuse_others
 from anyres_bench.data.headers import ImageInfo, probe
+from anyres_bench.fetching.http import Fetcher, is_transient
+from anyres_bench.fetching.limits import Rate
+from anyres_bench.fetching.sniff import refuse_others
 
 IMAGES_NAME = "images"
 INCOMING_NAME = "incoming"

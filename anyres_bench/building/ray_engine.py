@@ -23,8 +23,8 @@ from anyres_bench.building.ledger import Outcome, Task, Tasks, ThreadCursor
 from anyres_bench.building.process import Site
 from anyres_bench.building.run import run_here
 from anyres_bench.core.errors import AnyresBenchError, DatasetError, UsageError
-from anyres_bench.core.http import Policy
-from anyres_bench.core.limits import TokenBuckets
+from anyres_bench.fetching.http import Policy
+from anyres_bench.fetching.limits import TokenBuckets
 
 SHARD = 64  # candidates; as many rows as the ledger commits at once
 _SHARDS_A_CPU = 2  # under way or waiting, so that no machine is idle

@@ -14,8 +14,8 @@ from anyres_bench.building.process import Site, fetch, refused
 from anyres_bench.building.schedule import Schedule
 from anyres_bench.building.workers import Workers
 from anyres_bench.core.errors import AnyresBenchError, DatasetError, ImageError
-from anyres_bench.core.http import Fetcher, Policy
-from anyres_bench.core.limits import Limits
+from anyres_bench.fetching.http import Fetcher, Policy
+from anyres_bench.fetching.limits import Limits
 
 _TRIES_OF_PAUSED = 8  # times that a candidate is put back because its host wants to be left alone
 _END_S = 2.0

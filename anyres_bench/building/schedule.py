@@ -9,7 +9,7 @@ from itertools import islice
 from urllib.parse import urlsplit
 
 from anyres_bench.building.ledger import Task
-from anyres_bench.core.limits import Limits
+from anyres_bench.fetching.limits import Limits
 
 _WINDOW = 10_000  # tasks that are looked at at once
 _AT_ONCE = 8  # that are read before one is handed out

@@ -28,11 +28,11 @@ from anyres_bench.building.effort import Effort
 from anyres_bench.building.ledger import Cursor, Outcome, Tasks, ThreadCursor
 from anyres_bench.building.process import Site
 from anyres_bench.building.run import Run
-from anyres_bench.core.addresses import trust
 from anyres_bench.core.errors import AnyresBenchError, DatasetError
-from anyres_bench.core.http import Fetcher, Policy
-from anyres_bench.core.limits import Limits
-from anyres_bench.core.shared import SharedCursor
+from anyres_bench.fetching.addresses import trust
+from anyres_bench.fetching.http import Fetcher, Policy
+from anyres_bench.fetching.limits import Limits
+from anyres_bench.fetching.shared import SharedCursor
 
 _MOST = 8  # more would wait for the parent's ledger
 _AT_ONCE = 8  # tasks that one takes before another does

@@ -87,7 +87,7 @@ def _show(checkpoint: Checkpoint, out: Path) -> None:
 
 
 def _show_list() -> None:
-    from anyres_bench.core.weights import WEIGHTS
+    from anyres_bench.fetching.weights import WEIGHTS
 
     for name, weights in WEIGHTS.items():
         size = f"{weights.n_bytes:,} bytes" if weights.n_bytes else "size not known"

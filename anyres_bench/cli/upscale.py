@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from anyres_bench.baselines.upscaling import Upscaler
+    from anyres_bench.models.upscaling import Upscaler
 
 
 @click.command()

@@ -39,8 +39,8 @@ from anyres_bench.features.extractor import FeatureExtractor
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.features.store import StateStore
 from anyres_bench.metrics.metric import metric_from
+from anyres_bench.models.controls import HeldOut
 from anyres_bench.models.generator import Generator, ImageGenerator
-from anyres_bench.models.references import HeldOut
 
 
 class Silent:

@@ -32,7 +32,7 @@ def warp_base(name: str, base: Tensor, canvas: Size) -> Tensor:
     Source: the `fid-up` evaluation of AnyRes-GAN as it was meant; the released one stops with an
     IndexError.
     """
-    from anyres_bench.models.anyres.warp import resample
+    from anyres_bench.models.warp import resample
 
     if name != ANYRES_UP:
         raise UsageError(f"unknown warp {name!r}; known: {ANYRES_UP}")

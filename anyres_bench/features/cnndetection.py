@@ -26,9 +26,9 @@ from torch.nn import functional as F
 from anyres_bench.core.errors import CheckpointError, UsageError, WeightsError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.core.geometry import Size
-from anyres_bench.core.weights import WEIGHTS, locate
 from anyres_bench.data.pixels import resize_uint8
 from anyres_bench.features.extractor import ExtractorSpec
+from anyres_bench.fetching.weights import WEIGHTS, locate
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FILES = {"": "cnndetection-prob0.5", "prob0.1": "cnndetection-prob0.1"}

@@ -17,11 +17,11 @@ from torch.nn import functional
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.core.geometry import Size
-from anyres_bench.core.weights import WEIGHTS, locate
 from anyres_bench.data.resize import resize
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.inception_network import load_network
 from anyres_bench.features.tensors import read_tensors
+from anyres_bench.fetching.weights import WEIGHTS, locate
 
 SIDE = 299
 TAPS = {

@@ -18,8 +18,8 @@ from torch.nn import functional
 
 from anyres_bench.core.errors import CheckpointError, UnknownNameError, UsageError
 from anyres_bench.core.registry import nearest
-from anyres_bench.core.weights import locate
 from anyres_bench.features.tensors import read_tensors
+from anyres_bench.fetching.weights import locate
 
 _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)

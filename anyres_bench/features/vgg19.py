@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from anyres_bench.core.errors import CheckpointError, UsageError
-from anyres_bench.core.weights import locate
 from anyres_bench.features.tensors import read_tensors
+from anyres_bench.fetching.weights import locate
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # torchvision's numbers of the convolutions; a maximum pool stands before every block but the first

@@ -18,10 +18,10 @@ from torch import nn
 
 from anyres_bench.core.errors import CheckpointError, ConfigError
 from anyres_bench.core.registry import Registry
-from anyres_bench.models.anyres.config import DiscriminatorConfig, GeneratorConfig
-from anyres_bench.models.anyres.discriminator import Discriminator
-from anyres_bench.models.anyres.network import GeneratorNetwork
 from anyres_bench.models.checkpoint import Checkpoint, check_fits, load_strict
+from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
+from anyres_bench.reference.discriminator import Discriminator
+from anyres_bench.reference.network import GeneratorNetwork
 
 _HERE = "anyres_bench.models.architectures"
 NETWORKS = Registry(

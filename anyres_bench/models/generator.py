@@ -23,10 +23,10 @@ Canvases = Literal["any", "per-image"] | tuple[Size, ...]
 GENERATORS = Registry(
     "generator",
     {
-        "constant": "anyres_bench.models.references:constant",
-        "folder": "anyres_bench.models.references:folder",
-        "real": "anyres_bench.models.references:real",
-        "resample": "anyres_bench.models.references:resample",
+        "constant": "anyres_bench.models.controls:constant",
+        "folder": "anyres_bench.models.controls:folder",
+        "real": "anyres_bench.models.controls:real",
+        "resample": "anyres_bench.models.controls:resample",
         "scenes": "anyres_bench.models.camera:scenes",
     },
     entry_points="anyres_bench.generators",

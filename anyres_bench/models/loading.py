@@ -22,7 +22,7 @@ from typing import Any, cast
 from anyres_bench.baselines import BASELINES, UPSCALERS
 from anyres_bench.core.errors import CheckpointError, GeneratorError, UnknownNameError, UsageError
 from anyres_bench.core.registry import Registry, nearest
-from anyres_bench.core.weights import WEIGHTS, locate
+from anyres_bench.fetching.weights import WEIGHTS, locate
 from anyres_bench.models.checkpoint import (
     TRAINING_OPTIONS,
     Checkpoint,
@@ -31,18 +31,18 @@ from anyres_bench.models.checkpoint import (
     read_official_pickle,
     read_training_options,
 )
+from anyres_bench.models.controls import HeldOut
 from anyres_bench.models.generator import GENERATORS, Generator
-from anyres_bench.models.references import HeldOut
 
-_ANYRES = "anyres_bench.models.anyres.generator:from_checkpoint"
+_ANYRES = "anyres_bench.reference.generator:from_checkpoint"
 ARCHITECTURES = Registry(
     "architecture",
     {
-        "anycost": "anyres_bench.baselines.anycost_generator:from_checkpoint",
+        "anycost": "anyres_bench.baselines.anycost.generator:from_checkpoint",
         "anyres-generator": _ANYRES,
         "anyres-generator-official": _ANYRES,
-        "infinitygan": "anyres_bench.baselines.infinitygan_generator:from_checkpoint",
-        "mspe": "anyres_bench.baselines.mspe_generator:from_checkpoint",
+        "infinitygan": "anyres_bench.baselines.infinitygan.generator:from_checkpoint",
+        "mspe": "anyres_bench.baselines.mspe.generator:from_checkpoint",
     },
     entry_points="anyres_bench.architectures",
 )

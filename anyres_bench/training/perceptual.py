@@ -14,8 +14,7 @@ from torch import Tensor
 from anyres_bench.core import distributed
 from anyres_bench.features.lpips import load_lpips
 from anyres_bench.features.vgg19 import load_vgg19
-from anyres_bench.models.anyres.losses import at_most_256
-from anyres_bench.models.anyres.teacher import laplacian_distance
+from anyres_bench.training.losses import at_most_256, laplacian_distance
 
 Kind = Literal["vgg19", "lpips-vgg", "laplacian", "none"]
 Distance = Callable[[Tensor, Tensor], Tensor]

@@ -15,18 +15,24 @@ from anyres_bench.training.config import merge, read_settings
 RECIPES = Registry(
     "recipe",
     {
-        "anycost": "anyres_bench.training.anycost:AnycostConfig",
-        "anyres": "anyres_bench.training.anyres:AnyResConfig",
-        "infinitygan": "anyres_bench.training.infinitygan:InfinityGANConfig",
-        "liif": "anyres_bench.training.liif:LIIFConfig",
-        "mspe": "anyres_bench.training.mspe:MSPEConfig",
-        "realesrgan": "anyres_bench.training.realesrgan:RealESRGANConfig",
+        "anycost": "anyres_bench.baselines.anycost.recipe:AnycostConfig",
+        "anyres": "anyres_bench.reference.recipe:AnyResConfig",
+        "infinitygan": "anyres_bench.baselines.infinitygan.recipe:InfinityGANConfig",
+        "liif": "anyres_bench.baselines.liif.recipe:LIIFConfig",
+        "mspe": "anyres_bench.baselines.mspe.recipe:MSPEConfig",
+        "realesrgan": "anyres_bench.baselines.realesrgan.recipe:RealESRGANConfig",
     },
     entry_points="anyres_bench.recipes",
 )
 """Recipe name -> configuration class; `config.recipe(loop)` makes the recipe."""
 
-_PRESETS = resources.files("anyres_bench.training") / "presets"
+_PRESETS = tuple(
+    resources.files(f"anyres_bench.{family}") / "presets"
+    for family in (
+        "reference",
+        *(f"baselines.{name}" for name in ("anycost", "infinitygan", "liif", "mspe", "realesrgan")),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Stage:
 
 def presets() -> list[str]:
     """Names of the presets that come with the package."""
-    names = (entry.name for entry in _PRESETS.iterdir())
+    names = (entry.name for folder in _PRESETS for entry in folder.iterdir())
     return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
 
@@ -71,9 +77,7 @@ def read_stages(
     """
     if preset is not None and preset not in presets():
         raise UnknownNameError(f"unknown preset {preset!r}; {nearest(preset, presets())}")
-    with resources.as_file(_PRESETS) as folder:
-        base = read_settings(folder / f"{preset}.toml") if preset else {}
-    values = merge(base, read_settings(path) if path else {})
+    values = merge(_read_preset(preset) if preset else {}, read_settings(path) if path else {})
     listed = values.pop("stages", [{}])
     names = [stage.get("name", "run") for stage in listed]
     shared = {key: value for key, value in changes.items() if key not in names}
@@ -83,6 +87,12 @@ def read_stages(
         whole = merge(values, tables, shared, changes.get(name, {}))
         stages.append(_stage(name, whole, data))
     return stages
+
+
+def _read_preset(name: str) -> dict[str, Any]:
+    [file] = [f for folder in _PRESETS if (f := folder / f"{name}.toml").is_file()]
+    with resources.as_file(file) as path:
+        return read_settings(path)
 
 
 def _stage(name: str, values: dict[str, Any], data: Sequence[Path]) -> Stage:

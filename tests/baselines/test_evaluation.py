@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from anyres_bench.cli.main import main
-from anyres_bench.core.weights import WEIGHTS
+from anyres_bench.fetching.weights import WEIGHTS
 from tests.baselines import tiny
 from tests.fakes import write_dataset
 

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from anyres_bench.baselines.anycost import Generator as AnycostGenerator
-from anyres_bench.baselines.anycost_generator import AnycostRenderer
-from anyres_bench.baselines.mspe import Generator as MSPEGenerator
-from anyres_bench.baselines.mspe_generator import MSPERenderer
-from anyres_bench.baselines.stepped import Stepped
+from anyres_bench.baselines.anycost.generator import AnycostRenderer
+from anyres_bench.baselines.anycost.network import Generator as AnycostGenerator
+from anyres_bench.baselines.mspe.generator import MSPERenderer
+from anyres_bench.baselines.mspe.network import Generator as MSPEGenerator
 from anyres_bench.core.errors import (
     CheckpointError,
     GeneratorError,
@@ -21,6 +20,7 @@ from anyres_bench.core.errors import (
 )
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.models.contract import check_contract
+from anyres_bench.models.fixed_sizes import Stepped
 from anyres_bench.models.generator import Generator
 from anyres_bench.models.loading import load
 from tests.baselines import tiny
@@ -118,7 +118,7 @@ def test_mspe_makes_rectangles_by_a_larger_head() -> None:
 def test_mspe_reads_the_averaged_generator_of_an_official_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from anyres_bench.baselines import mspe
+    from anyres_bench.baselines.mspe import network as mspe
 
     monkeypatch.setitem(mspe.CONFIGS, "tiny", tiny.mspe_config())
     network = tiny.seeded(MSPEGenerator, tiny.mspe_config())
@@ -155,10 +155,10 @@ def test_infinitygan_is_the_same_bit_for_bit_however_it_is_cut(tmp_path: Path) -
 
 
 def test_infinitygan_patches_are_one_synthesis(tmp_path: Path) -> None:
-    from anyres_bench.baselines.fields import latent_vector, normal_field
-    from anyres_bench.baselines.infinitygan import HALO, coordinates
-    from anyres_bench.baselines.infinitygan_generator import LATENT_BLOCK
+    from anyres_bench.baselines.infinitygan.generator import LATENT_BLOCK
+    from anyres_bench.baselines.infinitygan.network import HALO, coordinates
     from anyres_bench.core.geometry import Box
+    from anyres_bench.models.noise import latent_vector, normal_field
 
     network = tiny.infinity()
     generator = load("infinitygan", {"weights": tiny.infinity_file(tmp_path)})
@@ -214,7 +214,7 @@ def test_weights_that_are_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_stock_mspe_is_stylegan2_as_anycost_has_it() -> None:
     """Configuration a differs from Anycost's network in names alone (golden cases lack it)."""
-    from anyres_bench.baselines.mspe import Config
+    from anyres_bench.baselines.mspe.network import Config
 
     ours = tiny.seeded(MSPEGenerator, Config(out_size=8, style_channels=8, num_mlps=1))
     renamed = {}

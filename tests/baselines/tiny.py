@@ -10,7 +10,11 @@ import torch
 from PIL import Image
 from torch import nn
 
-from anyres_bench.baselines import anycost, infinitygan, liif, mspe, realesrgan
+from anyres_bench.baselines.anycost import network as anycost
+from anyres_bench.baselines.infinitygan import network as infinitygan
+from anyres_bench.baselines.liif import network as liif
+from anyres_bench.baselines.mspe import network as mspe
+from anyres_bench.baselines.realesrgan import network as realesrgan
 
 EDSR_SPEC = {
     "encoder_spec": {

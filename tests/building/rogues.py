@@ -14,8 +14,8 @@ import numpy as np
 
 from anyres_bench.collectors.collector import Candidate, Derived
 from anyres_bench.core.errors import ImageError
-from anyres_bench.core.http import Fetcher
 from anyres_bench.data.pixels import decode
+from anyres_bench.fetching.http import Fetcher
 from tests.servers import photo
 
 

@@ -9,7 +9,7 @@ import pytest
 from anyres_bench.building.ledger import WORK_NAME, Image, Ledger, Outcome, opened
 from anyres_bench.collectors.collector import Candidate
 from anyres_bench.core.errors import DatasetError
-from anyres_bench.core.http import Fetched
+from anyres_bench.fetching.http import Fetched
 from tests.building.rogues import candidate
 
 

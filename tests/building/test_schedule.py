@@ -7,7 +7,7 @@ import time
 
 from anyres_bench.building.ledger import Task
 from anyres_bench.building.schedule import Schedule
-from anyres_bench.core.limits import Rate, TokenBuckets
+from anyres_bench.fetching.limits import Rate, TokenBuckets
 from tests.building.rogues import candidate
 
 

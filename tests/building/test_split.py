@@ -19,7 +19,7 @@ from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.urls import Urls
 from anyres_bench.core.errors import DatasetError
-from anyres_bench.core.http import Policy
+from anyres_bench.fetching.http import Policy
 from tests.servers import Handler, ImageHost, photo, send, send_file, serve
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks without harm")

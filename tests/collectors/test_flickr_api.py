@@ -17,7 +17,7 @@ from anyres_bench.collectors.flickr_api import (
     read_key,
 )
 from anyres_bench.core.errors import FetchError, UsageError
-from anyres_bench.core.limits import TokenBuckets
+from anyres_bench.fetching.limits import TokenBuckets
 from tests.collectors.doubles import FlickrDouble, Photo
 
 FAULTS = ["", "gone", "private", "busy-once", "unparsable-once", "throttled-once"]

@@ -10,9 +10,9 @@ import pytest
 
 from anyres_bench.collectors.flickr_api import KEY_VARIABLE, FlickrApi
 from anyres_bench.collectors.recheck import photo_of, withdrawn
-from anyres_bench.core.limits import TokenBuckets
 from anyres_bench.data.recipes import Dataset
 from anyres_bench.data.records import ImageRecord
+from anyres_bench.fetching.limits import TokenBuckets
 from tests.collectors.doubles import FlickrDouble, Photo
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,9 +20,9 @@ from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.urls import Urls
 from anyres_bench.core.errors import ConfigError, DatasetError, UnknownNameError, UsageError
-from anyres_bench.core.http import Policy
 from anyres_bench.data.pixels import decode
 from anyres_bench.data.recipes import Dataset
+from anyres_bench.fetching.http import Policy
 from tests.servers import ImageHost, failures, photo, pictures, serve
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -213,7 +213,7 @@ def test_the_documentation_names_each_of_these() -> None:
     text = (ROOT / "docs" / "collecting.md").read_text()
     table = text[text.index("## What becomes of each answer") :].split("\n## ")[0]
     rows = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("| ")][1:]
-    tests = (ROOT / "tests" / "core" / "test_http.py").read_text() + Path(__file__).read_text()
+    tests = (ROOT / "tests" / "fetching" / "test_http.py").read_text() + Path(__file__).read_text()
     told: set[str] = set()
     for case, ours, theirs, names in rows:
         assert ours.strip(), case

@@ -10,7 +10,7 @@ from anyres_bench.core import distributed
 from anyres_bench.data.recipes import Dataset
 from anyres_bench.evaluation.evaluate import Plan, evaluate
 from anyres_bench.evaluation.tasks import Task
-from anyres_bench.models.references import resample
+from anyres_bench.models.controls import resample
 from tests.fakes import Pooled, Waves
 
 TASKS = (

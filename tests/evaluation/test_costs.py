@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from anyres_bench.baselines.anycost_generator import AnycostRenderer
-from anyres_bench.baselines.liif import LIIF
-from anyres_bench.baselines.liif_upscaler import LIIFUpscaler
-from anyres_bench.baselines.stepped import Stepped
-from anyres_bench.baselines.upscaling import Upscaled
+from anyres_bench.baselines.anycost.generator import AnycostRenderer
+from anyres_bench.baselines.liif.network import LIIF
+from anyres_bench.baselines.liif.upscaler import LIIFUpscaler
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.evaluation.costs import render_cost
+from anyres_bench.models.fixed_sizes import Stepped
+from anyres_bench.models.upscaling import Upscaled
 from tests.baselines.tiny import anycost_generator, edsr_liif
 from tests.fakes import Waves
 

@@ -24,7 +24,7 @@ from anyres_bench.evaluation.evaluate import Outcome, Plan, evaluate
 from anyres_bench.evaluation.pairs import paired
 from anyres_bench.evaluation.results import Result
 from anyres_bench.evaluation.tasks import Task
-from anyres_bench.models.references import constant, folder, real, resample
+from anyres_bench.models.controls import constant, folder, real, resample
 from tests.fakes import Broken, Pooled, Waves, write_dataset
 
 SIZES = [(48 + 2 * i, 50 + 4 * (i % 5)) for i in range(20)]

@@ -14,7 +14,7 @@ from anyres_bench.core.geometry import Region, Size
 from anyres_bench.data.pixels import to_uint8
 from anyres_bench.data.views import ANYRES_UP
 from anyres_bench.evaluation.warps import warp_base
-from anyres_bench.models.anyres.generator import AnyResGenerator, Latents, RenderOptions
+from anyres_bench.reference.generator import AnyResGenerator, Latents, RenderOptions
 from tests.fakes import Waves
 from tests.golden import Case
 from tests.golden_runners import anyres as runner

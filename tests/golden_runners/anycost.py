@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
-from anyres_bench.baselines import anycost
+from anyres_bench.baselines.anycost import network as anycost
 from tests.golden import Case, Check
 from tests.golden_runners.fill import compare, inputs, load, outputs
 

@@ -19,27 +19,27 @@ from anyres_bench.data.datasets import view_pixels
 from anyres_bench.data.pixels import to_uint8
 from anyres_bench.data.views import Patch, RealView, View
 from anyres_bench.metrics.frechet import frechet_distance
-from anyres_bench.models.anyres.activation import FilteredLRelu, filtered_lrelu
-from anyres_bench.models.anyres.config import DiscriminatorConfig, GeneratorConfig
-from anyres_bench.models.anyres.discriminator import Discriminator, minibatch_deviation
-from anyres_bench.models.anyres.filters import Lowpass, normalized_kernel
-from anyres_bench.models.anyres.generator import AnyResGenerator, Latents, RenderOptions
-from anyres_bench.models.anyres.inputs import PanoramaInput
-from anyres_bench.models.anyres.layers import Modulation, modulated_conv2d
-from anyres_bench.models.anyres.losses import fade_blur, r1_penalty
-from anyres_bench.models.anyres.mapping import OfficialScaleMapping
-from anyres_bench.models.anyres.network import GeneratorNetwork
-from anyres_bench.models.anyres.panorama import spliced_image, turn_by
-from anyres_bench.models.anyres.patches import Tiling
-from anyres_bench.models.anyres.resample import (
+from anyres_bench.models.checkpoint import load_strict, read_official_pickle
+from anyres_bench.models.resample import (
     Padding,
     downsample2d,
     filter2d,
     upfirdn2d,
     upsample2d,
 )
-from anyres_bench.models.anyres.warp import plane_filter, resample
-from anyres_bench.models.checkpoint import load_strict, read_official_pickle
+from anyres_bench.models.warp import plane_filter, resample
+from anyres_bench.reference.activation import FilteredLRelu, filtered_lrelu
+from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
+from anyres_bench.reference.discriminator import Discriminator, minibatch_deviation
+from anyres_bench.reference.filters import Lowpass, normalized_kernel
+from anyres_bench.reference.generator import AnyResGenerator, Latents, RenderOptions
+from anyres_bench.reference.inputs import PanoramaInput
+from anyres_bench.reference.layers import Modulation, modulated_conv2d
+from anyres_bench.reference.mapping import OfficialScaleMapping
+from anyres_bench.reference.network import GeneratorNetwork
+from anyres_bench.reference.panorama import spliced_image, turn_by
+from anyres_bench.reference.patches import Tiling
+from anyres_bench.training.losses import fade_blur, r1_penalty
 from tests.golden import Case, Check
 
 Outputs = Iterator[tuple[str, Any]]

@@ -14,10 +14,13 @@ import torch
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.datasets import view_pixels
 from anyres_bench.data.views import Patch, RealView, Whole, infinite_order
-from anyres_bench.models.anyres.config import DiscriminatorConfig, GeneratorConfig
-from anyres_bench.models.anyres.discriminator import Discriminator
-from anyres_bench.models.anyres.layers import normalize_rms
-from anyres_bench.models.anyres.losses import (
+from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
+from anyres_bench.reference.discriminator import Discriminator
+from anyres_bench.reference.layers import normalize_rms
+from anyres_bench.reference.mapping import OfficialScaleMapping
+from anyres_bench.reference.network import GeneratorNetwork
+from anyres_bench.reference.teacher import OFFICIAL_BORDER, Teacher, TeacherOptions
+from anyres_bench.training.losses import (
     at_most_256,
     discriminator_loss,
     fade_blur,
@@ -27,9 +30,6 @@ from anyres_bench.models.anyres.losses import (
     masked_mean,
     r1_penalty,
 )
-from anyres_bench.models.anyres.mapping import OfficialScaleMapping
-from anyres_bench.models.anyres.network import GeneratorNetwork
-from anyres_bench.models.anyres.teacher import OFFICIAL_BORDER, Teacher, TeacherOptions
 from tests.golden import Case, Check
 
 

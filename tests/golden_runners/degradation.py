@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from anyres_bench.baselines import degradation
+from anyres_bench.baselines.realesrgan import degradation
 from tests.golden import Case, Check
 from tests.golden_runners.fill import compare, inputs
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
-from anyres_bench.baselines import infinitygan
-from anyres_bench.baselines.infinitygan_patches import STRIDE, Patches
+from anyres_bench.baselines.infinitygan import network as infinitygan
+from anyres_bench.baselines.infinitygan.patches import STRIDE, Patches
 from anyres_bench.core.geometry import Box, Size
 from tests.golden import Case, Check
 from tests.golden_runners.fill import compare, inputs, load

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
-from anyres_bench.baselines.liif import LIIF
+from anyres_bench.baselines.liif.network import LIIF
 from anyres_bench.core.geometry import Box, Region, Size
 from tests.golden import Case, Check
 from tests.golden_runners.fill import compare, inputs, load

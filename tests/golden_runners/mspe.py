@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from anyres_bench.baselines import mspe
-from anyres_bench.baselines.mspe_encodings import CSG, SPE, resize
+from anyres_bench.baselines.mspe import network as mspe
+from anyres_bench.baselines.mspe.encodings import CSG, SPE, resize
 from anyres_bench.core.geometry import Size
 from tests.golden import Case, Check
 from tests.golden_runners.fill import compare, inputs, load, outputs

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from anyres_bench.baselines import realesrgan
-from anyres_bench.baselines.realesrgan_official import Official, enhance, run_official
+from anyres_bench.baselines.realesrgan import network as realesrgan
+from anyres_bench.baselines.realesrgan.published import Official, enhance, run_official
 from tests.golden import Case, Check
 from tests.golden_runners.fill import compare, inputs, load, outputs
 

@@ -15,8 +15,6 @@ from torch import Tensor
 
 from anyres_bench.core.errors import CheckpointError, GeneratorError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.models.anyres.config import GeneratorConfig
-from anyres_bench.models.anyres.network import GeneratorNetwork
 from anyres_bench.models.architectures import NETWORKS, load_network
 from anyres_bench.models.checkpoint import (
     ANYRES_LICENCE,
@@ -26,8 +24,10 @@ from anyres_bench.models.checkpoint import (
     read_official_pickle,
     write_checkpoint,
 )
+from anyres_bench.models.controls import HeldOut
 from anyres_bench.models.loading import load, official_names, read_official, resolve
-from anyres_bench.models.references import HeldOut
+from anyres_bench.reference.config import GeneratorConfig
+from anyres_bench.reference.network import GeneratorNetwork
 from tests.models.official_pickles import tiny_network, write_snapshot
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "anyres_snapshot_tiny.pkl"

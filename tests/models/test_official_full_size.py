@@ -17,11 +17,11 @@ import pytest
 import torch
 from PIL import Image
 
-from anyres_bench.models.anyres.config import DiscriminatorConfig, GeneratorConfig
-from anyres_bench.models.anyres.discriminator import Discriminator
-from anyres_bench.models.anyres.network import GeneratorNetwork
 from anyres_bench.models.architectures import load_network
 from anyres_bench.models.loading import read_official
+from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
+from anyres_bench.reference.discriminator import Discriminator
+from anyres_bench.reference.network import GeneratorNetwork
 from tests.models.official_pickles import Network, write_snapshot
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]

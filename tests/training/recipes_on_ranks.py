@@ -9,15 +9,15 @@ from typing import Any
 
 import torch
 
+from anyres_bench.baselines.anycost.recipe import AnycostConfig
+from anyres_bench.baselines.infinitygan.recipe import InfinityGANConfig
+from anyres_bench.baselines.liif.recipe import LIIFConfig
+from anyres_bench.baselines.mspe.recipe import MSPEConfig
+from anyres_bench.baselines.realesrgan.recipe import NetworkConfig, RealESRGANConfig
 from anyres_bench.core import distributed
 from anyres_bench.training.adversarial import AdversarialConfig
-from anyres_bench.training.anycost import AnycostConfig
 from anyres_bench.training.crops import CropSource
-from anyres_bench.training.infinitygan import InfinityGANConfig
 from anyres_bench.training.items import SourceConfig
-from anyres_bench.training.liif import LIIFConfig
-from anyres_bench.training.mspe import MSPEConfig
-from anyres_bench.training.realesrgan import NetworkConfig, RealESRGANConfig
 from tests.training.tiny import LOOP, states, trained
 
 

@@ -17,8 +17,8 @@ from anyres_bench.data.recipes import Dataset
 from anyres_bench.data.views import protocol_from
 from anyres_bench.evaluation.results import read_results
 from anyres_bench.evaluation.tasks import reference_and_held_out
-from anyres_bench.models.anyres.config import GeneratorConfig
-from anyres_bench.training.anyres import AnyResConfig, AnyResRecipe
+from anyres_bench.reference.config import GeneratorConfig
+from anyres_bench.reference.recipe import AnyResConfig, AnyResRecipe
 from anyres_bench.training.config import LoopConfig
 from anyres_bench.training.items import ImageItems, SourceConfig
 from tests.fakes import write_dataset

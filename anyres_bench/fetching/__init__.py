@@ -1,0 +1,1 @@
+"""One polite, bounded, vetted fetcher, and weight files by digest and licence."""

@@ -1,1 +1,0 @@
-"""The AnyRes-GAN reference (Chai et al., ECCV 2022)."""

@@ -1,0 +1,148 @@
+"""Official checkpoint files of the baselines, and what our trainer leaves of them, read as data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from anyres_bench.core.distributed import device
+from anyres_bench.core.errors import CheckpointError, UsageError
+from anyres_bench.core.files import sha256_file
+from anyres_bench.core.registry import nearest
+from anyres_bench.fetching.weights import WEIGHTS, locate
+from anyres_bench.models.checkpoint import ABOUT, Checkpoint, read_checkpoint, read_torch_file
+
+
+@dataclass(frozen=True)
+class OfficialFile:
+    """What a file holds.
+
+    Attributes:
+        name: for messages: the file's name without folders.
+        digest: the first digits of its SHA-256, for ids.
+        content: whatever was saved; a `Checkpoint` where it is a folder of ours.
+    """
+
+    name: str
+    digest: str
+    content: Any
+
+    def state(self, *keys: str, prefix: str = "") -> dict[str, Tensor]:
+        """The state dict under the first key that is there, or the file itself if it is one.
+
+        Args:
+            keys: where a state may be, the preferred one first.
+            prefix: keep only names that start so, without it.
+
+        Raises:
+            CheckpointError: there is no such state; says what the file holds.
+        """
+        content = self.content
+        if isinstance(content, Checkpoint):
+            return dict(content.state)
+        if isinstance(content, Mapping):
+            found = next((content[key] for key in keys if key in content), content)
+            if _is_state(found):
+                found = {str(name).removeprefix("module."): value for name, value in found.items()}
+                named = {
+                    n.removeprefix(prefix): t for n, t in found.items() if n.startswith(prefix)
+                }
+                if named:
+                    return named
+        raise CheckpointError(
+            f"{self.name} holds no network under {' or '.join(keys) or 'its own keys'}"
+            f"{f', with names that start with {prefix}' if prefix else ''}; it holds {self.holds}"
+        )
+
+    @property
+    def holds(self) -> str:
+        """What is in the file, in words."""
+        if isinstance(self.content, Checkpoint):
+            return f"the checkpoint of a {self.content.architecture}"
+        if not isinstance(self.content, Mapping):
+            return f"a {type(self.content).__name__}"
+        return ", ".join(map(str, list(self.content)[:8])) or "nothing"
+
+
+def _is_state(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(item, Tensor) for item in value.values())
+
+
+def read_official(source: str, *, accept_licence: bool = False) -> OfficialFile:
+    """A registered file by its name, or any file or checkpoint folder of ours by its path.
+
+    Raises:
+        UsageError: no source is given, or it is neither a file nor a registered name.
+        WeightsError: a registered file is not here and cannot be had.
+        CheckpointError: it cannot be read as data.
+    """
+    path = Path(source)
+    if source in WEIGHTS:
+        path = locate(source, accept_licence=accept_licence)
+    elif (path / ABOUT).is_file():
+        return as_official(read_checkpoint(path), path.name)
+    elif not source or not path.is_file():
+        raise UsageError(
+            f"no file {source!r}, and no registered weights; {nearest(source, WEIGHTS)}"
+        )
+    return OfficialFile(path.name, sha256_file(path)[:12], read_torch_file(path))
+
+
+def as_official(checkpoint: Checkpoint, name: str = "") -> OfficialFile:
+    """A checkpoint of ours, whose tensors have the official names, in the place of a file."""
+    return OfficialFile(name or checkpoint.architecture, checkpoint.digest[:12], checkpoint)
+
+
+def read_number(name: str, text: str, low: float, high: float) -> float:
+    """An option's number.
+
+    Raises:
+        UsageError: it is no number from `low` to `high`.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not low <= number <= high:
+        raise UsageError(f"{name} {text!r} is no number from {low:g} to {high:g}")
+    return number
+
+
+def shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Shape of every tensor."""
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}
+
+
+def shape_of(sizes: Mapping[str, tuple[int, ...]], name: str, what: str) -> tuple[int, ...]:
+    """The shape of a tensor that a network's sizes are read from.
+
+    Args:
+        sizes: of a whole state.
+        name: of the tensor.
+        what: begins the message: what the state is not, without it.
+
+    Raises:
+        CheckpointError: there is no such tensor of two or more dimensions; suggests the nearest.
+    """
+    if len(sizes.get(name, ())) < 2:
+        raise CheckpointError(f"{what}: it has no {name}; {nearest(name, sizes)}")
+    return sizes[name]
+
+
+N = TypeVar("N", bound=nn.Module)
+
+
+def ready(network: N) -> N:
+    """A network for rendering: nothing is trained, on this process' accelerator if it has one."""
+    return network.eval().requires_grad_(False).to(device())
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Where a network is."""
+    return next(network.parameters()).device

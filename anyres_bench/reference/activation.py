@@ -1,0 +1,240 @@
+"""StyleGAN3's filtered leaky ReLU: upsample, activate, downsample, so that nothing aliases."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anyres_bench.core.errors import UsageError
+from anyres_bench.models.fir import Fir, Inlet, PlaneFilter, separate
+from anyres_bench.models.resample import NO_PADDING, Padding
+from anyres_bench.reference.fused import fused
+
+_FINE_BLOCK = 32  # samples a block of a filter; less wastes calls, more wastes products with zeros
+_CPU_CHUNK, _GPU_CHUNK = 1 << 19, 1 << 27  # upsampled values at once: what the caches hold
+
+Terms = list[tuple[Fir, Fir]]
+Kernels = tuple[Tensor | None, Tensor | None]
+
+
+@dataclass(frozen=True)
+class FilteredLRelu:
+    """Everything about the operation but its tensors.
+
+    Attributes:
+        up, down: integer resampling factors.
+        padding: zeros around the upsampled image, in its pixels; negative values crop.
+        gain: factor after the leaky ReLU, positive.
+        slope: of the leaky ReLU, below zero.
+        clamp: bound on the value after the gain; None for no bound.
+    """
+
+    up: int = 1
+    down: int = 1
+    padding: Padding = NO_PADDING
+    gain: float = 2.0**0.5
+    slope: float = 0.2
+    clamp: float | None = None
+
+    @property
+    def bound(self) -> float:
+        """Bound on the value before the gain."""
+        return math.inf if self.clamp is None else self.clamp / self.gain
+
+
+def filtered_lrelu(
+    x: Tensor,
+    scale: Tensor,
+    bias: Tensor,
+    kernels: Kernels,
+    op: FilteredLRelu,
+) -> Tensor:
+    """Scale, add the bias, upsample, leaky ReLU, gain, clamp, downsample.
+
+    Differentiable once: the backward pass computes the upsampled image again, in chunks, instead
+    of keeping it, which would take ten times the memory of `x`.
+
+    Args:
+        x: (n, c, h, w).
+        scale: (n, c), of each channel.
+        bias: (c,).
+        kernels: to upsample and to downsample with, each (taps,) separable, (taps_y, taps_x), or
+            None for the identity.
+        op: what to do.
+
+    Returns:
+        (n, c, h', w'), dtype of `x`.
+
+    Source: Alias-Free Generative Adversarial Networks (Karras et al., 2021), section 3.
+    """
+    scale, bias = scale.to(x.dtype), bias.to(x.dtype)
+    if kernels == (None, None) and (op.up, op.down, op.padding) == (1, 1, NO_PADDING):
+        x = x * scale[:, :, None, None] + bias[:, None, None]
+        return F.leaky_relu(x, op.slope).clamp(-op.bound, op.bound) * op.gain
+    filters = _Filters.make(x, kernels, op)
+    result: Tensor = _Function.apply(x, scale, bias, filters, op)  # type: ignore[no-untyped-call]
+    return result
+
+
+@dataclass(frozen=True)
+class _Filters:
+    """The filters of both stages, each a sum of separable terms (y, x)."""
+
+    up: Terms
+    down: Terms
+
+    @classmethod
+    def make(cls, x: Tensor, kernels: Kernels, op: FilteredLRelu) -> _Filters:
+        """Filters for images like `x`; they carry the gains of the whole operation."""
+        identity = x.new_ones(1)
+        up, down = (identity if kernel is None else kernel.to(x.dtype) for kernel in kernels)
+        unit = math.lcm(op.up, op.down)
+        block = unit * -(-_FINE_BLOCK // unit)
+        left, right, top, bottom = op.padding
+        grow = [
+            (
+                Fir.of(a, x.shape[2], (op.up, 1), (top, bottom), block),
+                Fir.of(b, x.shape[3], (op.up, 1), (left, right), block),
+            )
+            for a, b in separate(up * op.up**up.ndim)
+        ]
+        height, width = grow[0][0].n_out, grow[0][1].n_out
+        shrink = [
+            (
+                Fir.of(a, height, (1, op.down), (0, 0), block),
+                Fir.of(b, width, (1, op.down), (0, 0), block),
+            )
+            for a, b in separate(down * op.gain ** (down.ndim / 2))
+        ]
+        return cls(grow, shrink)
+
+    @property
+    def fine(self) -> tuple[int, int]:
+        """Height and width of the upsampled image."""
+        return self.down[0][0].n_in, self.down[0][1].n_in
+
+    @property
+    def out(self) -> tuple[int, int]:
+        """Height and width of the result."""
+        return self.down[0][0].n_out, self.down[0][1].n_out
+
+
+class _Forward:
+    """Buffers and filters that take one chunk of planes through the three stages."""
+
+    def __init__(self, like: Tensor, n_planes: int, filters: _Filters, op: FilteredLRelu) -> None:
+        (up_y, up_x), (down_y, down_x) = filters.up[0], filters.down[0]
+        n_blocks = max(up_y.n_blocks, down_y.n_blocks), max(up_x.n_blocks, down_x.n_blocks)
+        self._inlet = Inlet(like, n_planes, up_y, up_x, n_blocks)
+        self._up = PlaneFilter(filters.up, self._inlet.buffer)
+        self._down = PlaneFilter(filters.down, self._up.target)
+        self._out, self._op = filters.out, op
+
+    def upsample(self, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+        """The upsampled planes, in the buffer."""
+        part, inside = self._inlet.part(x), self._inlet.inside[: len(x)]
+        torch.addcmul(bias, part, scale, out=inside)
+        self._up.run()
+        return self._up.target
+
+    def __call__(self, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+        """The result, in the buffer."""
+        _activate(self.upsample(x, scale, bias), self._op.slope, self._op.bound)
+        self._down.run()
+        return self._down.target[: len(x), : self._out[0], : self._out[1]]
+
+
+class _Backward:
+    """The same for the gradient; the upsampled image is computed again."""
+
+    def __init__(self, like: Tensor, n_planes: int, filters: _Filters, op: FilteredLRelu) -> None:
+        down = [(y.adjoint, x.adjoint) for y, x in filters.down]
+        up = [(y.adjoint, x.adjoint) for y, x in filters.up]
+        self._forward = _Forward(like, n_planes, filters, op)
+        self._inlet = Inlet(like, n_planes, *down[0])
+        self._down = PlaneFilter(down, self._inlet.buffer)
+        self._fine = Inlet(like, n_planes, *up[0])
+        self._up = PlaneFilter(up, self._fine.buffer)
+        self._out, self._op = (up[0][0].n_out, up[0][1].n_out), op
+
+    def __call__(self, grad: Tensor, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+        """Gradient with respect to the scaled and biased input, in the buffer."""
+        fine = self._fine.part(self._forward.upsample(x, scale, bias))
+        self._inlet.inside[: len(grad)] = self._inlet.part(grad)
+        self._down.run()
+        fine_grad = self._fine.part(self._down.target)
+        self._fine.inside.copy_(_gradient(fine_grad, fine, self._op.slope, self._op.bound))
+        self._up.run()
+        return self._up.target[: len(x), : self._out[0], : self._out[1]]
+
+
+@fused
+def _activate(x: Tensor, slope: float, bound: float) -> Tensor:
+    """Leaky ReLU and clamp, in place."""
+    return F.leaky_relu_(x, slope).clamp_(-bound, bound)
+
+
+@fused
+def _gradient(grad: Tensor, x: Tensor, slope: float, bound: float) -> Tensor:
+    """Gradient at the input `x` of leaky ReLU and clamp."""
+    grad = torch.ops.aten.hardtanh_backward(grad, F.leaky_relu(x, slope), -bound, bound)
+    result: Tensor = torch.ops.aten.leaky_relu_backward(grad, x, slope, False)
+    return result
+
+
+class _Function(torch.autograd.Function):
+    """Chunk after chunk of planes, forwards and backwards."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, scale: Tensor, bias: Tensor, filters: _Filters, op: FilteredLRelu
+    ) -> Tensor:
+        ctx.save_for_backward(x, scale, bias)
+        ctx.plan = filters, op
+        planes, scales, biases = _planes(x, scale, bias)
+        out = x.new_empty(len(planes), *filters.out)
+        size = _chunk_size(planes, filters)
+        chunk = _Forward(x, size, filters, op)
+        for part in _parts(len(planes), size):
+            out[part] = chunk(planes[part], scales[part], biases[part])
+        return out.view(*x.shape[:2], *filters.out)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():  # what create_graph asks for would be silently wrong
+            raise UsageError(
+                "filtered_lrelu can be differentiated once; a gradient with create_graph=True "
+                "through the generator is not possible"
+            )
+        x, scale, bias = ctx.saved_tensors
+        filters, op = ctx.plan
+        planes, scales, biases = _planes(x, scale, bias)
+        grad = grad.reshape(len(planes), *filters.out)
+        out = torch.empty_like(planes)
+        size = _chunk_size(planes, filters)
+        chunk = _Backward(x, size, filters, op)
+        for part in _parts(len(planes), size):
+            out[part] = chunk(grad[part], planes[part], scales[part], biases[part])
+        out = out.view(x.shape)
+        by_scale = torch.einsum("nchw,nchw->nc", out, x)
+        return out * scale[:, :, None, None], by_scale, out.sum(dim=(0, 2, 3)), None, None
+
+
+def _planes(x: Tensor, scale: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    planes = x.reshape(-1, *x.shape[2:])
+    return planes, scale.reshape(-1, 1, 1), bias.repeat(len(x))[:, None, None]
+
+
+def _chunk_size(planes: Tensor, filters: _Filters) -> int:
+    budget = _CPU_CHUNK if planes.device.type == "cpu" else _GPU_CHUNK
+    return max(1, min(len(planes), budget // math.prod(filters.fine)))
+
+
+def _parts(n: int, size: int) -> Iterator[slice]:
+    return (slice(start, start + size) for start in range(0, n, size))

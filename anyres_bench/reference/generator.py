@@ -1,0 +1,320 @@
+"""AnyRes-GAN as a generator of the benchmark: any region of any canvas, by windows."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anyres_bench.core import distributed
+from anyres_bench.core.errors import ConfigError, UnknownNameError, UsageError
+from anyres_bench.core.geometry import Region, Size
+from anyres_bench.core.registry import nearest
+from anyres_bench.core.seeds import stream
+from anyres_bench.models.checkpoint import Checkpoint
+from anyres_bench.reference.config import GeneratorConfig
+from anyres_bench.reference.inputs import PanoramaInput
+from anyres_bench.reference.network import GeneratorNetwork
+from anyres_bench.reference.panorama import panorama_affine
+from anyres_bench.reference.patches import Assembly, Tiling
+
+Precision = Literal["float32", "mixed"]
+N = TypeVar("N", int, float)
+C = TypeVar("C", bound=str)
+
+
+@dataclass(frozen=True)
+class RenderOptions:
+    """How a network is used; all but the batch is part of the model's id.
+
+    Attributes:
+        psi: truncation; 1 is none, 0 the mean image.
+        cutoff: rows of w that are truncated; None for all.
+        precision: "mixed" computes the finer layers in half precision, on a GPU only.
+        assembly: how windows make up a canvas; see `Tiling`. With "overlap" any region is the crop
+            of the whole canvas; "official" takes one window for a patch of a window's size, where
+            "overlap" takes several, and repeats what the published evaluation did.
+        margin: of the overlapping assembly, in pixels; None is `default_margin`.
+        window_batch: windows rendered at once; changes no pixel beyond rounding.
+    """
+
+    psi: float = 1.0
+    cutoff: int | None = None
+    precision: Precision = "float32"
+    assembly: Assembly = "overlap"
+    margin: int | None = None
+    window_batch: int = 4
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.psi) or self.window_batch < 1 or (self.cutoff or 0) < 0:
+            raise ConfigError(
+                f"psi is {self.psi}, cutoff {self.cutoff} and window_batch {self.window_batch}; "
+                "expected a finite number, 0 or more, and 1 or more"
+            )
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Styles of n images.
+
+    Attributes:
+        ws: (n, n_ws, w_dim), truncated.
+        labels: (n, c_dim) one-hot, None for an unconditional network.
+    """
+
+    ws: Tensor
+    labels: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.ws)
+
+    def __getitem__(self, items: slice | Sequence[int]) -> Latents:
+        picked = items if isinstance(items, slice) else list(items)
+        return Latents(self.ws[picked], None if self.labels is None else self.labels[picked])
+
+
+class AnyResGenerator:
+    """Renders any region of any canvas.
+
+    The canvas is the virtual image: its longer side spans the picture that the network knows, and
+    both axes are divided by it, so nothing is stretched and the shorter axis shows the middle of
+    the picture. Trained are square canvases of `scale_min` to `scale_max` times the resolution
+    (scale 1 alone for a network without scale branch). Beyond that the network extrapolates:
+    canvases smaller than the resolution (the picture shrinks, and detail that the pixels cannot
+    carry is damped, not averaged), larger than trained (no new detail), and any region outside the
+    canvas. For a panorama network the canvas' width is one full turn, its left and right edge
+    meet, and its height may be any; see `panorama_affine` for what was trained.
+
+    An image depends on its seed, label and region alone: windows lie where the canvas says, and
+    nothing is shared between the images of a batch. Batches change rounding, below 1e-5 on a CPU;
+    on a GPU the tests hold it to 1e-3 in float32 and 5e-2 in mixed precision, of a range of 2.
+
+    Args:
+        network: the weights.
+        name: of the model, for the id; None names it by its configuration and weights.
+        options: how it is used.
+
+    Raises:
+        UsageError: mixed precision without a GPU.
+        ConfigError: the assembly is unknown or its margin does not fit.
+    """
+
+    canvases: Literal["any"] = "any"
+    matched = True
+
+    def __init__(
+        self,
+        network: GeneratorNetwork,
+        name: str | None = None,
+        options: RenderOptions = RenderOptions(),
+    ) -> None:
+        self.network = network
+        self.options = options
+        self.device = network.mapping.w_avg.device
+        if options.precision == "mixed" and self.device.type != "cuda":
+            raise UsageError(
+                f"precision 'mixed' on {self.device.type}: half precision needs a GPU; "
+                "use 'float32'"
+            )
+        config = network.config
+        margin = default_margin(config) if options.margin is None else options.margin
+        margin = 0 if options.assembly == "official" else margin
+        first = network.synthesis.input
+        self._frames_a_turn = first.frames_a_turn if isinstance(first, PanoramaInput) else None
+        turn = self._frames_a_turn is not None
+        self.tiling = Tiling(config.resolution, options.assembly, margin, turn)
+        self._name = name or f"anyres@{network_digest(network)[:12]}"
+
+    @property
+    def id(self) -> str:
+        """Weights, truncation, precision and assembly."""
+        options = self.options
+        cutoff = "" if options.psi == 1 or options.cutoff is None else f"cut{options.cutoff}"
+        margin = self.tiling.margin if options.assembly == "overlap" else ""
+        psi = str(float(options.psi)).removesuffix(".0")
+        return f"{self._name}+psi{psi}{cutoff}+{options.precision}+{options.assembly}{margin}"
+
+    @property
+    def native(self) -> Size:
+        """The size that one window has; a panorama's is as wide as a full turn."""
+        side = self.network.config.resolution
+        return Size(side, round(side * (self._frames_a_turn or 1)))
+
+    @torch.no_grad()
+    def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> Latents:
+        """Styles for seeds, and for classes if the network knows any.
+
+        Raises:
+            UsageError: classes are missing, not wanted, too many or unknown.
+        """
+        config = self.network.config
+        rows = [stream(seed, "z").normal(config.z_dim) for seed in seeds]
+        z = torch.tensor(np.array(rows), dtype=torch.float32, device=self.device)
+        z = z.view(-1, config.z_dim)
+        c = None if labels is None else self._one_hot(labels, len(seeds))
+        ws = self.network.mapping(z, c)[:, None].expand(-1, config.n_ws, -1)
+        return Latents(self.network.mapping.truncate(ws, self.options.psi, self.options.cutoff), c)
+
+    @torch.no_grad()
+    def sample(self, z: Latents | Tensor, regions: Sequence[Region]) -> Tensor:
+        """Render one region a latent.
+
+        Args:
+            z: what `latents` gave, or W (n, w_dim), or W+ (n, n_ws, w_dim), taken as they are.
+            regions: n regions of one size, on any canvases.
+
+        Returns:
+            (n, 3, h, w) float32, nominally in [-1, 1], not clamped.
+
+        Raises:
+            UsageError: not one region a latent, or regions of different sizes.
+        """
+        z = z if isinstance(z, Latents) else Latents(z)
+        self._check(z, regions)
+        jobs = [(i, piece) for i, r in enumerate(regions) for piece in self.tiling.pieces(r)]
+        size = regions[0].size if regions else self.native
+        n_channels = self.network.config.image_channels
+        out = torch.empty(len(regions), n_channels, *size, device=self.device)
+        for start in range(0, len(jobs), self.options.window_batch):
+            batch = jobs[start : start + self.options.window_batch]
+            windows = self._windows(z[[i for i, _ in batch]], [piece.window for _, piece in batch])
+            for (i, piece), window in zip(batch, windows, strict=True):
+                source, target = piece.source, piece.target
+                out[i, :, target.top : target.bottom, target.left : target.right] = window[
+                    :, source.top : source.bottom, source.left : source.right
+                ]
+        return out
+
+    def bands(self, z: Latents | Tensor, canvas: Size) -> Iterator[Tensor]:
+        """One whole canvas from top to bottom, one row of windows at a time.
+
+        Args:
+            z: one latent.
+            canvas: of any size; memory is needed for a row of windows.
+
+        Yields:
+            (3, h_i, width); the heights add up to the canvas'.
+        """
+        for region in self.tiling.bands(canvas):
+            yield self.sample(z, [region])[0]
+
+    def interpolate(self, a: Latents, b: Latents, t: float) -> Latents:
+        """Latents on the straight line in W from `a` (t = 0) to `b` (t = 1)."""
+        labels = None
+        if a.labels is not None and b.labels is not None:
+            labels = a.labels.lerp(b.labels, t)
+        return Latents(a.ws.lerp(b.ws, t), labels)
+
+    def _windows(self, z: Latents, windows: Sequence[Region]) -> Tensor:
+        frames = self._frames_a_turn
+        matrices = [panorama_affine(w, frames) if frames else w.affine() for w in windows]
+        transform = torch.stack(matrices).to(self.device, torch.float32)
+        scale_w = self.network.embed_scale(transform, z.labels, len(windows))
+        with _without_tf32():
+            images: Tensor = self.network.synthesis(
+                z.ws.to(self.device),
+                transform,
+                scale_w,
+                force_fp32=self.options.precision == "float32",
+            )
+        return images
+
+    def _check(self, z: Latents, regions: Sequence[Region]) -> None:
+        if len(z) != len(regions):
+            raise UsageError(f"{len(z)} latents for {len(regions)} regions; expected one each")
+        sizes = {region.size for region in regions}
+        if len(sizes) > 1:
+            names = ", ".join(sorted(map(str, sizes)))
+            raise UsageError(f"regions of different sizes ({names}); render each size on its own")
+
+    def _one_hot(self, labels: Sequence[int], n: int) -> Tensor:
+        n_classes = self.network.config.c_dim
+        if n_classes == 0:
+            raise UsageError("this network knows no classes; leave the labels away")
+        if len(labels) != n or not all(0 <= label < n_classes for label in labels):
+            raise UsageError(
+                f"labels {list(labels)[:8]} for {n} seeds; expected {n} from 0 to {n_classes - 1}"
+            )
+        index = torch.tensor(list(labels), device=self.device)
+        return torch.nn.functional.one_hot(index, n_classes).float()
+
+
+@contextlib.contextmanager
+def _without_tf32() -> Iterator[None]:
+    """No TF32 in convolutions on GPUs, which would cost three digits of single precision."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
+def default_margin(config: GeneratorConfig) -> int:
+    """Pixels from a window's edge at which disagreement between shifted grids stops falling.
+
+    Measured by `benchmarks/anyres_margin.py`, whose numbers are in `benchmarks/results`. Config T
+    sees the end of its window through its 3x3 convolutions: at 256 px shifted grids disagree by
+    -45 dB at the edge, -69 dB at 48 px and -71 dB inside. With the 1x1 convolutions of config R
+    they disagree by at most 3 dB more at the edge (-65 dB) than inside.
+    """
+    return 0 if config.conv_kernel == 1 else config.resolution * 3 // 16
+
+
+def from_checkpoint(
+    checkpoint: Checkpoint,
+    psi: str = "1",
+    cutoff: str | None = None,
+    precision: str = "float32",
+    assembly: str = "overlap",
+    margin: str | None = None,
+) -> AnyResGenerator:
+    """The generator of a checkpoint; the options are those of `RenderOptions`, as text.
+
+    Raises:
+        CheckpointError: the weights do not fit.
+        UsageError: an option cannot be read, or is not possible here.
+    """
+    from anyres_bench.models.architectures import load_network  # which knows this module
+
+    network = load_network(checkpoint)
+    assert isinstance(network, GeneratorNetwork)
+    options = RenderOptions(
+        psi=_number("psi", psi, float),
+        cutoff=None if cutoff is None else _number("cutoff", cutoff, int),
+        precision=_one_of("precision", precision, get_args(Precision)),
+        assembly=_one_of("assembly", assembly, get_args(Assembly)),
+        margin=None if margin is None else _number("margin", margin, int),
+    )
+    name = f"anyres@{checkpoint.digest[:12]}"
+    return AnyResGenerator(network.to(distributed.device()), name, options)
+
+
+def _number(name: str, text: str, kind: Callable[[str], N]) -> N:
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise UsageError(f"{name} is {text!r}; expected a number") from error
+
+
+def _one_of(name: str, text: str, choices: tuple[C, ...]) -> C:
+    for choice in choices:
+        if choice == text:
+            return choice
+    raise UnknownNameError(f"unknown {name} {text!r}; {nearest(text, map(str, choices))}")
+
+
+def network_digest(network: GeneratorNetwork) -> str:
+    """SHA-256 over the configuration and the names, shapes and values of all tensors."""
+    digest = hashlib.sha256(repr(network.config).encode())
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

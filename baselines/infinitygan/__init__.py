@@ -1,0 +1,1 @@
+"""InfinityGAN: images without a border (Lin et al., ICLR 2022)."""

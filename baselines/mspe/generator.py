@@ -1,0 +1,161 @@
+"""MS-PE as a generator: `mspe:CONFIG[@SIZE]`.
+
+`mspe:f` makes the sizes that configuration f was trained at and resizes between them;
+`mspe:f@320` enlarges the head to 320 px, which it was not trained at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from anyres_bench.baselines.mspe.network import CONFIGS, Config, Generator
+from anyres_bench.core.errors import CheckpointError, UnknownNameError, UsageError
+from anyres_bench.core.geometry import Box, Size
+from anyres_bench.core.registry import nearest
+from anyres_bench.models.checkpoint import Checkpoint, load_strict
+from anyres_bench.models.fixed_sizes import Stepped
+from anyres_bench.models.noise import latent_vector, mean_style, normal_field
+from anyres_bench.models.official_files import (
+    OfficialFile,
+    as_official,
+    device_of,
+    read_number,
+    read_official,
+    ready,
+)
+
+
+class Latent(NamedTuple):
+    """A seed, for the noise, and its style vector."""
+
+    seed: int
+    w: Tensor
+
+
+@dataclass(frozen=True)
+class MSPERenderer:
+    """A network at the scales that it was trained at, or at one other size.
+
+    Attributes:
+        network: the generator.
+        name: of its configuration, and the digest of its file.
+        target: the only size; None for all trained ones.
+        psi: truncation; 1 is none.
+    """
+
+    network: Generator
+    name: str
+    target: Size | None = None
+    psi: float = 1.0
+
+    @property
+    def id(self) -> str:
+        parts = [
+            f"mspe-{self.name}",
+            f"at{self.target}" if self.target else "",
+            f"psi{self.psi:g}" if self.psi != 1 else "",
+        ]
+        return "+".join(filter(None, parts))
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        if self.target:
+            return (self.target,)
+        step = self.network.step
+        return tuple(Size.square((4 + s) * step) for s in self.network.config.scales)
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """The centre of truncation, (1, style_channels)."""
+        return mean_style(self.network.style_mapping, self.network.config.style_channels)
+
+    def n_parameters(self, size: Size) -> int:
+        """All weights, whatever the size."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    def latent(self, seed: int) -> Latent:
+        """The truncated style vector of a seed."""
+        z = latent_vector(seed, self.network.config.style_channels)
+        w = self.network.style_mapping(z.to(device_of(self.network)))
+        return Latent(seed, w if self.psi == 1 else torch.lerp(self.mean, w, self.psi))
+
+    def render(self, latent: Latent, size: Size) -> Tensor:
+        """Enlarge the head to the size; the network makes BGR, which is turned to RGB."""
+        scale = self.network.scale_for(size)
+        noise = [
+            normal_field(latent.seed, i, Box.whole(layer)).to(latent.w.device)
+            for i, layer in enumerate(self.network.noise_sizes(scale))
+        ]
+        bgr: Tensor = self.network(self.network.styles(latent.w), noise, scale)
+        return bgr.flip(1)
+
+
+def build(rest: str, weights: str = "", psi: str = "1", accept_licence: bool = False) -> Stepped:
+    """`mspe:CONFIG[@SIZE]`.
+
+    Args:
+        rest: what follows the colon: a key of `mspe.CONFIGS`, which no file records, and a size.
+        weights: a registered name, or the path of an official file; by default the registered
+            file of the configuration.
+        psi: truncation.
+        accept_licence: of downloaded weights.
+
+    Raises:
+        UnknownNameError: no such configuration.
+        UsageError: the size cannot be made, or a number cannot be read.
+        CheckpointError: the file does not fit the configuration.
+    """
+    name, _, size = rest.partition("@")
+    if name not in CONFIGS:
+        raise UnknownNameError(f"no MS-PE configuration {name!r}; {nearest(name, CONFIGS)}")
+    official = read_official(weights or f"mspe-{name}", accept_licence=accept_licence)
+    return _stepped(official, name, size, psi)
+
+
+def from_checkpoint(checkpoint: Checkpoint, size: str = "", psi: str = "1") -> Stepped:
+    """A checkpoint that our trainer left, which says its configuration.
+
+    Args:
+        checkpoint: its tensors have the official names.
+        size: the only size to make; all that were trained by default.
+        psi: truncation.
+
+    Raises:
+        UsageError: the size cannot be made, or a number cannot be read.
+        CheckpointError: it is no MS-PE generator.
+    """
+    return _stepped(as_official(checkpoint), str(checkpoint.config.get("name")), size, psi)
+
+
+def read_config(name: str, changes: Mapping[str, Any], source: str) -> Config:
+    """A published configuration with other sizes.
+
+    Raises:
+        CheckpointError: no such configuration, or no such size.
+    """
+    try:
+        config = replace(CONFIGS[name], **{k: v for k, v in changes.items() if k != "name"})
+        return replace(config, scales=tuple(config.scales))
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{source} is no MS-PE configuration {name!r}: {error}") from error
+
+
+def _stepped(official: OfficialFile, name: str, size: str, psi: str) -> Stepped:
+    own = official.content.config if isinstance(official.content, Checkpoint) else {}
+    network = Generator(read_config(name, own, official.name))
+    load_strict(network, official.state("state_dict", prefix="generator_ema."), official.name)
+    target = Size.parse(size) if size else None
+    if target and any(side % network.step or side < 4 * network.step for side in target):
+        raise UsageError(
+            f"mspe:{name} makes multiples of {network.step} from {4 * network.step} px, "
+            f"not {target}"
+        )
+    label = f"{name}@{official.digest}"
+    renderer = MSPERenderer(ready(network), label, target, read_number("psi", psi, 0, 2))
+    return Stepped(renderer, exact=target is not None)

@@ -1,0 +1,198 @@
+"""The recipe of MS-PE: StyleGAN2 whose every step draws the size of its images.
+
+Networks see BGR, as the published ones do. Published scales are drawn uniformly, whatever weights
+their configuration names; the path length penalty is taken at the smallest size alone, as there.
+
+Source: Xu et al., "Positional Encoding as Spatial Inductive Bias in GANs", CVPR 2021, section 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from anyres_bench.baselines.mspe.encodings import resize
+from anyres_bench.baselines.mspe.generator import from_checkpoint, read_config
+from anyres_bench.baselines.mspe.network import NO_SCALE, Discriminator, Generator
+from anyres_bench.core import distributed
+from anyres_bench.core.errors import CheckpointError, ConfigError
+from anyres_bench.core.geometry import Size
+from anyres_bench.core.seeds import Stream, stream
+from anyres_bench.data.pixels import to_float
+from anyres_bench.models.checkpoint import Checkpoint
+from anyres_bench.models.fixed_sizes import Stepped
+from anyres_bench.training.adversarial import (
+    AdversarialConfig,
+    PathLength,
+    check_loop,
+    draws_of,
+    path_lengths,
+    sample_rows,
+)
+from anyres_bench.training.config import LoopConfig, at_least
+from anyres_bench.training.items import ImageBatch, ImageItems, SourceConfig
+from anyres_bench.training.losses import discriminator_loss, generator_loss, r1_penalty
+from anyres_bench.training.recipe import Loss, Moment, Phase
+from anyres_bench.training.seeding import normals, seeded
+
+
+@dataclass(frozen=True, kw_only=True)
+class MSPEConfig:
+    """What is trained on what; the defaults are the published ones.
+
+    Attributes:
+        name: of the published configuration, "a" to "k", "f-896" or "f-1024": its positional
+            encoding and upsampling.
+        out_size: side at scale 0, px.
+        style_channels: length of z and w.
+        num_mlps: layers of the mapping network.
+        channel_multiplier, channel_max: widths of both networks.
+        scales: of the head grid; a step draws one. Images have (4 + scale) * out_size / 4 px.
+        sources: datasets, shown whole.
+        adversarial: how the networks are played against each other.
+    """
+
+    name: str = "f"
+    out_size: int = 256
+    style_channels: int = 512
+    num_mlps: int = 8
+    channel_multiplier: int = 2
+    channel_max: int = 512
+    scales: tuple[int, ...] = (0, 2, 4)
+    sources: tuple[SourceConfig, ...] = ()
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
+
+    def __post_init__(self) -> None:
+        at_least(self, out_size=8, num_mlps=1, channel_multiplier=1, channel_max=1)
+        if not self.scales or min(self.scales) < 0:
+            raise ConfigError(f"scales are {self.scales}; expected one or more, from 0 up")
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """The generator as its checkpoints describe it."""
+        names = ("out_size", "style_channels", "num_mlps", "channel_multiplier", "channel_max")
+        sizes = {name: getattr(self, name) for name in names}
+        return {"name": self.name, **sizes, "scales": list(self.scales)}
+
+    def recipe(self, loop: LoopConfig) -> MSPERecipe:
+        """The recipe of this configuration."""
+        return MSPERecipe(self, loop)
+
+
+class MSPERecipe:
+    """Networks, batches and losses.
+
+    Raises:
+        ConfigError: no published configuration has that name.
+    """
+
+    averaged = "G"
+
+    def __init__(self, config: MSPEConfig, loop: LoopConfig) -> None:
+        self.config = config
+        check_loop(loop)
+        try:
+            shape = read_config(config.name, config.network, "model.name")
+        except CheckpointError as error:
+            raise ConfigError(str(error)) from error
+        self.network = seeded(loop.seed, lambda: Generator(shape))
+        self.discriminator = seeded(
+            loop.seed + 1,
+            lambda: Discriminator(
+                config.out_size, config.channel_multiplier, channel_max=config.channel_max
+            ),
+        )
+        self._path = PathLength()
+        self.networks: dict[str, nn.Module] = {"G": self.network, "D": self.discriminator}
+        if config.adversarial.path_weight:
+            self.networks["path"] = self._path
+        largest = (4 + max(config.scales)) * self.network.step
+        self._items = ImageItems(config.sources, largest, loop.batch, loop.seed)
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """G, D and the penalties."""
+        return self.config.adversarial.phases
+
+    def optimizer(self, network: str) -> torch.optim.Optimizer:
+        """As the adversarial part has it."""
+        return self.config.adversarial.optimizer(network, self.networks[network])
+
+    def items(self) -> ImageItems:
+        """Whole images at the largest size."""
+        return self._items
+
+    def loss(self, phase: Phase, batch: ImageBatch, moment: Moment) -> Loss:
+        """Loss of one micro-batch, at the size of its step."""
+        if phase.name == "path-mean":
+            return self._path.follow(moment)
+        draws, scale = draws_of(phase.name, moment), self.scale_of(moment)
+        n = len(batch.images)
+        if phase.name == "G-path":
+            return self._path_loss(n, draws, moment)
+        if phase.name == "G":
+            logits = self.discriminator(self._render(n, draws, scale))
+            return Loss(generator_loss(logits)[:, 0], {"scores-fake": logits})
+        real = self._real(batch, scale)
+        if phase.name == "D":
+            with torch.no_grad():
+                fake = self._render(n, draws, scale)
+            logits = self.discriminator(real)
+            loss = discriminator_loss(self.discriminator(fake), logits)[:, 0]
+            return Loss(loss, {"scores-real": logits})
+        real = real.detach().requires_grad_(True)
+        penalty = r1_penalty(self.discriminator(real), real)
+        return Loss(penalty * (self.config.adversarial.r1_gamma / 2), {"r1": penalty})
+
+    def scale_of(self, moment: Moment) -> Size:
+        """The scale of the head grid that all micro-batches of a step have."""
+        draws = stream(moment.seed, "scale", moment.step)
+        return Size.square(self.config.scales[draws.integer(0, len(self.config.scales) - 1)])
+
+    def _real(self, batch: ImageBatch, scale: Size) -> Tensor:
+        """Real images in BGR at the size of a scale; not antialiased, as published."""
+        images = to_float(batch.images.to(distributed.device())).flip(1)
+        return resize(images, Size(*((4 + s) * self.network.step for s in scale)))
+
+    def _styles(self, n: int, draws: Stream) -> Tensor:
+        network = self.network
+        switch = self.config.adversarial.switch(draws, network.n_styles)
+        latents = normals(draws, [(n, self.config.style_channels)] * 2)
+        return network.styles(*(network.style_mapping(z) for z in latents), switch=switch)
+
+    def _render(
+        self, n: int, draws: Stream, scale: Size = NO_SCALE, styles: Tensor | None = None
+    ) -> Tensor:
+        """n images in BGR."""
+        styles = self._styles(n, draws) if styles is None else styles
+        noise = normals(draws, [(n, 1, *size) for size in self.network.noise_sizes(scale)])
+        images: Tensor = self.network(styles, noise, scale)
+        return images
+
+    def _path_loss(self, n: int, draws: Stream, moment: Moment) -> Loss:
+        n = max(n // self.config.adversarial.path_shrink, 1)
+        styles = self._styles(n, draws)
+        lengths = path_lengths(self._render(n, draws, styles=styles), styles, draws)
+        penalty = self._path.penalty(lengths, moment)
+        return Loss(self.config.adversarial.path_weight * penalty, {"path": lengths})
+
+    def samples(self, average: nn.Module) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+        """The same latents at every size."""
+        generator = self.generator(average)
+        yield from sample_rows(generator, generator.renderer.sizes)
+
+    def generator(self, average: nn.Module) -> Stepped:
+        """The averaged generator as a model."""
+        return from_checkpoint(self.deliverable(average, {}))
+
+    def deliverable(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
+        """The averaged generator with what it was trained on."""
+        facts = {**training, "datasets": self._items.digests}
+        state = {name: tensor.detach().cpu() for name, tensor in average.state_dict().items()}
+        return Checkpoint("mspe", self.config.network, state, "unknown", {}, facts)

@@ -1,0 +1,1 @@
+"""Real-ESRGAN: super-resolution of degraded images (Wang et al., ICCVW 2021)."""
