@@ -50,6 +50,9 @@ RUNNERS = {
     "ffhq_": "ffhq",
     "flickr_": "flickr",
     "tilers_internvl": "tilers",
+    "tilers_llava_next": "tilers",
+    "tilers_qwen2vl": "tilers",
+    "tilers_extra": "tilers",
 }
 COMPANIONS = {"metrics_versions"}  # files that other cases read
 

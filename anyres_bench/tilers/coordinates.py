@@ -72,6 +72,7 @@ def token_boxes(plan: Plan) -> Floats:
         placed[:, : len(x), 0::2] = y[:, None]
         placed[:, : len(x), 1::2] = x[None]
         boxes.append(canvas_to_image(plan, placed.reshape(-1, 4), grid.layer))
+        boxes.append(np.full((grid.end, 4), np.nan))
     return np.concatenate(boxes)
 
 

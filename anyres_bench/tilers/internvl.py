@@ -19,18 +19,8 @@ import numpy as np
 
 from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.geometry import Size
-from anyres_bench.tilers.plan import (
-    Axis,
-    Decision,
-    Ints,
-    Layer,
-    Listing,
-    Plan,
-    Tiler,
-    TokenGrid,
-    mosaic,
-    overview,
-)
+from anyres_bench.tilers.layouts import mosaic, overview, per_region
+from anyres_bench.tilers.plan import Decision, Ints, Layer, Listing, Plan, Tiler, TokenGrid
 
 Tie = Literal["area", "blocks", "first"]
 
@@ -121,14 +111,7 @@ class InternVL:
         side, rest = divmod(self.tile // self.patch, self.merge)
         if rest:  # pixel shuffle cannot cut such a tile, whatever number is announced
             return ()
-        cell = self.patch * self.merge
-        grids: list[TokenGrid] = []
-        for layer_index, layer in enumerate(layers):
-            for region in layer.regions:
-                rows = Axis(side, 0, side, side, self.tile, cell, region.top)
-                columns = Axis(side, 0, side, side, self.tile, cell, region.left)
-                grids.append(TokenGrid(layer_index, len(grids), rows, columns, merge=self.merge))
-        return tuple(grids)
+        return per_region(layers, side, self.patch * self.merge, self.merge)
 
     def listing(self, heights: Ints, widths: Ints) -> Listing:
         """See `Tiler.listing`."""

@@ -46,7 +46,9 @@ def _canvas(plan: Plan, layer: Layer, image: Pixels) -> Pixels:
         raise ImageError(
             "empty", f"{plan.tiler} resizes {plan.image} to {layer.resized}: nothing is left to cut"
         )
-    resized = resize_uint8(image, layer.resized, plan.filter_name)
+    resized = image
+    for size in (*layer.via, layer.resized):
+        resized = resize_uint8(resized, size, plan.filter_name)
     if layer.resized == layer.canvas:
         return resized
     canvas = np.full((*layer.canvas, 3), plan.fill, np.uint8)

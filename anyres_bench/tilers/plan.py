@@ -47,6 +47,7 @@ class Layer:
         regions: windows of the canvas in the encoder's order; a window may reach outside.
         grid: rows and columns of the regions where they are a full mosaic, row by row; else (0, 0).
         role: "overview" where one window shows all of the image beside finer layers.
+        via: sizes that the image is resized to first, one after the other.
     """
 
     canvas: Size
@@ -56,34 +57,13 @@ class Layer:
     regions: tuple[Region, ...]
     grid: Size
     role: Role = "tiles"
+    via: tuple[Size, ...] = ()
 
     @property
     def padding(self) -> tuple[int, int, int, int]:
         """Padded rows and columns: top, left, bottom, right."""
         bottom = self.canvas.height - self.resized.height - self.top
         return self.top, self.left, bottom, self.canvas.width - self.resized.width - self.left
-
-
-def mosaic(grid: Size, tile: Size, resized: Size | None = None) -> Layer:
-    """A canvas of `grid` tiles, all encoded; an image smaller than the canvas lies in its middle.
-
-    >>> mosaic(Size(1, 2), Size(336, 336)).canvas
-    Size(height=336, width=672)
-    """
-    canvas = Size(grid.height * tile.height, grid.width * tile.width)
-    image = resized or canvas
-    regions = tuple(
-        Region(canvas, row * tile.height, column * tile.width, tile)
-        for row in range(grid.height)
-        for column in range(grid.width)
-    )
-    top, left = (canvas.height - image.height) // 2, (canvas.width - image.width) // 2
-    return Layer(canvas, image, top, left, regions, grid)
-
-
-def overview(tile: Size) -> Layer:
-    """The whole image squashed into one tile, aspect not kept."""
-    return Layer(tile, tile, 0, 0, (Region.whole(tile),), Size(1, 1), "overview")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +115,9 @@ class TokenGrid:
         region: index among the plan's regions; None where it spans all regions of the layer.
         rows, columns: its two axes.
         separators: tokens put after each row (a newline, a row break); they have no place.
+        end: tokens put after the last row, likewise.
         merge: encoder tokens that one cell was made of, along each axis.
+        pool: how an axis with fewer tokens than cells was pooled.
     """
 
     layer: int
@@ -143,12 +125,14 @@ class TokenGrid:
     rows: Axis
     columns: Axis
     separators: int = 0
+    end: int = 0
     merge: int = 1
+    pool: Literal["bilinear", "max"] = "bilinear"
 
     @property
     def tokens(self) -> int:
         """Tokens with the separators."""
-        return self.rows.n * (self.columns.n + self.separators)
+        return self.rows.n * (self.columns.n + self.separators) + self.end
 
 
 @dataclass(frozen=True, slots=True)

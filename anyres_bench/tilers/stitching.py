@@ -55,6 +55,8 @@ def _cells(plan: Plan, grid: TokenGrid, maps: list[Map]) -> Map:
     part = whole[rows.first : rows.first + rows.span, columns.first : columns.first + columns.span]
     if part.shape[:2] != (rows.span, columns.span):
         raise UsageError(f"a feature map of {whole.shape[:2]} is too small for {plan.tiler}'s plan")
+    if grid.pool == "max":
+        return _maxima(part, rows.span // max(rows.n, 1))
     return _pooled(part, rows, columns)
 
 
@@ -97,6 +99,13 @@ def _pooled(features: Map, rows: Axis, columns: Axis) -> Map:
     return features if columns.n == columns.span else _bilinear(features, columns.n, axis=1)
 
 
+def _maxima(features: Map, side: int) -> Map:
+    """The largest of each side x side neighbours, channel by channel."""
+    height, width, channels = features.shape
+    parts = features.reshape(height // side, side, width // side, side, channels)
+    return np.asarray(parts.max(axis=(1, 3)))
+
+
 def _bilinear(features: Map, n: int, axis: int) -> Map:
     """Linear interpolation along an axis: half-pixel centres, the ends repeated."""
     n_in = features.shape[axis]
@@ -110,13 +119,14 @@ def _bilinear(features: Map, n: int, axis: int) -> Map:
 
 def _with_separators(cells: Map, grid: TokenGrid, separator: ArrayLike | None) -> Map:
     n_rows, _, channels = cells.shape
-    if grid.separators == 0:
+    if grid.separators + grid.end == 0:
         return cells.reshape(-1, channels)
     if separator is None or np.shape(separator) != (channels,):
         raise UsageError(f"the plan puts a separator after each row: give a ({channels},) vector")
     shape = (n_rows, grid.separators, channels)
     ends = np.broadcast_to(np.asarray(separator), shape)
-    return np.concatenate([cells, ends], axis=1).reshape(-1, channels)
+    rows = np.concatenate([cells, ends], axis=1).reshape(-1, channels)
+    return np.concatenate([rows, np.broadcast_to(np.asarray(separator), (grid.end, channels))])
 
 
 def stitch(plan: Plan, features: Sequence[Map], size: Size) -> Map:
