@@ -19,8 +19,8 @@ import numpy as np
 
 from anyres_bench.core.files import write_json
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.data.datasets import shrunk_view_pixels, view_pixels
 from anyres_bench.data.pixels import center_square, decode
+from anyres_bench.data.reading import shrunk_view_pixels, view_pixels
 from anyres_bench.data.views import RealView, View
 
 SHRINKS, RATIOS = (2, 4, 8), (1.0, 1.5, 2.0, 4.0)

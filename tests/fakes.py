@@ -16,7 +16,7 @@ from torch import Tensor
 from anyres_bench.core.files import sha256_file
 from anyres_bench.core.geometry import Region, Size, tiles
 from anyres_bench.core.seeds import stream
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.records import ImageRecord, Manifest
 
 SIDE = Size(32, 32)

@@ -16,7 +16,7 @@ from anyres_bench.building.ledger import Ledger, opened
 from anyres_bench.building.rules import Rules
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.files import atomic_write, write_json
-from anyres_bench.data.recipes import DATASET_NAME, Dataset
+from anyres_bench.data.dataset import DATASET_NAME, Dataset
 from anyres_bench.data.records import Manifest
 
 

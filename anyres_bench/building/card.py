@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from anyres_bench.building.histograms import histograms, table
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 
 CARD_NAME = "README.md"
 _SIZE_CATEGORIES = (

@@ -11,7 +11,7 @@ from typing import Any
 
 from anyres_bench import __version__
 from anyres_bench.core.files import sha256_file
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.records import METADATA_NAME, ImageRecord
 
 CROISSANT_NAME = "croissant.json"

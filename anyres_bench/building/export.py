@@ -22,8 +22,8 @@ from PIL import Image
 from anyres_bench.core.errors import DatasetError, UnknownNameError
 from anyres_bench.core.files import atomic_write, sha256_file, write_json
 from anyres_bench.core.registry import nearest
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import decode
-from anyres_bench.data.recipes import Dataset
 from anyres_bench.data.records import ImageRecord
 
 PIXELS = ("original", "png")

@@ -60,7 +60,7 @@ def _run(*arguments: str) -> None:
 
 def _window_tasks(data: Path) -> Sequence[str]:
     """The windows of the quick suite; the folder has too few images for the whole ones."""
-    from anyres_bench.data.recipes import Dataset
+    from anyres_bench.data.dataset import Dataset
     from anyres_bench.evaluation.suites import suite
 
     queries = suite("quick", Dataset.read(data))
@@ -76,9 +76,9 @@ def _write_wrong_sizes(data: Path, folder: Path) -> None:
     from anyres_bench.core.files import atomic_write
     from anyres_bench.core.geometry import Size
     from anyres_bench.core.seeds import stream
-    from anyres_bench.data.datasets import read_image
+    from anyres_bench.data.dataset import Dataset
     from anyres_bench.data.pixels import resize_uint8
-    from anyres_bench.data.recipes import Dataset
+    from anyres_bench.data.reading import read_image
     from anyres_bench.data.views import protocol_from
     from anyres_bench.evaluation.tasks import reference_and_held_out
 

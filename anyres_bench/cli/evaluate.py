@@ -109,7 +109,7 @@ def run(
     Raises:
         MetricError: some tasks have no number; the others are written and printed.
     """
-    from anyres_bench.data.recipes import Dataset
+    from anyres_bench.data.dataset import Dataset
     from anyres_bench.evaluation.evaluate import Plan, evaluate
     from anyres_bench.evaluation.requests import plan_tasks
     from anyres_bench.evaluation.tables import result_table

@@ -8,7 +8,7 @@ import click
 
 from anyres_bench.building.export import PIXELS, export_stylegan_zip, export_webdataset
 from anyres_bench.core.errors import UsageError
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 
 _SHARD_MB = 512
 

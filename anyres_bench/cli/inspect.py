@@ -14,7 +14,7 @@ from anyres_bench.building.histograms import histograms, table
 from anyres_bench.building.tables import REJECTS_NAME, reject_reasons
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.files import sha256_file
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.records import ImageRecord
 
 _LOW = 0.7  # of Nyquist: an image with less was enlarged, or is soft

@@ -10,7 +10,7 @@ import click
 from anyres_bench.building.assemble import withdraw
 from anyres_bench.collectors.flickr_api import API_URL, PER_HOUR, FlickrApi, rates, read_key
 from anyres_bench.collectors.recheck import photo_of, withdrawn
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.fetching.limits import TokenBuckets
 
 

@@ -15,7 +15,7 @@ from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from anyres_bench.data.recipes import Dataset
+    from anyres_bench.data.dataset import Dataset
     from anyres_bench.evaluation.tasks import Task
     from anyres_bench.features.extractor import FeatureExtractor
     from anyres_bench.models.generator import Generator
@@ -138,7 +138,7 @@ def _evaluation(
     """
     if wanted is None:
         return None
-    from anyres_bench.data.recipes import Dataset
+    from anyres_bench.data.dataset import Dataset
     from anyres_bench.evaluation.requests import Request, plan_tasks
     from anyres_bench.metrics.metric import metric_from
     from anyres_bench.training.loop import Evaluation

@@ -2,7 +2,7 @@
 
 On disk a dataset is a folder with the images, `metadata.parquet` (one row a record; its
 `file_name` column makes the folder a Hugging Face `imagefolder`) and `dataset.json` (see
-`anyres_bench.data.recipes`).
+`anyres_bench.data.dataset`).
 """
 
 from __future__ import annotations

@@ -35,8 +35,8 @@ from anyres_bench.core.errors import DatasetError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.seeds import stream
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import Rounding, center_square
-from anyres_bench.data.recipes import Dataset
 from anyres_bench.data.records import Manifest
 
 SUBPATCH = 299  # px: what Inception takes without a resize

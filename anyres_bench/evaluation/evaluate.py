@@ -13,7 +13,7 @@ from typing import Any
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import MetricError, UsageError
 from anyres_bench.core.files import cache_dir
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.views import Protocol, protocol_from
 from anyres_bench.evaluation.costs import render_cost
 from anyres_bench.evaluation.facts import dataset_facts, image_facts, model_facts, versions

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from anyres_bench import __version__
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.records import Manifest
 from anyres_bench.data.views import Protocol
 from anyres_bench.models.generator import Generator, ImageGenerator

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from anyres_bench.core.errors import UsageError
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.splits import HALF
 from anyres_bench.data.views import protocol_from
 from anyres_bench.evaluation.suites import SUITES, suite
-from anyres_bench.evaluation.tasks import HALF, Task, TaskQuery, reference_and_held_out
+from anyres_bench.evaluation.tasks import Task, TaskQuery, reference_and_held_out
 from anyres_bench.features.extractor import FeatureExtractor, extractor_from
 from anyres_bench.metrics.metric import metric_from
 

@@ -21,9 +21,9 @@ from anyres_bench.core import distributed
 from anyres_bench.core.errors import CacheError, GeneratorError
 from anyres_bench.core.geometry import Size
 from anyres_bench.core.seeds import stream
-from anyres_bench.data.datasets import SizedImageDataset, read_image
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import Pixels, to_uint8
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.reading import SizedImageDataset, read_image
 from anyres_bench.data.views import Protocol as ViewProtocol
 from anyres_bench.data.views import RealView, View
 from anyres_bench.evaluation.warps import warp_base

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from anyres_bench.core.errors import DatasetError
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.splits import HALF
 from anyres_bench.data.views import MIN_IMAGES, protocol_from
-from anyres_bench.evaluation.tasks import HALF, TaskQuery, reference_and_held_out
+from anyres_bench.evaluation.tasks import TaskQuery, reference_and_held_out
 
 SUITES = ("quick", "paper")
 QUICK_METRICS = ("frechet", "kid", "precision-recall", "detectability")

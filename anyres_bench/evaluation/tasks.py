@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 from anyres_bench.core.errors import IncomparableError, UnknownNameError, UsageError
 from anyres_bench.core.registry import nearest
-from anyres_bench.data.recipes import Dataset, split_groups
+from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.splits import HALF, halves
 from anyres_bench.data.views import EXAMPLES, Protocol, protocol_from
 from anyres_bench.metrics.metric import metric_from
 
 VERSION = 1
-HALF = "half"
 PAPER_METRIC = "frechet-ddof0"
 PAPER_EXTRACTOR = "inception-v3+torchscript+legacy_tensorflow"  # NVIDIA's file and its resize
 PAPER_N = 50_000
@@ -185,6 +185,5 @@ def reference_and_held_out(
         )
     if not half:
         return protocol.images(dataset), None
-    sides = split_groups(dataset.manifest, 0.5, seed=0)
-    reference, held_out = (protocol.images(replace(dataset, manifest=side)) for side in sides)
+    reference, held_out = (protocol.images(each) for each in halves(dataset))
     return reference, held_out

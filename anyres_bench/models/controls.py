@@ -28,10 +28,10 @@ from anyres_bench.core.errors import (
 from anyres_bench.core.files import sha256_file
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.registry import nearest
-from anyres_bench.data.datasets import read_image
+from anyres_bench.data.dataset import DATASET_NAME, Dataset
 from anyres_bench.data.headers import probe
 from anyres_bench.data.pixels import FILTERS, Pixels, crop, resize_uint8, to_float
-from anyres_bench.data.recipes import DATASET_NAME, Dataset
+from anyres_bench.data.reading import read_image
 from anyres_bench.data.records import ImageRecord, Manifest
 from anyres_bench.models.generator import Canvases
 

@@ -12,8 +12,8 @@ from anyres_bench.core.registry import Registry
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from anyres_bench.data.dataset import Dataset
     from anyres_bench.data.pixels import Pixels
-    from anyres_bench.data.recipes import Dataset
 
 MIN_FOR_RANGE = 4  # images; see `check_range`
 

@@ -14,11 +14,12 @@ from torch import Tensor
 from anyres_bench.core.errors import ConfigError, DatasetError
 from anyres_bench.core.geometry import Box
 from anyres_bench.core.seeds import Stream
-from anyres_bench.data.datasets import read_image
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import Pixels, crop, to_uint8
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.reading import read_image
 from anyres_bench.data.records import Manifest
-from anyres_bench.training.items import ImageCache, epoch_order, not_reference
+from anyres_bench.data.splits import halves
+from anyres_bench.training.items import ImageCache, epoch_order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,7 @@ class Crops:
 
 def _large(source: CropSource, smallest: int) -> Dataset:
     dataset = Dataset.read(Path(source.dataset))
-    part = not_reference(dataset) if source.split == "train" else dataset
+    part = halves(dataset)[1] if source.split == "train" else dataset
     chosen = part.role(source.role) if source.role else part.manifest
     large = Manifest(record for record in chosen if record.size.shorter >= smallest)
     return Dataset(dataset.id, dataset.folder, large, dataset.recipe)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal, NamedTuple, TypeVar
 
@@ -17,10 +17,11 @@ from torch import Tensor
 from anyres_bench.core.errors import ConfigError, DatasetError
 from anyres_bench.core.geometry import Region
 from anyres_bench.core.seeds import stream
-from anyres_bench.data.datasets import read_image, shrunk_view_pixels, view_pixels
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import Pixels
-from anyres_bench.data.recipes import Dataset, split_groups
+from anyres_bench.data.reading import read_image, shrunk_view_pixels, view_pixels
 from anyres_bench.data.records import ImageRecord, Manifest
+from anyres_bench.data.splits import halves
 from anyres_bench.data.views import Patch, RealView, Rule, Whole
 from anyres_bench.training.config import above, at_least
 
@@ -150,7 +151,7 @@ class _Source:
 
     def __init__(self, config: SourceConfig, resolution: int, batch: int) -> None:
         dataset = Dataset.read(Path(config.dataset))
-        part = not_reference(dataset) if config.split == "train" else dataset
+        part = halves(dataset)[1] if config.split == "train" else dataset
         chosen = part.role(config.role) if config.role else part.manifest
         smallest = resolution if config.use == "whole" else resolution / config.scale_max
         large = Manifest(r for r in chosen if r.size.shorter >= smallest)
@@ -197,12 +198,6 @@ class _Source:
             left = 1 - step * self._batch / (self.config.anneal_kimg * 1000)
             scale_min = max(scale_min, self.config.scale_max * left)
         return Patch(self._resolution, scale_min or None, self.config.scale_max)
-
-
-def not_reference(dataset: Dataset) -> Dataset:
-    """What a task of `DATASET:half` does not take as reference."""
-    _, rest = split_groups(dataset.manifest, 0.5, seed=0)
-    return replace(dataset, manifest=rest)
 
 
 @functools.lru_cache(maxsize=16)

@@ -20,7 +20,7 @@ from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.rules import Rules
 from anyres_bench.core.errors import DatasetError, UnknownNameError
 from anyres_bench.core.files import sha256_file
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 from tests.building.rogues import Given, candidate
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from anyres_bench.core.files import sha256_file
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 from tests.servers import Handler, ImageHost, photo, send_file, serve
 
 N_IMAGES = 400

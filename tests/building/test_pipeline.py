@@ -19,8 +19,8 @@ from anyres_bench.building.plan import plan
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.urls import Urls
 from anyres_bench.core.errors import ConfigError, DatasetError, UnknownNameError
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import decode
-from anyres_bench.data.recipes import Dataset
 from anyres_bench.fetching.http import Policy
 from tests.building.rogues import Given, Halves, candidate, given
 from tests.servers import Handler, ImageHost, photo, send, serve

@@ -24,7 +24,7 @@ from anyres_bench.collectors.flickr import Flickr
 from anyres_bench.collectors.scenes import Scenes
 from anyres_bench.collectors.urls import Urls
 from anyres_bench.core.errors import DatasetError, UsageError
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.fetching.http import Policy
 from tests.building.rogues import Remote, candidate, given
 from tests.collectors.doubles import FlickrDouble, Photo

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from anyres_bench.cli.main import main
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 from tests.servers import ImageHost, photo, serve
 
 

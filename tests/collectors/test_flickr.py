@@ -23,7 +23,7 @@ from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.flickr import Flickr, presets, read_domain
 from anyres_bench.collectors.flickr_api import KEY_VARIABLE, FlickrApi
 from anyres_bench.core.errors import ConfigError, UnknownNameError, UsageError
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.fetching.limits import Rate, TokenBuckets
 from tests.collectors.doubles import FlickrDouble, Photo
 

@@ -16,7 +16,7 @@ from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.folder import Folder
 from anyres_bench.core.errors import ConfigError, DatasetError, UsageError
 from anyres_bench.core.files import sha256_file
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 from tests.servers import photo
 
 ENGINE = LocalEngine(Effort(processes=2))

@@ -10,7 +10,7 @@ import pytest
 
 from anyres_bench.collectors.flickr_api import KEY_VARIABLE, FlickrApi
 from anyres_bench.collectors.recheck import photo_of, withdrawn
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.records import ImageRecord
 from anyres_bench.fetching.limits import TokenBuckets
 from tests.collectors.doubles import FlickrDouble, Photo

@@ -20,8 +20,8 @@ from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.urls import Urls
 from anyres_bench.core.errors import ConfigError, DatasetError, UnknownNameError, UsageError
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import decode
-from anyres_bench.data.recipes import Dataset
 from anyres_bench.fetching.http import Policy
 from tests.servers import ImageHost, failures, photo, pictures, serve
 

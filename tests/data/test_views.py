@@ -15,8 +15,8 @@ import pytest
 from anyres_bench.core.errors import DatasetError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.seeds import stream
-from anyres_bench.data.datasets import SizedImageDataset, view_pixels
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.reading import SizedImageDataset, view_pixels
 from anyres_bench.data.records import ImageRecord, Manifest
 from anyres_bench.data.views import (
     EXAMPLES,

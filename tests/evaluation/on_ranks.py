@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from anyres_bench.core import distributed
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.evaluation.evaluate import Plan, evaluate
 from anyres_bench.evaluation.tasks import Task
 from anyres_bench.models.controls import resample

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anyres_bench.core.geometry import Box, Region, Size
-from anyres_bench.data.datasets import view_pixels
 from anyres_bench.data.pixels import to_uint8
+from anyres_bench.data.reading import view_pixels
 from anyres_bench.data.views import Patch, RealView, View
 from anyres_bench.metrics.frechet import frechet_distance
 from anyres_bench.models.checkpoint import load_strict, read_official_pickle

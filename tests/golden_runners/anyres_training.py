@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from anyres_bench.core.geometry import Size
-from anyres_bench.data.datasets import view_pixels
+from anyres_bench.data.reading import view_pixels
 from anyres_bench.data.views import Patch, RealView, Whole, infinite_order
 from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
 from anyres_bench.reference.discriminator import Discriminator

@@ -11,8 +11,8 @@ import torch
 from anyres_bench.collectors.scenes import Scenes
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Region, Size
-from anyres_bench.data.datasets import view_pixels
 from anyres_bench.data.pixels import to_uint8
+from anyres_bench.data.reading import view_pixels
 from anyres_bench.data.scenes import Scene, render
 from anyres_bench.data.views import RealView, View
 from anyres_bench.models.camera import Camera, scenes

@@ -16,8 +16,8 @@ from anyres_bench.core.errors import (
     UsageError,
 )
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.data.datasets import read_image
 from anyres_bench.data.pixels import to_uint8
+from anyres_bench.data.reading import read_image
 from anyres_bench.models.contract import check_contract
 from anyres_bench.models.controls import constant, folder, real, resample
 from anyres_bench.models.generator import Generator, ImageGenerator

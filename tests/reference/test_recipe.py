@@ -16,7 +16,7 @@ from anyres_bench.core.errors import CheckpointError, ConfigError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.seeds import stream
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.records import ImageRecord, Manifest
 from anyres_bench.models.loading import load
 from anyres_bench.models.warp import resample

@@ -13,7 +13,7 @@ import pytest
 
 from anyres_bench.cli.train import _evaluation
 from anyres_bench.core.errors import DatasetError, UsageError
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.views import protocol_from
 from anyres_bench.evaluation.results import read_results
 from anyres_bench.evaluation.tasks import reference_and_held_out

@@ -12,7 +12,7 @@ from PIL import Image
 from anyres_bench.core.errors import ConfigError, DatasetError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.core.seeds import stream
-from anyres_bench.data.recipes import Dataset
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.records import ImageRecord, Manifest
 from anyres_bench.training.items import ImageItems, SourceConfig
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from typing import Any
 from anyres_bench.core.errors import DatasetError, UnknownNameError
 from anyres_bench.core.files import sha256_text, write_json
 from anyres_bench.core.registry import nearest
-from anyres_bench.core.seeds import stream
 from anyres_bench.data.records import ImageRecord, Manifest
 
 DATASET_NAME = "dataset.json"
@@ -125,31 +124,3 @@ class Dataset:
                 f"{digest[:12]}; one of them was changed by hand: collect the dataset again"
             )
         return dataset
-
-
-def split_groups(
-    images: Iterable[ImageRecord], share: float, seed: int
-) -> tuple[Manifest, Manifest]:
-    """Split images in two, stratified by source, never dividing a group.
-
-    Which side a group falls on depends on the seed, the group's name and its source alone, as a
-    rank among the groups of its source; a source of several groups has members on both sides.
-
-    Args:
-        images: what to split; an image without a group is a group of its own.
-        share: part of each source's groups that goes to the first side, in (0, 1).
-        seed: of the split.
-
-    Returns:
-        (first, second), for example reference and held-out images.
-    """
-    sources: dict[str, dict[str, list[ImageRecord]]] = defaultdict(lambda: defaultdict(list))
-    for record in images:
-        sources[record.source][record.group or record.sha256].append(record)
-    sides: tuple[list[ImageRecord], list[ImageRecord]] = ([], [])
-    for source, groups in sorted(sources.items()):
-        ranked = sorted(groups, key=lambda g: int(stream(seed, "split", source, g).words(1)[0]))
-        n_first = min(max(round(share * len(ranked)), 1), max(len(ranked) - 1, 1))
-        for rank, group in enumerate(ranked):
-            sides[rank >= n_first].extend(groups[group])
-    return Manifest(sides[0]), Manifest(sides[1])

@@ -1,4 +1,4 @@
-"""Datasets: identity, roles, completeness and splits."""
+"""Datasets: identity, roles, completeness."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from anyres_bench.core.errors import DatasetError, UnknownNameError
-from anyres_bench.data.recipes import DATASET_NAME, Dataset, split_groups
+from anyres_bench.data.dataset import DATASET_NAME, Dataset
 from anyres_bench.data.records import ImageRecord, Manifest
 
 
@@ -62,21 +62,3 @@ def test_damaged_datasets_are_clear_errors(tmp_path: Path, damage: str, message:
         Manifest(images(2)).write(folder)
     with pytest.raises(DatasetError, match=message):
         Dataset.read(folder)
-
-
-def test_split_is_stratified_and_stable() -> None:
-    records = images(40, "a") + images(10, "b") + images(2, "c")
-    first, second = split_groups(records, 0.5, seed=1)
-    for source, n in [("a", 20), ("b", 5), ("c", 1)]:
-        assert sum(r.source == source for r in first) == n
-    assert {r.file_name for r in first}.isdisjoint(r.file_name for r in second)
-    assert len(first) + len(second) == len(records)
-    assert list(split_groups(reversed(records), 0.5, seed=1)[0]) == list(first)
-    assert list(split_groups(records, 0.5, seed=2)[0]) != list(first)
-
-
-def test_split_never_divides_a_group() -> None:
-    records = [r for g in range(6) for r in images(4, f"a{g}", group=f"g{g}")]
-    for side in split_groups(records, 0.3, seed=0):
-        groups = [r.group for r in side]
-        assert all(groups.count(g) == 4 for g in groups)

@@ -10,8 +10,8 @@ import numpy as np
 
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.geometry import Size
+from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import Pixels, crop, decode, resample_uint8, resize_uint8
-from anyres_bench.data.recipes import Dataset
 from anyres_bench.data.views import RealView
 from anyres_bench.data.windows import resized_window
 
