@@ -53,13 +53,15 @@ RUNNERS = {
     "tilers_llava_next": "tilers",
     "tilers_qwen2vl": "tilers",
     "tilers_extra": "tilers",
+    "tilers_": "tilers_arrays",
 }
 COMPANIONS = {"metrics_versions"}  # files that other cases read
+ARRAYS_ALONE = "tilers_"  # cases whose npz may stand without a JSON
 
 
 @dataclass(frozen=True)
 class Case:
-    """One golden file: `meta` is its JSON, `arrays` its npz (empty where there is none)."""
+    """One golden file: `meta` is its JSON, `arrays` its npz (each empty where there is none)."""
 
     path: Path
 
@@ -69,7 +71,7 @@ class Case:
 
     @functools.cached_property
     def meta(self) -> dict[str, Any]:
-        return json.loads(self.path.read_text())
+        return json.loads(self.path.read_text()) if self.path.suffix == ".json" else {}
 
     @functools.cached_property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -159,24 +161,30 @@ def run_case(case: Case) -> Iterator[tuple[str, list[str]]]:
         )
 
 
+def cases(folder: Path) -> list[Case]:
+    """Every case of a folder, by name; companions are none."""
+    alone = [p for p in folder.glob(f"{ARRAYS_ALONE}*.npz") if not p.with_suffix(".json").exists()]
+    paths = [path for path in folder.glob("*.json") if path.stem not in COMPANIONS]
+    return [Case(path) for path in sorted(paths + alone)]
+
+
 def run_folder(folder: Path, only: Iterable[str] = ()) -> int:
     """Run a folder's cases, print what differs, and return the number of failures."""
     prefixes = tuple(only)
     passed, failed, waiting = 0, 0, []
-    for path in sorted(folder.glob("*.json")):
-        if path.stem in COMPANIONS or (prefixes and not path.stem.startswith(prefixes)):
+    found = cases(folder)
+    for case in found:
+        if prefixes and not case.stem.startswith(prefixes):
             continue
-        if not prefixes and not path.stem.startswith(tuple(RUNNERS)):
-            waiting.append(path.stem)
+        if not prefixes and not case.stem.startswith(tuple(RUNNERS)):
+            waiting.append(case.stem)
             continue
-        for name, failures in run_case(Case(path)):
+        for name, failures in run_case(case):
             passed, failed = passed + (not failures), failed + bool(failures)
             print(f"{'FAIL' if failures else 'ok  '} {name}")
             for failure in failures:
                 print(f"       {failure}")
-    unknown = [
-        p for p in prefixes if not any(path.stem.startswith(p) for path in folder.glob("*.json"))
-    ]
+    unknown = [p for p in prefixes if not any(case.stem.startswith(p) for case in found)]
     for prefix in unknown:
         print(f"FAIL {prefix}: no such case in {folder}")
     for stem in waiting:

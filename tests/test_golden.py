@@ -86,19 +86,11 @@ def test_a_case_that_crashes_or_checks_nothing_fails(tmp_path: Path) -> None:
     assert run(tmp_path, "metrics_ap_x")[1] == "0 passed, 1 failed"
 
 
-def stems() -> list[str]:
-    return sorted(
-        path.stem
-        for path in PUBLIC.glob("*.json")
-        if path.stem.startswith(tuple(golden.RUNNERS)) and path.stem not in golden.COMPANIONS
-    )
+def public() -> list[golden.Case]:
+    return [case for case in golden.cases(PUBLIC) if case.stem.startswith(tuple(golden.RUNNERS))]
 
 
-@pytest.mark.parametrize("stem", stems())
-def test_public_case(stem: str) -> None:
-    failures = {
-        name: problems
-        for name, problems in golden.run_case(golden.Case(PUBLIC / f"{stem}.json"))
-        if problems
-    }
+@pytest.mark.parametrize("case", public(), ids=lambda case: case.stem)
+def test_public_case(case: golden.Case) -> None:
+    failures = {name: problems for name, problems in golden.run_case(case) if problems}
     assert not failures

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from anyres_bench.core.errors import ConfigError, ImageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.tilers.layouts import columns_of, one_rectangle, single, single_listing
+from anyres_bench.tilers.patches import window_lengths
 from anyres_bench.tilers.plan import Decision, Ints, Listing, Plan, Tiler
 from anyres_bench.tilers.rounding import ROUND, Rounding, whole_many
-from anyres_bench.tilers.windows import window_lengths
 
 Flavour = Literal["transformers-5", "transformers-4.49", "qwen-vl-utils"]
 _FLAVOURS: tuple[Flavour, ...] = ("transformers-5", "transformers-4.49", "qwen-vl-utils")

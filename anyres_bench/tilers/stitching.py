@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.tilers.coordinates import image_to_tile
+from anyres_bench.tilers.patches import space_to_depth
 from anyres_bench.tilers.plan import Axis, Plan, TokenGrid
 
 Map = NDArray[Any]
@@ -76,21 +77,6 @@ def mosaic_of(plan: Plan, features: Sequence[Map], layer: int) -> Map:
         for row in range(grid.height)
     ]
     return np.concatenate(rows, axis=0)
-
-
-def space_to_depth(features: Map, merge: int) -> Map:
-    """Merge x merge neighbours into one token, channels in the order (row, column, channel).
-
-    >>> space_to_depth(np.arange(4).reshape(2, 2, 1), 2)
-    array([[[0, 1, 2, 3]]])
-    """
-    if merge == 1:
-        return features
-    height, width, channels = features.shape
-    if height % merge or width % merge:
-        raise UsageError(f"a map of {height}x{width} tokens is not cut into {merge} x {merge}")
-    parts = features.reshape(height // merge, merge, width // merge, merge, channels)
-    return parts.transpose(0, 2, 1, 3, 4).reshape(height // merge, width // merge, -1)
 
 
 def _pooled(features: Map, rows: Axis, columns: Axis) -> Map:
