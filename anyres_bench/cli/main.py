@@ -32,6 +32,7 @@ COMMANDS = {
     "recheck": ("anyres_bench.cli.recheck", "Drop photographs that were withdrawn since."),
     "report": ("anyres_bench.cli.report", "Turn results into a self-contained HTML page."),
     "tasks": ("anyres_bench.cli.tasks", "List suites, tasks, metrics and extractors."),
+    "tile": ("anyres_bench.cli.tile", "Show what vision-language models make of an image."),
     "train": ("anyres_bench.cli.train", "Train a model, resumable, on one machine or many."),
     "upscale": ("anyres_bench.cli.upscale", "Enlarge a folder of images with a baseline."),
 }

@@ -1,0 +1,62 @@
+"""`anyres-bench tile`: what the tilers of vision-language models make of an image or a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("target", metavar="HEIGHTxWIDTH|IMAGE|FOLDER|DATASET")
+@click.option(
+    "--tiler",
+    "names",
+    multiple=True,
+    metavar="NAME[:OPTION=VALUE,...]",
+    help="Only this tiler, any number of times; `anyres-bench tilers list` names them.",
+)
+@click.option("--budget", type=click.IntRange(min=1), metavar="N", help="Settings for N tokens.")
+@click.option("--encoder", default="siglip-so400m", show_default=True, help="Vision encoder.")
+@click.option("--model", "language", default="qwen2-7b", show_default=True, help="Language model.")
+@click.option("--explain", "explained", is_flag=True, help="Say why, decision by decision.")
+@click.option("--csv", "csv", type=click.Path(path_type=Path, dir_okay=False), help="Write a CSV.")
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+def command(
+    target: str,
+    names: tuple[str, ...],
+    budget: int | None,
+    encoder: str,
+    language: str,
+    explained: bool,
+    csv: Path | None,
+    as_json: bool,
+) -> None:
+    """Show what every tiler makes of an image: canvas, tiles, tokens, waste, cost.
+
+    Sizes are HEIGHTxWIDTH. For a folder or a dataset: how many tokens its images take, which ones
+    take most for their pixels, what they cost, and how well they pack.
+
+    \b
+    Examples:
+      anyres-bench tile 1080x1920
+      anyres-bench tile 1080x1920 --tiler internvl:max_tiles=6 --explain
+      anyres-bench tile photographs/ --budget 1024 --csv tokens.csv
+    """
+    from anyres_bench.tilers import reports, workbench
+    from anyres_bench.tilers.targets import read_target
+
+    models, chosen = workbench.models(encoder, language), workbench.tilers(names)
+    images = read_target(target)
+    if budget is not None:
+        chosen, said = reports.within(chosen, images, budget)
+        click.echo(said, err=as_json)
+    report = reports.report(chosen, images, models)
+    if csv:
+        report.write_csv(csv)
+        click.echo(f"written: {csv}", err=True)
+    click.echo(report.json() if as_json else report.text())
+    if explained:
+        click.echo(reports.explained(chosen, images))
+    for name, reason in images.left_out:
+        click.echo(f"left out: {name}: {reason}", err=True)
