@@ -17,6 +17,7 @@ COLLECTORS = Registry(
         "ffhq6k": "anyres_bench.collectors.ffhq6k:Ffhq6k",
         "flickr": "anyres_bench.collectors.flickr:Flickr",
         "folder": "anyres_bench.collectors.folder:Folder",
+        "houses": "anyres_bench.collectors.scenes:Houses",
         "scenes": "anyres_bench.collectors.scenes:Scenes",
         "urls": "anyres_bench.collectors.urls:Urls",
     },

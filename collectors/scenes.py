@@ -1,4 +1,4 @@
-"""`scenes`: the procedural world at as many sizes as wanted; no network, no licence to ask for."""
+"""`scenes` and `houses`: procedural worlds at as many sizes as wanted; nothing is fetched."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.files import atomic_write
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.seeds import stream
-from anyres_bench.data.scenes import WORLD, Scene, render
+from anyres_bench.data.houses import HOUSES
+from anyres_bench.data.scenes import SCENES
+from anyres_bench.data.worlds import World
 from anyres_bench.fetching.http import Fetcher
 
-# Seeds of collected scenes lie above this, so that no generator asked for image 0, 1, 2, ... ever
+# Seeds of collected pictures lie above this, so that no generator asked for image 0, 1, 2, ... ever
 # renders one of them.
 _FIRST_SEED = 1 << 40
 _LAST_SEED = (1 << 52) - 1
@@ -26,15 +28,16 @@ _LAST_SEED = (1 << 52) - 1
 
 @dataclass(frozen=True)
 class Scenes:
-    """Images of the procedural world, of many sizes and shapes; each with a seed of its own."""
+    """Dead leaves over a landscape, of many sizes and shapes; each image has a seed of its own."""
 
     name: ClassVar[str] = "scenes"
+    world: ClassVar[World] = SCENES
     local: ClassVar[bool] = True
 
     n: Annotated[int, "Number of images."] = 200
     min_size: Annotated[int, "Shorter side of the smallest, in pixels."] = 128
     max_size: Annotated[int, "Shorter side of the largest; sides are log-uniform."] = 512
-    aspects: Annotated[tuple[str, ...], "Width:height; each also upright."] = ("1:1", "4:3", "3:2")
+    aspects: Annotated[tuple[str, ...], "Width:height; each also upright."] = SCENES.aspects
     seed: Annotated[int, "Seed of everything that is drawn."] = 0
 
     def __post_init__(self) -> None:
@@ -53,7 +56,7 @@ class Scenes:
         """What is asked for: it fixes every pixel."""
         return {
             "collector": self.name,
-            "world": WORLD,
+            "world": self.world.rule,
             "n": self.n,
             "min_size": self.min_size,
             "max_size": self.max_size,
@@ -65,7 +68,7 @@ class Scenes:
         """One an image; what image i shows does not depend on n."""
         for i in range(self.n):
             size = self._size(i)
-            scene_seed = stream(self.seed, "scenes", i, "seed").integer(_FIRST_SEED, _LAST_SEED)
+            scene_seed = stream(self.seed, self.name, i, "seed").integer(_FIRST_SEED, _LAST_SEED)
             yield Candidate(
                 key=key_of(self.name, f"{i:06d}"),
                 source=self.name,
@@ -75,28 +78,37 @@ class Scenes:
                 licence_url="https://creativecommons.org/publicdomain/zero/1.0/",
                 height=size.height,
                 width=size.width,
-                extra={"world": WORLD, "scene_seed": scene_seed},
+                extra={"world": self.world.rule, "scene_seed": scene_seed},
             )
 
     def obtain(self, candidate: Candidate, path: Path, fetcher: Fetcher) -> Candidate:
-        """Render the whole scene as PNG."""
+        """Render the whole picture as PNG."""
         assert candidate.height is not None
         assert candidate.width is not None
         region = Region.whole(Size(candidate.height, candidate.width))
-        image = render(Scene.from_seed(candidate.extra["scene_seed"]), region)
-        levels = np.rint((image.clip(-1, 1) + 1) * np.float32(127.5)).astype(np.uint8)
+        picture = self.world.picture(candidate.extra["scene_seed"], region)
         with atomic_write(path) as file:
-            Image.fromarray(levels.transpose(1, 2, 0).copy()).save(file, "PNG")
+            Image.fromarray(picture.copy()).save(file, "PNG")
         return candidate
 
     def _size(self, i: int) -> Size:
-        draws = stream(self.seed, "scenes", i, "size")
+        draws = stream(self.seed, self.name, i, "size")
         span = np.log(self.max_size / self.min_size)
         shorter = round(float(self.min_size * np.exp(span * float(draws.uniform()))))
         ratio = _ratio(self.aspects[draws.integer(0, len(self.aspects) - 1)])
         longer = round(shorter * max(ratio, 1 / ratio))
         upright = draws.integer(0, 1)
         return Size(longer, shorter) if upright else Size(shorter, longer)
+
+
+@dataclass(frozen=True)
+class Houses(Scenes):
+    """Houses in a street, of many sizes; each image has a seed of its own."""
+
+    name: ClassVar[str] = "houses"
+    world: ClassVar[World] = HOUSES
+
+    aspects: Annotated[tuple[str, ...], "Width:height; each also upright."] = HOUSES.aspects
 
 
 def _ratio(text: str) -> float:

@@ -11,13 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anyres_bench.core.errors import ConfigError, UnknownNameError
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.seeds import Stream
-
-Array = NDArray[np.float64]
+from anyres_bench.data.worlds import Array
 
 # Colours of: top of the sky, sky at the horizon, far ground, near ground, accents.
 PALETTES: dict[str, tuple[tuple[float, float, float], ...]] = {

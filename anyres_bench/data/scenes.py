@@ -36,10 +36,8 @@ from numpy.typing import NDArray
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Region
 from anyres_bench.core.seeds import stream
-from anyres_bench.data.landscape import DEFAULT_STYLE, Array, Landscape, Style
-
-Floats = NDArray[np.float32]
-Index = NDArray[np.intp]
+from anyres_bench.data.landscape import DEFAULT_STYLE, Landscape, Style
+from anyres_bench.data.worlds import Array, Floats, Grid, Index, World, cell_uniforms
 
 WORLD = "dead-leaves@1"
 """Name of the rule from seed to pixels; it changes whenever a pixel does."""
@@ -51,8 +49,6 @@ _MAX_ASPECT = 1.9
 _FADE = (0.7, 0.9)  # half minor axis, in pixels, at which a leaf begins to show and fully shows
 _MOST_LAYERS = 64
 _TILE = 256  # pixels
-_ROW = np.uint64(0x9E3779B97F4A7C15)
-_COLUMN = np.uint64(0xC2B2AE3D27D4EB4F)
 
 # Colour of a leaf against what it lies on, in units of the place's roughness.
 _LIGHTNESS = 0.42
@@ -124,10 +120,15 @@ def render(scene: Scene, region: Region) -> Floats:
     for top in range(0, height, _TILE):
         for left in range(0, width, _TILE):
             box = Box(top, left, min(_TILE, height - top), min(_TILE, width - left))
-            window = _Window(region.crop(box))
+            window = _Window.of(region.crop(box))
             tile = _composite(scene.landscape, _leaves(scene, window), window)
             image[:, box.top : box.bottom, box.left : box.right] = tile
     return image
+
+
+SCENES = World(
+    "scenes", WORLD, ("1:1", "4:3", "3:2"), lambda seed, region: render(Scene(seed), region)
+)
 
 
 def render_many(scenes: Sequence[Scene], regions: Sequence[Region]) -> Floats:
@@ -145,16 +146,13 @@ def render_many(scenes: Sequence[Scene], regions: Sequence[Region]) -> Floats:
     return np.stack([render(*pair) for pair in zip(scenes, regions, strict=True)])
 
 
-class _Window:
-    """A region in scene coordinates: `y` and `x` of its pixel centres, and the pixel's side."""
+class _Window(Grid):
+    """A region in scene coordinates."""
 
-    def __init__(self, region: Region) -> None:
-        canvas = region.canvas
-        rows, columns = np.arange(region.size.height), np.arange(region.size.width)
-        self.pixel = 1 / canvas.height
-        self.y = (2 * (rows + region.top) + 1) / (2 * canvas.height)
-        self.x = (2 * (columns + region.left) + 1 - canvas.width) / (2 * canvas.height)
-        self.corners = np.stack(np.meshgrid(self.y[[0, -1]], self.x[[0, -1]])).reshape(2, 4)
+    @functools.cached_property
+    def corners(self) -> Array:
+        """(2, 4) y and x of the corner pixels."""
+        return np.stack(np.meshgrid(self.y[[0, -1]], self.x[[0, -1]])).reshape(2, 4)
 
     def sees(self, centre: Array, radius: Array) -> NDArray[np.bool_]:
         """Whether a disc (y, x) may touch a pixel."""
@@ -246,7 +244,7 @@ class _Shapes:
     def of_layer(cls, key: np.uint64, lattice: _Lattice) -> _Shapes:
         """The leaves of a layer's cells; a leaf never leaves its cell."""
         cells = lattice.cells()
-        draws = _uniforms(key, *cells)
+        draws = cell_uniforms(key, cells[0], cells[1], n_words=3)
         radius = lattice.cell / _CELL / np.sqrt(1 + draws[0])  # density r^-3 over half an octave
         aspect = np.sqrt(1 + (_MAX_ASPECT - 1) * draws[1] * draws[1])
         major, minor = radius * aspect, radius / aspect
@@ -270,22 +268,6 @@ class _Shapes:
         a = self.axes[0, leaf] * dy + self.axes[1, leaf] * dx
         b = self.axes[2, leaf] * dy + self.axes[3, leaf] * dx
         return np.asarray(self.present[leaf] & (a * a + b * b <= 1))
-
-
-def _uniforms(key: np.uint64, row: Index, column: Index) -> Array:
-    """(12, n) uniforms in (0, 1), 16 bits each, of lattice cells.
-
-    Source: the mixing function of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-    """
-    word = row.astype(np.uint64) * _ROW + column.astype(np.uint64) * _COLUMN + key
-    words = []
-    for _ in range(3):
-        word = word + _ROW
-        mixed = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        words.append(mixed ^ (mixed >> np.uint64(31)))
-    bits = np.stack(words, axis=1).astype("<u8").view("<u2")
-    return np.ascontiguousarray(bits.T + 0.5) / 65536
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ from anyres_bench.evaluation.tables import chance_band, number, value_label
 from anyres_bench.evaluation.tasks import Task
 
 _CURVE = re.compile(r"patch(\d+)-at(\d+)")
-_ROLES = {"real": "ceiling", "resample": "floor", "constant": "floor", "scenes": "perfect model"}
+_ROLES = {"real": "ceiling", "resample": "floor", "constant": "floor"} | dict.fromkeys(
+    ("scenes", "houses"), "perfect model"
+)
 
 Group = tuple[str, str, int]  # what only comparable results share: task, images, seed
 Pairing = Callable[[Result, Result], Mapping[str, Difference] | None]

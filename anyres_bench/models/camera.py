@@ -1,8 +1,8 @@
-"""`scenes[:MIN-MAX[:W:H,...]]`: the procedural world through a camera, the perfect model of itself.
+"""`scenes[:MIN-MAX[:W:H,...]]` and `houses`: procedural worlds, the perfect models of themselves.
 
-What a latent shows is what a random crop of a collected scene shows: a scene, the shape of a frame,
-where in the frame the canvas lies, and at what size the frame was taken before it was shrunk to
-the canvas. The frame is the smallest of its shape that holds the canvas.
+What a latent shows is what a random crop of a collected picture shows: a seed, the shape of a
+frame, where in the frame the canvas lies, and at what size the frame was taken before it was shrunk
+to the canvas. The frame is the smallest of its shape that holds the canvas.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ import numpy as np
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.core.seeds import stream
+from anyres_bench.data.houses import HOUSES
 from anyres_bench.data.pixels import Pixels, to_float
-from anyres_bench.data.scenes import WORLD, Scene, render
+from anyres_bench.data.scenes import SCENES
 from anyres_bench.data.windows import combine, window_taps
+from anyres_bench.data.worlds import World
 from anyres_bench.models.generator import Canvases
 
 if TYPE_CHECKING:
@@ -33,22 +35,27 @@ NATIVE = Size(256, 256)  # it has no size of its own; rendering tools need one
 class Camera:
     """Renders any window of any canvas, as 8 bits of a picture that was taken at least as large.
 
-    The defaults are those of `collect scenes`.
+    The defaults are those of `collect`.
 
     Attributes:
+        world: what is rendered.
         smallest, largest: shorter sides that pictures are taken at, log-uniform, px; larger
             canvases are rendered as they are.
         aspects: width over height of the frames as "W:H", each upright for half of the latents.
     """
 
+    world: World
     smallest: int = 128
     largest: int = 512
-    aspects: tuple[str, ...] = ("1:1", "4:3", "3:2")
+    aspects: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "aspects", self.aspects or self.world.aspects)
 
     @property
     def id(self) -> str:
         sizes, shapes = f"{self.smallest}-{self.largest}", ",".join(self.aspects)
-        return f"scenes:{sizes}:{shapes}:{WORLD}"
+        return f"{self.world.name}:{sizes}:{shapes}:{self.world.rule}"
 
     @property
     def native(self) -> Size:
@@ -89,15 +96,13 @@ class Camera:
         taken = self.framed(seed, region.canvas, shorter)
         rows, columns = window_taps(taken.size, region.canvas, region.box, "lanczos")
         part = Box(rows.low, columns.low, rows.high - rows.low, columns.high - columns.low)
-        image = render(Scene.from_seed(seed), taken.crop(part))
-        levels = np.rint((image.clip(-1, 1) + 1) * np.float32(127.5)).astype(np.uint8)
-        return combine(levels.transpose(1, 2, 0), rows, columns)
+        return combine(self.world.picture(seed, taken.crop(part)), rows, columns)
 
     def framed(self, seed: int, canvas: Size, shorter: int | None = None) -> Region:
         """What the canvas shows, at the size it was taken at: a region of the frame's canvas.
 
         Args:
-            seed: of the scene and the frame.
+            seed: of the world and the frame.
             canvas: what the picture was shrunk to.
             shorter: its shorter side before that, px; None draws it.
         """
@@ -125,13 +130,29 @@ def scenes(rest: str) -> Camera:
     Raises:
         UsageError: what follows is no range of sizes, or an aspect is not W:H.
     """
+    return _camera(SCENES, rest)
+
+
+def houses(rest: str) -> Camera:
+    """`houses`, as `collect houses` makes them by default, `houses:96-256` or `houses:96-256:3:2`.
+
+    Raises:
+        UsageError: what follows is no range of sizes, or an aspect is not W:H.
+    """
+    return _camera(HOUSES, rest)
+
+
+def _camera(world: World, rest: str) -> Camera:
     if not rest:
-        return Camera()
+        return Camera(world)
+    spec = f"{world.name}:{rest}"
     match = re.fullmatch(r"([1-9]\d{0,4})-([1-9]\d{0,4})(?::(.+))?", rest)
     if match is None or int(match[1]) > int(match[2]):
-        raise UsageError(f"scenes:{rest} is not scenes:MIN-MAX, such as scenes:128-512:1:1,3:2")
-    aspects = tuple(match[3].split(",")) if match[3] else Camera.aspects
+        raise UsageError(
+            f"{spec} is not {world.name}:MIN-MAX, such as {world.name}:128-512:1:1,3:2"
+        )
+    aspects = tuple(match[3].split(",")) if match[3] else world.aspects
     for text in aspects:
         if not re.fullmatch(r"[1-9]\d{0,3}:[1-9]\d{0,3}", text):
-            raise UsageError(f"scenes:{rest}: {text!r} is not W:H, such as 3:2")
-    return Camera(int(match[1]), int(match[2]), aspects)
+            raise UsageError(f"{spec}: {text!r} is not W:H, such as 3:2")
+    return Camera(world, int(match[1]), int(match[2]), aspects)

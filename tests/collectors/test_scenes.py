@@ -11,20 +11,21 @@ from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.rules import Rules
-from anyres_bench.collectors.scenes import Scenes
+from anyres_bench.collectors.scenes import Houses, Scenes
 from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.geometry import Region
 from anyres_bench.data.pixels import decode
-from anyres_bench.data.scenes import Scene, render
 
 ENGINE = LocalEngine(Effort(processes=2))
-RULES = Rules(measure="decode")
+RULES = Rules(measure="decode", near_duplicates="keep")
+COLLECTORS = pytest.mark.parametrize("collector", [Scenes, Houses])
 
 
-def test_sizes_shapes_and_pixels(tmp_path: Path) -> None:
-    scenes = Scenes(n=24, min_size=16, max_size=64, aspects=("1:1", "2:1"), seed=3)
+@COLLECTORS
+def test_sizes_shapes_and_pixels(collector: type[Scenes], tmp_path: Path) -> None:
+    scenes = collector(n=24, min_size=16, max_size=64, aspects=("1:1", "2:1"), seed=3)
     dataset = build(Order(scenes, tmp_path / "out", "s", RULES), ENGINE).dataset
-    assert len(dataset.manifest) == 24, "no two scenes look the same"
+    assert len(dataset.manifest) == 24
     shorter = [record.size.shorter for record in dataset.manifest]
     assert min(shorter) >= 16
     assert max(shorter) <= 64
@@ -32,11 +33,18 @@ def test_sizes_shapes_and_pixels(tmp_path: Path) -> None:
     aspects = {round(record.aspect, 1) for record in dataset.manifest}
     assert aspects == {0.5, 1.0, 2.0}
     for candidate, record in zip(scenes.candidates(), dataset.manifest, strict=True):
-        assert (record.licence_id, record.format, record.source) == ("CC0-1.0", "PNG", "scenes")
+        assert (record.licence_id, record.format) == ("CC0-1.0", "PNG")
+        assert record.source == collector.name
         pixels = decode(dataset.path(record)).pixels.transpose(2, 0, 1)
         whole = Region.whole(record.size)
-        image = render(Scene.from_seed(candidate.extra["scene_seed"]), whole)
+        image = collector.world.render(candidate.extra["scene_seed"], whole)
         assert np.abs(pixels / 127.5 - 1 - image.clip(-1, 1)).max() <= 0.5 / 127.5 + 1e-6
+
+
+def test_default_rules_keep_every_scene(tmp_path: Path) -> None:
+    scenes = Scenes(n=24, min_size=16, max_size=64, seed=3)
+    dataset = build(Order(scenes, tmp_path / "out", "s", Rules(measure="decode")), ENGINE).dataset
+    assert len(dataset.manifest) == 24, "no two scenes look the same"
 
 
 def test_what_an_image_shows_depends_on_its_number_alone() -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 
-from anyres_bench.collectors.scenes import Scenes
+from anyres_bench.collectors.scenes import Houses, Scenes
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Region, Size
+from anyres_bench.data.houses import HOUSES
 from anyres_bench.data.pixels import to_uint8
 from anyres_bench.data.reading import view_pixels
-from anyres_bench.data.scenes import Scene, render
+from anyres_bench.data.scenes import SCENES
 from anyres_bench.data.views import RealView, View
-from anyres_bench.models.camera import Camera, scenes
+from anyres_bench.data.worlds import World
+from anyres_bench.models.camera import Camera, houses, scenes
 from anyres_bench.models.contract import check_contract
 from anyres_bench.models.generator import TakingGenerator
 
@@ -29,15 +32,20 @@ class Small(Camera):
     native: Size = Size(48, 40)  # noqa: RUF009
 
 
+@pytest.mark.parametrize("world", [SCENES, HOUSES], ids=lambda world: world.name)
 @pytest.mark.parametrize("canvas", [Size(96, 80), Size(60, 100)])
-def test_scenes_keep_the_contract_to_the_bit(canvas: Size) -> None:
-    report = check_contract(Small(64, 128), canvas, tolerance=0)
+def test_worlds_keep_the_contract_to_the_bit(world: World, canvas: Size) -> None:
+    report = check_contract(Small(world, 64, 128), canvas, tolerance=0)
     assert report.off_grid_max == 0
 
 
-def test_the_camera_is_that_of_the_collector() -> None:
-    default = {field.name: field.default for field in dataclasses.fields(Scenes)}
-    camera = scenes("")
+@pytest.mark.parametrize(("collector", "factory"), [(Scenes, scenes), (Houses, houses)])
+def test_the_camera_is_that_of_the_collector(
+    collector: type[Scenes], factory: Callable[[str], Camera]
+) -> None:
+    default = {field.name: field.default for field in dataclasses.fields(collector)}
+    camera = factory("")
+    assert camera.world is collector.world
     assert camera.aspects == tuple(default["aspects"])
     assert (camera.smallest, camera.largest) == (default["min_size"], default["max_size"])
 
@@ -45,10 +53,9 @@ def test_the_camera_is_that_of_the_collector() -> None:
 def test_a_picture_is_what_the_protocol_makes_of_a_collected_scene() -> None:
     camera, region = scenes("100-200:3:2"), Region(SQUARE, 7, 20, Size(32, 32))
     taken = camera.framed(5, SQUARE)
-    image = render(Scene.from_seed(5), Region.whole(taken.canvas))
-    stored = np.rint((image.clip(-1, 1) + 1) * np.float32(127.5)).astype(np.uint8)
+    stored = SCENES.picture(5, Region.whole(taken.canvas))
     square = Box(taken.top, taken.left, *taken.size)
-    expected = view_pixels(stored.transpose(1, 2, 0), RealView(0, False, square, View(region)))
+    expected = view_pixels(stored, RealView(0, False, square, View(region)))
     (got,) = to_uint8(camera.sample([5], [region]))
     np.testing.assert_array_equal(got.permute(1, 2, 0).numpy(), expected)
 
@@ -88,6 +95,7 @@ def test_a_window_stays_where_it_was_on_a_larger_canvas() -> None:
 def test_ids_name_the_world_and_the_camera() -> None:
     assert scenes("").id.startswith("scenes:128-512:1:1,4:3,3:2:dead-leaves@")
     assert scenes("128-512:16:9").id != scenes("").id
+    assert houses("").id == "houses:128-512:1:1:houses@1"
     for wrong in ("wide", "20-10", "10-20:wide"):
-        with pytest.raises(UsageError, match="is not"):
+        with pytest.raises(UsageError, match=f"scenes:{wrong}"):
             scenes(wrong)
