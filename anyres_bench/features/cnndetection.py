@@ -11,7 +11,6 @@ He et al., "Deep Residual Learning for Image Recognition", CVPR 2016.
 from __future__ import annotations
 
 import difflib
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +22,11 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from anyres_bench.core.errors import CheckpointError, UsageError, WeightsError
-from anyres_bench.core.files import sha256_file
+from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.pixels import resize_uint8
 from anyres_bench.features.extractor import ExtractorSpec
+from anyres_bench.features.tensors import read_weights
 from anyres_bench.fetching.weights import WEIGHTS, locate
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -112,25 +111,6 @@ def _hint(name: str, unknown: list[str]) -> str:
     return f" (nearest: {close[0]})" if close else ""
 
 
-def read_state(path: Path) -> Mapping[str, Tensor]:
-    """The `model` of an official checkpoint, or a plain state dict; nothing is executed.
-
-    Raises:
-        WeightsError: there is no such file.
-        CheckpointError: it is damaged, or holds something else.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise WeightsError(f"cannot read weights: {path}: {error.strerror}") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path} cannot be read as tensors alone: {error}") from error
-    state = content.get("model", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise CheckpointError(f"{path} holds no state dict, neither itself nor as its `model`")
-    return state
-
-
 @dataclass(frozen=True)
 class Rule:
     """How a picture is prepared.
@@ -196,9 +176,10 @@ class CNNDetection:
     is_fid = False
 
     def __init__(self, path: Path, rule: str = "crop224", device: str = "cpu") -> None:
-        self._network = load_network(read_state(path), path.name).to(device)
+        weights = read_weights(path, "model")
+        self._network = load_network(weights.tensors, path.name).to(device)
         self._rule, self._device = RULES[rule], device
-        self.id = f"cnndetection{_source(path)}+{rule}"
+        self.id = f"cnndetection{_source(weights.sha256)}+{rule}"
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
@@ -209,9 +190,8 @@ class CNNDetection:
         return torch.cat(rows) if rows else torch.empty((0, 1))
 
 
-def _source(path: Path) -> str:
+def _source(digest: str) -> str:
     """What the id says of the weights: a registered file's name, or the digest of another."""
-    digest = sha256_file(path)
     for option, name in FILES.items():
         if name in WEIGHTS and WEIGHTS[name].sha256 == digest:
             return f"+{option}" if option else ""

@@ -15,12 +15,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from anyres_bench.core.errors import UsageError
-from anyres_bench.core.files import sha256_file
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.resize import resize
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.inception_network import load_network
-from anyres_bench.features.tensors import read_tensors
+from anyres_bench.features.tensors import read_weights
 from anyres_bench.fetching.weights import WEIGHTS, locate
 
 SIDE = 299
@@ -67,8 +66,9 @@ class InceptionV3:
     ) -> None:
         self._tap, self._resize_mode, self._bf16 = tap, resize_mode, bf16
         self._device = torch.device(device)
-        self._network = load_network(read_tensors(path)).to(self._device)
-        self._source = _source(path)
+        weights = read_weights(path)
+        self._network = load_network(weights.tensors).to(self._device)
+        self._source = _source(weights.sha256)
 
     @property
     def id(self) -> str:
@@ -124,9 +124,8 @@ def build(spec: ExtractorSpec) -> InceptionV3:
     return InceptionV3(path, tap, resize_mode, bool(bf16), spec.device)
 
 
-def _source(path: Path) -> str:
+def _source(digest: str) -> str:
     """What the id says of the weights: nothing for the usual file, an unknown one's digest."""
-    digest = sha256_file(path)
     for option, name in FILES.items():
         if WEIGHTS[name].sha256 == digest:
             return f"+{option}" if option else ""

@@ -12,27 +12,29 @@ from __future__ import annotations
 
 import hashlib
 import math
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 from torch import Tensor
 
+from anyres_bench.core.budget import Budget
 from anyres_bench.core.errors import CheckpointError
+from anyres_bench.core.filekinds import HEAD_BYTES, describe
 from anyres_bench.core.files import sha256_text
+from anyres_bench.core.pickled_numpy import Array, numpy_names
 from anyres_bench.core.registry import nearest
-from anyres_bench.models.torchfile import (
+from anyres_bench.core.storages import (
     Storage,
     empty_dict,
-    map_file,
-    read_layout,
     read_legacy_stream,
-    rebuild_parameter,
-    to_tensor,
+    tensor_names,
 )
-from anyres_bench.models.unpickle import Arguments, Budget, NameTable, SafeUnpickler, expect, quote
+from anyres_bench.core.tensorfiles import map_file
+from anyres_bench.core.unpickle import Arguments, NameTable, SafeUnpickler, expect, quote
+from anyres_bench.core.zips import MAGIC as ZIP_MAGIC
 
 _MAX_DEPTH = 32
 _MAX_VALUES = 10_000
@@ -99,7 +101,10 @@ def read_official_pickle(path: Path) -> OfficialSnapshot:
         CheckpointError: it is damaged, cut short, too large, or not such a snapshot.
     """
     path = Path(path)
-    with map_file(path) as (_, data):
+    with map_file(path) as data:
+        if data[0] != pickle.PROTO[0]:
+            head = bytes(data[:HEAD_BYTES])
+            raise CheckpointError(f"not a pickle: this file is {_describe(head)}")
         budget = Budget(tensor_bytes=len(data))
         top = SafeUnpickler(data, _names(budget), budget).load()
         if not isinstance(top, dict) or not any(isinstance(v, _Record) for v in top.values()):
@@ -133,7 +138,7 @@ def to_plain(value: Any) -> Any:
             raise CheckpointError(
                 f"constructor arguments of more than {_MAX_VALUES} values or {_MAX_DEPTH} levels"
             )
-        value = value.plain() if isinstance(value, _Array) else value
+        value = value.plain() if isinstance(value, Array) else value
         if isinstance(value, Mapping):
             return {_check_name(key): convert(item, depth + 1) for key, item in value.items()}
         if isinstance(value, list | tuple):
@@ -156,100 +161,40 @@ class _Record:
     state: dict[str, Any]
 
 
-@dataclass(eq=False)
-class _Dtype:
-    """A numpy dtype: kind and width, such as "f8"; the byte order comes by BUILD."""
-
-    code: str
-
-    def build(self, state: Any) -> None:
-        order = expect(state, tuple)[1] if len(state) > 1 else None
-        if order not in ("<", "|"):
-            raise CheckpointError("numbers of numpy that are not little-endian")
-
-    def read(self, data: Any) -> np.ndarray:
-        if self.code not in ("b1", "u1", "i1", "i2", "i4", "i8", "f2", "f4", "f8"):
-            raise CheckpointError(f"numpy dtype {quote(self.code)}; only plain numbers are read")
-        return np.frombuffer(expect(data, memoryview), dtype=f"<{self.code}")
-
-
-@dataclass(eq=False)
-class _Array:
-    """A numpy array; shape, dtype and numbers come by BUILD."""
-
-    value: np.ndarray | None = None
-
-    def build(self, state: Any) -> None:
-        _version, shape, dtype, fortran, data = expect(state, tuple)
-        self.fill(data, dtype, shape, "F" if fortran else "C")
-
-    def fill(self, data: Any, dtype: Any, shape: Any, order: Literal["C", "F"]) -> None:
-        numbers = expect(dtype, _Dtype).read(data)
-        sides = [expect(side, int) for side in expect(shape, tuple)]
-        if len(sides) > 4 or math.prod(sides) != numbers.size:
-            raise CheckpointError(f"a numpy array of shape {sides[:5]} and {numbers.size} numbers")
-        self.value = numbers.reshape(sides, order=order)
-
-    def plain(self) -> Any:
-        if self.value is None or self.value.size > _MAX_VALUES:
-            raise CheckpointError("a numpy array without numbers, or too large for an option")
-        return self.value.tolist()
-
-
 def _names(budget: Budget) -> NameTable:
-    def tensor(arguments: Arguments) -> Tensor:
-        return to_tensor(read_layout(arguments), budget)
+    sources: dict[str, str] = {}  # a source may be named again and again, and is hashed once
 
     def storage(arguments: Arguments) -> Storage:
         [stream] = arguments
         return expect(read_legacy_stream(expect(stream, memoryview), {}, budget), Storage)
 
-    names: dict[tuple[str, str], Any] = {
-        ("collections", "OrderedDict"): empty_dict,
-        ("builtins", "set"): _read_set,  # pickle protocol 3 has no opcode for sets
+    def read_set(arguments: Arguments) -> set[str]:
+        [items] = arguments
+        budget.spend("steps", len(expect(items, list)))
+        return {expect(item, str) for item in items}
+
+    def record(arguments: Arguments) -> _Record:
+        [meta] = arguments
+        if expect(meta, dict).get("type") != "class":
+            raise CheckpointError(f"a persistence record of type {quote(meta.get('type'))}")
+        source = expect(meta.get("module_src"), str)
+        if source not in sources:
+            sources[source] = sha256_text(source)
+        return _Record(
+            class_name=_check_name(meta.get("class_name")),
+            version=expect(meta.get("version"), int),
+            module_sha256=sources[source],
+            state=expect(meta.get("state"), dict),
+        )
+
+    return {
+        **tensor_names(budget),
+        **numpy_names(budget),
+        ("builtins", "set"): read_set,  # pickle protocol 3 has no opcode for sets
         ("dnnlib.util", "EasyDict"): empty_dict,
-        ("torch_utils.persistence", "_reconstruct_persistent_obj"): _read_record,
-        ("torch._utils", "_rebuild_tensor_v2"): tensor,
-        ("torch._utils", "_rebuild_parameter"): rebuild_parameter,
+        ("torch_utils.persistence", "_reconstruct_persistent_obj"): record,
         ("torch.storage", "_load_from_bytes"): storage,
-        ("numpy", "ndarray"): lambda arguments: _Array(),
-        ("numpy", "dtype"): lambda arguments: _Dtype(expect(arguments[0], str)),
     }
-    for numpy in ("numpy.core", "numpy._core"):
-        names[f"{numpy}.multiarray", "_reconstruct"] = lambda arguments: _Array()
-        names[f"{numpy}.multiarray", "scalar"] = _read_scalar
-        names[f"{numpy}.numeric", "_frombuffer"] = _read_array  # pickle protocol 5
-    return names
-
-
-def _read_set(arguments: Arguments) -> set[str]:
-    [items] = arguments
-    return {expect(item, str) for item in expect(items, list)}
-
-
-def _read_scalar(arguments: Arguments) -> Any:
-    dtype, data = arguments
-    [number] = expect(dtype, _Dtype).read(data)
-    return number.item()
-
-
-def _read_array(arguments: Arguments) -> _Array:
-    data, dtype, shape, order = arguments
-    array = _Array()
-    array.fill(data, dtype, shape, "F" if order == "F" else "C")
-    return array
-
-
-def _read_record(arguments: Arguments) -> _Record:
-    [meta] = arguments
-    if expect(meta, dict).get("type") != "class":
-        raise CheckpointError(f"a persistence record of type {quote(meta.get('type'))}")
-    return _Record(
-        class_name=_check_name(meta.get("class_name")),
-        version=expect(meta.get("version"), int),
-        module_sha256=sha256_text(expect(meta.get("module_src"), str)),
-        state=expect(meta.get("state"), dict),
-    )
 
 
 # From records to networks.
@@ -294,3 +239,12 @@ def _check_name(name: Any) -> str:
     if not expect(name, str).isprintable() or not 0 < len(name) <= _MAX_NAME_CHARS:
         raise CheckpointError(f"{quote(name)} is not the name of anything in a checkpoint")
     return str(name)
+
+
+def _describe(head: bytes) -> str:
+    if head.startswith(ZIP_MAGIC):
+        return (
+            "a zip, as torch.save writes .pt and .pth; such files are loaded by the baseline that "
+            "they belong to"
+        )
+    return describe(head)

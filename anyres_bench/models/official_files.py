@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from anyres_bench.core.distributed import device
 from anyres_bench.core.errors import CheckpointError, UsageError
-from anyres_bench.core.files import sha256_file
 from anyres_bench.core.registry import nearest
+from anyres_bench.core.states import find_state, holds
 from anyres_bench.fetching.weights import WEIGHTS, locate
-from anyres_bench.models.checkpoint import ABOUT, Checkpoint, read_checkpoint, read_torch_file
+from anyres_bench.models.checkpoint import ABOUT, Checkpoint, read_checkpoint
+from anyres_bench.models.torchfile import read_model_file
 
 
 @dataclass(frozen=True)
@@ -34,44 +35,28 @@ class OfficialFile:
     content: Any
 
     def state(self, *keys: str, prefix: str = "") -> dict[str, Tensor]:
-        """The state dict under the first key that is there, or the file itself if it is one.
+        """The state dict under the first key that holds tensors; see `find_state`.
 
         Args:
             keys: where a state may be, the preferred one first.
-            prefix: keep only names that start so, without it.
+            prefix: keep only names that start so, without it, where there are any.
 
         Raises:
             CheckpointError: there is no such state; says what the file holds.
         """
-        content = self.content
-        if isinstance(content, Checkpoint):
-            return dict(content.state)
-        if isinstance(content, Mapping):
-            found = next((content[key] for key in keys if key in content), content)
-            if _is_state(found):
-                found = {str(name).removeprefix("module."): value for name, value in found.items()}
-                named = {
-                    n.removeprefix(prefix): t for n, t in found.items() if n.startswith(prefix)
-                }
-                if named:
-                    return named
-        raise CheckpointError(
-            f"{self.name} holds no network under {' or '.join(keys) or 'its own keys'}"
-            f"{f', with names that start with {prefix}' if prefix else ''}; it holds {self.holds}"
-        )
+        if isinstance(self.content, Checkpoint):
+            return dict(self.content.state)
+        try:
+            return find_state(self.content, *keys, prefix=prefix)
+        except CheckpointError as error:
+            raise CheckpointError(f"{self.name}: {error}") from error
 
     @property
     def holds(self) -> str:
         """What is in the file, in words."""
         if isinstance(self.content, Checkpoint):
             return f"the checkpoint of a {self.content.architecture}"
-        if not isinstance(self.content, Mapping):
-            return f"a {type(self.content).__name__}"
-        return ", ".join(map(str, list(self.content)[:8])) or "nothing"
-
-
-def _is_state(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(item, Tensor) for item in value.values())
+        return holds(self.content)
 
 
 def read_official(source: str, *, accept_licence: bool = False) -> OfficialFile:
@@ -91,7 +76,8 @@ def read_official(source: str, *, accept_licence: bool = False) -> OfficialFile:
         raise UsageError(
             f"no file {source!r}, and no registered weights; {nearest(source, WEIGHTS)}"
         )
-    return OfficialFile(path.name, sha256_file(path)[:12], read_torch_file(path))
+    file = read_model_file(path)
+    return OfficialFile(file.name, file.sha256[:12], file.content)
 
 
 def as_official(checkpoint: Checkpoint, name: str = "") -> OfficialFile:

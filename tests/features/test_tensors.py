@@ -95,10 +95,12 @@ def test_what_is_no_set_of_tensors_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="No such file"):
         read_tensors(path)
     path.write_bytes(b"<html>not found</html>")
-    with pytest.raises(CheckpointError, match="neither"):
+    with pytest.raises(CheckpointError, match="a web page, not the file"):
         read_tensors(path)
     torch.save([1, 2], path)
-    with pytest.raises(CheckpointError, match="not a state dict"):
+    with pytest.raises(
+        CheckpointError, match="holds no network under its own keys; it holds a list"
+    ):
         read_tensors(path)
 
 
@@ -131,11 +133,11 @@ def test_lies_inside_a_torchscript_file_are_found(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="compressed"):
         read_tensors(path)
     rewritten(honest, path, {"data/0": b"\0" * 4})
-    with pytest.raises(CheckpointError, match="has 4 bytes"):
+    with pytest.raises(CheckpointError, match="is declared with 16 bytes and has 4"):
         read_tensors(path)
-    rewritten(honest, path, {"data.pkl": pickle.dumps(io.BytesIO)})
-    with pytest.raises(UnsafeCheckpointError, match=r"_io.BytesIO"):
+    rewritten(honest, path, {"data.pkl": pickle.dumps(io.BytesIO, 2)})
+    with pytest.raises(UnsafeCheckpointError, match="'BytesIO' of '_io'"):
         read_tensors(path)
     rewritten(honest, path, {"data.pkl": b"\x80\x02]q"})
-    with pytest.raises(CheckpointError, match="damaged"):
+    with pytest.raises(CheckpointError, match="cut short"):
         read_tensors(path)

@@ -24,10 +24,12 @@ import numpy as np
 import pytest
 import torch
 
+from anyres_bench.core.budget import Budget
 from anyres_bench.core.errors import CheckpointError
+from anyres_bench.core.storages import LEGACY_MAGIC
+from anyres_bench.core.unpickle import SafeUnpickler
 from anyres_bench.models.official import read_official_pickle
-from anyres_bench.models.torchfile import LEGACY_MAGIC, read_torch_file
-from anyres_bench.models.unpickle import Budget, SafeUnpickler
+from anyres_bench.models.torchfile import read_torch_file
 from tests.models.official_pickles import (
     RECONSTRUCT,
     Call,
@@ -207,7 +209,12 @@ def legacy_file(value: object) -> bytes:
 GETATTR = named("builtins", "getattr") + named("collections", "OrderedDict") + text("__init__")
 SHARED = tensor((1024,), (1,), content=stream(1024, data=bytes(4096)))
 
-VIEW = pickle.BININT + struct.pack("<i", 1 << 20) + b"\x85K\x01\x85"  # its size and stride
+
+def view(offset: int) -> bytes:
+    """Offset, size and stride of all but a thousand numbers of a million."""
+    number = pickle.BININT + struct.pack("<i", offset)
+    return number + pickle.BININT + struct.pack("<i", (1 << 20) - 1000) + b"\x85K\x01\x85"
+
 
 # name -> (content, what the message must say); these want to run something
 UNSAFE = {
@@ -356,7 +363,10 @@ BROKEN = {
     "one_storage_many_tensors": (
         nested(stream(1 << 20, data=bytes(4 << 20)))[:-1]
         + b"q\x01"
-        + (named("torch._utils", "_rebuild_tensor_v2") + b"(h\x01K\x00" + VIEW + b"\x89}tR") * 999
+        + b"".join(
+            named("torch._utils", "_rebuild_tensor_v2") + b"(h\x01" + view(offset) + b"\x89}tR"
+            for offset in range(999)
+        )
         + pickle.STOP,
         "tensor bytes more",
     ),

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from anyres_bench.core.budget import Budget
 from anyres_bench.core.errors import CheckpointError, UnsafeCheckpointError
 
 Arguments = tuple[Any, ...]
@@ -30,35 +31,6 @@ _MAX_NAME_BYTES = 200
 _MAX_NESTING = 1000
 
 T = TypeVar("T")
-
-
-@dataclass
-class Budget:
-    """What one file may still ask for; all readers of that file draw on the same budget.
-
-    Attributes:
-        tensor_bytes: bytes of all tensors; each is in the file, so the file's size is enough.
-        steps: pickle opcodes and visited modules; a full official snapshot needs about 60,000.
-        text_bytes: UTF-8 bytes of all strings; most are the sources that such files embed.
-    """
-
-    tensor_bytes: int
-    steps: int = 500_000
-    text_bytes: int = 16 << 20
-
-    def spend(self, kind: str, n: int) -> None:
-        """Take `n` of a kind.
-
-        Raises:
-            CheckpointError: there is not enough left.
-        """
-        left = getattr(self, kind) - n
-        if left < 0:
-            raise CheckpointError(
-                f"the checkpoint needs {-left} {kind.replace('_', ' ')} more than an honest file "
-                "of its size may; it is refused: get it again from its source"
-            )
-        setattr(self, kind, left)
 
 
 @runtime_checkable
@@ -253,8 +225,7 @@ class SafeUnpickler:
         if make is None:
             raise UnsafeCheckpointError(
                 f"the checkpoint asks for {quote(attribute)} of {quote(module)}, which is not on "
-                "the short list of harmless globals; nothing of it was run. Official AnyRes-GAN, "
-                f"StyleGAN3 and StyleGAN2-ADA snapshots do not need it{_hint(module)}"
+                f"the short list of harmless globals; nothing of it was executed{_hint(module)}"
             )
         self._push(Name(module, attribute, make))
 
@@ -287,7 +258,10 @@ class SafeUnpickler:
 def _hint(module: object) -> str:
     if isinstance(module, str) and module.startswith("dnnlib.tflib"):
         return "; this one is from the TensorFlow days of StyleGAN, which are not supported"
-    return ""
+    return (
+        ". No official checkpoint of a family that is read here needs it: where you have the code "
+        "it was made with, save the tensors alone: torch.save(model.state_dict(), ...)"
+    )
 
 
 _ACTIONS: dict[int, Callable[[SafeUnpickler], object]] = {
