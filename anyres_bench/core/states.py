@@ -52,9 +52,8 @@ def find_state(content: Any, *keys: str, prefix: str = "") -> dict[str, Tensor]:
             for start in (*(f"{key}." for key in keys), prefix):
                 state = _under(state, start) or state
             return state
-    raise CheckpointError(
-        f"it holds no network under {' or '.join(keys) or 'its own keys'}; it holds {holds(content)}"
-    )
+    places = " or ".join(keys) or "its own keys"
+    raise CheckpointError(f"it holds no network under {places}; it holds {holds(content)}")
 
 
 def holds(content: Any) -> str:

@@ -13,11 +13,9 @@ import torch
 from torch import Tensor
 
 from anyres_bench.baselines.infinitygan.network import (
-    HALO,
     PATCH,
     Architecture,
     Generator,
-    coordinates,
 )
 from anyres_bench.baselines.infinitygan.patches import Patches
 from anyres_bench.core.errors import UsageError
@@ -97,7 +95,7 @@ class InfinityGAN:
         def render(a: int, b: int) -> Tensor:
             box = patches.latents_of(a, b)
             local = normal_field(seed, "local", box, architecture.local_dim, LATENT_BLOCK)
-            coords = coordinates(latents.height + 2 * HALO, box)
+            coords = architecture.coordinates(latents.height + 2 * architecture.halo, box)
             noise = [
                 normal_field(seed, i, part).to(device)
                 for i, part in enumerate(patches.noise_of(a, b))

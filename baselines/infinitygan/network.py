@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.geometry import Box
 from anyres_bench.models.official_files import shape_of
 from anyres_bench.models.stylegan2 import (
@@ -31,46 +32,18 @@ from anyres_bench.models.stylegan2 import (
 )
 
 TAPS = (1, 2, 1)
-N_STRUCTURE, KERNEL = 4, 7
-HALO = N_STRUCTURE * (KERNEL // 2)  # latents around those that a patch is made of, on every side
+RADII = (3, 3, 3, 3)  # of the published structure convolutions
 PATCH = 11  # structure latents of a training patch, on a side
 COORDINATES = 3
+_STACK = "structure_synthesizer.implicit_model.conv_stack"
 ROW_STEP = 0.3  # vertical coordinate between two rows, before tanh
 TRAIN_PLACES = 10  # vertical places of a window on the training canvas
-TRAIN_COLUMNS = 140  # columns of the training canvas; the first and the last are the same angle
+TURN = 4  # the training canvas is so many times as wide as the window of a patch, halo included
 
 
 Shift = tuple[float, float, float]
 """Added to the height before tanh, and to the angles of cosine and sine, as shares of pi."""
 NO_SHIFT = (0.0, 0.0, 0.0)
-HALF_STEPS: Shift = (ROW_STEP / 2, 1 / (TRAIN_COLUMNS - 1), 1 / (TRAIN_COLUMNS - 1))
-
-
-def coordinates(canvas_rows: int, box: Box, shift: Shift = NO_SHIFT) -> Tensor:
-    """Coordinates of a window of latents: the height, squashed, and the angle on a cylinder.
-
-    Args:
-        canvas_rows: rows of all latents of the canvas; its middle row has height 0.
-        box: the window, rows and columns of latents.
-        shift: of the window between latents; the two angles have their own, as published.
-
-    Returns:
-        (1, 3, h, w) float32: tanh of the height, cosine and sine of the angle.
-    """
-    rows = torch.arange(box.top, box.bottom, dtype=torch.float64) - (canvas_rows - 1) / 2
-    columns = torch.arange(box.left, box.right, dtype=torch.float64)
-    height = torch.tanh(ROW_STEP * rows + shift[0])[:, None].expand(*box.size)
-    turn = (2 * columns / (TRAIN_COLUMNS - 1) - 1).expand(*box.size)
-    cosine, sine = (math.pi * (turn + shift[1])).cos(), (math.pi * (turn + shift[2])).sin()
-    return torch.stack([height, cosine, sine])[None].float()
-
-
-def training_coordinates(row: int, column: int, shift: Shift = NO_SHIFT) -> Tensor:
-    """Coordinates of the training window at a place of the training canvas; columns wrap around."""
-    side = PATCH + 2 * HALO
-    rows = side + TRAIN_PLACES
-    wide = coordinates(rows, Box(row, 0, side, TRAIN_COLUMNS), shift)
-    return wide.roll(-column, dims=-1)[..., :side]
 
 
 @dataclass(frozen=True)
@@ -82,12 +55,14 @@ class Architecture:
         local_dim: channels of the local latents.
         n_mlp: layers of the mapping network.
         widths: output channels of every texture convolution, two for each doubling of the size.
+        radii: latents that every structure convolution sees on each side.
     """
 
     global_dim: int
     local_dim: int
     n_mlp: int
     widths: tuple[int, ...]
+    radii: tuple[int, ...] = RADII
 
     @classmethod
     def published(cls, n_ups: int = 4, channel_multiplier: int = 2) -> Architecture:
@@ -104,18 +79,69 @@ class Architecture:
             CheckpointError: it is not the state of an InfinityGAN generator.
         """
         what = "this is not the state of an InfinityGAN generator (the content of `g_ema`)"
-        first = "structure_synthesizer.implicit_model.conv_stack.0.conv.conv.weight"
-        local_dim = shape_of(shapes, first, what)[1]
-        global_dim = shape_of(shapes, "texture_synthesizer.mapping.1.weight", what)[0]
-        n_mlp = sum(
-            bool(re.fullmatch(r"texture_synthesizer\.mapping\.\d+\.bias", k)) for k in shapes
-        )
-        widths = {
-            int(match[1]): shape[1]
-            for name, shape in shapes.items()
-            if (match := re.fullmatch(r"texture_synthesizer\.convs\.(\d+)\.conv\.weight", name))
-        }
-        return cls(global_dim, local_dim, n_mlp, tuple(widths[i] for i in sorted(widths)))
+        first = shape_of(shapes, f"{_STACK}.0.conv.conv.weight", what)
+        style = shape_of(shapes, "texture_synthesizer.convs.0.conv.modulation.weight", what)
+        structure = _layers(shapes, rf"{re.escape(_STACK)}\.(\d+)\.conv\.conv\.weight")
+        texture = _layers(shapes, r"texture_synthesizer\.convs\.(\d+)\.conv\.weight")
+        mapping = _layers(shapes, r"texture_synthesizer\.mapping\.(\d+)\.weight")
+        odd = all(len(shape) == 5 and shape[3] % 2 for shape in structure)
+        if not odd or len(texture) % 2 or any(len(shape) < 2 for shape in texture):
+            raise CheckpointError(
+                f"{what}: its structure convolutions are {structure[:4]}, and it has "
+                f"{len(texture)} texture convolutions; expected odd kernels and an even number"
+            )
+        if first[2] - first[1] != COORDINATES:
+            raise CheckpointError(
+                f"{what}: its first convolution takes {first[2]} channels to {first[1]}; only "
+                f"networks of {COORDINATES} coordinates are built"
+            )
+        widths = tuple(shape[1] for shape in texture)
+        radii = tuple(shape[3] // 2 for shape in structure)
+        return cls(style[1], first[1], len(mapping), widths, radii)
+
+    @property
+    def halo(self) -> int:
+        """Latents around those that a patch is made of, on every side."""
+        return sum(self.radii)
+
+    @property
+    def window(self) -> int:
+        """Side of the latents that a training patch is made of, halo included."""
+        return PATCH + 2 * self.halo
+
+    @property
+    def columns(self) -> int:
+        """Columns of the training canvas; the first and the last are the same angle."""
+        return TURN * self.window
+
+    @property
+    def half_steps(self) -> Shift:
+        """Half of the way between two latents, in height and angles."""
+        return ROW_STEP / 2, 1 / (self.columns - 1), 1 / (self.columns - 1)
+
+    def coordinates(self, canvas_rows: int, box: Box, shift: Shift = NO_SHIFT) -> Tensor:
+        """Coordinates of a window of latents: the height, squashed, and the angle on a cylinder.
+
+        Args:
+            canvas_rows: rows of all latents of the canvas; its middle row has height 0.
+            box: the window, rows and columns of latents.
+            shift: of the window between latents; the two angles have their own, as published.
+
+        Returns:
+            (1, 3, h, w) float32: tanh of the height, cosine and sine of the angle.
+        """
+        rows = torch.arange(box.top, box.bottom, dtype=torch.float64) - (canvas_rows - 1) / 2
+        columns = torch.arange(box.left, box.right, dtype=torch.float64)
+        height = torch.tanh(ROW_STEP * rows + shift[0])[:, None].expand(*box.size)
+        turn = (2 * columns / (self.columns - 1) - 1).expand(*box.size)
+        cosine, sine = (math.pi * (turn + shift[1])).cos(), (math.pi * (turn + shift[2])).sin()
+        return torch.stack([height, cosine, sine])[None].float()
+
+    def training_coordinates(self, row: int, column: int, shift: Shift = NO_SHIFT) -> Tensor:
+        """Coordinates of the window at a place of the training canvas; columns wrap around."""
+        rows = self.window + TRAIN_PLACES
+        wide = self.coordinates(rows, Box(row, 0, self.window, self.columns), shift)
+        return wide.roll(-column, dims=-1)[..., : self.window]
 
     @property
     def n_ups(self) -> int:
@@ -140,11 +166,17 @@ class Architecture:
         return max(6, math.ceil((pixels - 5) / self.unit) + 5)
 
 
+def _layers(shapes: Mapping[str, tuple[int, ...]], pattern: str) -> list[tuple[int, ...]]:
+    """Shapes of the tensors whose names match, by the number in the name."""
+    found = {int(m[1]): shape for n, shape in shapes.items() if (m := re.fullmatch(pattern, n))}
+    return [found[i] for i in sorted(found)]
+
+
 class _StructureLayer(nn.Module):
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, radius: int) -> None:
         super().__init__()
         channels = (architecture.local_dim + COORDINATES, architecture.local_dim)
-        self.conv = ModulatedConv(channels, KERNEL, architecture.global_dim)
+        self.conv = ModulatedConv(channels, 2 * radius + 1, architecture.global_dim)
         self.activate = BiasLeaky(architecture.local_dim)
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
@@ -153,9 +185,9 @@ class _StructureLayer(nn.Module):
 
 
 class _StructureEntry(nn.Module):
-    def __init__(self, architecture: Architecture) -> None:
+    def __init__(self, architecture: Architecture, radius: int) -> None:
         super().__init__()
-        self.conv = _StructureLayer(architecture)
+        self.conv = _StructureLayer(architecture, radius)
 
     def forward(self, x: Tensor, coords: Tensor, z: Tensor) -> Tensor:
         here = centre(coords, x).expand(len(x), -1, -1, -1)
@@ -166,11 +198,13 @@ class _StructureEntry(nn.Module):
 class _StructureStack(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
-        self.conv_stack = nn.ModuleList(_StructureEntry(architecture) for _ in range(N_STRUCTURE))
+        self.conv_stack = nn.ModuleList(
+            _StructureEntry(architecture, radius) for radius in architecture.radii
+        )
 
 
 class StructureSynthesizer(nn.Module):
-    """Local latents and coordinates to structure latents; 12 fewer on every side."""
+    """Local latents and coordinates to structure latents; fewer by the halo on every side."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -250,8 +284,8 @@ class Generator(nn.Module):
         Args:
             z: (n, global_dim) global latents, which the structure takes unmapped.
             styles: (n, n_styles, global_dim).
-            local: (n, local_dim, h + 24, w + 24).
-            coords: (1 or n, 3, h + 24, w + 24).
+            local: (n, local_dim, h + 2 halo, w + 2 halo).
+            coords: (1 or n, 3, h + 2 halo, w + 2 halo).
             noise: (1 or n, 1, ...) per convolution, of `layer_sizes`.
 
         Returns:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from anyres_bench.baselines.infinitygan.network import HALO, PATCH, Architecture
+from anyres_bench.baselines.infinitygan.network import PATCH, Architecture
 from anyres_bench.core.geometry import Box, Size
 
 STRIDE = 6  # structure latents between two patches: the largest step whose patches leave no gap
@@ -50,7 +50,7 @@ class Patches:
     @property
     def latents(self) -> Size:
         """Size of the field of local latents, halo included."""
-        return self._extent(STRIDE, PATCH + 2 * HALO)
+        return self._extent(STRIDE, self.architecture.window)
 
     @property
     def noise(self) -> list[Size]:
@@ -67,7 +67,7 @@ class Patches:
 
     def latents_of(self, a: int, b: int) -> Box:
         """Local latents that patch (a, b) reads."""
-        side = PATCH + 2 * HALO
+        side = self.architecture.window
         return Box(STRIDE * a, STRIDE * b, side, side)
 
     def noise_of(self, a: int, b: int) -> list[Box]:

@@ -24,14 +24,10 @@ from torch import Tensor, nn
 from anyres_bench.baselines.infinitygan.discriminator import Discriminator
 from anyres_bench.baselines.infinitygan.generator import InfinityGAN, from_checkpoint
 from anyres_bench.baselines.infinitygan.network import (
-    HALF_STEPS,
-    HALO,
     PATCH,
-    TRAIN_COLUMNS,
     TRAIN_PLACES,
     Architecture,
     Generator,
-    training_coordinates,
 )
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import ConfigError
@@ -242,13 +238,14 @@ class _Fake:
     def draw(cls, recipe: InfinityGANRecipe, n: int, draws: Stream) -> _Fake:
         """n patches; every two neighbours share global latents and place."""
         network, shape = recipe.network, recipe.network.architecture
-        n_pairs, side = (n + 1) // 2, PATCH + 2 * HALO
+        n_pairs, side = (n + 1) // 2, shape.window
         switch = recipe.config.adversarial.switch(draws, network.n_styles)
         pairs = normals(draws, [(n_pairs, shape.global_dim)] * 2)
         z, second = (part.repeat_interleave(2, 0)[:n] for part in pairs)
         [local] = normals(draws, [(n, shape.local_dim, side, side)])
         rows = draws.integers(0, TRAIN_PLACES - 1, n_pairs)
-        coords = torch.cat([_window(int(row), draws) for row in rows]).repeat_interleave(2, 0)[:n]
+        places = torch.cat([_window(shape, int(row), draws) for row in rows])
+        coords = places.repeat_interleave(2, 0)[:n]
         heights = torch.from_numpy(2 * rows / (TRAIN_PLACES - 1) - 1).float()
         noise = normals(draws, [(n, 1, k, k) for k in shape.layer_sizes(PATCH)])
         styles = network.styles(z, None if switch is None else second, switch)
@@ -257,10 +254,10 @@ class _Fake:
         return cls(images, styles, local, structure, heights.repeat_interleave(2)[:n].to(z.device))
 
 
-def _window(row: int, draws: Stream) -> Tensor:
+def _window(shape: Architecture, row: int, draws: Stream) -> Tensor:
     """Coordinates of a window of a row at any column, moved by up to half a latent."""
-    a, b, c = (2 * draws.uniform(3) - 1) * np.array(HALF_STEPS)
-    return training_coordinates(row, draws.integer(0, TRAIN_COLUMNS - 1), (a, b, c))
+    a, b, c = (2 * draws.uniform(3) - 1) * np.array(shape.half_steps)
+    return shape.training_coordinates(row, draws.integer(0, shape.columns - 1), (a, b, c))
 
 
 def diversity_loss(structure: Tensor, local: Tensor) -> Tensor:

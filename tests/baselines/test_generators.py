@@ -156,7 +156,6 @@ def test_infinitygan_is_the_same_bit_for_bit_however_it_is_cut(tmp_path: Path) -
 
 def test_infinitygan_patches_are_one_synthesis(tmp_path: Path) -> None:
     from anyres_bench.baselines.infinitygan.generator import LATENT_BLOCK
-    from anyres_bench.baselines.infinitygan.network import HALO, coordinates
     from anyres_bench.core.geometry import Box
     from anyres_bench.models.noise import latent_vector, normal_field
 
@@ -164,11 +163,13 @@ def test_infinitygan_patches_are_one_synthesis(tmp_path: Path) -> None:
     generator = load("infinitygan", {"weights": tiny.infinity_file(tmp_path)})
     s = 21
     made = network.architecture.layer_sizes(s)
-    box = Box(0, 0, s + 2 * HALO, s + 2 * HALO)
+    side = s + 2 * network.architecture.halo
+    box = Box(0, 0, side, side)
     z = latent_vector(4, 8)
     noise = [normal_field(4, i, Box(0, 0, side, side)) for i, side in enumerate(made)]
     local = normal_field(4, "local", box, 4, LATENT_BLOCK)
-    at_once = network(z, network.styles(z), local, coordinates(box.height, box), noise)
+    coords = network.architecture.coordinates(box.height, box)
+    at_once = network(z, network.styles(z), local, coords, noise)
     patched = render(generator, 4, Region.whole(Size(made[-1], made[-1])))
     assert (at_once - patched).abs().max() < 1e-5
 

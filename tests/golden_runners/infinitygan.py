@@ -33,7 +33,7 @@ def direct(case: Case, network: infinitygan.Generator) -> Iterator[Check]:
     got, mixed = {"styles": network.texture_synthesizer.mapping(z)}, None
     for tag, made in params["runs"].items():
         local = given[made["local"]]
-        coords = infinitygan.coordinates(local.shape[2], Box.whole(Size(*local.shape[2:])))
+        coords = network.architecture.coordinates(local.shape[2], Box.whole(Size(*local.shape[2:])))
         noise = [given[f"{made['noise']}/noise_{i}"] for i in range(n_layers)]
         got[f"coords_{tag}"] = coords
         got[f"structure_{tag}"] = network.structure_synthesizer(z, local, coords)
@@ -42,8 +42,18 @@ def direct(case: Case, network: infinitygan.Generator) -> Iterator[Check]:
             styles = network.styles(second[:, 0], second[:, 1], switch=params["mix"])
             mixed = network(second[:, 0], styles, local, coords, noise)
     for i, (row, column) in enumerate(params["train_windows"]):
-        got[f"train_coords_{i}"] = infinitygan.training_coordinates(row, column)
+        got[f"train_coords_{i}"] = network.architecture.training_coordinates(row, column)
     yield from compare(case, got | {"img_mix": mixed})
+    shape, grid = network.architecture, params.get("coord_training_grid", {})
+    own = {
+        "height": shape.window + infinitygan.TRAIN_PLACES,
+        "width": shape.columns,
+        "ss_spatial_size": shape.window,
+    }
+    for name in own.keys() & grid.keys():
+        yield Check(name, own[name], grid[name])
+    if "perturb_half_range" in grid:
+        yield Check("half steps", shape.half_steps, grid["perturb_half_range"], atol=1e-6)
     for latents, sizes in params["layer_out_sizes"].items():
         yield Check(f"sizes {latents}", network.architecture.layer_sizes(int(latents)), sizes)
     for pixels, latents in params["in_sizes_for_output"].items():
@@ -64,7 +74,7 @@ def patchwise(case: Case, network: infinitygan.Generator) -> Iterator[Check]:
 
     def render(a: int, b: int) -> torch.Tensor:
         box = patches.latents_of(a, b)
-        coords = infinitygan.coordinates(patches.latents.height, box)
+        coords = network.architecture.coordinates(patches.latents.height, box)
         cut = [crop(x, part) for x, part in zip(noise, patches.noise_of(a, b), strict=True)]
         return network(z, styles, crop(local, box), coords, cut)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from anyres_bench.baselines.infinitygan.discriminator import Discriminator, widths
-from anyres_bench.baselines.infinitygan.network import HALF_STEPS, training_coordinates
+from anyres_bench.baselines.infinitygan.network import Architecture
 from anyres_bench.baselines.infinitygan.recipe import InfinityGANConfig, _Fake, diversity_loss
 from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.geometry import Region, Size
@@ -72,11 +72,13 @@ def test_neighbours_share_all_but_their_local_latents(config: InfinityGANConfig)
 
 
 def test_windows_move_by_up_to_half_a_latent() -> None:
-    still = training_coordinates(4, 20)
-    below = training_coordinates(5, 20)
-    moved_down = training_coordinates(4, 20, (2 * HALF_STEPS[0], 0.0, 0.0))
+    shape = Architecture.published()
+    step = shape.half_steps
+    still = shape.training_coordinates(4, 20)
+    below = shape.training_coordinates(5, 20)
+    moved_down = shape.training_coordinates(4, 20, (2 * step[0], 0.0, 0.0))
     assert torch.allclose(moved_down[:, 0], below[:, 0], atol=1e-6)
-    turned = training_coordinates(4, 20, (0.0, 2 * HALF_STEPS[1], 0.0))
+    turned = shape.training_coordinates(4, 20, (0.0, 2 * step[1], 0.0))
     assert torch.allclose(turned[:, 1, :, :-1], still[:, 1, :, 1:], atol=1e-5)
     assert torch.equal(turned[:, 2], still[:, 2])
 
