@@ -33,6 +33,7 @@ COMMANDS = {
     "report": ("anyres_bench.cli.report", "Turn results into a self-contained HTML page."),
     "tasks": ("anyres_bench.cli.tasks", "List suites, tasks, metrics and extractors."),
     "tile": ("anyres_bench.cli.tile", "Show what vision-language models make of an image."),
+    "tilers": ("anyres_bench.cli.tilers", "Test an engine's tiling against published tilers."),
     "train": ("anyres_bench.cli.train", "Train a model, resumable, on one machine or many."),
     "upscale": ("anyres_bench.cli.upscale", "Enlarge a folder of images with a baseline."),
 }

@@ -16,6 +16,7 @@
     |-- TrainingError                training went where it cannot go on
     |-- MetricError                  a number is not defined on these inputs
     |-- IncomparableError            two results have different task ids
+    |-- CommandError                 a command under test is slow, died, or breaks its protocol
     `-- FetchError                   a download failed for good; carries a short reason
 
 A message says what was got, what was expected and what to do next.
@@ -99,6 +100,10 @@ class MetricError(AnyresBenchError):
 
 class IncomparableError(AnyresBenchError):
     """Two results were compared whose task ids differ."""
+
+
+class CommandError(AnyresBenchError):
+    """A command under test is slow, died, or does not speak its protocol."""
 
 
 class FetchError(AnyresBenchError):

@@ -66,6 +66,12 @@ def load(spec: str) -> Tiler:
     return changed
 
 
+def relatives(tiler: Tiler) -> list[Tiler]:
+    """Registered tilers that differ from this one in their options alone."""
+    found = [load(name) for name in TILERS]
+    return [other for other in found if type(other) is type(tiler) and other.name != tiler.name]
+
+
 def _option(tiler: Any, pair: str) -> tuple[str, Any]:
     key, equals, text = pair.partition("=")
     fields = {f.name for f in dataclasses.fields(tiler)} - {"name"}

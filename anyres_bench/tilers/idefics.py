@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,8 @@ class Idefics:
         merge: encoder tokens a language-model token takes along each axis (pixel shuffle).
         split: whether the image is split at all.
     """
+
+    native: ClassVar[bool] = False
 
     name: str = "idefics3"
     tile: int = 364

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class InternVL:
         tie: between grids of one aspect: "area" by the image's pixels (published), "blocks" the
             grid of most tiles, "first" the smallest.
     """
+
+    native: ClassVar[bool] = False
 
     name: str = "internvl"
     tile: int = 448

@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -71,6 +71,8 @@ class Llava:
         base: whether the base image's tokens are given to the language model.
         anyres_max: tiles' worth of tokens above which features are pooled (from 1.21 times on).
     """
+
+    native: ClassVar[bool] = False
 
     name: str = "llava-next"
     tile: int = 336

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,8 @@ class NaFlex:
         max_patches: budget.
         eps: width of the scale's interval where bisection ends; part of the result.
     """
+
+    native: ClassVar[bool] = True
 
     name: str = "siglip2-naflex"
     patch: int = 16
@@ -120,6 +122,8 @@ class Pixtral:
         rounding: of the shrunk sides: floor in transformers, half-even in mistral-common.
     """
 
+    native: ClassVar[bool] = True
+
     name: str = "pixtral"
     patch: int = 16
     longest_edge: int = 1024
@@ -172,6 +176,8 @@ class NaViT:
         drop: share of tokens that training drops at random.
         max_tokens: tokens above which the image is shrunk at constant aspect; 0: never.
     """
+
+    native: ClassVar[bool] = True
 
     name: str = "navit"
     patch: int = 16
@@ -227,6 +233,8 @@ class FastVLM:
         shape: "pad" keeps the aspect, black around the middle; "squash" does not.
     """
 
+    native: ClassVar[bool] = True
+
     name: str = "fastvlm"
     side: int = 1024
     stride: int = 64
@@ -256,6 +264,11 @@ class FastVLM:
             tokens=tokens.pixels,
             decisions=(Decision("resize", self.shape, "half-even"),),
         )
+
+    @property
+    def patch(self) -> int:
+        """Pixels of a token along each axis."""
+        return self.stride
 
     def _fitted(self, image: Size) -> Size:
         if self.shape == "squash":
@@ -292,6 +305,8 @@ class Vitar:
         patch: px.
         target: tokens along each axis in the end.
     """
+
+    native: ClassVar[bool] = True
 
     name: str = "vitar"
     patch: int = 16

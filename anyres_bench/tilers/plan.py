@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -244,11 +244,23 @@ class Listing:
 
 
 class Tiler(Protocol):
-    """(height, width) to a plan; a frozen dataclass of options."""
+    """(height, width) to a plan; a frozen dataclass of options.
+
+    Attributes:
+        native: whether the encoder sees one picture near the image's own size, cut into patches
+            alone; engines then call the rows and columns of its patches the grid.
+    """
+
+    native: ClassVar[bool]
 
     @property
     def name(self) -> str:
         """How the tiler and its options are written."""
+        ...
+
+    @property
+    def patch(self) -> int:
+        """Side of the encoder's patches, px."""
         ...
 
     def plan(self, image: Size) -> Plan:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,8 @@ class Qwen:
         rounding: of the first step; all published copies round half to even.
         window: side of the encoder's attention windows, px; 0 where attention is global.
     """
+
+    native: ClassVar[bool] = True
 
     name: str = "qwen2-vl"
     patch: int = 14
