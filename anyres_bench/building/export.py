@@ -24,6 +24,7 @@ from anyres_bench.core.files import atomic_write, sha256_file, write_json
 from anyres_bench.core.registry import nearest
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import decode
+from anyres_bench.data.reading import stored_bytes
 from anyres_bench.data.records import ImageRecord
 
 PIXELS = ("original", "png")
@@ -162,12 +163,10 @@ def _add_member(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
 
 def _bytes_of(dataset: Dataset, record: ImageRecord, pixels: str) -> tuple[bytes, str]:
     """(content, extension) of an image; its digest is checked on the way."""
-    path = dataset.path(record)
-    if not path.is_file() or sha256_file(path) != record.sha256:
-        raise DatasetError(f"{path} is missing or changed since it was collected; collect it again")
+    data = stored_bytes(dataset, record)
     if pixels == "original":
-        return path.read_bytes(), path.suffix.removeprefix(".")
+        return data, dataset.path(record).suffix.removeprefix(".")
     file: IO[bytes] = io.BytesIO()
-    Image.fromarray(decode(path).pixels).save(file, "PNG")
+    Image.fromarray(decode(data, dataset.max_pixels).pixels).save(file, "PNG")
     file.seek(0)
     return file.read(), "png"

@@ -54,6 +54,11 @@ def sha256_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def sha256_bytes(data: bytes) -> str:
+    """SHA-256 of bytes as 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def sha256_text(text: str) -> str:
     """SHA-256 of the UTF-8 bytes of `text` as 64 hex digits."""
     return hashlib.sha256(text.encode()).hexdigest()

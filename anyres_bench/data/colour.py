@@ -8,13 +8,16 @@ from __future__ import annotations
 import functools
 import io
 import sys
-from typing import Literal, cast
+from collections.abc import Callable
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile
 
 from anyres_bench.core.errors import ImageError
+from anyres_bench.core.geometry import Box
+from anyres_bench.data.containers import Container
 
 AlphaPolicy = Literal["white", "drop", "refuse"]
 
@@ -25,6 +28,8 @@ _OTHER_BYTE = {
     ";16N": ";16B" if sys.byteorder == "little" else ";16L",
 }
 _NO_WHITE = ("I", "F", "LAB", "HSV")
+_WHITE = {"1": 1, "L;2": 3, "L;4": 15}  # layout -> largest sample
+_BAND = 256  # rows that are turned at a time
 
 
 def rawmode(image: Image.Image) -> str:
@@ -34,12 +39,14 @@ def rawmode(image: Image.Image) -> str:
     return arguments if isinstance(arguments, str) else str(next(iter(arguments or ()), ""))
 
 
-def to_8_bits(image: Image.Image, data: bytes, layout: str) -> tuple[Image.Image, tuple[str, ...]]:
+def to_8_bits(
+    image: Image.Image, container: Container, layout: str
+) -> tuple[Image.Image, tuple[str, ...]]:
     """Load the pixels with 8 bits a sample, as L, RGB, RGBA or CMYK.
 
     Args:
-        image: opened, perhaps loaded.
-        data: the file.
+        image: opened, not loaded.
+        container: what it was opened from.
         layout: what `rawmode` said before the image was loaded.
 
     Returns:
@@ -48,59 +55,119 @@ def to_8_bits(image: Image.Image, data: bytes, layout: str) -> tuple[Image.Image
     Raises:
         ImageError: `unsupported-mode`.
     """
-    if (deep := _deep_samples(image, data, layout)) is not None:
-        return _from_deep(deep, image.info.get("transparency")), ("16-bit-scaled",)
+    if (rows := _deep_rows(image, container, layout)) is not None:
+        return _from_deep(image, rows, container), ("16-bit-scaled",)
     if image.mode in _NO_WHITE or image.mode.startswith("I;"):
         raise ImageError(
             "unsupported-mode",
             f"{image.format} pixels of mode {image.mode} have no agreed white; convert the image "
             "to 8 or 16 bits",
         )
+    if image.format == "PPM" and image.mode == "RGB" and (levels := _scaled(image, container)):
+        return levels, ()
     image.load()
+    if image.format == "PNG" and isinstance(key := image.info.get("transparency"), int):
+        white = _WHITE.get(layout, 255)  # the key is a sample as stored, the pixels are scaled
+        image.info["transparency"] = (key & white) * (255 // white)
     if image.has_transparency_data:
         return image.convert("RGBA"), ()
+    if container.frame is not None:
+        return _uncovered(image, container.frame), ()
     return (image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")), ()
 
 
-def _deep_samples(image: Image.Image, data: bytes, layout: str) -> NDArray[np.uint16] | None:
-    """16-bit samples, (h, w) or (h, w, c); None where the file holds no 16-bit samples."""
+def _uncovered(image: Image.Image, frame: Box) -> Image.Image:
+    """RGBA, transparent where a GIF's first frame does not reach."""
+    opacity = Image.new("L", image.size, 0)
+    opacity.paste(255, (frame.left, frame.top, frame.right, frame.bottom))
+    colours = image.convert("RGB")
+    colours.putalpha(opacity)
+    return colours
+
+
+Rows = Callable[[int, int], NDArray[np.uint16]]
+
+
+def _deep_rows(image: Image.Image, container: Container, layout: str) -> Rows | None:
+    """16-bit samples of rows [top, bottom), (h, w) or (h, w, c); None where there are none."""
+
+    def rows(picture: Image.Image, top: int, bottom: int) -> NDArray[Any]:
+        return np.asarray(picture.crop((0, top, picture.width, bottom)))
+
     # Pillow's PPM reader scales 16-bit greys to 0..65535 itself.
     if layout.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
-        return np.asarray(image).astype(np.uint16)
+        image.load()
+        return lambda top, bottom: rows(image, top, bottom).astype(np.uint16)
     if layout == "LA;16B":
-        pairs = np.ascontiguousarray(np.asarray(_reread(data, "RGBA"))).view(">u2")
-        return np.asarray(pairs, np.uint16)
-    if image.mode in ("RGB", "RGBA") and layout[-4:] in _OTHER_BYTE:
-        low = np.asarray(_reread(data, layout[:-4] + _OTHER_BYTE[layout[-4:]]), np.uint16)
-        return np.asarray(np.asarray(image, np.uint16) * np.uint16(256) + low)
+        pairs = _reread(image, container, "RGBA")
+        return lambda top, bottom: (
+            np.ascontiguousarray(rows(pairs, top, bottom)).view(">u2").astype(np.uint16)
+        )
+    if image.mode in ("RGB", "RGBA", "CMYK") and layout[-4:] in _OTHER_BYTE:
+        low = _reread(image, container, layout[:-4] + _OTHER_BYTE[layout[-4:]])
+        image.load()
+        return lambda top, bottom: (
+            rows(image, top, bottom).astype(np.uint16) * np.uint16(256) + rows(low, top, bottom)
+        )
     return None
 
 
-def _reread(data: bytes, layout: str) -> Image.Image:
+def _reread(image: Image.Image, container: Container, layout: str) -> Image.Image:
     """The image again, its samples read as if they were laid out as `layout`."""
-    image = Image.open(io.BytesIO(data))
     assert isinstance(image, ImageFile.ImageFile)
-    image.tile = [
+    stream = container.stream
+    stream.seek(0)
+    again = type(image)(io.BytesIO(stream.read()), "")
+    again.tile = [
         tile._replace(args=layout if isinstance(tile.args, str) else (layout, *tile.args[1:]))
-        for tile in image.tile
+        for tile in again.tile
         if tile.args is not None
     ]
-    image.load()
-    return image
+    again.load()
+    return again
 
 
-def _from_deep(samples: NDArray[np.uint16], transparent: object) -> Image.Image:
-    """8-bit RGB or RGBA; `transparent` is the colour of PNG's tRNS chunk, if there is one."""
-    samples = samples[..., None] if samples.ndim == 2 else samples
-    levels = ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    n_channels = levels.shape[2]
-    colours = levels[..., :3] if n_channels > 2 else np.repeat(levels[..., :1], 3, axis=2)
-    if n_channels in (2, 4):
-        colours = np.concatenate([colours, levels[..., -1:]], axis=2)
-    elif transparent is not None:
-        visible = (samples != np.asarray(transparent)).any(axis=2, keepdims=True)
-        colours = np.concatenate([colours, visible.astype(np.uint8) * np.uint8(255)], axis=2)
-    return Image.fromarray(np.ascontiguousarray(colours))
+def _from_deep(image: Image.Image, rows: Rows, container: Container) -> Image.Image:
+    """8-bit RGB, RGBA or CMYK of 16-bit samples, some rows at a time.
+
+    A PNG's tRNS chunk, if there is one, names the colour that is transparent.
+    """
+    transparent = image.info.get("transparency") if image.format == "PNG" else None
+    flat: Image.Image | None = None
+    for top in range(0, image.height, _BAND):
+        bottom = min(top + _BAND, image.height)
+        samples = rows(top, bottom)
+        samples = samples[..., None] if samples.ndim == 2 else samples
+        levels = ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        levels = 255 - levels if container.inverted else levels
+        if levels.shape[2] < 3:
+            levels = np.concatenate([np.repeat(levels[..., :1], 3, 2), levels[..., 1:]], axis=2)
+        if transparent is not None and levels.shape[2] == 3:
+            visible = (samples != np.asarray(transparent)).any(axis=2, keepdims=True)
+            levels = np.concatenate([levels, visible.astype(np.uint8) * np.uint8(255)], axis=2)
+        mode = {3: "RGB", 4: "CMYK" if image.mode == "CMYK" else "RGBA"}[levels.shape[2]]
+        flat = flat or Image.new(mode, image.size)
+        shape = (levels.shape[1], levels.shape[0])
+        flat.paste(Image.frombytes(mode, shape, levels.tobytes()), (0, top))
+    assert flat is not None
+    return flat
+
+
+def _scaled(image: Image.Image, container: Container) -> Image.Image | None:
+    """A binary PPM whose white is not 255, for which Pillow takes minutes; None for others."""
+    [tile] = cast(ImageFile.ImageFile, image).tile
+    if tile.codec_name != "ppm" or not isinstance(tile.args, tuple):
+        return None
+    white = int(cast(int, tile.args[1]))
+    container.stream.seek(tile.offset)
+    kind, n = ("u1" if white < 256 else ">u2"), 3 * image.width * image.height
+    data = container.stream.read(n * np.dtype(kind).itemsize)
+    samples = np.frombuffer(data, kind)
+    if len(samples) < n:
+        raise OSError("image file is truncated")
+    levels = np.minimum((samples.astype(np.uint32) * 510 + white) // (2 * white), 255)
+    picture = levels.astype(np.uint8).reshape(image.height, image.width, 3)
+    return Image.fromarray(picture)
 
 
 def is_srgb(profile: bytes | None) -> bool:
@@ -180,7 +247,11 @@ def without_alpha(
         raise ImageError("has-alpha", f"{name} has transparency; use alpha='white' or 'drop'")
     if policy == "drop":
         return image.convert("RGB"), ("alpha-dropped",)
-    pixels = np.asarray(image).astype(np.uint16)
-    colours, opacity = pixels[..., :3], pixels[..., 3:]
-    over_white = (colours * opacity + 255 * (255 - opacity) + 127) // 255
-    return Image.fromarray(over_white.astype(np.uint8)), ("alpha-over-white",)
+    over_white = Image.new("RGB", image.size)
+    for top in range(0, image.height, _BAND):
+        band = image.crop((0, top, image.width, min(top + _BAND, image.height)))
+        pixels = np.asarray(band).astype(np.uint16)
+        colours, opacity = pixels[..., :3], pixels[..., 3:]
+        mixed = (colours * opacity + 255 * (255 - opacity) + 127) // 255
+        over_white.paste(Image.fromarray(mixed.astype(np.uint8)), (0, top))
+    return over_white, ("alpha-over-white",)

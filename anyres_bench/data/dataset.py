@@ -16,6 +16,7 @@ from typing import Any
 from anyres_bench.core.errors import DatasetError, UnknownNameError
 from anyres_bench.core.files import sha256_text, write_json
 from anyres_bench.core.registry import nearest
+from anyres_bench.data.containers import LARGEST_PIXELS, MAX_PIXELS
 from anyres_bench.data.records import ImageRecord, Manifest
 
 DATASET_NAME = "dataset.json"
@@ -55,6 +56,18 @@ class Dataset:
     def digest(self) -> str:
         """SHA-256 of the records: what came."""
         return self.manifest.digest()
+
+    @property
+    def max_pixels(self) -> int:
+        """Most pixels of an image: those that its rules accepted, within the bounds for all files.
+
+        At most `containers.LARGEST_PIXELS`, whatever a recipe says.
+        """
+        rules = self.recipe.get("rules")
+        asked = rules.get("max_megapixels") if isinstance(rules, Mapping) else None
+        if isinstance(asked, int | float) and asked > MAX_PIXELS / 1e6:
+            return int(min(asked * 1e6, LARGEST_PIXELS))
+        return MAX_PIXELS
 
     def role(self, name: str) -> Manifest:
         """The images of one role.

@@ -1,6 +1,7 @@
 """What an image file says of itself: size, mode, orientation and quality, before any pixel.
 
 Nothing here needs more than Pillow, so that files are looked through without loading what computes.
+`opened` is the one way to a file's pixels: for every command, within one budget of bytes and work.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import functools
 import importlib
 import io
 import os
+import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -16,10 +18,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from anyres_bench.core.errors import ImageError
 from anyres_bench.core.geometry import Size
+from anyres_bench.data import containers, tiff
+from anyres_bench.data.containers import (
+    LARGEST_PIXELS,
+    MAX_PIXELS,
+    Container,
+    Walker,
+    check_size,
+    stated_orientation,
+)
 
 Source = str | os.PathLike[str] | bytes
 
@@ -30,8 +41,15 @@ for _name in ("Bmp", "Gif", "Jpeg", "Mpo", "Png", "Ppm", "Tiff", "WebP", "Avif")
     with suppress(ImportError):
         importlib.import_module(f"PIL.{_name}ImagePlugin")
 _READABLE = tuple(name for name in FORMATS if name in Image.OPEN)
-_ORIENTATIONS = range(1, 9)
-_ORIENTATION_TAG = 0x0112
+_WALKERS: dict[str, Walker] = {
+    "PNG": containers.png,
+    "JPEG": containers.jpeg,
+    "GIF": containers.gif,
+    "TIFF": tiff.tiff,
+    "PPM": containers.ppm,
+    "BMP": containers.bmp,
+}
+_BYTES_PER_PIXEL, _BYTES_BESIDE = 16, 64 << 20  # of a file: 16-bit RGBA twice, and what is no pixel
 # What Pillow's plugins raise on damaged files.
 _DAMAGE = (
     OSError,
@@ -40,6 +58,7 @@ _DAMAGE = (
     EOFError,
     LookupError,
     TypeError,
+    AssertionError,
     AttributeError,
     RuntimeError,
     ArithmeticError,
@@ -83,20 +102,18 @@ class ImageInfo:
 
 
 def probe(source: Source) -> ImageInfo:
-    """What a file's header says; no pixel is decoded.
-
-    A PNG's EXIF block behind its pixels is seen by `decode` alone.
+    """What a file's header says; no pixel is decoded. `decode` finds the same.
 
     Raises:
-        ImageError: `unreadable`, `empty`, `not-an-image`, `too-large` (more than twice
-            `MAX_PIXELS`), `truncated` or `corrupt`.
+        ImageError: `unreadable`, `empty`, `not-an-image`, `too-large` (more than
+            `LARGEST_PIXELS`), `too-costly`, `unsupported-mode`, `truncated` or `corrupt`.
     """
-    with opened(source) as image:
-        return info_of(image)
+    with opened(source) as (image, container):
+        return info_of(image, container)
 
 
 def file_of(source: Source) -> IO[bytes]:
-    """The file, to be read.
+    """The file, to be read; nothing but a regular file.
 
     Raises:
         ImageError: `unreadable`.
@@ -104,31 +121,76 @@ def file_of(source: Source) -> IO[bytes]:
     if isinstance(source, bytes):
         return io.BytesIO(source)
     try:
-        return open(source, "rb")
-    except OSError as error:
+        descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
         raise ImageError(
-            "unreadable", f"cannot open {source}: {error.strerror}; check the path and its rights"
+            "unreadable", f"cannot open {source}: {why}; check the path and its rights"
         ) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ImageError("unreadable", f"{source} is no regular file; name a file")
+    return open(descriptor, "rb")
+
+
+def content_of(source: Source, max_bytes: int | None = None) -> bytes:
+    """All bytes of a file.
+
+    Args:
+        source: a path, or the bytes themselves.
+        max_bytes: a longer file is refused; by default what `MAX_PIXELS` pixels may take.
+
+    Raises:
+        ImageError: `unreadable` or `too-large`.
+    """
+    if isinstance(source, bytes):
+        return source
+    limit = bytes_for(MAX_PIXELS) if max_bytes is None else max_bytes
+    with file_of(source) as file:
+        try:
+            is_long = os.fstat(file.fileno()).st_size > limit
+            data = b"" if is_long else file.read(limit + 1)
+        except OSError as error:
+            raise ImageError("unreadable", f"cannot read {source}: {error.strerror}") from error
+    if is_long or len(data) > limit:
+        raise ImageError(
+            "too-large", f"{name_of(source)} has more than {limit} bytes; leave it out"
+        )
+    return data
+
+
+def bytes_for(n_pixels: int) -> int:
+    """How long a file of so many pixels may be."""
+    return _BYTES_BESIDE + _BYTES_PER_PIXEL * n_pixels
 
 
 @contextmanager
-def opened(source: Source, name: str = "") -> Iterator[Image.Image]:
+def opened(
+    source: Source, name: str = "", max_pixels: int | None = None
+) -> Iterator[tuple[Image.Image, Container]]:
     """The image with its header read; whatever Pillow raises inside becomes an ImageError.
 
     Args:
         source: a path, or the file's bytes.
         name: what messages call it.
+        max_pixels: how many pixels may be decoded; None if none will.
+
+    Raises:
+        ImageError: as `probe`.
     """
     name = name or name_of(source)
     with file_of(source) as file:
         try:
-            with Image.open(file, formats=_READABLE) as image:
-                yield image
-        except UnidentifiedImageError as error:
-            empty = file.seek(0, os.SEEK_END) == 0
-            reason = "empty" if empty else "not-an-image"
-            message = f"{name} is {'empty' if empty else 'not one of ' + ', '.join(FORMATS)}"
-            raise ImageError(reason, f"{message}; leave it out or convert it") from error
+            kind = _kind(file, name)
+            container = _WALKERS.get(kind, _as_it_is)(file, name, max_pixels)
+            container.stream.seek(0)
+            # Not `Image.open`: its warnings and its limit are those of the whole process.
+            with (tiff.TiffFile if kind == "TIFF" else Image.OPEN[kind][0])(
+                container.stream, ""
+            ) as image:
+                limit = LARGEST_PIXELS if max_pixels is None else max_pixels
+                check_size(Size(image.height, image.width), limit, name)
+                yield image, container
         except (Image.DecompressionBombError, MemoryError) as error:
             raise ImageError("too-large", f"{name} is too large to decode: {error}") from error
         except _DAMAGE as error:
@@ -137,31 +199,42 @@ def opened(source: Source, name: str = "") -> Iterator[Image.Image]:
             raise ImageError(reason, f"{name} is {reason}: {error}; fetch it again") from error
 
 
-def info_of(image: Image.Image) -> ImageInfo:
+def _kind(file: IO[bytes], name: str) -> str:
+    """The format that the first bytes are of."""
+    prefix = file.read(16)
+    file.seek(0)
+    for kind in _READABLE:
+        accepts = Image.OPEN[kind][1]
+        if accepts is not None and accepts(prefix) is True:
+            return kind
+    reason = "not-an-image" if prefix else "empty"
+    message = f"{name} is {'not one of ' + ', '.join(FORMATS) if prefix else 'empty'}"
+    raise ImageError(reason, f"{message}; leave it out or convert it")
+
+
+def _as_it_is(file: IO[bytes], name: str, max_pixels: int | None) -> Container:
+    return Container(file)
+
+
+def info_of(image: Image.Image, container: Container) -> ImageInfo:
     """What the header of an opened image says."""
-    orientation = _orientation(image)
-    size, other = Size(image.height, image.width), Size(image.width, image.height)
-    turned = other if orientation >= 5 else size
-    shown, stored = (size, turned) if image.format == "TIFF" else (turned, size)
+    orientation = container.orientation
+    if orientation is None:
+        info = image.info
+        blocks, packets = ([info[key]] if info.get(key) else [] for key in ("exif", "xmp"))
+        orientation = stated_orientation(blocks, packets)
+    stored = container.stored or Size(image.height, image.width)
+    n_frames = container.n_frames
     return ImageInfo(
-        size=shown,
+        size=Size(stored.width, stored.height) if orientation >= 5 else stored,
         stored=stored,
         format=str(image.format),
         mode=image.mode,
         orientation=orientation,
         jpeg_quality=jpeg_quality(image),
-        n_frames=getattr(image, "n_frames", 1),
-        has_icc="icc_profile" in image.info,
+        n_frames=getattr(image, "n_frames", 1) if n_frames is None else n_frames,
+        has_icc="icc_profile" in image.info or container.profile is not None,
     )
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        # The base class' method: PNG's own decodes the file to look behind its pixels.
-        orientation = Image.Image.getexif(image).get(_ORIENTATION_TAG, 1)
-    except (SyntaxError, ValueError, struct.error):
-        return 1
-    return int(orientation) if orientation in _ORIENTATIONS else 1
 
 
 def jpeg_quality(image: Image.Image) -> int | None:

@@ -1,5 +1,6 @@
 """Stored images: every rule by which files become pixels, and pixels change type or size.
 
+    layout      on the list of `docs/layouts.md`, each entry verified; others are refused by name
     size        read from the header and held against `max_pixels` before anything is decoded
     truncated   refused, as is everything that Pillow reports; every refusal is an `ImageError`
     16 bits     scaled by 257 (65535 becomes 255) and rounded; never clipped to white
@@ -17,7 +18,6 @@ its own rules, in `anyres_bench.data.resize`.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anyres_bench.core.errors import GeneratorError, ImageError, UnknownNameError, UsageError
+from anyres_bench.core.errors import GeneratorError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Box, Size
 from anyres_bench.core.registry import nearest
 from anyres_bench.data.colour import (
@@ -36,7 +36,16 @@ from anyres_bench.data.colour import (
     to_srgb,
     without_alpha,
 )
-from anyres_bench.data.headers import ImageInfo, Source, file_of, info_of, name_of, opened
+from anyres_bench.data.containers import MAX_PIXELS
+from anyres_bench.data.headers import (
+    ImageInfo,
+    Source,
+    bytes_for,
+    content_of,
+    info_of,
+    name_of,
+    opened,
+)
 from anyres_bench.data.jpeg import fast_decode
 
 if TYPE_CHECKING:
@@ -45,7 +54,6 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 Rounding = Literal["round", "truncate"]
 
-MAX_PIXELS = 89_478_485  # 256 MiB of RGB; Pillow warns above this number and refuses above twice it
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
     "box": Image.Resampling.BOX,
@@ -65,7 +73,6 @@ _UPRIGHT = {
     7: (True, True, True),
     8: (True, True, False),
 }
-_PNG_END = b"IEND\xaeB`\x82"
 
 
 @dataclass(frozen=True)
@@ -88,46 +95,44 @@ def decode(
     max_pixels: int = MAX_PIXELS,
     alpha: AlphaPolicy = "white",
     shrink: int = 1,
+    name: str = "",
 ) -> Decoded:
     """Decode an image to upright 8-bit sRGB by the rules of this module.
 
     Args:
         source: a path, or the file's bytes.
-        max_pixels: images of more pixels are refused before they are decoded; Pillow refuses
-            above twice `MAX_PIXELS` in any case.
+        max_pixels: images of more pixels are refused before they are decoded, as are all above
+            `containers.LARGEST_PIXELS`.
         alpha: what becomes of transparency: "white", "drop" or "refuse".
         shrink: 2, 4 or 8 decodes a JPEG file at that fraction of its size, rounded up, from fewer
             coefficients, so a pixel stands for that many of the file's along each axis. Files of
             other formats cannot be decoded so and come whole.
+        name: what messages call the file.
 
     Raises:
-        ImageError: as `probe`, and `unsupported-mode` (32-bit and floating-point pixels, whose
-            white is not known) or `has-alpha`.
+        ImageError: as `probe`, and `has-alpha`. `unsupported-mode` are pixels whose white is not
+            known (32 bits, floating point) and layouts that no decoder here honours.
     """
     if alpha not in get_args(AlphaPolicy):
         raise UnknownNameError(
             f"unknown alpha policy {alpha!r}; {nearest(alpha, get_args(AlphaPolicy))}"
         )
-    name = name_of(source)
-    data = source if isinstance(source, bytes) else _read(source)
-    with opened(data, name) as image:
-        _check_size(Size(image.height, image.width), max_pixels, name)
-        layout, profile = rawmode(image), image.info.get("icc_profile")
-        if image.format == "PNG":
-            _check_complete_png(data)
-            image.load()  # its EXIF block may stand behind the pixels
-        info = info_of(image)
+    name = name or name_of(source)
+    data = content_of(source, bytes_for(max_pixels))
+    with opened(data, name, max_pixels) as (image, container):
+        info = info_of(image, container)
+        layout, profile = rawmode(image), container.profile or image.info.get("icc_profile")
         if shrink > 1:
             image.draft(None, (image.width // shrink, image.height // shrink))
         pixels = fast_decode(image, data) if shrink == 1 and is_srgb(profile) else None
-        flat, notes = (None, ()) if pixels is not None else to_8_bits(image, data, layout)
+        flat, notes = (None, ()) if pixels is not None else to_8_bits(image, container, layout)
+    del image  # its memory goes before more is needed
     if flat is not None:
         flat, colour_notes = to_srgb(flat, profile)
         flat, alpha_notes = without_alpha(flat, alpha, name)
         pixels, notes = np.array(flat), notes + colour_notes + alpha_notes
     assert pixels is not None
-    if info.format != "TIFF":  # Pillow turns a TIFF as it loads it
-        pixels = _upright(pixels, info.orientation)
+    pixels = _upright(pixels, info.orientation)
     notes += ("first-frame",) * (info.n_frames > 1) + ("oriented",) * (info.orientation != 1)
     return Decoded(pixels, info, notes)
 
@@ -218,25 +223,6 @@ def to_uint8(images: Tensor, rounding: Rounding = "round") -> Tensor:
 def to_float(images: Tensor) -> Tensor:
     """uint8 to float32 in [-1, 1]: x / 127.5 - 1; `to_uint8` takes it back exactly."""
     return images.float() / 127.5 - 1
-
-
-def _read(path: str | os.PathLike[str]) -> bytes:
-    with file_of(path) as file:
-        return file.read()
-
-
-def _check_size(size: Size, max_pixels: int, name: str) -> None:
-    if size.pixels > max_pixels:
-        raise ImageError(
-            "too-large",
-            f"{name} has {size} = {size.pixels} pixels, the limit is {max_pixels}; "
-            "raise max_pixels to use it",
-        )
-
-
-def _check_complete_png(data: bytes) -> None:
-    if _PNG_END not in data:  # Pillow is content once it has all pixels
-        raise OSError("image file is truncated (no IEND chunk)")
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from anyres_bench.core.errors import DatasetError
+from anyres_bench.core.errors import DatasetError, ImageError
+from anyres_bench.core.files import sha256_bytes
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.headers import content_of
 from anyres_bench.data.pixels import Pixels, crop, decode, resample_uint8, resize_uint8
+from anyres_bench.data.records import ImageRecord
 from anyres_bench.data.views import RealView
 from anyres_bench.data.windows import resized_window
 
@@ -68,23 +71,51 @@ def shrunk_view_pixels(pixels: Pixels, size: Size, shrink: int, view: RealView) 
 def read_image(dataset: Dataset, index: int, shrink: int = 1) -> Pixels:
     """Pixels of image `index` of a dataset, (h, w, 3) uint8.
 
+    They are those of the bytes whose digest the record states, or an error: what is computed from
+    them may be kept under the dataset's digest.
+
     Args:
         dataset, index: which image.
         shrink: decode a JPEG file at 1/2, 1/4 or 1/8 of its size.
 
     Raises:
-        ImageError: the file cannot be decoded.
-        DatasetError: it has not the size that the manifest states.
+        ImageError: the file cannot be read or decoded.
+        DatasetError: it is not the file that was collected.
     """
     record = dataset.manifest[index]
-    decoded = decode(dataset.path(record), shrink=shrink)
+    path = dataset.path(record)
+    data = stored_bytes(dataset, record)
+    decoded = decode(data, dataset.max_pixels, shrink=shrink, name=str(path))
     size = Size(*decoded.pixels.shape[:2]) if shrink == 1 else decoded.info.size
     if size != record.size:
         raise DatasetError(
-            f"{dataset.path(record)} is {size}, its record says {record.size}: the file was "
-            "changed after it was collected; collect the dataset again"
+            f"{path} is {size}, its record says {record.size}, although the file is the one that "
+            "was collected: another version read it otherwise; collect the dataset again"
         )
     return decoded.pixels
+
+
+def stored_bytes(dataset: Dataset, record: ImageRecord) -> bytes:
+    """The file of an image, as it was collected.
+
+    Raises:
+        ImageError: it cannot be read.
+        DatasetError: it is another one.
+    """
+    path = dataset.path(record)
+    try:
+        data = content_of(path, record.n_bytes)
+    except ImageError as error:
+        if error.reason != "too-large":
+            raise
+        data = b""  # longer than the record says, and not read any further
+    found = sha256_bytes(data)
+    if found != record.sha256:
+        raise DatasetError(
+            f"{path} is not the file that was collected (its SHA-256 is not {record.sha256[:12]}): "
+            "restore it, or collect the dataset again"
+        )
+    return data
 
 
 class SizedImageDataset:

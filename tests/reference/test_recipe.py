@@ -43,7 +43,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> str:
         pixels = np.full((48, 64, 3), 40 + 50 * i, np.uint8)
         pixels[:, :, 0] = np.linspace(0, 255, 64)
         Image.fromarray(pixels).save(root / f"{i}.png")
-        facts = {"sha256": sha256_file(root / f"{i}.png"), "n_bytes": 1, "height": 48, "width": 64}
+        path = root / f"{i}.png"
+        facts = {"sha256": sha256_file(path), "n_bytes": path.stat().st_size}
+        facts |= {"height": 48, "width": 64}
         records.append(ImageRecord(file_name=f"{i}.png", label="ab"[i % 2], **facts))
     Dataset("flat", root, Manifest(records)).write()
     return str(root)
