@@ -6,19 +6,22 @@ import atexit
 import contextlib
 import gc
 import importlib
+import io
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Any
+import traceback
+from collections.abc import Sequence
+from typing import Any, Self
 
 import click
 
 from anyres_bench import __version__
-from anyres_bench.core.errors import AnyresBenchError
+from anyres_bench.core import quoting
 from anyres_bench.core.registry import nearest
 
+STOPPED = 130  # what a shell makes of Ctrl-C
 _AGAIN_S = 0.05
 # name -> (module, one line for --help); each module has a click command named `command`
 COMMANDS = {
@@ -77,64 +80,123 @@ def cli() -> None:
     """
 
 
-def main(argv: Sequence[str] | None = None) -> Any:
-    """Run the command line; exits 0, 2 for a wrong call, 1 for a failure, 130 when stopped.
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit.
 
-    SIGTERM, a cluster's way to say so, stops a command as Ctrl-C does: what is complete is kept and
-    nothing half-written stays.
+    0 where all went well, 1 for a failure, 2 for a wrong call, 70 for a fault of ours, 130 when
+    stopped. SIGTERM, a cluster's way to say so, and SIGHUP, a closed terminal's, stop a command as
+    Ctrl-C does: what is complete is kept and nothing half-written stays.
     """
     # The end of an interpreter looks through all objects for garbage: half a second with torch.
     atexit.register(gc.freeze)
-    with _stoppable():
-        _run(argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a letter that a terminal lacks is spelled out
+            stream.reconfigure(errors="backslashreplace")
+    with _Interrupts() as interrupts:
+        try:
+            code = _run(arguments, interrupts)
+        except KeyboardInterrupt:  # one more, while the end was told
+            code = STOPPED
+    sys.exit(code)
 
 
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM interrupts the block, and no interrupt is lost.
+class _Interrupts:
+    """Signals that stop the block: none of them is lost, and what became of one is known.
 
-    One that falls into a destructor or a callback ends that alone, so it is sent once more.
+    A signal raises KeyboardInterrupt wherever the program is. One that falls into a destructor or a
+    callback ends that alone, so it is sent once more; one that a library turns into an error of its
+    own is known by `heard`. Signals that are ignored, as by `nohup`, stay ignored.
     """
-    again: list[threading.Timer] = []
 
-    def hear(lost: sys.UnraisableHookArgs) -> None:
+    def __init__(self) -> None:
+        self.heard = False
+        self._again: list[threading.Timer] = []
+        self._before: dict[int, Any] = {}
+        self._hook = sys.unraisablehook
+
+    def __enter__(self) -> Self:
+        for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before.setdefault(number, signal.signal(number, self._stop))
+        sys.unraisablehook = self._hear
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for timer in self._again:
+            timer.cancel()
+        sys.unraisablehook = self._hook
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: object) -> None:
+        self.heard = True
+        raise KeyboardInterrupt
+
+    def _hear(self, lost: sys.UnraisableHookArgs) -> None:
         if isinstance(lost.exc_value, KeyboardInterrupt):
             # A moment later: at once would be within this function, and as lost.
             thread = threading.main_thread().ident
-            again.append(threading.Timer(_AGAIN_S, signal.pthread_kill, [thread, signal.SIGTERM]))
-            again[-1].start()
-        else:
-            sys.__unraisablehook__(lost)
+            timer = threading.Timer(_AGAIN_S, signal.pthread_kill, [thread, signal.SIGTERM])
+            timer.start()
+            self._again.append(timer)
+        elif not isinstance(lost.exc_value, OSError | MemoryError):  # nobody waits for those
+            _tell(f"warning: {type(lost.exc_value).__name__}: {lost.exc_value}")
 
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    hook, sys.unraisablehook = sys.unraisablehook, hear
+
+def _run(arguments: list[str], interrupts: _Interrupts) -> int:
+    """Run one command and tell how it ended; the exit code."""
     try:
-        yield
+        code = cli.main(args=arguments, prog_name="anyres-bench", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is told in words
+        if interrupts.heard or isinstance(error, KeyboardInterrupt | click.Abort):
+            _tell("stopped; the same command goes on where it was")
+            return STOPPED
+        if isinstance(error, OSError) and traceback.extract_tb(error.__traceback__)[-1].name in {
+            "echo",  # click's
+            "_run",
+        }:
+            error.filename = error.filename or "standard output"
+        return _tell_of(error, arguments)
     finally:
-        for timer in again:
-            timer.cancel()
-        sys.unraisablehook = hook
-        signal.signal(signal.SIGTERM, before)
+        _drop_unwritable_output()
 
 
-def _run(argv: Sequence[str] | None) -> None:
+def _tell_of(error: BaseException, arguments: list[str]) -> int:
+    """Say on stderr what went wrong; the exit code."""
+    if isinstance(error, click.ClickException):
+        error.message = quoting.terminal_lines(error.message)
+        with contextlib.suppress(OSError):
+            error.show()
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        return 1  # the reader of our output has gone (`| head`): nothing is left to say
+    from anyres_bench.cli import faults
+
+    known = faults.explanation(error)
+    _tell(f"error: {known or faults.fault_message(error, arguments)}")
+    return getattr(error, "exit_code", 1) if known else faults.FAULT
+
+
+def _tell(text: str) -> None:
+    """A message to the one who gave the command, if stderr can take it."""
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(quoting.terminal_lines(text), err=True)
+
+
+def _drop_unwritable_output() -> None:
+    """Let the interpreter's end not stumble over output that no disk or pipe takes any more."""
     try:
-        cli.main(args=argv, prog_name="anyres-bench", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped; the same command goes on where it was", err=True)
-        sys.exit(130)
-    except AnyresBenchError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`): nothing is left to say, nor to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

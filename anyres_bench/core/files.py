@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
 import secrets
-from collections.abc import Iterator
+import shutil
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from anyres_bench.core.errors import ConfigError
+
+try:
+    import fcntl
+except ImportError:  # not on Windows; leftovers stay there
+    fcntl = None  # type: ignore[assignment]
+
 _CHUNK_BYTES = 1 << 20
+_TEMPORARY = re.compile(r"\..*\.\d+-[0-9a-f]{8}\.tmp", re.DOTALL)
+_NAME_LETTERS = 40  # of the real name within a temporary one, which may not outgrow 255 bytes
+_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
+_cleared: set[Path] = set()
 
 
 @contextlib.contextmanager
@@ -19,24 +34,136 @@ def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     """Open a temporary file beside `path` that takes its place only when the block succeeds.
 
     The data are on disk before the rename, so after a crash `path` holds the old content or the
-    whole new one. On any error, a full disk included, the temporary file is removed.
+    whole new one. On any error, a full disk included, the temporary file is removed; what a killed
+    process left in the folder is removed by the next that writes there. Errors of the disk name
+    `path`.
 
     Args:
         path: the file to (re)place; missing parent folders are made.
         mode: "wb" or "w" (UTF-8, newlines as written).
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    with _disk_errors_name(path):
+        temporary, descriptor = _new_temporary(path, _create_file)
+        try:
+            with open(descriptor, mode, **text) as file:  # type: ignore[call-overload]
+                yield file
+                file.flush()
+                os.fsync(descriptor)
+                os.replace(temporary, path)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path` that takes its name only when the block succeeds.
+
+    Raises:
+        FileExistsError: there is something at `path`.
+    """
+    path = Path(path)
+    with _disk_errors_name(path):
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        temporary, descriptor = _new_temporary(path, _create_folder)
+        try:
+            yield temporary
+            temporary.rename(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            os.close(descriptor)
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file or folder is an unfinished one of `atomic_write` or `atomic_folder`."""
+    return _TEMPORARY.fullmatch(Path(path).name) is not None
+
+
+def clear_temporaries(folder: Path) -> int:
+    """Remove what killed processes left unfinished in a folder; how many were removed.
+
+    Whoever writes holds a lock, which ends with it; what is locked stays, and so does everything
+    where locks are not known.
+    """
+    if fcntl is None:
+        return 0
+    n_removed = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _TEMPORARY.fullmatch(entry.name) and not entry.is_symlink():
+                n_removed += _removed(Path(entry.path))
+    return n_removed
+
+
+def _removed(path: Path) -> bool:
+    """Remove one leftover, unless somebody holds it."""
     try:
-        with open(temporary, mode, **text) as file:  # type: ignore[call-overload]
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        kind = os.fstat(file).st_mode
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if stat.S_ISDIR(kind):
+            shutil.rmtree(path)
+        elif stat.S_ISREG(kind):
+            path.unlink()
+        else:
+            return False
+        return True
+    except OSError:
+        return False
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(file)
+
+
+def _new_temporary(path: Path, create: Callable[[Path], int]) -> tuple[Path, int]:
+    """What will become `path`, beside it, new and held; its folder is made and tidied up."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.parent not in _cleared:
+        _cleared.add(path.parent)
+        clear_temporaries(path.parent)
+    while True:
+        name = f".{path.name[:_NAME_LETTERS]}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+        descriptor = create(path.parent / name)
+        if _held(descriptor):
+            return path.parent / name, descriptor
+        os.close(descriptor)
+
+
+def _create_file(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+
+
+def _create_folder(path: Path) -> int:
+    path.mkdir()
+    return os.open(path, os.O_RDONLY)
+
+
+def _held(descriptor: int) -> bool:
+    """Lock what was created; False where somebody tidied it away before it was locked."""
+    if fcntl is None:
+        return True
+    with contextlib.suppress(OSError):  # a file system without locks, where nobody tidies up
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return os.fstat(descriptor).st_nlink > 0
+
+
+@contextlib.contextmanager
+def _disk_errors_name(path: Path) -> Iterator[None]:
+    """Let errors of the disk name the file that was asked for: writing to a full one names none."""
+    try:
+        yield
+    except OSError as error:
+        named = error.filename
+        if (named is None and error.errno in _DISK_ERRORS) or (
+            isinstance(named, str) and is_temporary(Path(named))
+        ):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def write_json(path: Path, value: object) -> None:
@@ -68,8 +195,18 @@ def cache_dir() -> Path:
     """Folder of weights and cached states: `$ANYRES_BENCH_CACHE`, else `~/.cache/anyres-bench`.
 
     It is not created here; whoever writes creates it.
+
+    Raises:
+        ConfigError: neither is known, as for a user without a home folder.
     """
     configured = os.environ.get("ANYRES_BENCH_CACHE")
     if configured:
         return Path(configured)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "anyres-bench"
+    caches = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return Path(caches or Path.home() / ".cache") / "anyres-bench"
+    except RuntimeError:
+        raise ConfigError(
+            "no folder for the cache: this user has no home folder; set ANYRES_BENCH_CACHE to a "
+            "folder that can be written"
+        ) from None

@@ -6,15 +6,11 @@ StyleGAN2-ADA) and `read_torch_file` (.pt, .pth). Loading never executes anythin
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import functools
 import hashlib
 import json
-import os
-import secrets
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from anyres_bench.core.errors import CheckpointError
-from anyres_bench.core.files import atomic_write, write_json
+from anyres_bench.core.files import atomic_folder, atomic_write, write_json
 from anyres_bench.models.official import (
     OfficialNetwork,
     OfficialSnapshot,
@@ -120,7 +116,9 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in checkpoint.state.items()
     }
-    with _new_folder(Path(folder)) as temporary:
+    if Path(folder).exists():
+        raise CheckpointError(f"{folder} is already there; remove it or choose another name")
+    with atomic_folder(Path(folder)) as temporary:
         with atomic_write(temporary / WEIGHTS) as file:
             file.write(safetensors.torch.save(state))
         write_json(temporary / ABOUT, about)
@@ -247,20 +245,6 @@ def load_strict(module: nn.Module, state: Mapping[str, Tensor], source: str) -> 
 
 def _canonical(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, allow_nan=False).encode()
-
-
-@contextlib.contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside `folder` that takes its name when the block succeeds."""
-    if folder.exists():
-        raise CheckpointError(f"{folder} is already there; remove it or choose another name")
-    temporary = folder.parent / f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
-    temporary.mkdir(parents=True)
-    try:
-        yield temporary
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _read_json(path: Path) -> Any:
