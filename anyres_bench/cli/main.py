@@ -170,9 +170,9 @@ def _run(arguments: list[str], interrupts: _Interrupts) -> int:
 def _tell_of(error: BaseException, arguments: list[str]) -> int:
     """Say on stderr what went wrong; the exit code."""
     if isinstance(error, click.ClickException):
-        error.message = quoting.terminal_lines(error.message)
-        with contextlib.suppress(OSError):
-            error.show()
+        usage = io.StringIO()
+        error.show(usage)
+        _tell(usage.getvalue().rstrip())
         return error.exit_code
     if isinstance(error, BrokenPipeError):
         return 1  # the reader of our output has gone (`| head`): nothing is left to say

@@ -11,16 +11,15 @@ import re
 import secrets
 import shutil
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from anyres_bench.core.errors import ConfigError
 
-try:
+if sys.platform != "win32":  # where leftovers stay
     import fcntl
-except ImportError:  # not on Windows; leftovers stay there
-    fcntl = None  # type: ignore[assignment]
 
 _CHUNK_BYTES = 1 << 20
 _TEMPORARY = re.compile(r"\..*\.\d+-[0-9a-f]{8}\.tmp", re.DOTALL)
@@ -88,7 +87,7 @@ def clear_temporaries(folder: Path) -> int:
     Whoever writes holds a lock, which ends with it; what is locked stays, and so does everything
     where locks are not known.
     """
-    if fcntl is None:
+    if sys.platform == "win32":
         return 0
     n_removed = 0
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
@@ -145,7 +144,7 @@ def _create_folder(path: Path) -> int:
 
 def _held(descriptor: int) -> bool:
     """Lock what was created; False where somebody tidied it away before it was locked."""
-    if fcntl is None:
+    if sys.platform == "win32":
         return True
     with contextlib.suppress(OSError):  # a file system without locks, where nobody tidies up
         fcntl.flock(descriptor, fcntl.LOCK_EX)
