@@ -22,6 +22,9 @@ import click
 @click.option("--explain", "explained", is_flag=True, help="Say why, decision by decision.")
 @click.option("--csv", "csv", type=click.Path(path_type=Path, dir_okay=False), help="Write a CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
+@click.option(
+    "--page", type=click.Path(path_type=Path, dir_okay=False), help="Draw it: an offline page."
+)
 def command(
     target: str,
     names: tuple[str, ...],
@@ -31,6 +34,7 @@ def command(
     explained: bool,
     csv: Path | None,
     as_json: bool,
+    page: Path | None,
 ) -> None:
     """Show what every tiler makes of an image: canvas, tiles, tokens, waste, cost.
 
@@ -41,6 +45,7 @@ def command(
     Examples:
       anyres-bench tile 1080x1920
       anyres-bench tile 1080x1920 --tiler internvl:max_tiles=6 --explain
+      anyres-bench tile photo.jpg --page photo.html
       anyres-bench tile photographs/ --budget 1024 --csv tokens.csv
     """
     from anyres_bench.tilers import reports, workbench
@@ -55,6 +60,11 @@ def command(
     if csv:
         report.write_csv(csv)
         click.echo(f"written: {csv}", err=True)
+    if page:
+        from anyres_bench.tilers.page import picture_of, write_page
+
+        write_page(page, picture_of(target, images), chosen, language)
+        click.echo(f"drawn: {page}", err=True)
     click.echo(report.json() if as_json else report.text())
     if explained:
         click.echo(reports.explained(chosen, images))

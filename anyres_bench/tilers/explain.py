@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from anyres_bench.core.geometry import Size
 from anyres_bench.tilers.plan import Decision, Plan
 
-_LARGEST_ASPECT = 200  # beyond it Qwen's preprocessing refuses an image
-_MUCH = 2.0  # times a side is enlarged
+LARGEST_ASPECT = 200  # beyond it Qwen's preprocessing refuses an image
+MUCH = 2.0  # times a side is enlarged
 
 _ROUNDINGS = {
     "half-even": "rounded to the nearest, halves to the even neighbour (42/28 = 1.5 becomes 2, and "
@@ -131,17 +131,17 @@ def traps(plan: Plan, context: int) -> list[Trap]:
     """
     found = []
     long, short = max(plan.image), min(plan.image)
-    if long > _LARGEST_ASPECT * short:
+    if long > LARGEST_ASPECT * short:
         found.append(
             Trap(
-                f"aspect over {_LARGEST_ASPECT}",
+                f"aspect over {LARGEST_ASPECT}",
                 f"{long / short:.0f} to 1: many processors refuse it, one such image ends a "
                 "training (2U1/Qwen-VL-Series-Finetune #133)",
             )
         )
     if plan.tokens == 0 or any(0 in layer.resized for layer in plan.layers):
         found.append(Trap("side 0", f"resized to {plan.resized}: nothing is left to encode"))
-    if (factor := enlargement(plan.image, plan.resized)) > _MUCH:
+    if (factor := enlargement(plan.image, plan.resized)) > MUCH:
         found.append(
             Trap("enlarged", f"a side is enlarged {factor:.3g} times: tokens without information")
         )

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from anyres_bench.core.errors import ImageError, UsageError
 from anyres_bench.core.geometry import Size
-from anyres_bench.data.headers import probe
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.headers import probe
 
 MANIFEST = "dataset.json"
 
