@@ -19,8 +19,10 @@ import dataclasses
 from typing import Any
 
 from anyres_bench.core.errors import ConfigError
+from anyres_bench.core.geometry import Size
 from anyres_bench.core.registry import Registry, nearest
-from anyres_bench.tilers.plan import Tiler
+from anyres_bench.data.pixels import Pixels
+from anyres_bench.tilers.plan import ContentTiler, Plan, Tiler
 
 TILERS = Registry(
     "tiler",
@@ -41,6 +43,8 @@ TILERS = Registry(
         "qwen2.5-vl": "anyres_bench.tilers.qwen:QWEN25_VL",
         "qwen3-vl": "anyres_bench.tilers.qwen:QWEN3_VL",
         "qwen3-vl-utils": "anyres_bench.tilers.qwen:QWEN3_VL_UTILS",
+        "seed": "anyres_bench.tilers.seed:SEED",
+        "seed-content": "anyres_bench.tilers.content:SEED_CONTENT",
         "siglip2-naflex": "anyres_bench.tilers.native:NAFLEX",
         "smolvlm": "anyres_bench.tilers.idefics:SMOLVLM",
         "vitar": "anyres_bench.tilers.native:VITAR",
@@ -64,6 +68,13 @@ def load(spec: str) -> Tiler:
     changes = dict(_option(tiler, pair) for pair in options.split(",") if pair)
     changed: Tiler = dataclasses.replace(tiler, name=spec, **changes) if changes else tiler
     return changed
+
+
+def plan_image(tiler: Tiler, pixels: Pixels) -> Plan:
+    """The plan of an (h, w, 3) uint8 image: by its content where the tiler looks at it."""
+    if isinstance(tiler, ContentTiler):
+        return tiler.plan_image(pixels)
+    return tiler.plan(Size(*pixels.shape[:2]))
 
 
 def relatives(tiler: Tiler) -> list[Tiler]:

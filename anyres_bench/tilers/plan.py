@@ -25,12 +25,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anyres_bench.core.geometry import Region, Size
+from anyres_bench.data.pixels import Pixels
 
 Ints = NDArray[np.int64]
 Role = Literal["tiles", "overview"]
@@ -277,4 +278,13 @@ class Tiler(Protocol):
 
     def rivals(self) -> Mapping[str, Tiler]:
         """Variants that are known to be confused with this one; the key says what they do."""
+        ...
+
+
+@runtime_checkable
+class ContentTiler(Tiler, Protocol):
+    """A tiler that looks at the image; without one, `plan` takes it to have no detail."""
+
+    def plan_image(self, pixels: Pixels) -> Plan:
+        """What is done to this (h, w, 3) uint8 image; raises as `plan`."""
         ...
