@@ -334,10 +334,10 @@ def _door(picture: Picture, house: House) -> None:
         for left in (x - 0.78 * half, x + 0.1 * half):
             panel = (low, left, low + 0.25 * (bottom - top), left + 0.68 * half)
             picture.shade(panel, 0.75)
+    picture.paint((bottom, x - 1.22 * half, bottom + 0.012, x + 1.22 * half), plain(_STONE))
     y, x, radius = top + 0.55 * (bottom - top), x + 0.88 * half, 0.0055
     knob = (y - radius, x - radius, y + radius, x + radius)
     picture.paint(knob, plain(_BRASS), disc(y, x, radius))
-    picture.paint((bottom, x - 2.1 * half, bottom + 0.012, x + 0.34 * half), plain(_STONE))
 
 
 def _tree(picture: Picture, house: House) -> None:

@@ -281,7 +281,8 @@ class AnyResRecipe:
         network = GeneratorNetwork(stage)
         load_strict(network, checkpoint.state, str(folder))
         network.to(distributed.device())
-        self.teacher = Teacher(network, options, _distance(options))
+        if options.weight:
+            self.teacher = Teacher(network, options, _distance(options))
         self._teacher_digest = checkpoint.digest
         own = self.generator_network.state_dict()
         own.update(checkpoint.state)

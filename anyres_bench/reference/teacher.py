@@ -23,7 +23,8 @@ class TeacherOptions:
     """How a patch is held against the teacher.
 
     Attributes:
-        weight: of the teacher's terms beside the adversarial loss.
+        weight: of the teacher's terms beside the adversarial loss; at 0 the networks start from
+            the teacher and are then on their own.
         mode: "inverse" puts the patch at its place in the teacher's image; "forward" cuts the
             patch's place out of the teacher's image.
         perceptual: the second term beside L1. "lpips-alex" needs its weights; "laplacian" is
@@ -38,10 +39,10 @@ class TeacherOptions:
     border: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.weight > 0 or (self.border is not None and self.border < 0):
+        if not self.weight >= 0 or (self.border is not None and self.border < 0):
             raise ConfigError(
                 f"teacher weight is {self.weight} and border {self.border}; "
-                "expected more than 0, and 0 px or more"
+                "expected 0 or more, both"
             )
 
 

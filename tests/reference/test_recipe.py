@@ -98,6 +98,20 @@ def test_stage_two_starts_as_the_teacher(data: str, stage1: Path) -> None:
     )
 
 
+def test_a_teacher_of_no_weight_is_where_stage_two_starts_and_no_more(
+    data: str, stage1: Path
+) -> None:
+    held = stage2(data, stage1)
+    alone = stage2(data, stage1, teacher_options=TeacherOptions(weight=0, perceptual="laplacian"))
+    assert alone.teacher is None
+    weights = held.generator_network.state_dict()
+    for name, weight in alone.generator_network.state_dict().items():
+        assert torch.equal(weight, weights[name])
+    batch = alone.items().micro_batch(0, 0, 4)
+    scores = alone.loss(Phase("G", "G"), batch, Moment(0, 0, 0, 0)).scores
+    assert set(scores) == {"scores-fake"}
+
+
 def test_the_scale_branch_carries_scale(data: str, stage1: Path) -> None:
     network = stage2(data, stage1).generator_network.requires_grad_(False)
     styles = [

@@ -1,0 +1,178 @@
+"""Train every system of the embedded benchmark on the houses, from one budget, on one core.
+
+    python -m benchmarks.embedded data FOLDER      the datasets, once
+    python -m benchmarks.embedded train FOLDER     all systems, one after another
+    python -m benchmarks.embedded status FOLDER    how far each is
+
+`train` goes on where it was stopped (Ctrl-C and SIGTERM stop it after a checkpoint; after SIGKILL
+it repeats what came after the last one), and takes some systems only where `--only PREFIX` says so.
+
+The budget: every system has seen 280 thousand images when it is done. For AnyRes-GAN these are 200
+of whole images and 80 of the patch stage, and all variants of the patch stage share the first; the
+upscalers enlarge that first stage, so theirs are 200 and 80 as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from anyres_bench.training.records import LOG
+
+WHOLE = "patch32-at32/frechet"
+PATCHES = "anyres-patch32-min32max128/frechet"
+FIRST_LOW = 1_000_000  # first latent of the low-resolution set; tasks render 0, 1, 2, ...
+N_LOW, N_HIGH, N_TEST = 6000, 500, 2000
+
+
+@dataclass(frozen=True)
+class System:
+    """One run, or one stage of one.
+
+    Attributes:
+        name: of its folder.
+        preset: what is trained.
+        stage: of the preset; None for all.
+        sets: settings that differ from the preset's.
+        needs: folder of the stage-1 run that it starts from.
+        task: what it is measured by while it trains.
+        kimg: where each of its stages ends, by name.
+    """
+
+    name: str
+    preset: str
+    kimg: dict[str, float]
+    stage: str | None = None
+    sets: tuple[str, ...] = ()
+    task: str | None = None
+
+
+def _global(seed: int) -> System:
+    name, seeded = f"stage1-seed{seed}", (f"loop.seed={seed}",)
+    return System(name, "houses", {"global": 200.0}, "global", seeded, WHOLE)
+
+
+def _patch(variant: str, seed: int, *sets: str, kimg: float = 80.0) -> System:
+    teacher = f'model.teacher="runs/stage1-seed{seed}/global"'
+    every = (f"loop.seed={seed}", teacher, *sets)
+    return System(f"{variant}-seed{seed}", "houses", {"patch": kimg}, "patch", every, PATCHES)
+
+
+def systems() -> list[System]:
+    """All of them, in the order that they are trained in."""
+    seeds = (0, 1)
+    official, no_scale = (f'model.generator.scale_embedding="{e}"' for e in ("official", "none"))
+    scratch = ("model.teacher=null", "loop.total_kimg=280")
+    listed = []
+    for seed in seeds:
+        listed += [_global(seed), _patch("ours", seed), _patch("official", seed, official)]
+    return [
+        *listed,
+        System("liif-seed0", "liif-houses", {"run": 80.0}),
+        System("realesrgan-seed0", "realesrgan-houses", {"net": 40.0, "gan": 40.0}),
+        System("mspe-seed0", "mspe-houses", {"run": 280.0}),
+        System("infinitygan-seed0", "infinitygan-houses", {"run": 280.0}),
+        System(
+            "anycost-seed0",
+            "anycost-houses",
+            {"plain": 200.0, "multires": 40.0, "adaptive": 40.0},
+        ),
+        *(_patch("no-teacher", seed, "model.teacher_options.weight=0") for seed in seeds),
+        *(_patch("no-scale", seed, no_scale) for seed in seeds),
+        *(_patch("scratch", seed, *scratch, kimg=280.0) for seed in seeds),
+    ]
+
+
+def images(folder: Path) -> int:
+    """How many images a stage has logged."""
+    path = folder / LOG
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return max((json.loads(line)["images"] for line in lines if line.endswith("}")), default=0)
+
+
+def is_complete(runs: Path, system: System) -> bool:
+    """Whether every stage has left its last averaged network."""
+    return all(_last(runs / system.name / stage) >= kimg for stage, kimg in system.kimg.items())
+
+
+def _last(stage: Path) -> float:
+    """Thousands of images of the newest averaged network."""
+    return max((int(path.name[4:]) / 1000 for path in stage.glob("ema-*")), default=0.0)
+
+
+def make_data(folder: Path) -> None:
+    """Collect `data/test` and `data/high`, and render `data/low` as small sets are made of large.
+
+    The low-resolution set is shrunk by Lanczos from pictures of 128 to 256 px, as the protocols
+    shrink the pictures of the other two.
+    """
+    keep = ["--measure", "header", "--near-duplicates", "keep"]
+    for name, n, seed in (("test", N_TEST, 3), ("high", N_HIGH, 2)):
+        sizes = ["--n", str(n), "--min-size", "128", "--max-size", "256", "--seed", str(seed)]
+        _run(folder, ["collect", "houses", f"data/{name}", "--id", f"houses-{name}", *sizes, *keep])
+    seeds = f"{FIRST_LOW}-{FIRST_LOW + N_LOW - 1}"
+    rendered = ["--seeds", seeds, "--size", "32", "--out", "data/low-files"]
+    _run(folder, ["generate", "houses:128-256", *rendered])
+    _run(folder, ["collect", "folder", "data/low-files", "data/low", "--id", "houses-low", *keep])
+
+
+def train(folder: Path, only: str) -> None:
+    """Train what is not complete, one system after another."""
+    for system in systems():
+        if not system.name.startswith(only) or is_complete(folder / "runs", system):
+            continue
+        command = ["train", f"runs/{system.name}", "--preset", system.preset]
+        command += ["--stage", system.stage] if system.stage else []
+        command += [part for setting in system.sets for part in ("--set", setting)]
+        if system.task:
+            command += ["--task", system.task, "--task-dataset", "data/test", "--task-n", "1000"]
+        print(system.name, flush=True)
+        _run(folder, command)
+
+
+def _run(folder: Path, command: list[str]) -> None:
+    """One command of the package in the folder; a request to stop is handed on to it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    child = subprocess.Popen(
+        [sys.executable, "-m", "anyres_bench", *command], cwd=folder, env=environment
+    )
+    signal.signal(signal.SIGTERM, lambda number, frame: child.terminate())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child has its own from the terminal
+    status = child.wait()
+    if status:
+        sys.exit(status)
+
+
+def status(folder: Path) -> None:
+    """Print thousands of images of every stage, and of how many."""
+    for system in systems():
+        for stage, kimg in system.kimg.items():
+            seen = images(folder / "runs" / system.name / stage) / 1000
+            print(f"{system.name:18} {stage:9} {seen:6.1f} of {kimg:5.1f} kimg")
+
+
+def main() -> None:
+    """Do as told."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["data", "train", "status"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", default="", help="systems whose name begins so")
+    args = parser.parse_args()
+    folder = args.folder.resolve()
+    if args.what == "data":
+        make_data(folder)
+    elif args.what == "train":
+        train(folder, args.only)
+    else:
+        status(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""The embedded benchmark: valid systems, one budget, what is complete is known."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from anyres_bench.training.config import LoopConfig, build, parse_assignments
+from anyres_bench.training.stages import RECIPES, read_stages
+from benchmarks.embedded import System, images, is_complete, systems
+
+BUDGET = 280  # thousands of images
+
+
+def stages_of(system: System) -> dict[str, dict[str, object]]:
+    """Settings of every stage that a system trains, by name."""
+    stages = read_stages(system.preset, None, parse_assignments(system.sets))
+    wanted = [stage for stage in stages if system.stage in (None, stage.name)]
+    for stage in wanted:
+        model = {k: "before" if v == "previous" else v for k, v in stage.values["model"].items()}
+        build(RECIPES.get(stage.recipe), model, "model.")
+    return {stage.name: dict(stage.values) for stage in wanted}
+
+
+@pytest.mark.parametrize("system", systems(), ids=lambda system: system.name)
+def test_every_system_is_valid_and_ends_where_it_says(system: System) -> None:
+    stages = stages_of(system)
+    lengths = {
+        name: build(LoopConfig, values["loop"], "loop.").total_kimg
+        for name, values in stages.items()
+    }
+    assert lengths == system.kimg
+
+
+def test_every_system_has_seen_the_budget() -> None:
+    listed = {system.name: system for system in systems()}
+    assert len(listed) == len(systems())
+    for name, system in listed.items():
+        seen = sum(system.kimg.values())
+        shares = name.startswith(("ours", "official", "no-", "liif", "realesrgan"))
+        if not name.startswith("stage1"):
+            assert seen + 200 * shares == BUDGET
+
+
+def test_variants_of_the_patch_stage_differ_in_what_their_name_says_alone() -> None:
+    named = {system.name: system for system in systems()}
+    for seed in (0, 1):
+        ours, official, no_teacher, no_scale = (
+            stages_of(named[f"{name}-seed{seed}"])["patch"]["model"]
+            for name in ("ours", "official", "no-teacher", "no-scale")
+        )
+        for other, key in ((official, "generator"), (no_scale, "generator")):
+            assert {k for k in ours if ours[k] != other[k]} == {key}
+            inner = ours[key], other[key]
+            assert {k for k in inner[0] if inner[0][k] != inner[1][k]} == {"scale_embedding"}
+        assert {k for k in ours if ours[k] != no_teacher[k]} == {"teacher_options"}
+
+
+def test_what_is_complete_is_known_by_its_last_network(tmp_path: Path) -> None:
+    system = dataclasses.replace(systems()[0], kimg={"global": 0.032})
+    stage = tmp_path / system.name / "global"
+    assert not is_complete(tmp_path, system)
+    assert images(stage) == 0
+    (stage / "ema-000000016").mkdir(parents=True)
+    (stage / "log.jsonl").write_text('{"images": 16}\n{"images": 32}\n{"ima')
+    assert images(stage) == 32
+    assert not is_complete(tmp_path, system)
+    (stage / "ema-000000032").mkdir()
+    assert is_complete(tmp_path, system)
