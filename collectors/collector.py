@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
+from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.files import sha256_text
+from anyres_bench.core.plain import checked_fields, read_json
 from anyres_bench.fetching.http import Fetched, Fetcher
 from anyres_bench.fetching.limits import Limits, Rate
 
@@ -45,6 +47,9 @@ class Candidate:
         split, group, role, label, caption: as in `ImageRecord`.
         height, width, n_bytes, sha256, md5: what is claimed before the bytes are there.
         extra: what else is known, as JSON values; kept in `provenance.parquet`.
+        stamp: of a local source, what differs once it is changed (its size and time).
+        refusal: why it cannot be had at all, where its listing shows that: a word, a colon, and a
+            sentence. It is rejected for that and stands in the rejects table.
         fetched: what the server said, once the bytes are there.
     """
 
@@ -68,6 +73,8 @@ class Candidate:
     sha256: str | None = None
     md5: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    stamp: str = ""
+    refusal: str = ""
     fetched: Fetched | None = None
 
     def to_json(self) -> str:
@@ -79,10 +86,16 @@ class Candidate:
 
     @classmethod
     def from_json(cls, text: str) -> Candidate:
-        """What `to_json` wrote."""
-        plain = json.loads(text)
+        """What `to_json` wrote.
+
+        Raises:
+            DatasetError: it is something else.
+        """
+        plain = checked_fields(cls, read_json(text, "a candidate"), "a candidate")
         if fetched := plain.pop("fetched", None):
-            plain["fetched"] = Fetched(**fetched)
+            plain["fetched"] = Fetched(**checked_fields(Fetched, fetched, "what was fetched"))
+        if not isinstance(plain.get("extra", {}), dict):
+            raise DatasetError(f"extra of a candidate is no object: {plain['extra']!r:.60}")
         return cls(**plain)
 
 

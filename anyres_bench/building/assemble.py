@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +11,14 @@ from anyres_bench.building import tables
 from anyres_bench.building.card import CARD_NAME, card
 from anyres_bench.building.compare import compare
 from anyres_bench.building.croissant import CROISSANT_NAME, croissant
-from anyres_bench.building.files import remove, tidy
+from anyres_bench.building.documents import begin_writing, keep_edited, note_written
+from anyres_bench.building.files import FOUND_NAME, remove, tidy
 from anyres_bench.building.ledger import Ledger, opened
+from anyres_bench.building.outcomes import IMAGES_NAME
 from anyres_bench.building.rules import Rules
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.files import atomic_write, write_json
-from anyres_bench.data.dataset import DATASET_NAME, Dataset
+from anyres_bench.data.dataset import DATASET_NAME, Dataset, check_id
 from anyres_bench.data.records import Manifest
 
 
@@ -28,25 +30,40 @@ class Built:
         dataset: complete and on disk.
         rejects: candidates and images that are not in it, by reason.
         n_failed: those of them that the next run tries again.
+        notes: what else is to be known, a sentence each.
     """
 
     dataset: Dataset
     rejects: dict[str, int]
     n_failed: int
+    notes: tuple[str, ...] = ()
 
 
-def assemble(folder: Path, ledger: Ledger) -> Built:
+def assemble(
+    ledger: Ledger, said: Sequence[str] = (), documents: Mapping[str, str] | None = None
+) -> Built:
     """Write the dataset of what the ledger holds.
+
+    Args:
+        ledger: of its folder.
+        said: what the run has to say already.
+        documents: what its collector has to say beside the tables: name -> text.
 
     Raises:
         DatasetError: it holds no image.
     """
-    recipe = ledger.recipe
-    stored = compare(ledger, Rules.of(recipe["rules"]))
+    folder, recipe = ledger.inside.path, ledger.recipe
+    stored = compare(ledger, Rules.of(recipe.get("rules")))
+    documents = documents or {}
+    notes = [*_damage(ledger), *said, *keep_edited(ledger, documents)]
+    begin_writing(ledger)
     # Without this file the folder is no dataset, so no reader sees what is half written.
     (folder / DATASET_NAME).unlink(missing_ok=True)
-    listed = {s.image.file_name for s in stored if not s.reason}
-    tidy(folder, listed, {s.image.file_name for s in stored if s.reason})
+    listed = {s.image.file_name: s.image.record["sha256"] for s in stored if not s.reason}
+    if n := tidy(ledger.inside, listed, {s.image.file_name for s in stored if s.reason}):
+        notes.append(
+            f"{n} files in {IMAGES_NAME} or {FOUND_NAME} are not of this dataset; left alone"
+        )
     rejects = tables.reject_rows(ledger, stored)
     tables.write_rejects(folder / tables.REJECTS_NAME, rejects)
     by_reason = dict(Counter(str(row["reason"]) for row in rejects).most_common())
@@ -57,12 +74,22 @@ def assemble(folder: Path, ledger: Ledger) -> Built:
         raise DatasetError(f"nothing came into {folder}: {told}; see {where}")
     tables.write_provenance(folder / tables.PROVENANCE_NAME, stored)
     tables.write_attribution(folder / tables.ATTRIBUTION_NAME, stored)
-    dataset = Dataset(recipe["id"], folder, manifest, recipe)
+    dataset = Dataset(check_id(recipe.get("id", "")), folder, manifest, recipe)
     with atomic_write(folder / CARD_NAME, "w") as file:
         file.write(card(dataset, by_reason, ledger.notices))
     dataset.write()
     write_json(folder / CROISSANT_NAME, croissant(dataset, ledger.notices))
-    return Built(dataset, by_reason, sum(row["state"] == "failed" for row in rejects))
+    for name, text in documents.items():
+        with atomic_write(folder / name, "w") as file:
+            file.write(text)
+    note_written(ledger, documents)
+    n_failed = sum(row["state"] == "failed" for row in rejects)
+    return Built(dataset, by_reason, n_failed, tuple(notes))
+
+
+def _damage(ledger: Ledger) -> Iterator[str]:
+    if n := ledger.damage.candidates + ledger.damage.images:
+        yield f"{n} rows of the ledger had changed since they were written; they were done again"
 
 
 def withdraw(folder: Path, reasons: Mapping[str, str]) -> Built:
@@ -78,5 +105,5 @@ def withdraw(folder: Path, reasons: Mapping[str, str]) -> Built:
         DatasetError: no image is left.
     """
     with opened(folder) as ledger:
-        remove(folder, ledger.withdraw(reasons))
-        return assemble(folder, ledger)
+        remove(ledger.inside, ledger.withdraw(reasons))
+        return assemble(ledger)

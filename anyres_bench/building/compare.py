@@ -17,7 +17,8 @@ import numpy as np
 
 from anyres_bench.building.duplicates import components, near_pairs
 from anyres_bench.building.hashing import LEAST_DETAIL
-from anyres_bench.building.ledger import Image, Ledger, Task
+from anyres_bench.building.ledger import Ledger
+from anyres_bench.building.outcomes import Image, Task
 from anyres_bench.building.rules import Rules
 from anyres_bench.data.records import ImageRecord
 

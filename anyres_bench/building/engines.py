@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from anyres_bench.building.effort import Effort
-from anyres_bench.building.ledger import Outcome, Tasks, ThreadCursor
+from anyres_bench.building.outcomes import Outcome, Tasks, ThreadCursor
 from anyres_bench.building.process import Site
 from anyres_bench.building.run import run_here
 from anyres_bench.building.split import n_shares, run_split

@@ -16,130 +16,88 @@ import contextlib
 import dataclasses
 import fcntl
 import json
+import os
 import sqlite3
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from anyres_bench.building.database import (
+    LEDGER_NAME,
+    SET_PENDING,
+    WORK_NAME,
+    connect,
+    prepare,
+    seal,
+)
+from anyres_bench.building.outcomes import (
+    Cursor,
+    Image,
+    Outcome,
+    Reject,
+    Task,
+    ThreadCursor,
+    checked_image,
+    checked_key,
+)
 from anyres_bench.collectors.collector import Candidate
+from anyres_bench.core.enclosure import Enclosure
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.files import sha256_text
+from anyres_bench.core.plain import read_json
 
-WORK_NAME = ".collect"
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS candidates (
-    number INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE COLLATE NOCASE, source_id TEXT NOT NULL,
-    candidate TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'pending',
-    reason TEXT NOT NULL DEFAULT '', message TEXT NOT NULL DEFAULT '',
-    attempts INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX IF NOT EXISTS by_state ON candidates (state, number);
-CREATE TABLE IF NOT EXISTS images (
-    file_name TEXT PRIMARY KEY, number INTEGER NOT NULL, image TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS by_number ON images (number);
-"""
+_GONE = "gone"
+_WITHDRAWN = "withdrawn after it was collected"
+_STATE = (
+    "candidate = ?1, state = ?2, reason = ?3, message = ?4, "
+    "seal = seal(number, key, source_id, ?1, ?2, ?3, ?4, attempts)"
+)
+_TRIED = (
+    "candidate = ?1, state = ?2, reason = ?3, message = ?4, attempts = attempts + 1, "
+    "seal = seal(number, key, source_id, ?1, ?2, ?3, ?4, attempts + 1)"
+)
 
 
 @dataclass(frozen=True)
-class Task:
-    """A candidate and its number, which is its place in the collector's order."""
-
-    number: int
-    candidate: Candidate
-
-
-class Cursor(Protocol):
-    """How far some have got together in what is pending.
+class Listing:
+    """What a listing found.
 
     Attributes:
-        last: number of the last candidate that was taken.
-        n_at_once: candidates that are taken at once.
-        lock: is held meanwhile.
+        n_new: candidates that were not known.
+        n_changed: whose source is another one than the one that was collected.
+        n_gone: done ones whose source is not there any more; their images stay.
     """
 
-    last: int
-    n_at_once: int
-
-    @property
-    def lock(self) -> AbstractContextManager[object]:
-        """Keeps all others out."""
-
-
-class ThreadCursor:
-    """The cursor of one who is alone."""
-
-    def __init__(self) -> None:
-        self.last = -1
-        self.n_at_once = 1000
-        self.lock = contextlib.nullcontext()
-
-
-# those that a cursor has not come by yet, in order
-Tasks = Callable[[Cursor], Generator[Task, None, None]]
-
-
-@dataclass(frozen=True)
-class Image:
-    """One stored file: its record's fields, and everything measured that no record holds."""
-
-    record: dict[str, Any]
-    facts: dict[str, Any]
-
-    @property
-    def file_name(self) -> str:
-        """Path inside the dataset folder."""
-        return str(self.record["file_name"])
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a candidate.
-
-    Attributes:
-        task: with what was learnt of the candidate on the way.
-        state: "done", "rejected", "failed", or "pending" for one to be tried again.
-        reason, message: why, where it is not done.
-        images: its files, already in their places.
-        n_bytes: of the original, for the progress.
-    """
-
-    task: Task
-    state: str
-    reason: str = ""
-    message: str = ""
-    images: tuple[Image, ...] = ()
-    n_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """A row of the rejects table."""
-
-    candidate: Candidate
-    state: str
-    reason: str
-    message: str
-    attempts: int
+    n_new: int = 0
+    n_changed: int = 0
+    n_gone: int = 0
 
 
 class Ledger:
     """The ledger of one dataset folder; `opened` opens it.
 
     All writes come from one thread; `pending` may be read by others meanwhile.
+
+    Attributes:
+        inside: of the dataset folder.
+        damage: rows that had changed since they were written; what they stood for is done again.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._db = self._connect()
-        self._db.executescript(_SCHEMA)
-
-    def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path)
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        return db
+    def __init__(self, inside: Enclosure) -> None:
+        self.inside = inside
+        try:
+            self._db = connect(inside)
+        except UnicodeDecodeError as error:  # SQLite quotes what is damaged
+            raise sqlite3.DatabaseError("malformed database schema") from error
+        try:
+            self.damage = prepare(self._db)
+        except UnicodeDecodeError as error:
+            self._db.close()
+            raise sqlite3.DatabaseError("malformed database") from error
+        except BaseException:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         """Close the database."""
@@ -152,7 +110,7 @@ class Ledger:
         try:
             yield
         finally:
-            self._db = self._connect()
+            self._db = connect(self.inside)
 
     def claim(self, recipe: dict[str, Any]) -> None:
         """Bind the ledger to a recipe.
@@ -163,98 +121,189 @@ class Ledger:
         text = json.dumps(recipe, sort_keys=True)
         known = self._meta("recipe") or text
         if known != text:
-            old, new = json.loads(known), json.loads(text)
+            old, new = self.recipe, recipe
             changed = sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k))
             raise DatasetError(
-                f"{self._path.parent.parent} holds another collection: it differs in "
+                f"{self.inside.path} holds another collection: it differs in "
                 f"{', '.join(changed)}; give another output folder, or the options of before"
             )
         self._set_meta("recipe", text)
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """The recipe that the ledger is bound to."""
-        recipe = json.loads(self._meta("recipe"))
-        assert isinstance(recipe, dict)
+        """The recipe that the ledger is bound to.
+
+        Raises:
+            DatasetError: it has none.
+        """
+        recipe = read_json(self._meta("recipe"), f"the recipe of the ledger of {self.inside.path}")
+        if not isinstance(recipe, dict):
+            raise DatasetError(f"the ledger of {self.inside.path} has no recipe; collect again")
         return recipe
 
     @property
     def notices(self) -> list[str]:
         """What must be said wherever the images are shown."""
-        return list(json.loads(self._meta("notices") or "[]"))
+        notices = read_json(self._meta("notices") or "[]", "the notices of the ledger")
+        return [str(notice) for notice in notices] if isinstance(notices, list) else []
 
     def set_notices(self, notices: Iterable[str]) -> None:
         """Keep what must be said wherever the images are shown."""
         self._set_meta("notices", json.dumps(list(notices)))
 
     @property
+    def written(self) -> dict[str, str] | None:
+        """Name -> SHA-256 of the documents beside the images, as they were last written."""
+        written = read_json(self._meta("written") or "null", "the ledger's list of documents")
+        return written if isinstance(written, dict) else None
+
+    def set_written(self, digests: Mapping[str, str] | None) -> None:
+        """Keep the digests of the documents beside the images; None where they are not known."""
+        self._set_meta("written", json.dumps(digests, sort_keys=True))
+
+    @property
     def listed(self) -> bool:
         """Whether all candidates have been listed."""
         return self._meta("listed") == "yes"
 
-    def list_candidates(self, candidates: Iterable[Candidate]) -> int:
-        """Add those that are not there yet; how many were new.
+    def list_candidates(self, candidates: Iterable[Candidate], whole: bool = False) -> Listing:
+        """Add those that are not there yet, and make pending again whose source has changed.
 
-        An id that is listed again is left as it is. Different ids whose keys are the same, if only
-        for upper and lower case, get the digest of their id in the key.
+        Different ids whose keys are the same, if only for upper and lower case, get the digest of
+        their id in the key.
+
+        Args:
+            candidates: in the collector's order.
+            whole: whether sources that are not among them are gone: what is pending is rejected
+                for that then, and what is done stays.
         """
         with self._db:
-            n_new = sum(self._add(candidate) for candidate in candidates)
+            self._next = self._largest() + 1
+            n_known, n_changed = self._next - 1, 0
+            seen = bytearray(n_known + 1)
+            for candidate in candidates:
+                number, changed = self._add(candidate)
+                n_changed += changed
+                if number <= n_known:
+                    seen[number] = 1
+            n_gone = self._gone(seen) if whole else 0
             self._set_meta("listed", "yes")
-        return n_new
+        return Listing(self._next - 1 - n_known, n_changed, n_gone)
 
-    def _add(self, candidate: Candidate) -> int:
-        if (n_new := self._insert(candidate)) is None:
+    def _largest(self) -> int:
+        return int(
+            self._db.execute("SELECT coalesce(max(number), 0) FROM candidates").fetchone()[0]
+        )
+
+    def _add(self, candidate: Candidate) -> tuple[int, bool]:
+        """The number of a candidate, and whether its source has changed since it was done."""
+        added = self._insert(candidate)
+        if added is None:
             suffix = sha256_text(candidate.source_id)[:8]
-            n_new = self._insert(dataclasses.replace(candidate, key=f"{candidate.key}-{suffix}"))
-        return n_new or 0
+            added = self._insert(dataclasses.replace(candidate, key=f"{candidate.key}-{suffix}"))
+        return added or (self._next, False)
 
-    def _insert(self, candidate: Candidate) -> int | None:
-        """1 for a new one, 0 for one that is there; None where another one has its key."""
+    def _insert(self, candidate: Candidate) -> tuple[int, bool] | None:
+        """As `_add`; None where another one has its key."""
+        number, key = self._next, checked_key(candidate.key)
+        text, fresh = candidate.to_json(), ("pending", "", "", 0)
+        sealed = seal(number, key, candidate.source_id, text, *fresh)
         added = self._db.execute(
-            "INSERT OR IGNORE INTO candidates (key, source_id, candidate) VALUES (?, ?, ?)",
-            (candidate.key, candidate.source_id, candidate.to_json()),
+            "INSERT OR IGNORE INTO candidates (number, key, source_id, candidate, seal) "
+            "VALUES (?, ?, ?, ?, ?)",
+            (number, key, candidate.source_id, text, sealed),
         )
         if added.rowcount:
-            return 1
-        query = "SELECT source_id FROM candidates WHERE key = ?"
-        same = self._db.execute(query, (candidate.key,)).fetchone()[0] == candidate.source_id
-        return 0 if same else None
+            self._next += 1
+            return number, False
+        query = "SELECT number, source_id, candidate, state, reason, message "
+        known = self._db.execute(f"{query} FROM candidates WHERE key = ?", (key,)).fetchone()
+        if known[1] != candidate.source_id:
+            return None
+        return known[0], self._renewed(candidate, text, *known)
+
+    def _renewed(
+        self,
+        candidate: Candidate,
+        text: str,
+        number: int,
+        _: str,
+        known: str,
+        state: str,
+        reason: str,
+        message: str,
+    ) -> bool:
+        """Make a candidate pending whose source has changed or come back; whether it was done."""
+        if message == _WITHDRAWN or not (candidate.stamp or reason == _GONE):
+            return False
+        before = Candidate.from_json(known)
+        if (before.stamp and before.stamp != candidate.stamp) or reason == _GONE:
+            values = (text, "pending", "", "", number)
+        elif not before.stamp:  # of a ledger that knew no stamps
+            text = dataclasses.replace(before, stamp=candidate.stamp).to_json()
+            values = (text, state, reason, message, number)
+        else:
+            return False
+        self._db.execute(f"UPDATE candidates SET {_STATE} WHERE number = ?5", values)
+        return state == "done" != values[1]
+
+    def _gone(self, seen: bytearray) -> int:
+        """Reject what is pending and was not listed; how many done ones were not."""
+        query = "SELECT number, state, candidate FROM candidates WHERE number < ?"
+        n_gone, gone = 0, []
+        for number, state, text in self._db.execute(query, (len(seen),)):
+            if not seen[number] and state in ("pending", "failed"):
+                gone.append((text, "rejected", _GONE, "its source is not there any more", number))
+            n_gone += not seen[number] and state == "done"
+        self._db.executemany(f"UPDATE candidates SET {_STATE} WHERE number = ?5", gone)
+        return n_gone
 
     def begin(self, retry: Iterable[str] = ()) -> None:
         """Make what may still come pending: what failed, and what was rejected for `retry`."""
         with self._db:
-            self._db.execute("UPDATE candidates SET state = 'pending' WHERE state = 'failed'")
-            again = "UPDATE candidates SET state = 'pending' WHERE reason = ? AND state != 'done'"
+            self._db.execute(f"{SET_PENDING} WHERE state = 'failed'")
+            again = f"{SET_PENDING} WHERE reason = ? AND state = 'rejected'"
             self._db.executemany(again, [(reason,) for reason in retry])
 
     def withdraw(self, reasons: Mapping[str, str]) -> list[str]:
-        """Reject the candidates of these images for good; the names of all files of theirs."""
-        numbers = {
-            self._db.execute("SELECT number FROM images WHERE file_name = ?", (name,)).fetchone()[
-                0
-            ]: why
-            for name, why in reasons.items()
-        }
+        """Reject the candidates of these images for good; the names of all files of theirs.
+
+        Raises:
+            DatasetError: the ledger has no such image.
+        """
         files = []
         with self._db:
-            for number, why in numbers.items():
-                rows = self._db.execute("SELECT file_name FROM images WHERE number = ?", (number,))
-                files += [str(row[0]) for row in rows]
+            for number, why in {
+                self._number_of(name): why for name, why in reasons.items()
+            }.items():
+                files += [image.file_name for _, image in self._images("number = ?", number)]
                 self._db.execute("DELETE FROM images WHERE number = ?", (number,))
-                self._db.execute(
-                    "UPDATE candidates SET state = 'rejected', reason = ?, "
-                    "message = 'withdrawn after it was collected' WHERE number = ?",
-                    (why, number),
-                )
+                query = "SELECT candidate FROM candidates WHERE number = ?"
+                (text,) = self._db.execute(query, (number,)).fetchone()
+                values = (text, "rejected", why, _WITHDRAWN, number)
+                self._db.execute(f"UPDATE candidates SET {_STATE} WHERE number = ?5", values)
         return files
+
+    def _number_of(self, file_name: str) -> int:
+        query = "SELECT number FROM images JOIN candidates USING (number) WHERE file_name = ?"
+        row = self._db.execute(query, (file_name,)).fetchone()
+        if row is None:
+            raise DatasetError(
+                f"the ledger of {self.inside.path} knows no image {file_name}: the dataset was "
+                "changed by hand; collect it again"
+            )
+        return int(row[0])
 
     def redo(self, numbers: Iterable[int]) -> None:
         """Make candidates pending whose files are not what the ledger says."""
         with self._db:
-            self._db.executemany(
-                "UPDATE candidates SET state = 'pending' WHERE number = ?", [(n,) for n in numbers]
-            )
+            again = f"{SET_PENDING} WHERE number = ?"
+            self._db.executemany(again, [(number,) for number in numbers])
+
+    def is_pending(self, key: str) -> bool:
+        """Whether a candidate of this key, or of one that differs in case alone, is pending."""
+        query = "SELECT 1 FROM candidates WHERE key = ? AND state = 'pending'"
+        return self._db.execute(query, (key,)).fetchone() is not None
 
     def pending(self, cursor: Cursor | None = None) -> Generator[Task, None, None]:
         """The pending candidates in order, over a connection of its own; one thread at a time.
@@ -264,18 +313,19 @@ class Ledger:
         """
         cursor = cursor or ThreadCursor()
         query = (
-            "SELECT number, candidate FROM candidates WHERE state = 'pending' AND number > ? "
+            "SELECT number, key, candidate FROM candidates WHERE state = 'pending' AND number > ? "
             "ORDER BY number LIMIT ?"
         )
-        with contextlib.closing(sqlite3.connect(self._path, check_same_thread=False)) as db:
+        path = self.inside.path / LEDGER_NAME
+        with contextlib.closing(sqlite3.connect(path, check_same_thread=False)) as db:
             while True:
                 with cursor.lock:
                     rows = db.execute(query, (cursor.last, cursor.n_at_once)).fetchall()
                     if not rows:
                         return
                     cursor.last = rows[-1][0]
-                for number, text in rows:
-                    yield Task(number, Candidate.from_json(text))
+                for number, key, text in rows:
+                    yield Task(number, _candidate(key, text))
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
         """Commit outcomes, all or none of them."""
@@ -284,34 +334,46 @@ class Ledger:
                 self._record(outcome)
 
     def _record(self, outcome: Outcome) -> None:
-        number = outcome.task.number
-        self._db.execute(
-            "UPDATE candidates SET state = ?, reason = ?, message = ?, candidate = ?, "
-            "attempts = attempts + 1 WHERE number = ?",
-            (outcome.state, outcome.reason, outcome.message)
-            + (outcome.task.candidate.to_json(), number),
-        )
+        number, text = outcome.task.number, outcome.task.candidate.to_json()
+        values = (text, outcome.state, outcome.reason, outcome.message, number)
+        self._db.execute(f"UPDATE candidates SET {_TRIED} WHERE number = ?5", values)
         self._db.execute("DELETE FROM images WHERE number = ?", (number,))
         rows = [(i.file_name, number, json.dumps([i.record, i.facts])) for i in outcome.images]
-        self._db.executemany("INSERT INTO images VALUES (?, ?, ?)", rows)
+        sealed = [(*row, seal(*row)) for row in rows]
+        self._db.executemany("INSERT INTO images VALUES (?, ?, ?, ?)", sealed)
 
     def images(self) -> Iterator[tuple[Task, Image]]:
-        """All stored images with their candidates, in order."""
+        """All stored images with their candidates, in order.
+
+        Raises:
+            DatasetError: one is not where a run puts it, or not what a run writes.
+        """
+        return self._images("state = ?", "done")
+
+    def _images(self, condition: str, value: object) -> Iterator[tuple[Task, Image]]:
         query = (
-            "SELECT images.number, candidate, image FROM images JOIN candidates USING (number) "
-            "WHERE state = 'done' ORDER BY images.number, file_name"
+            "SELECT number, key, candidate, file_name, image FROM images "
+            f"JOIN candidates USING (number) WHERE {condition} ORDER BY number, file_name"
         )
-        for number, text, image in self._db.execute(query):
-            yield Task(number, Candidate.from_json(text)), Image(*json.loads(image))
+        for number, key, text, name, image in self._db.execute(query, (value,)):
+            task = Task(number, _candidate(key, text))
+            stored = checked_image(task, read_json(image, f"the ledger's image of {key}"))
+            if stored.file_name != name:
+                raise DatasetError(f"the ledger calls one image {name!r:.200} and another name")
+            yield task, stored
+
+    def image_names(self) -> set[str]:
+        """Names of all stored images, those of candidates that are pending again included."""
+        return {str(row[0]) for row in self._db.execute("SELECT file_name FROM images")}
 
     def rejects(self) -> Iterator[Reject]:
         """All candidates that were rejected or failed, in order."""
         query = (
-            "SELECT candidate, state, reason, message, attempts FROM candidates "
+            "SELECT key, candidate, state, reason, message, attempts FROM candidates "
             "WHERE state IN ('rejected', 'failed') ORDER BY number"
         )
-        for text, *rest in self._db.execute(query):
-            yield Reject(Candidate.from_json(text), *rest)
+        for key, text, *rest in self._db.execute(query):
+            yield Reject(_candidate(key, text), *rest)
 
     def counts(self) -> dict[str, int]:
         """Candidates by state."""
@@ -323,7 +385,16 @@ class Ledger:
 
     def _set_meta(self, name: str, value: str) -> None:
         with self._db:
-            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+            row = (name, value, seal(name, value))
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", row)
+
+
+def _candidate(key: str, text: str) -> Candidate:
+    """A candidate as a ledger has it; its key, which names files, is the row's."""
+    candidate = Candidate.from_json(text)
+    if candidate.key != checked_key(key):
+        raise DatasetError(f"the ledger's candidate {key} says that it is {candidate.key!r:.200}")
+    return candidate
 
 
 @contextlib.contextmanager
@@ -331,20 +402,25 @@ def opened(folder: Path) -> Iterator[Ledger]:
     """The ledger of a dataset folder, for this process alone.
 
     Raises:
-        DatasetError: another run is at work in the folder, or the ledger is damaged.
+        DatasetError: another run is at work in the folder, the ledger is damaged or not ours, or
+            what should be a file or a folder of it is a link.
     """
-    work = Path(folder) / WORK_NAME
-    work.mkdir(parents=True, exist_ok=True)
-    with open(work / "lock", "w") as lock:
+    inside = Enclosure(Path(folder), make=True)
+    inside.make_folder(WORK_NAME)
+    try:
+        lock = os.fdopen(inside.create(f"{WORK_NAME}/lock", os.O_RDWR), "r+b")
+    except OSError as error:
+        raise DatasetError(f"{folder}/{WORK_NAME}/lock cannot be used: {error}") from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise DatasetError(f"another run is collecting into {folder}; let it end") from error
         try:
-            with contextlib.closing(Ledger(work / "ledger.sqlite")) as ledger:
+            with contextlib.closing(Ledger(inside)) as ledger:
                 yield ledger
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
             raise DatasetError(
-                f"{work / 'ledger.sqlite'} cannot be used ({error}); if the disk is full make "
+                f"{inside.path / LEDGER_NAME} cannot be used ({error}); if the disk is full make "
                 "room, if it is damaged remove the folder and collect again"
             ) from error

@@ -13,9 +13,11 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from anyres_bench.building.database import LEDGER_NAME, WORK_NAME
 from anyres_bench.building.engines import Engine, LocalEngine
-from anyres_bench.building.files import missing
-from anyres_bench.building.ledger import WORK_NAME, Ledger, Outcome, opened
+from anyres_bench.building.files import make_room
+from anyres_bench.building.ledger import Ledger, opened
+from anyres_bench.building.outcomes import Outcome
 from anyres_bench.building.process import INCOMING_NAME, Site
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.collector import (
@@ -25,8 +27,9 @@ from anyres_bench.collectors.collector import (
     Licensed,
     Noticing,
 )
+from anyres_bench.core.enclosure import Enclosure
 from anyres_bench.core.errors import DatasetError, UsageError
-from anyres_bench.core.files import atomic_write
+from anyres_bench.data.dataset import check_id
 
 if TYPE_CHECKING:
     from anyres_bench.building.assemble import Built
@@ -55,6 +58,12 @@ class Order:
     retry: tuple[str, ...] = ()
     refresh: bool = False
 
+    def __post_init__(self) -> None:
+        try:
+            check_id(self.id)
+        except DatasetError as error:
+            raise UsageError(str(error)) from error
+
     def recipe(self) -> dict[str, Any]:
         """What is asked for, as JSON values."""
         return {"id": self.id, **self.collector.recipe(), "rules": self.rules.recipe()}
@@ -82,22 +91,29 @@ def build(
     with _kept_if_begun(order.folder), opened(order.folder) as ledger:
         ledger.claim(order.recipe())
         ledger.set_notices(order.collector.notices if isinstance(order.collector, Noticing) else ())
-        if order.collector.local or order.refresh or not ledger.listed:
-            ledger.list_candidates(_licensed(order, order.collector.candidates()))
+        said = _list(order, ledger)
         ledger.begin(order.retry)
-        ledger.redo(missing(order.folder, ledger))
+        ledger.redo(make_room(ledger))
         _run(order, engine or LocalEngine(), ledger, on_start, on_outcome)
-        _write_documents(order)
         from anyres_bench.building.assemble import assemble
 
-        return assemble(order.folder, ledger)
+        collector = order.collector
+        documents = collector.documents() if isinstance(collector, Documenting) else {}
+        return assemble(ledger, said, documents)
 
 
-def _write_documents(order: Order) -> None:
-    if isinstance(order.collector, Documenting):
-        for name, text in order.collector.documents().items():
-            with atomic_write(order.folder / name, "w") as file:
-                file.write(text)
+def _list(order: Order, ledger: Ledger) -> list[str]:
+    """List the candidates where that is to be done; what is to be said of their sources."""
+    if not (order.collector.local or order.refresh or not ledger.listed):
+        return []
+    candidates = _licensed(order, order.collector.candidates())
+    listing = ledger.list_candidates(candidates, whole=order.collector.local)
+    said = []
+    if listing.n_changed:
+        said.append(f"{listing.n_changed} sources changed since they were collected; taken anew")
+    if listing.n_gone:
+        said.append(f"{listing.n_gone} sources are gone; what was collected of them stays")
+    return said
 
 
 def _licensed(order: Order, candidates: Iterable[Candidate]) -> Iterable[Candidate]:
@@ -124,7 +140,8 @@ def _refuse_foreign(order: Order) -> None:
     for name, value in vars(order.collector).items():
         if isinstance(value, Path) and folder.is_relative_to(value.resolve()):
             raise UsageError(f"{order.folder} lies inside {name} {value}; write somewhere else")
-    if not (folder / WORK_NAME).is_dir() and folder.is_dir() and any(folder.iterdir()):
+    is_begun = Enclosure(folder).size(LEDGER_NAME) is not None if folder.is_dir() else False
+    if not is_begun and folder.is_dir() and any(p.name != WORK_NAME for p in folder.iterdir()):
         raise DatasetError(
             f"{order.folder} is not empty and no collection was begun there; give a new folder"
         )
@@ -137,7 +154,7 @@ def _kept_if_begun(folder: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if is_new and not (folder / WORK_NAME / INCOMING_NAME).exists():
+        if is_new and not (folder / INCOMING_NAME).exists():
             shutil.rmtree(folder, ignore_errors=True)
         raise
 
@@ -154,15 +171,14 @@ def _run(
         on_start(counts.get("pending", 0), sum(counts.values()))
     if not counts.get("pending"):
         return
-    incoming = order.folder / WORK_NAME / INCOMING_NAME
-    _tidy(incoming, keep_parts=True)
+    _tidy(ledger.inside, keep_parts=True)
     site = Site(order.folder, order.rules, order.collector)
     with closing(engine.run(site, ledger.pending)) as outcomes:
         with ledger.disconnected():  # engines that fork do so before their first outcome
             first = list(islice(outcomes, 1))
         threading.Thread(target=_load_ahead).start()
         _commit(ledger, chain(first, outcomes), on_outcome)
-    _tidy(incoming, keep_parts="failed" in ledger.counts())
+    _tidy(ledger.inside, keep_parts="failed" in ledger.counts())
 
 
 def _load_ahead() -> None:
@@ -190,10 +206,11 @@ def _commit(
         ledger.record(batch)
 
 
-def _tidy(incoming: Path, keep_parts: bool) -> None:
+def _tidy(inside: Enclosure, keep_parts: bool) -> None:
     """Remove what the dead left under way, but for downloads that can go on where they were."""
-    incoming.mkdir(parents=True, exist_ok=True)
-    for path in incoming.iterdir():
-        note = path if path.suffix == ".json" else path.with_name(f"{path.name}.json")
-        if not (keep_parts and ".part" in path.suffixes and note.exists()):
-            path.unlink(missing_ok=True)
+    inside.make_folder(INCOMING_NAME)
+    there = {name for name in inside.names(INCOMING_NAME) if inside.size(name) is not None}
+    for name in list(inside.names(INCOMING_NAME)):
+        note = name if name.endswith(".json") else f"{name}.json"
+        if not (keep_parts and ".part" in name and {name, note} <= there):
+            inside.remove(name)

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import functools
-import os
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anyres_bench.building.ledger import WORK_NAME, Image, Outcome, Task
+from anyres_bench.building.database import WORK_NAME
+from anyres_bench.building.outcomes import Image, Outcome, Task, image_name
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.collector import Candidate, Collector, Derived, Deriver, Resolver
+from anyres_bench.core.enclosure import Enclosure
 from anyres_bench.core.errors import FetchError, ImageError
 from anyres_bench.core.files import atomic_write, sha256_file
 from anyres_bench.core.geometry import Size
+from anyres_bench.core.quoting import storable
 from anyres_bench.data.headers import ImageInfo, probe
 from anyres_bench.fetching.http import Fetcher, is_transient
 from anyres_bench.fetching.limits import Rate
 from anyres_bench.fetching.sniff import refuse_others
 
-IMAGES_NAME = "images"
-INCOMING_NAME = "incoming"
-PER_FOLDER = 10_000
+INCOMING_NAME = f"{WORK_NAME}/incoming"
 _EXTENSIONS = {
     "JPEG": "jpg",
     "MPO": "jpg",
@@ -35,6 +36,7 @@ _EXTENSIONS = {
     "AVIF": "avif",
 }
 _HEAD = 512
+_LONGEST_MESSAGE = 1000
 
 Values = dict[str, Any]
 
@@ -76,18 +78,22 @@ class Site:
         return self.rules.measure != "header" or self.deriver is not None
 
     @functools.cached_property
-    def _incoming(self) -> Path:
-        return self.folder / WORK_NAME / INCOMING_NAME
+    def inside(self) -> Enclosure:
+        """The dataset folder, which nothing that is written leads out of."""
+        return Enclosure(self.folder)
+
+    def incoming_name(self, task: Task) -> str:
+        """Path inside the dataset folder where the original of a candidate is put at first."""
+        return f"{INCOMING_NAME}/{task.candidate.key}{self.token}"
 
     def incoming(self, task: Task) -> Path:
         """Where the original of a candidate is put until it is examined."""
-        return self._incoming / f"{task.candidate.key}{self.token}"
+        return self.folder / self.incoming_name(task)
 
     def file_name(self, task: Task, suffix: str, image_format: str) -> str:
         """Path of an image inside the dataset; it follows from the candidate alone."""
-        shard = f"{task.number // PER_FOLDER:05d}"
-        name = f"{task.candidate.key}{suffix}.{_EXTENSIONS[image_format]}"
-        return f"{IMAGES_NAME}/{shard}/{name}"
+        stem = f"{task.candidate.key}{suffix}"
+        return image_name(task.number, stem, _EXTENSIONS[image_format])
 
 
 def fetch(site: Site, task: Task, fetcher: Fetcher) -> Task | Outcome:
@@ -135,7 +141,7 @@ def finish(site: Site, task: Task) -> Outcome:
             images.append(_store_derived(site, task, derived, record))
     if site.deriver is None or site.deriver.keep_originals:
         record["file_name"] = site.file_name(task, "", record["format"])
-        _place(incoming, site.folder / record["file_name"])
+        site.inside.move(site.incoming_name(task), record["file_name"])
         images.append(Image(record, facts))
     return Outcome(task, "done", images=tuple(images), n_bytes=record["n_bytes"])
 
@@ -143,7 +149,15 @@ def finish(site: Site, task: Task) -> Outcome:
 def refused(task: Task, error: FetchError | ImageError) -> Outcome:
     """The outcome of a candidate that raised."""
     again = isinstance(error, FetchError) and is_transient(error.reason)
-    return Outcome(task, "failed" if again else "rejected", error.reason, str(error))
+    return Outcome(task, "failed" if again else "rejected", error.reason, storable(str(error)))
+
+
+def faulted(task: Task, error: Exception) -> Outcome:
+    """The outcome of a candidate over which the program itself failed: the run goes on."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(frame.filename).name}:{frame.lineno}"
+    message = f"a fault of the program ({type(error).__name__} at {where}: {error}); report it"
+    return Outcome(task, "rejected", "fault", storable(message[:_LONGEST_MESSAGE]))
 
 
 def run_local(site: Site, task: Task) -> Outcome:
@@ -226,26 +240,20 @@ def _store_derived(site: Site, task: Task, derived: Derived, original: Values) -
 
     from anyres_bench.building.looks import measure
 
-    path = site.folder / site.file_name(task, derived.suffix, "PNG")
+    file_name = site.file_name(task, derived.suffix, "PNG")
+    path = site.folder / f"{site.incoming_name(task)}.derived"
     with atomic_write(path) as file:
         Pillow.fromarray(derived.pixels).save(file, "PNG")
     facts = measure(derived.pixels, site.rules.measure)
     size = Size(*derived.pixels.shape[:2])
     info = ImageInfo(size, size, "PNG", "RGB", 1, None, 1, False)
-    n_bytes = path.stat().st_size
-    record = _record(task.candidate, info, sha256_file(path), n_bytes, facts)
+    n_bytes, digest = path.stat().st_size, sha256_file(path)
+    site.inside.move(f"{site.incoming_name(task)}.derived", file_name)
+    record = _record(task.candidate, info, digest, n_bytes, facts)
     record |= {
-        "file_name": path.relative_to(site.folder).as_posix(),
+        "file_name": file_name,
         "role": derived.role,
         "source_height": original["height"],
         "source_width": original["width"],
     }
     return Image(record, {**facts, "derived": dict(derived.extra)})
-
-
-def _place(incoming: Path, path: Path) -> None:
-    try:
-        os.replace(incoming, path)
-    except FileNotFoundError:  # the first of its folder
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(incoming, path)

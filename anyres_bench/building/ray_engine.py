@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from anyres_bench.building.effort import Effort
-from anyres_bench.building.ledger import Outcome, Task, Tasks, ThreadCursor
+from anyres_bench.building.outcomes import Outcome, Task, Tasks, ThreadCursor
 from anyres_bench.building.process import Site
 from anyres_bench.building.run import run_here
 from anyres_bench.core.errors import AnyresBenchError, DatasetError, UsageError

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from anyres_bench.collectors.collector import UNKNOWN_LICENCE, Candidate
-from anyres_bench.core.errors import ConfigError, ImageError, UnknownNameError
+from anyres_bench.core.errors import (
+    ConfigError,
+    DatasetError,
+    ImageError,
+    UnknownNameError,
+    UsageError,
+)
 from anyres_bench.core.geometry import Size
 from anyres_bench.core.registry import nearest
 
@@ -32,6 +39,9 @@ class Rules:
     distance: Annotated[int, "Bits of 256 by which near-duplicates differ, at most."] = 31
 
     def __post_init__(self) -> None:
+        for name in ("max_megapixels", "max_aspect"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigError(f"{name} is {getattr(self, name)}, it must be above 0 and finite")
         for name, value, known in (
             ("measure", self.measure, MEASURES),
             ("near-duplicates", self.near_duplicates, DUPLICATES),
@@ -47,9 +57,23 @@ class Rules:
         return {**plain, "licences": sorted(self.licences)}
 
     @classmethod
-    def of(cls, recipe: Mapping[str, Any]) -> Rules:
-        """What `recipe` wrote."""
-        return cls(**{**recipe, "licences": tuple(recipe["licences"])})
+    def of(cls, recipe: object) -> Rules:
+        """What `recipe` wrote.
+
+        Raises:
+            DatasetError: it is something else.
+        """
+        try:
+            if not isinstance(recipe, Mapping):
+                raise TypeError("they are no object of fields")
+            rules = cls(**{**recipe, "licences": tuple(map(str, recipe["licences"]))})
+            for field in dataclasses.fields(rules):
+                kind = (int, float) if isinstance(field.default, float) else type(field.default)
+                if not isinstance(getattr(rules, field.name), kind):
+                    raise TypeError(f"{field.name} is {getattr(rules, field.name)!r:.60}")
+        except (TypeError, KeyError, UsageError) as error:
+            raise DatasetError(f"the rules of the recipe are damaged: {error}") from error
+        return rules
 
     @property
     def max_pixels(self) -> int:
@@ -64,8 +88,11 @@ class Rules:
             to_be_asked: whether its source will be asked for a licence that no list states.
 
         Raises:
-            ImageError: `licence`, `too-small`, `too-large` or `aspect`.
+            ImageError: `licence`, `too-small`, `too-large`, `aspect`, or what its listing says.
         """
+        if candidate.refusal:
+            reason, _, message = candidate.refusal.partition(": ")
+            raise ImageError(reason, message)
         is_open = to_be_asked and candidate.licence_id == UNKNOWN_LICENCE
         if self.licences and candidate.licence_id not in self.licences and not is_open:
             raise ImageError(

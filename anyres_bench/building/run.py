@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Generator, Iterator
 
 from anyres_bench.building.effort import Effort
-from anyres_bench.building.ledger import Outcome, Task
-from anyres_bench.building.process import Site, fetch, refused
+from anyres_bench.building.outcomes import Outcome, Task
+from anyres_bench.building.process import Site, faulted, fetch, refused
 from anyres_bench.building.schedule import Schedule
 from anyres_bench.building.workers import Workers
 from anyres_bench.core.errors import AnyresBenchError, DatasetError, ImageError
@@ -135,7 +135,7 @@ class Run:
             self._report(end)
 
     def _do(self, task: Task) -> None:
-        outcome = self._outcome(task)
+        outcome = self._outcome_whatever_comes(task)
         paused = outcome.reason in ("paused", "http-429") and outcome.state == "failed"
         if paused and self._put_back[task.number] < _TRIES_OF_PAUSED:
             self._put_back[task.number] += 1
@@ -144,6 +144,16 @@ class Run:
         self._schedule.done(task)
         if not self._stop.is_set():
             self._report(outcome)
+
+    def _outcome_whatever_comes(self, task: Task) -> Outcome:
+        """Its outcome; what nobody thought of is this candidate's fate, not the run's."""
+        try:
+            return self._outcome(task)
+        except (AnyresBenchError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001
+            self._site.incoming(task).unlink(missing_ok=True)
+            return faulted(task, error)
 
     def _outcome(self, task: Task) -> Outcome:
         done: Task | Outcome = task

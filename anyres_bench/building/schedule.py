@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from urllib.parse import urlsplit
 
-from anyres_bench.building.ledger import Task
+from anyres_bench.building.outcomes import Task
 from anyres_bench.fetching.limits import Limits
 
 _WINDOW = 10_000  # tasks that are looked at at once

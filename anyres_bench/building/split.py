@@ -25,7 +25,7 @@ from multiprocessing import connection
 from multiprocessing.connection import Connection
 
 from anyres_bench.building.effort import Effort
-from anyres_bench.building.ledger import Cursor, Outcome, Tasks, ThreadCursor
+from anyres_bench.building.outcomes import Cursor, Outcome, Tasks, ThreadCursor
 from anyres_bench.building.process import Site
 from anyres_bench.building.run import Run
 from anyres_bench.core.errors import AnyresBenchError, DatasetError

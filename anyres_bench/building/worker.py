@@ -7,8 +7,10 @@ import pickle
 import resource
 import sys
 
-from anyres_bench.building.process import Site, refused, run_finish, run_local
-from anyres_bench.core.errors import ImageError
+from anyres_bench.building.process import Site, faulted, refused, run_finish, run_local
+from anyres_bench.core.errors import AnyresBenchError, ImageError
+
+READY = b"ready"
 
 
 def main() -> None:
@@ -18,6 +20,8 @@ def main() -> None:
     site, memory_bytes = pickle.load(tasks)
     assert isinstance(site, Site)
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    replies.write(READY)
+    replies.flush()
     run = run_local if site.collector.local else run_finish
     while True:
         try:
@@ -29,8 +33,12 @@ def main() -> None:
         except MemoryError:
             limit = f"{memory_bytes >> 20} MiB"
             reply = refused(task, ImageError("memory", f"decoding needs more than {limit}"))
+        except AnyresBenchError as error:
+            reply = str(error)
         except OSError as error:
             reply = f"{site.folder} cannot be written to: {error}; the same command goes on"
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this candidate's alone
+            reply = faulted(task, error)
         pickle.dump(reply, replies)
         replies.flush()
 

@@ -14,11 +14,12 @@ import select
 import subprocess
 import sys
 
-from anyres_bench.building.ledger import Outcome, Task
+from anyres_bench.building.outcomes import Outcome, Task
 from anyres_bench.building.process import Site
+from anyres_bench.building.worker import READY
 from anyres_bench.core.errors import DatasetError, ImageError
 
-_END_S = 5.0
+_START_S, _END_S = 120.0, 5.0
 
 
 class Workers:
@@ -80,10 +81,14 @@ class _Worker:
             start_new_session=True,  # Ctrl-C is for the parent, which lets the image be finished
         )
         self._send((site, memory_bytes))
+        self._is_ready = False
 
     def run(self, task: Task, limit_s: float) -> Outcome:
         """Send a task and wait for its outcome."""
         assert self._process.stdout is not None
+        if not self._is_ready:  # to start is not to decode, and takes long on a busy machine
+            self._is_ready = bool(select.select([self._process.stdout], [], [], _START_S)[0])
+            self._process.stdout.read(len(READY))
         self._send(task)
         if not select.select([self._process.stdout], [], [], limit_s)[0]:
             raise ImageError("decode-timeout", f"decoding took longer than {limit_s:g} s")

@@ -16,13 +16,14 @@ import click
 
 from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import Engine, LocalEngine
-from anyres_bench.building.ledger import Outcome
+from anyres_bench.building.outcomes import Outcome
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.plan import Plan, plan
 from anyres_bench.building.ray_engine import RayEngine
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors import COLLECTORS
 from anyres_bench.collectors.collector import Collector
+from anyres_bench.core.quoting import terminal
 from anyres_bench.core.registry import nearest
 
 if TYPE_CHECKING:
@@ -164,11 +165,11 @@ def _progress() -> Iterator[tuple[Callable[[int, int], None], Callable[[Outcome]
 def _show(planned: Plan) -> None:
     click.echo(f"{planned.n_listed:8} candidates")
     for reason, n in planned.refused.items():
-        click.echo(f"{n:8} would be left out unseen: {reason}")
+        click.echo(f"{n:8} would be left out unseen: {terminal(reason)}")
     click.echo(f"{planned.n_left:8} would be obtained")
     for title, counts in (("licence", planned.licences), ("host", planned.hosts)):
         for word, n in list(counts.items())[:_MOST_ROWS]:
-            click.echo(f"{n:8} {title} {word}")
+            click.echo(f"{n:8} {title} {terminal(word)}")
         if len(counts) > _MOST_ROWS:
             click.echo(f"{'':8} and {len(counts) - _MOST_ROWS} more")
     if planned.n_sized:
@@ -181,9 +182,11 @@ def _show(planned: Plan) -> None:
 
 def _report(built: Built) -> None:
     dataset = built.dataset
-    click.echo(f"{dataset.id}: {len(dataset.manifest)} images in {dataset.folder}")
+    click.echo(terminal(f"{dataset.id}: {len(dataset.manifest)} images in {dataset.folder}"))
     for reason, n in built.rejects.items():
-        click.echo(f"  {n:8} left out: {reason}")
+        click.echo(f"  {n:8} left out: {terminal(reason)}")
+    for note in built.notes:
+        click.echo(f"  {terminal(note)}")
     click.echo(f"  recipe {dataset.recipe_id[:12]}, digest {dataset.digest[:12]}")
     if built.n_failed:
         click.echo(f"  {built.n_failed} failed in passing; the same command tries them again")

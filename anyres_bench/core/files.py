@@ -173,8 +173,13 @@ def write_json(path: Path, value: object) -> None:
 
 def sha256_file(path: Path) -> str:
     """SHA-256 of a file as 64 hex digits."""
+    return sha256_of(open(path, "rb"))
+
+
+def sha256_of(file: IO[bytes]) -> str:
+    """SHA-256 of what is left of an open file as 64 hex digits; it is closed."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()

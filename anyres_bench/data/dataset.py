@@ -7,20 +7,27 @@ again next year may bring other images.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from anyres_bench.core.enclosure import inner_parts, open_regular
 from anyres_bench.core.errors import DatasetError, UnknownNameError
 from anyres_bench.core.files import sha256_text, write_json
+from anyres_bench.core.plain import read_json
 from anyres_bench.core.registry import nearest
 from anyres_bench.data.containers import LARGEST_PIXELS, MAX_PIXELS
 from anyres_bench.data.records import ImageRecord, Manifest
 
 DATASET_NAME = "dataset.json"
 SCHEMA = 1
+_MOST_BYTES = 64 << 20  # of dataset.json
+_LONGEST_ID = 120  # bytes
+# No separator of task ids and paths, nothing that is not seen, no space or dot at an end.
+_ID = re.compile(r"(?![\s.])[^/\\:@\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+(?<![\s.])")
 
 
 @dataclass(frozen=True)
@@ -82,8 +89,12 @@ class Dataset:
         return roles[name]
 
     def path(self, record: ImageRecord) -> Path:
-        """Where the file of a record is."""
-        return self.folder / record.file_name
+        """Where the file of a record is.
+
+        Raises:
+            DatasetError: its name leads out of the folder.
+        """
+        return self.folder.joinpath(*inner_parts(record.file_name))
 
     def write(self) -> None:
         """Write `metadata.parquet`, then `dataset.json`, which makes the dataset complete."""
@@ -116,19 +127,16 @@ class Dataset:
         path = folder / DATASET_NAME
         if not folder.is_dir():
             raise DatasetError(f"no dataset at {folder}: there is no such folder")
-        if not path.is_file():
+        if not path.exists():
             raise DatasetError(
                 f"{folder} is not a complete dataset: it has no {DATASET_NAME}; "
                 f"make one with `anyres-bench collect folder {folder} OUT`"
             )
-        try:
-            summary = json.loads(path.read_text(encoding="utf-8"))
-            schema, name, digest = summary["schema"], summary["id"], summary["digest"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise DatasetError(f"{path} is damaged ({error!r}); collect it again") from error
+        summary = _read_summary(path)
+        schema, name, digest = summary["schema"], summary["id"], summary["digest"]
         if schema != SCHEMA:
             raise DatasetError(f"{path} has schema {schema}, this version reads {SCHEMA}")
-        dataset = cls(name, folder, Manifest.read(folder), summary.get("recipe", {}))
+        dataset = cls(check_id(name), folder, Manifest.read(folder), summary.get("recipe", {}))
         if not dataset.manifest:
             raise DatasetError(f"{folder} holds no images; see its rejects table for the reasons")
         if dataset.digest != digest:
@@ -137,3 +145,43 @@ class Dataset:
                 f"{digest[:12]}; one of them was changed by hand: collect the dataset again"
             )
         return dataset
+
+
+def check_id(name: str) -> str:
+    """The id, if it can stand in the id of a task and in the name of a file.
+
+    Raises:
+        DatasetError: it is empty, too long, or holds "/", ":", "@", backslashes, control
+            characters, or spaces or dots at its ends.
+
+    >>> check_id("birds-2024")
+    'birds-2024'
+    """
+    if not (isinstance(name, str) and _ID.fullmatch(name) and len(name.encode()) <= _LONGEST_ID):
+        raise DatasetError(
+            f"{name!r:.120} cannot be the id of a dataset: it stands in task ids and file names, "
+            'so it has no "/", ":", "@" or control characters and at most '
+            f"{_LONGEST_ID} bytes; choose another, such as --id birds-2024"
+        )
+    return name
+
+
+def _read_summary(path: Path) -> dict[str, Any]:
+    """What `dataset.json` says.
+
+    Raises:
+        DatasetError: it is no such file.
+    """
+    try:
+        with open_regular(path) as file:
+            data = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error}") from error
+    if len(data) > _MOST_BYTES:
+        raise DatasetError(f"{path} has more than {_MOST_BYTES} bytes, which no dataset's has")
+    summary = read_json(data, str(path))
+    if not isinstance(summary, dict) or not {"schema", "id", "digest"} <= summary.keys():
+        raise DatasetError(f"{path} is damaged: it lacks schema, id or digest; collect it again")
+    if not (isinstance(summary["digest"], str) and isinstance(summary.get("recipe", {}), dict)):
+        raise DatasetError(f"{path} is damaged: its digest or recipe is none; collect it again")
+    return summary

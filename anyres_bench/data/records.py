@@ -17,14 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from anyres_bench.core.enclosure import inner_parts, open_regular
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.geometry import Size
+from anyres_bench.core.plain import checked_fields
 from anyres_bench.data.parquet import write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
 
 METADATA_NAME = "metadata.parquet"
+_BATCH = 10_000  # rows that are read at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,33 @@ class ImageRecord:
     label: str = ""
     caption: str = ""
     effective_resolution: float | None = None
+
+    @classmethod
+    def checked(cls, values: object, what: str) -> ImageRecord:
+        """A record of a foreign file's values.
+
+        Args:
+            values: field -> value.
+            what: names the row in messages.
+
+        Raises:
+            DatasetError: a field is missing, unknown or of another type; the name leads out of the
+                folder; a size or orientation is none.
+        """
+        record = cls(**checked_fields(cls, values, what))
+        inner_parts(record.file_name)
+        sides = (record.height, record.width, record.source_height, record.source_width)
+        if (
+            not all(side is None or 0 < side < 1 << 31 for side in sides)
+            or record.n_bytes < 0
+            or record.n_frames < 1
+            or record.orientation not in range(1, 9)
+        ):
+            raise DatasetError(
+                f"{what} is no image's: {record.height} x {record.width} pixels, {record.n_bytes} "
+                f"bytes, {record.n_frames} frames, orientation {record.orientation}"
+            )
+        return record
 
     @property
     def size(self) -> Size:
@@ -165,20 +195,29 @@ class Manifest(Sequence[ImageRecord]):
         import pyarrow.parquet as pq
 
         path = Path(folder) / METADATA_NAME
-        if not path.is_file():
+        if not path.exists():
             raise DatasetError(
                 f"{folder} is not a dataset: it has no {METADATA_NAME}; make one with "
                 f"`anyres-bench collect folder {folder} OUT`"
             )
-        try:
-            table = pq.read_table(path)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DatasetError(f"{path} cannot be read as Parquet ({error}); rebuild it") from error
         required = [n for n, field in _FIELDS.items() if field.default is dataclasses.MISSING]
-        if missing := sorted(set(required) - set(table.column_names)):
-            raise DatasetError(f"{path} lacks the columns {', '.join(missing)}; rebuild it")
-        rows = table.select([name for name in _FIELDS if name in table.column_names]).to_pylist()
-        return cls(ImageRecord(**_without_nulls(row)) for row in rows)
+        try:
+            with open_regular(path) as file, pq.ParquetFile(file) as table:
+                columns = [name for name in _FIELDS if name in table.schema_arrow.names]
+                if missing := sorted(set(required).difference(columns)):
+                    raise DatasetError(f"{path} lacks the columns {', '.join(missing)}; rebuild it")
+                return cls(_read_records(path, table, columns))
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+            raise DatasetError(f"{path} cannot be read as Parquet ({error}); rebuild it") from error
+
+
+def _read_records(path: Path, table: Any, columns: Sequence[str]) -> Iterator[ImageRecord]:
+    """The rows of a Parquet file, a batch at a time, each held against what a record is."""
+    number = 0
+    for batch in table.iter_batches(_BATCH, columns=columns):
+        for row in batch.to_pylist():
+            number += 1
+            yield ImageRecord.checked(_without_nulls(row), f"row {number} of {path}")
 
 
 def _plain(record: ImageRecord) -> dict[str, Any]:

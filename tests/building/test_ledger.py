@@ -6,15 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from anyres_bench.building.ledger import WORK_NAME, Image, Ledger, Outcome, opened
+from anyres_bench.building.database import WORK_NAME
+from anyres_bench.building.ledger import Ledger, Listing, opened
+from anyres_bench.building.outcomes import Image, Outcome
 from anyres_bench.collectors.collector import Candidate
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.fetching.http import Fetched
 from tests.building.rogues import candidate
 
 
-def image(name: str) -> Image:
-    return Image({"file_name": name, "sha256": name, "n_bytes": 3}, {"phash": "00"})
+def image(stem: str) -> Image:
+    """An image of the candidate whose key is all of the stem, or what is before its dash."""
+    record = {"file_name": name(stem), "sha256": stem, "n_bytes": 3, "height": 4, "width": 5}
+    return Image(record, {"phash": "0" * 64})
+
+
+def name(stem: str) -> str:
+    return f"images/00000/{stem}.png"
+
+
+def names(ledger: Ledger) -> list[str]:
+    return [image.file_name for _, image in ledger.images()]
 
 
 def states(ledger: Ledger) -> list[int]:
@@ -24,7 +36,8 @@ def states(ledger: Ledger) -> list[int]:
 def test_states(tmp_path: Path) -> None:
     with opened(tmp_path) as ledger:
         assert not ledger.listed
-        assert ledger.list_candidates(candidate(str(i)) for i in range(5)) == 5
+        listed = [candidate(key, key=key) for key in "abcde"]
+        assert ledger.list_candidates(listed).n_new == 5
         assert ledger.listed
         a, b, c, d, e = ledger.pending()
         ledger.record(
@@ -32,7 +45,7 @@ def test_states(tmp_path: Path) -> None:
                 Outcome(a, "done", images=(image("a"),)),
                 Outcome(b, "rejected", "http-404", "gone"),
                 Outcome(c, "failed", "timeout", "silent"),
-                Outcome(d, "done", images=(image("d1"), image("d2"))),
+                Outcome(d, "done", images=(image("d-1"), image("d-2"))),
             ]
         )
         assert states(ledger) == [e.number]
@@ -42,11 +55,13 @@ def test_states(tmp_path: Path) -> None:
         ledger.begin(retry=["http-404"])
         assert states(ledger) == [b.number, c.number, e.number]
         ledger.redo([d.number])
-        assert [i.file_name for _, i in ledger.images()] == ["a"], "rows of what is redone rest"
-        ledger.record([Outcome(d, "done", images=(image("d3"),))])
-        assert [i.file_name for _, i in ledger.images()] == ["a", "d3"]
+        assert [i.file_name for _, i in ledger.images()] == [name("a")], (
+            "rows of what is redone rest"
+        )
+        ledger.record([Outcome(d, "done", images=(image("d-3"),))])
+        assert names(ledger) == [name("a"), name("d-3")]
         assert ledger.counts() == {"done": 2, "pending": 3}
-        assert ledger.withdraw({"d3": "licence"}) == ["d3"]
+        assert ledger.withdraw({name("d-3"): "licence"}) == [name("d-3")]
         assert [(r.reason, r.state) for r in ledger.rejects()] == [("licence", "rejected")]
 
 
@@ -60,10 +75,10 @@ def test_candidates_come_back_whole(tmp_path: Path) -> None:
         (task,) = ledger.pending()
         assert task.candidate == whole
         learnt = Candidate(**{**_fields(whole), "fetched": fetched, "licence_id": "CC0-1.0"})
-        ledger.record([Outcome(type(task)(task.number, learnt), "done", images=(image("a"),))])
+        ledger.record([Outcome(type(task)(task.number, learnt), "done", images=(image("k"),))])
         ((back, stored),) = ledger.images()
         assert back.candidate == learnt
-        assert stored == image("a")
+        assert stored == image("k")
 
 
 def _fields(c: Candidate) -> dict[str, object]:
@@ -78,12 +93,12 @@ def test_keys_stay_apart(tmp_path: Path) -> None:
         candidate("4", key="a_b", source_id="b.jpg"),
     ]
     with opened(tmp_path) as ledger:
-        assert ledger.list_candidates(listed) == 3, "the same id twice counts once"
+        assert ledger.list_candidates(listed).n_new == 3, "the same id twice counts once"
         keys = [task.candidate.key for task in ledger.pending()]
         assert keys[0] == "a_b"
         assert len({key.lower() for key in keys}) == 3
         assert all(key.lower().startswith("a_b") for key in keys)
-        assert ledger.list_candidates(listed) == 0
+        assert ledger.list_candidates(listed) == Listing()
         assert [task.candidate.key for task in ledger.pending()] == keys
 
 

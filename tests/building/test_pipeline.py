@@ -13,7 +13,8 @@ import pytest
 from anyres_bench.building.assemble import withdraw
 from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
-from anyres_bench.building.ledger import Outcome
+from anyres_bench.building.ledger import opened
+from anyres_bench.building.outcomes import Outcome
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.plan import plan
 from anyres_bench.building.rules import Rules
@@ -82,13 +83,64 @@ def test_slow_hosts_are_asked_by_all_threads(tmp_path: Path) -> None:
 def test_what_a_killed_run_left_behind_goes(tmp_path: Path) -> None:
     order = Order(given("1", "2"), tmp_path / "out", "g", HEADER)
     first = build(order, ENGINE)
-    (tmp_path / "out/images/00000/given_1.png").write_bytes(b"of another try")
+    ours = first.dataset.path(first.dataset.manifest[1])
+    for name in (".given_1.png.123-0123abcd.tmp", ours.name):  # that of a row never committed
+        (tmp_path / "out/images/00000" / name).write_bytes(ours.read_bytes())
     (tmp_path / "out/.collect/incoming/given_9").write_bytes(b"half")
-    (tmp_path / "out" / first.dataset.manifest[1].file_name).write_bytes(b"cut")
+    with opened(tmp_path / "out") as ledger:
+        ledger.redo([2])
     again = build(order, ENGINE)
     assert files(tmp_path / "out") == {r.file_name for r in again.dataset.manifest}
     assert again.dataset.digest == first.dataset.digest
+    assert not list((tmp_path / "out/.collect/found").rglob("*.jpg"))
+    assert not again.notes
+
+
+def test_what_others_put_there_is_kept(tmp_path: Path) -> None:
+    """Captions, other pictures, and what has the name of an image and is not it."""
+    order = Order(given("1", "2", "3"), tmp_path / "out", "g", HEADER)
+    images = tmp_path / "out/images/00000"
+    first = build(order, ENGINE)
+    others = {"given_1.txt": b"a caption", "given_1.png": b"a mask", "mine.jpg": b"mine",
+              "sub/deep.json": b"{}", "given_4.jpg": b"before its time"}  # fmt: skip
+    for name, data in others.items():
+        (images / name).parent.mkdir(exist_ok=True)
+        (images / name).write_bytes(data)
+    (images / "given_2.jpg").write_bytes(b"edited")
+    (images / "given_3.jpg").write_bytes(b"")
+    (images / "linked.jpg").symlink_to(tmp_path / "nowhere")
+    again = build(order, ENGINE)
+    assert again.dataset.digest == first.dataset.digest
     assert again.dataset.path(again.dataset.manifest[1]).read_bytes() == photo(2)
+    assert {name: (images / name).read_bytes() for name in others} == others
+    assert (tmp_path / "out/.collect/found/images/00000/given_2.jpg").read_bytes() == b"edited"
+    assert (images / "linked.jpg").is_symlink()
+    assert again.notes == (
+        "7 files in images or .collect/found are not of this dataset; left alone",
+    )
+    more = build(dataclasses.replace(order, collector=given("1", "2", "3", "4")), ENGINE)
+    assert (images / "given_4.jpg").read_bytes() == photo(4)
+    found = tmp_path / "out/.collect/found/images/00000/given_4.jpg"
+    assert found.read_bytes() == b"before its time"
+    assert len(more.dataset.manifest) == 4
+
+
+def test_documents_that_were_edited_are_kept(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    order = Order(given("1", "2"), out, "g", HEADER)
+    build(order, ENGINE)
+    (out / "README.md").write_text("my own words")
+    (out / "ATTRIBUTION.csv").unlink()
+    (out / "notes.md").write_text("mine")
+    again = build(order, ENGINE)
+    (kept,) = out.glob("README.kept-*.md")
+    assert kept.read_text() == "my own words"
+    assert f"it is kept as {kept.name}" in again.notes[0]
+    assert again.dataset.digest in (out / "README.md").read_text()
+    assert (out / "ATTRIBUTION.csv").exists()
+    assert (out / "notes.md").read_text() == "mine"
+    assert not build(order, ENGINE).notes
+    assert list(out.glob("*.kept-*")) == [kept]
 
 
 def test_near_duplicates(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from anyres_bench.building.ledger import Task
+from anyres_bench.building.outcomes import Task
 from anyres_bench.building.schedule import Schedule
 from anyres_bench.fetching.limits import Rate, TokenBuckets
 from tests.building.rogues import candidate

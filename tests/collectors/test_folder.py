@@ -10,7 +10,7 @@ import pytest
 
 from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
-from anyres_bench.building.ledger import Outcome
+from anyres_bench.building.outcomes import Outcome
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.folder import Folder
