@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from anyres_bench.cli.options import option_option, read_options
+from anyres_bench.cli.options import device_option, option_option, read_options
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import MetricError
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option("--batch-size", default=16, show_default=True, type=click.IntRange(min=1))
 @click.option("--workers", default=2, show_default=True, help="Threads that decode images.")
 @click.option("--out", default="results", show_default=True, type=click.Path(path_type=Path))
-@click.option("--device", help="As torch names it.  [default: the accelerator, else cpu]")
+@device_option
 @click.option("--psi", help="Truncation, for models that have it.")
 @click.option("--assembly", help="How tiles become an image, for models that have a choice.")
 @option_option

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import importlib.metadata
+import io
 import os
 import platform
 import sys
@@ -17,10 +18,13 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
+
 from anyres_bench import __version__
 from anyres_bench.core.errors import AnyresBenchError
 
 _LIBRARIES = ("torch", "numpy", "scipy", "pillow", "pyarrow", "click")
+STOPPED = 130  # what a shell makes of Ctrl-C
 FAULT = 70  # EX_SOFTWARE of sysexits.h
 _GO_ON = "the same command goes on where it was"
 # errno -> (what happened, what to do)
@@ -64,6 +68,30 @@ _SPOKEN = (
     (("terminated abruptly",), ("a process was killed, as when memory runs out", _MEMORY[1])),
     (("cuda error", "cudnn", "cublas", "nccl"), ("the accelerator failed", "try --device cpu")),
 )
+
+
+def ending(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
+    """What is said of what ended a command, and the exit code."""
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return "stopped; " + _GO_ON, STOPPED
+    if isinstance(error, click.ClickException):
+        usage = io.StringIO()
+        error.show(usage)
+        return usage.getvalue().rstrip(), error.exit_code
+    if isinstance(error, BrokenPipeError):
+        return "", 1  # the reader of our output has gone (`| head`): nothing is left to say
+    if isinstance(error, OSError) and _came_from_printing(error):
+        error.filename = error.filename or "standard output"
+    known = explanation(error)
+    if known is not None:
+        return f"error: {known}", getattr(error, "exit_code", 1)
+    return f"error: {fault_message(error, arguments)}", FAULT
+
+
+def _came_from_printing(error: OSError) -> bool:
+    """Whether click's `echo` raised it, or `_run`, which empties the buffer of stdout."""
+    frames = traceback.extract_tb(error.__traceback__)[-1:]
+    return any(frame.name in {"echo", "_run"} for frame in frames)
 
 
 def explanation(error: BaseException) -> str | None:

@@ -11,17 +11,18 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Sequence
 from typing import Any, Self
 
 import click
 
 from anyres_bench import __version__
-from anyres_bench.core import quoting
+from anyres_bench.cli import faults
+from anyres_bench.cli.console import Console, with_options
+from anyres_bench.core import distributed
 from anyres_bench.core.registry import nearest
+from anyres_bench.core.reporting import SILENT, report_to, say
 
-STOPPED = 130  # what a shell makes of Ctrl-C
 _AGAIN_S = 0.05
 # name -> (module, one line for --help); each module has a click command named `command`
 COMMANDS = {
@@ -53,7 +54,7 @@ class LazyGroup(click.Group):
             return None
         command = importlib.import_module(COMMANDS[cmd_name][0]).command
         assert isinstance(command, click.Command)
-        return command
+        return with_options(command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -69,7 +70,8 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="anyres-bench")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Collect, measure and compare image generators of any resolution.
 
     \b
@@ -78,6 +80,11 @@ def cli() -> None:
       anyres-bench evaluate resample:lanczos@64 --dataset data/scenes --suite quick
       anyres-bench report results/ --out report.html
     """
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+
+
+with_options(cli)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -95,9 +102,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")
     with _Interrupts() as interrupts:
         try:
-            code = _run(arguments, interrupts)
+            code = _run(arguments, interrupts, Console())
         except KeyboardInterrupt:  # one more, while the end was told
-            code = STOPPED
+            code = faults.STOPPED
     sys.exit(code)
 
 
@@ -141,52 +148,27 @@ class _Interrupts:
             timer.start()
             self._again.append(timer)
         elif not isinstance(lost.exc_value, OSError | MemoryError):  # nobody waits for those
-            _tell(f"warning: {type(lost.exc_value).__name__}: {lost.exc_value}")
+            say(f"warning: {type(lost.exc_value).__name__}: {lost.exc_value}")
 
 
-def _run(arguments: list[str], interrupts: _Interrupts) -> int:
+def _run(arguments: list[str], interrupts: _Interrupts, console: Console) -> int:
     """Run one command and tell how it ended; the exit code."""
     try:
-        code = cli.main(args=arguments, prog_name="anyres-bench", standalone_mode=False)
+        with report_to(console if distributed.is_main() else SILENT):
+            code = cli.main(arguments, "anyres-bench", standalone_mode=False, obj=console)
         if sys.stdout is not None:
             sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is told in words
-        if interrupts.heard or isinstance(error, KeyboardInterrupt | click.Abort):
-            _tell("stopped; the same command goes on where it was")
-            return STOPPED
-        if isinstance(error, OSError) and traceback.extract_tb(error.__traceback__)[-1].name in {
-            "echo",  # click's
-            "_run",
-        }:
-            error.filename = error.filename or "standard output"
-        return _tell_of(error, arguments)
+        ended = KeyboardInterrupt() if interrupts.heard else error
+        text, code = faults.ending(ended, arguments)
+        with contextlib.suppress(OSError, ValueError):  # unless nothing can be told any more
+            console.tell(text)
+        return code
     finally:
         _drop_unwritable_output()
-
-
-def _tell_of(error: BaseException, arguments: list[str]) -> int:
-    """Say on stderr what went wrong; the exit code."""
-    if isinstance(error, click.ClickException):
-        usage = io.StringIO()
-        error.show(usage)
-        _tell(usage.getvalue().rstrip())
-        return error.exit_code
-    if isinstance(error, BrokenPipeError):
-        return 1  # the reader of our output has gone (`| head`): nothing is left to say
-    from anyres_bench.cli import faults
-
-    known = faults.explanation(error)
-    _tell(f"error: {known or faults.fault_message(error, arguments)}")
-    return getattr(error, "exit_code", 1) if known else faults.FAULT
-
-
-def _tell(text: str) -> None:
-    """A message to the one who gave the command, if stderr can take it."""
-    with contextlib.suppress(OSError, ValueError):
-        click.echo(quoting.terminal_lines(text), err=True)
 
 
 def _drop_unwritable_output() -> None:

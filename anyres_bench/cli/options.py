@@ -1,4 +1,4 @@
-"""Options of models, as `evaluate` and `generate` take them."""
+"""Options that several commands take: the device, and options of models."""
 
 from __future__ import annotations
 
@@ -7,9 +7,29 @@ from typing import Any, TypeVar
 
 import click
 
+from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Device(click.ParamType):  # type: ignore[type-arg]
+    """A device that this machine has."""
+
+    name = "device"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Its full name, such as cuda:0."""
+        try:
+            return str(distributed.device(str(value)))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+def device_option(command: F) -> F:
+    """`--device`, looked at before anything is started."""
+    text = "cpu, cuda, cuda:1, mps or xpu.  [default: the accelerator, else cpu]"
+    return click.option("--device", type=Device(), metavar="DEVICE", help=text)(command)
 
 
 def option_option(command: F) -> F:

@@ -7,20 +7,26 @@ from collections.abc import Callable
 from functools import reduce as _fold
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from anyres_bench.core.errors import UsageError
+from anyres_bench.core.reporting import say
+
 if TYPE_CHECKING:
     import torch
 
 T = TypeVar("T")
 
 
+_OF_A_GROUP = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
 def rank() -> int:
     """Number of this process, from 0."""
-    return int(os.environ.get("RANK", "0"))
+    return _number("RANK") if _in_group() else 0
 
 
 def world_size() -> int:
     """How many processes work together."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    return _number("WORLD_SIZE") if _in_group() else 1
 
 
 def is_main() -> bool:
@@ -28,18 +34,52 @@ def is_main() -> bool:
     return rank() == 0
 
 
-def device() -> torch.device:
-    """This process's accelerator, or the CPU."""
+def _in_group() -> bool:
+    """Whether the environment describes a whole group: some of it may be left of another run."""
+    return all(os.environ.get(name) for name in _OF_A_GROUP)
+
+
+def _number(name: str) -> int:
+    text = os.environ.get(name, "0")
+    if not text.isdecimal():
+        raise UsageError(f"the environment variable {name} is {text!r}, no number; unset it")
+    return int(text)
+
+
+def device(name: str | None = None) -> torch.device:
+    """The device of a name, which is there; by default this process's accelerator, or the CPU.
+
+    "cuda" is the accelerator of this process, such as cuda:1 on the second of a machine.
+
+    Raises:
+        UsageError: no such kind of device, or this machine has none.
+    """
     import torch
 
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    kind, colon, index = name.partition(":")
+    counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": 0, "xpu": 0}
+    if torch.backends.mps.is_available():
+        counts["mps"] = 1
+    if hasattr(torch, "xpu"):
+        counts["xpu"] = torch.xpu.device_count()
+    if kind not in counts or (colon and not index.isdecimal()):
+        raise UsageError(f"{name!r} is no device; it is one of {', '.join(counts)}, or cuda:1")
+    if int(index or 0) >= counts[kind]:
+        here = [f"{one} ({n})" for one, n in counts.items() if n]
+        raise UsageError(f"this machine has no {name}; it has {', '.join(here)}")
+    if not colon and kind in ("cuda", "xpu"):
+        index = str(_number("LOCAL_RANK") if _in_group() else 0)
+    return torch.device(f"{kind}:{index}" if index and kind != "cpu" else kind)
 
 
 def start() -> None:
     """Join the process group that `torchrun` describes; nothing to do on one process."""
     if world_size() == 1:
+        left = [name for name in _OF_A_GROUP if os.environ.get(name)]
+        if left and not _in_group():
+            say(f"{', '.join(left)} alone describe no group of processes; this is one process")
         return
     import torch
     import torch.distributed as dist
@@ -50,6 +90,7 @@ def start() -> None:
     import torch.distributed.nn.functional
 
     if not dist.is_initialized():
+        say(f"waiting for {world_size()} processes at {os.environ['MASTER_ADDR']}")
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from anyres_bench.core import distributed
+from anyres_bench.core.errors import UsageError
 
 PROGRAM = """
 import json, sys
@@ -44,3 +45,40 @@ def test_two_processes_agree(tmp_path: Path) -> None:
     for rank in (0, 1):
         result = json.loads((tmp_path / str(rank)).read_text())
         assert result == [rank, 2, ["r0", "r1"], [0, 1]]
+
+
+@pytest.mark.parametrize("name", ["banana", "", "cpu0", "cuda:x", "cuda:-1", "gpu", "cpu:1"])
+def test_only_a_device_that_is_there_is_one(name: str) -> None:
+    with pytest.raises(UsageError, match=r"no device|this machine has no|it has cpu"):
+        distributed.device(name)
+
+
+def test_devices_have_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    assert str(distributed.device("cpu")) == str(distributed.device("cpu:0")) == "cpu"
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert str(distributed.device("cuda")) == "cuda:0"
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
+    monkeypatch.setenv("MASTER_PORT", "1")
+    assert str(distributed.device("cuda")) == "cuda:1"
+    with pytest.raises(UsageError, match="this machine has no cuda:2; it has cpu"):
+        distributed.device("cuda:2")
+
+
+def test_what_another_run_left_in_the_environment_is_no_group(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    distributed.start()
+    assert (distributed.rank(), distributed.world_size()) == (0, 1)
+    distributed.stop()
+
+
+def test_a_rank_that_is_no_number_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "x")
+    with pytest.raises(UsageError, match="RANK is 'x'"):
+        distributed.rank()
