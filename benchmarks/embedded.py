@@ -15,7 +15,6 @@ upscalers enlarge that first stage, so theirs are 200 and 80 as well.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import subprocess
@@ -23,7 +22,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from anyres_bench.training.records import LOG
+from anyres_bench.training.charts import LOG, read_entries
 
 WHOLE = "patch32-at32/frechet"
 PATCHES = "anyres-patch32-min32max128/frechet"
@@ -91,9 +90,7 @@ def systems() -> list[System]:
 
 def images(folder: Path) -> int:
     """How many images a stage has logged."""
-    path = folder / LOG
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return max((json.loads(line)["images"] for line in lines if line.endswith("}")), default=0)
+    return max((entry["images"] for entry in read_entries(folder / LOG)), default=0)
 
 
 def is_complete(runs: Path, system: System) -> bool:

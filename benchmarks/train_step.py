@@ -22,9 +22,9 @@ from typing import Any
 import torch
 
 from anyres_bench.core.files import write_json
+from anyres_bench.training.charts import LOG, read_entries
 from anyres_bench.training.config import LoopConfig, build, to_plain
 from anyres_bench.training.loop import Hooks, train
-from anyres_bench.training.records import LOG
 from anyres_bench.training.stages import RECIPES, read_stages
 
 STEPS_A_TICK = 16
@@ -46,7 +46,7 @@ def measure(args: argparse.Namespace, folder: Path, stage: str, **changes: Any) 
     if out.exists():
         out = folder / f"{stage}-{len(list(folder.iterdir()))}"
     train(recipe, loop, out, {"loop": to_plain(loop)}, Hooks(lambda line: None))
-    entries = [json.loads(line) for line in (out / LOG).read_text().splitlines()][1:]
+    entries = read_entries(out / LOG)[1:]
     rates = [entry["images_per_second"] for entry in entries]
     waits = [entry["waiting_for_data"] for entry in entries]
     return {

@@ -24,7 +24,7 @@ from typing import Any
 
 from anyres_bench.core.files import write_json
 from anyres_bench.evaluation.results import read_results
-from anyres_bench.training.records import LOG
+from anyres_bench.training.charts import LOG, read_entries
 
 STAGES = ("global", "patch")
 
@@ -37,7 +37,7 @@ def curve(folder: Path) -> dict[str, Any]:
     for key in ("start", "teacher"):
         if settings["model"].get(key):
             settings["model"][key] = Path(settings["model"][key]).name
-    entries = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
+    entries = read_entries(folder / LOG)
     kept: dict[str, list[dict[str, Any]]] = {"tick": [], "evaluation": []}
     for entry in entries:
         kept[entry.pop("kind")].append(entry)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=2),
     help="Fakes, where --task names no number.",
 )
+@click.option("--plot", is_flag=True, help="Draw curves.png of the run in OUT and stop.")
 @click.option("--dry-run", is_flag=True, help="Print the whole configuration and stop.")
 def command(
     out: Path,
@@ -55,13 +56,14 @@ def command(
     task: str | None,
     task_dataset: Path | None,
     task_n: int,
+    plot: bool,
     dry_run: bool,
 ) -> None:
     """Train into the folder OUT, one folder a stage.
 
     The same command goes on where an earlier one stopped. Ctrl-C writes a checkpoint first. Every
     run keeps its settings, its newest states, the averaged weights as a checkpoint folder that
-    `evaluate` and `generate` read, a log, and samples to look at.
+    `evaluate` and `generate` read, a log, its curves, and samples to look at.
 
     With --task the averaged model is measured every `loop.evaluate_ticks` ticks, as `evaluate`
     would: the values are in log.jsonl and evaluation.json, the records in results/, the model that
@@ -76,11 +78,18 @@ def command(
           --set patch.loop.total_kimg=100 --set model.r1_gamma=1
       anyres-bench train runs/tiny --preset scenes-tiny --data data/scenes \\
           --task anyres-patch32-min32max128/frechet
+      anyres-bench train --plot runs/tiny
       torchrun --nproc-per-node 8 -m anyres_bench train runs/t --config mine.toml
     """
     from anyres_bench.training.config import parse_assignments
     from anyres_bench.training.stages import read_stages
 
+    if plot:
+        from anyres_bench.training.charts import draw_run
+
+        for picture in draw_run(out):
+            click.echo(picture)
+        return
     stages = read_stages(preset, path, parse_assignments(assignments), data)
     names = [one.name for one in stages]
     if stage is not None and stage not in names:

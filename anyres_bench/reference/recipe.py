@@ -51,7 +51,7 @@ from anyres_bench.training.previous import read_stage
 from anyres_bench.training.recipe import Loss, Moment, Phase
 
 _SAMPLE_SCALES = (1, 2, 4)  # canvases of the sample grids, over the model's resolution
-_N_SAMPLES = 8
+_N_SAMPLES, _N_ROWS = 8, 4  # of the smallest canvas
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +229,7 @@ class AnyResRecipe:
         return torch.nn.functional.one_hot(labels, n_labels).float() if n_labels else None
 
     def samples(self, average: nn.Module) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-        """Rows of the same latents on canvases of several sizes; panoramas turn once around."""
+        """Grids of the same latents on canvases of several sizes; panoramas turn once around."""
         generator = self.generator(average)
         base = self.config.generator.resolution
         canvases = [generator.native]
@@ -237,10 +237,11 @@ class AnyResRecipe:
             canvases = [Size.square(base * scale) for scale in _SAMPLE_SCALES]
         for canvas in canvases:
             n = max(_N_SAMPLES * base // canvas.width, 1)
-            z = generator.latents(range(n))
-            images = to_uint8(generator.sample(z, [Region.whole(canvas)] * n))
-            row = torch.cat(list(images), dim=2).permute(1, 2, 0)
-            yield f"canvas{canvas.height}", row.numpy()
+            rows = max(_N_ROWS * base // canvas.height, 1)
+            z = generator.latents(range(rows * n))
+            images = to_uint8(generator.sample(z, [Region.whole(canvas)] * (rows * n)))
+            grid = images.unflatten(0, (rows, n)).permute(0, 3, 1, 4, 2)
+            yield f"canvas{canvas.height}", grid.flatten(2, 3).flatten(0, 1).numpy()
 
     def generator(self, average: nn.Module) -> Generator:
         """The averaged generator as a model."""

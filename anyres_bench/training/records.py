@@ -23,9 +23,10 @@ from PIL import Image
 from anyres_bench.core import distributed
 from anyres_bench.core.files import atomic_write, write_json
 from anyres_bench.models.checkpoint import Checkpoint, write_checkpoint
+from anyres_bench.training.charts import LOG, draw, read_entries
 from anyres_bench.training.config import LoopConfig
 
-LOG, CURVE, BEST = "log.jsonl", "evaluation.json", "best"
+CURVE, BEST = "evaluation.json", "best"
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class RunFolder:
     """The folder of a run.
 
     log.jsonl holds one object a tick or evaluation, evaluation.json the evaluations alone,
-    samples/ pictures by images seen, ema-* the averaged network as a checkpoint folder (the newest
-    `keep`), best/ the best one by evaluation.
+    curves.png both as a picture, samples/ pictures by images seen, ema-* the averaged network as a
+    checkpoint folder (the newest `keep`), best/ the best one by evaluation.
     """
 
     def __init__(self, folder: Path, config: LoopConfig) -> None:
@@ -106,7 +107,11 @@ class RunFolder:
         facts = {"images": n_images, "seconds": self._seconds(), "task": task}
         self._log({"kind": "evaluation", **facts, "scores": dict(values)}, n_images)
         if distributed.is_main():
-            found = [entry for entry in self._entries() if entry.pop("kind") == "evaluation"]
+            found = [
+                entry
+                for entry in read_entries(self.folder / LOG)
+                if entry.pop("kind") == "evaluation"
+            ]
             write_json(self.folder / CURVE, {"points": found})
         self._tick_started, self._waited = time.perf_counter(), 0.0
         shown = "  ".join(f"{name} {value:.6g}" for name, value in values.items())
@@ -132,6 +137,7 @@ class RunFolder:
                 (self.folder / BEST).rename(aside)
             shutil.copytree(path, self.folder / BEST)
             shutil.rmtree(aside, ignore_errors=True)
+        draw(self.folder)
         for old in sorted(self.folder.glob("ema-*"))[: -self.config.keep]:
             shutil.rmtree(old)
 
@@ -141,7 +147,7 @@ class RunFolder:
         if not distributed.is_main():
             return
         write_json(self.folder / "settings.json", dict(settings))
-        kept = [entry for entry in self._entries() if entry["images"] <= n_images]
+        kept = [entry for entry in read_entries(self.folder / LOG) if entry["images"] <= n_images]
         self._seconds_before = kept[-1]["seconds"] if kept else 0.0
         with atomic_write(self.folder / LOG, "w") as file:
             file.writelines(json.dumps(entry) + "\n" for entry in kept)
@@ -154,12 +160,6 @@ class RunFolder:
     def _seconds(self) -> float:
         """Time of the run up to now, that of its earlier parts included."""
         return self._seconds_before + time.perf_counter() - self._started
-
-    def _entries(self) -> list[dict[str, Any]]:
-        """Whole lines of the log; a process that was killed may leave half of one."""
-        path = self.folder / LOG
-        lines = path.read_text(encoding="utf-8").splitlines(True) if path.exists() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def _log(self, entry: dict[str, Any], n_images: int) -> None:
         if not distributed.is_main():

@@ -1,0 +1,112 @@
+"""The log of a run as one picture: what it is measured by, its losses, scores and speed."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from anyres_bench.core.errors import UsageError
+from anyres_bench.core.files import atomic_write
+
+LOG, CHART = "log.jsonl", "curves.png"
+_BLUE, _PALE = "#0072b2", "#9ecae1"
+
+Line = tuple[list[float], list[float]]  # thousands of images, and values
+
+
+def draw_run(run: Path) -> list[Path]:
+    """Draw curves.png into every folder of a run that has a log; returns the pictures.
+
+    Args:
+        run: folder of one stage, or of all stages.
+
+    Raises:
+        UsageError: there is no log, or none with a whole line.
+    """
+    folders = [path.parent for path in sorted(Path(run).glob(LOG)) + sorted(run.glob(f"*/{LOG}"))]
+    drawn = [folder / CHART for folder in folders if draw(folder)]
+    if not drawn:
+        raise UsageError(f"{run} holds no {LOG} of a run; give the folder that `train` wrote to")
+    return drawn
+
+
+def draw(folder: Path) -> bool:
+    """Draw curves.png of one stage; whether its log holds anything to draw."""
+    lines, spread = read_lines(folder / LOG)
+    if not lines:
+        return False
+    from matplotlib.figure import Figure
+
+    panels = [[name] for name in lines if name.startswith("evaluation/")] + _ticks(lines)
+    columns = min(len(panels), 3)
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(4.2 * columns, 2.7 * rows), layout="constrained")
+    all_axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, names in zip(all_axes, panels, strict=False):
+        _panel(axes, {name: lines[name] for name in names}, spread)
+    for axes in all_axes[len(panels) :]:
+        axes.set_visible(False)
+    with atomic_write(folder / CHART) as file:
+        figure.savefig(file, format="png", dpi=100)
+    return True
+
+
+def read_lines(log: Path) -> tuple[dict[str, Line], dict[str, tuple[list[float], list[float]]]]:
+    """What a log holds: a line a name, and the ends of the intervals of what has them.
+
+    Names are `evaluation/SCORE` and `tick/SCORE`, and `images_per_second`.
+    """
+    lines: dict[str, Line] = defaultdict(lambda: ([], []))
+    for entry in read_entries(log):
+        values: Mapping[str, float] = {
+            f"{entry['kind']}/{name}": value for name, value in entry["scores"].items()
+        }
+        if entry["kind"] == "tick":
+            values = {**values, "images_per_second": entry["images_per_second"]}
+        for name, value in values.items():
+            lines[name][0].append(entry["images"] / 1000)
+            lines[name][1].append(value)
+    spread = {
+        name: (lines.pop(f"{name}-low")[1], lines.pop(f"{name}-high")[1])
+        for name in list(lines)
+        if f"{name}-low" in lines and f"{name}-high" in lines
+    }
+    return dict(lines), spread
+
+
+def read_entries(log: Path) -> list[dict[str, Any]]:
+    """Whole lines of a log; a process that was killed may leave half of one."""
+    if not log.exists():
+        return []
+    return [
+        json.loads(line)
+        for line in log.read_text(encoding="utf-8").splitlines(True)
+        if line.endswith("\n")
+    ]
+
+
+def _ticks(lines: Mapping[str, Line]) -> list[list[str]]:
+    """Names of the other panels: real and fake scores share one, all else has its own."""
+    ticks = [name for name in lines if not name.startswith("evaluation/")]
+    scores = [name for name in ticks if name.startswith("tick/scores-")]
+    return ([scores] if scores else []) + [[name] for name in ticks if name not in scores]
+
+
+def _panel(
+    axes: Any, lines: Mapping[str, Line], spread: Mapping[str, tuple[Sequence[float], ...]]
+) -> None:
+    for (name, (kimg, values)), colour in zip(lines.items(), (_BLUE, "#d55e00"), strict=False):
+        shown = name.split("/")[-1]
+        axes.plot(kimg, values, color=colour, lw=1.4, marker="." if len(kimg) < 60 else "")
+        axes.annotate(f"{values[-1]:.4g}", (kimg[-1], values[-1]), fontsize=8, color=colour)
+        if name in spread:
+            axes.fill_between(kimg, *spread[name], color=_PALE, alpha=0.5, lw=0)
+        axes.plot([], [], color=colour, label=shown)
+    axes.set_xlabel("thousands of images", fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, frameon=False)
