@@ -22,10 +22,11 @@ from typing import Any
 import torch
 
 from anyres_bench.core.files import write_json
+from anyres_bench.models.families import parts
 from anyres_bench.training.charts import LOG, read_entries
 from anyres_bench.training.config import LoopConfig, build, to_plain
 from anyres_bench.training.loop import Hooks, train
-from anyres_bench.training.stages import RECIPES, read_stages
+from anyres_bench.training.stages import read_stages
 
 STEPS_A_TICK = 16
 
@@ -41,7 +42,7 @@ def measure(args: argparse.Namespace, folder: Path, stage: str, **changes: Any) 
     model = dict(values["model"])
     if model.get("teacher") == "previous":
         model["teacher"] = str(folder / "global")
-    recipe = build(RECIPES.get(stages[stage].recipe), model).recipe(loop)
+    recipe = build(parts("recipes").get(stages[stage].recipe), model).recipe(loop)
     out = folder / stage
     if out.exists():
         out = folder / f"{stage}-{len(list(folder.iterdir()))}"

@@ -12,16 +12,18 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = """
 import importlib, sys
-import anyres_bench.metrics, anyres_bench.collectors, anyres_bench.baselines
+import anyres_bench.metrics
 from anyres_bench.collectors import COLLECTORS
 from anyres_bench.collectors.flickr import presets as domains
 from anyres_bench.training.stages import presets
 from anyres_bench.cli.main import COMMANDS
-for table in (anyres_bench.metrics.METRICS, COLLECTORS, anyres_bench.baselines.BASELINES):
+from anyres_bench.models.families import PARTS, parts, published_weights
+for table in (anyres_bench.metrics.METRICS, COLLECTORS, *map(parts, PARTS)):
     for name in table:
         table.get(name)
 for module, _ in COMMANDS.values():
     importlib.import_module(module)
+assert "liif-rdn" in published_weights()
 assert "birds-hr" in domains() and "scenes-tiny" in presets()
 print(anyres_bench.__path__[0])
 """

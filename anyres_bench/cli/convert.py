@@ -54,22 +54,24 @@ def command(
         raise UsageError("convert needs SOURCE and OUT; --help shows examples")
     if out.exists():
         raise UsageError(f"{out} is already there; remove it or choose another folder")
-    from anyres_bench.models.architectures import NETWORKS, load_network
     from anyres_bench.models.checkpoint import write_checkpoint
-    from anyres_bench.models.loading import read_official
+    from anyres_bench.models.families import parts
+    from anyres_bench.models.loading import read_snapshot
+    from anyres_bench.models.networks import load_network
 
-    checkpoint = read_official(
+    checkpoint = read_snapshot(
         source, which, training_options, licence=licence, accept_licence=accept_licence
     )
-    if checkpoint.architecture in NETWORKS:
+    if checkpoint.architecture in parts("networks"):
         load_network(checkpoint)  # what does not fit is not written
     write_checkpoint(out, checkpoint)
     _show(checkpoint, out)
 
 
 def _show(checkpoint: Checkpoint, out: Path) -> None:
-    from anyres_bench.models.loading import ARCHITECTURES
+    from anyres_bench.models.families import parts
 
+    renders = checkpoint.architecture in parts("checkpoints")
     n_numbers = sum(tensor.numel() for tensor in checkpoint.state.values())
     source = checkpoint.source
     lines = {
@@ -79,7 +81,7 @@ def _show(checkpoint: Checkpoint, out: Path) -> None:
         "source": f"{source['file']}, sha256 {source['sha256']}",
         "licence": checkpoint.licence,
         "training": "options kept" if checkpoint.training else "options not found",
-        "renders": "yes" if checkpoint.architecture in ARCHITECTURES else "no, it is kept as data",
+        "renders": "yes" if renders else "no, it is kept as data",
     }
     click.echo(str(out))
     for name, value in lines.items():
@@ -87,9 +89,10 @@ def _show(checkpoint: Checkpoint, out: Path) -> None:
 
 
 def _show_list() -> None:
-    from anyres_bench.fetching.weights import WEIGHTS
+    from anyres_bench.features.weights import WEIGHTS
+    from anyres_bench.models.families import published_weights
 
-    for name, weights in WEIGHTS.items():
+    for name, weights in (WEIGHTS | published_weights()).items():
         size = f"{weights.n_bytes:,} bytes" if weights.n_bytes else "size not known"
         here = "is here" if weights.path.is_file() else "put it"
         click.echo(name)

@@ -41,11 +41,11 @@ def command(folder: Path | None) -> None:
       anyres-bench tasks
       anyres-bench tasks --dataset data/scenes
     """
-    from anyres_bench.baselines import BASELINES
     from anyres_bench.data.dataset import Dataset
-    from anyres_bench.evaluation.suites import SUITES, suite
+   from anyres_bench.evaluation.suites import SUITES, suite
     from anyres_bench.features.extractor import EXTRACTORS
     from anyres_bench.metrics import METRICS
+    from anyres_bench.models.families import parts
     from anyres_bench.models.generator import GENERATORS
 
     if folder is not None:
@@ -58,8 +58,9 @@ def command(folder: Path | None) -> None:
             except DatasetError as error:
                 click.echo(f"  nothing: {error}")
         return
+    specs = parts("specs")
     click.echo(_PROTOCOLS)
     click.echo(f"suites      {'  '.join(SUITES)}")
     click.echo(f"metrics     {'  '.join(METRICS)}")
     click.echo(f"extractors  {'  '.join(EXTRACTORS)}")
-    click.echo(f"models      {'  '.join([*GENERATORS, *BASELINES])}")
+    click.echo(f"models      {'  '.join([*GENERATORS, *specs])}")

@@ -110,14 +110,14 @@ def _run(
     dry_run: bool,
 ) -> bool:
     """Train one stage; whether it is complete."""
+    from anyres_bench.models.families import parts
     from anyres_bench.training.config import LoopConfig, build, to_plain
     from anyres_bench.training.loop import Hooks, train
-    from anyres_bench.training.stages import RECIPES
 
     loop = build(LoopConfig, stage.values.get("loop", {}), "loop.")
     asked = stage.values.get("model", {})
     model = {key: str(before) if value == "previous" else value for key, value in asked.items()}
-    config = build(RECIPES.get(stage.recipe), model, "model.")
+    config = build(parts("recipes").get(stage.recipe), model, "model.")
     settings = {"recipe": stage.recipe, "loop": to_plain(loop), "model": to_plain(config)}
     if dry_run:
         click.echo(json.dumps({"stage": stage.name, "folder": str(folder), **settings}, indent=2))

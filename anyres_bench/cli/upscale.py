@@ -88,9 +88,9 @@ def make_upscaler(
     """
     import inspect
 
-    from anyres_bench.baselines import UPSCALERS
+    from anyres_bench.models.families import parts
 
-    factory = UPSCALERS.get(model)
+    factory = parts("upscalers").get(model)
     known = set(inspect.signature(factory).parameters) - {"name"}
     ours = {"accept_licence": accept_licence, "report": report}
     if unknown := sorted(set(options) - known):

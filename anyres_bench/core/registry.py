@@ -24,6 +24,12 @@ def nearest(name: str, known: Iterable[str], n: int = 3) -> str:
     return f"known: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}"
 
 
+def read_place(place: str) -> Any:
+    """The object at "module:attribute"."""
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
 class Registry:
     """Names and the places where their objects live.
 
@@ -57,8 +63,7 @@ class Registry:
         names = self._names()
         if name not in names:
             raise UnknownNameError(f"unknown {self.kind} {name!r}; {nearest(name, names)}")
-        module, _, attribute = names[name].partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        return read_place(names[name])
 
     def _names(self) -> dict[str, str]:
         if not self._outside_read and self._group is not None:

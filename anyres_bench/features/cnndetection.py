@@ -27,7 +27,8 @@ from anyres_bench.core.geometry import Size
 from anyres_bench.data.pixels import resize_uint8
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.tensors import read_weights
-from anyres_bench.fetching.weights import WEIGHTS, locate
+from anyres_bench.features.weights import WEIGHTS
+from anyres_bench.fetching.weights import locate
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FILES = {"": "cnndetection-prob0.5", "prob0.1": "cnndetection-prob0.1"}
@@ -203,5 +204,5 @@ def build(spec: ExtractorSpec) -> CNNDetection:
     rule, file = spec.pick(list(RULES), list(FILES))
     if spec.file is not None and file:
         raise UsageError(f"cnndetection: +{file} and @file:{spec.file} exclude each other")
-    path = spec.file or locate(FILES[file], accept_licence=spec.accept_licence)
+    path = spec.file or locate(FILES[file], WEIGHTS, accept_licence=spec.accept_licence)
     return CNNDetection(path, rule, spec.device)

@@ -20,7 +20,8 @@ from anyres_bench.data.resize import resize
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.inception_network import load_network
 from anyres_bench.features.tensors import read_weights
-from anyres_bench.fetching.weights import WEIGHTS, locate
+from anyres_bench.features.weights import WEIGHTS
+from anyres_bench.fetching.weights import locate
 
 SIDE = 299
 TAPS = {
@@ -120,7 +121,7 @@ def build(spec: ExtractorSpec) -> InceptionV3:
         raise UsageError(
             f"extractor inception-v3: +{file} and @file:{spec.file} exclude each other"
         )
-    path = spec.file or locate(FILES[file], accept_licence=spec.accept_licence)
+    path = spec.file or locate(FILES[file], WEIGHTS, accept_licence=spec.accept_licence)
     return InceptionV3(path, tap, resize_mode, bool(bf16), spec.device)
 
 

@@ -19,6 +19,7 @@ from torch.nn import functional
 from anyres_bench.core.errors import CheckpointError, UnknownNameError, UsageError
 from anyres_bench.core.registry import nearest
 from anyres_bench.features.tensors import read_tensors
+from anyres_bench.features.weights import WEIGHTS
 from anyres_bench.fetching.weights import locate
 
 _SHIFT = (-0.030, -0.088, -0.188)
@@ -185,7 +186,7 @@ def load_lpips(net: str, *, device: str = "cpu", accept_licence: bool = False) -
     if net not in _BACKBONES:
         raise UnknownNameError(f"unknown LPIPS net {net!r}; {nearest(net, NETS)}")
     names = (_BACKBONES[net].weights, f"lpips-{net}")
-    paths = [locate(name, accept_licence=accept_licence) for name in names]
+    paths = [locate(name, WEIGHTS, accept_licence=accept_licence) for name in names]
     return LPIPS(net, read_tensors(paths[0]) | read_tensors(paths[1]), device)
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.features.tensors import read_tensors
+from anyres_bench.features.weights import WEIGHTS
 from anyres_bench.fetching.weights import locate
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -80,4 +81,4 @@ def load_vgg19(*, device: str = "cpu") -> VGG19Distance:
     Raises:
         WeightsError: the weights cannot be had; the message says what to do.
     """
-    return VGG19Distance(read_tensors(locate("vgg19")), device)
+    return VGG19Distance(read_tensors(locate("vgg19", WEIGHTS)), device)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.files import atomic_folder, atomic_write, write_json
+from anyres_bench.models.families import recognise
 from anyres_bench.models.official import (
     OfficialNetwork,
     OfficialSnapshot,
@@ -46,20 +47,7 @@ __all__ = [
 
 SCHEMA = "anyres-bench/checkpoint@1"
 ABOUT, WEIGHTS = "checkpoint.json", "weights.safetensors"
-ANYRES_LICENCE = (
-    "made with the AnyRes-GAN code: Adobe Research License and NVIDIA Source Code License, "
-    "non-commercial research only"
-)
-NVIDIA_LICENCE = (
-    "made with NVIDIA's StyleGAN code: NVIDIA Source Code License, non-commercial use only"
-)
 TRAINING_OPTIONS = "training_options.json"
-# class and a tensor that only this architecture has -> its name
-_OFFICIAL = {
-    ("Generator", "synthesis.input.freqs"): "anyres-generator-official",
-    ("Generator", "synthesis.b4.const"): "stylegan2-generator",
-    ("Discriminator", "b4.out.weight"): "stylegan2-discriminator",
-}
 _FACTS = {
     "architecture": str,
     "config": dict,
@@ -77,7 +65,7 @@ class Checkpoint:
     """Weights, and everything needed to use them and to say where they are from.
 
     Attributes:
-        architecture: a name in `anyres_bench.models.architectures.NETWORKS`.
+        architecture: of the network, by a name that a `Family` declares.
         config: what the network is made from; JSON values.
         state: tensors by state-dict name.
         licence: under which the weights may be used, or a statement that it is not known.
@@ -163,23 +151,19 @@ def from_official(
         CheckpointError: no such network, or its class is none that we know.
     """
     network = snapshot.network(which)
-    architectures = [
-        architecture
-        for (class_name, tensor), architecture in _OFFICIAL.items()
-        if network.class_name == class_name and tensor in network.state
-    ]
-    if not architectures or network.init_args:
+    known = recognise(network)
+    if known is None or network.init_args:
         raise CheckpointError(
             f"{snapshot.name}: {which} is a {network.class_name} with {len(network.state)} tensors "
             "that is not built like a generator of AnyRes-GAN, StyleGAN3 or StyleGAN2, nor like "
             "their discriminator"
         )
-    is_anyres = "training_mode" in network.init_kwargs
+    architecture, code_licence = known
     return Checkpoint(
-        architecture=architectures[0],
+        architecture=architecture,
         config=network.init_kwargs,
         state=network.state,
-        licence=licence or (ANYRES_LICENCE if is_anyres else NVIDIA_LICENCE),
+        licence=licence or code_licence,
         source={
             "file": snapshot.name,
             "sha256": snapshot.sha256,

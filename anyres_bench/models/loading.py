@@ -19,10 +19,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from anyres_bench.baselines import BASELINES, UPSCALERS
 from anyres_bench.core.errors import CheckpointError, GeneratorError, UnknownNameError, UsageError
-from anyres_bench.core.registry import Registry, nearest
-from anyres_bench.fetching.weights import WEIGHTS, locate
+from anyres_bench.core.registry import nearest
+from anyres_bench.fetching.weights import WeightFile, obtain
 from anyres_bench.models.checkpoint import (
     TRAINING_OPTIONS,
     Checkpoint,
@@ -32,21 +31,8 @@ from anyres_bench.models.checkpoint import (
     read_training_options,
 )
 from anyres_bench.models.controls import HeldOut
+from anyres_bench.models.families import parts, published_weights
 from anyres_bench.models.generator import GENERATORS, Generator
-
-_ANYRES = "anyres_bench.reference.generator:from_checkpoint"
-ARCHITECTURES = Registry(
-    "architecture",
-    {
-        "anycost": "anyres_bench.baselines.anycost.generator:from_checkpoint",
-        "anyres-generator": _ANYRES,
-        "anyres-generator-official": _ANYRES,
-        "infinitygan": "anyres_bench.baselines.infinitygan.generator:from_checkpoint",
-        "mspe": "anyres_bench.baselines.mspe.generator:from_checkpoint",
-    },
-    entry_points="anyres_bench.architectures",
-)
-"""Architecture of a checkpoint -> function(checkpoint, option=text, ...) that makes a Generator."""
 
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _MEMBERS = ("id", "native", "canvases", "matched", "latents", "sample")
@@ -81,10 +67,10 @@ def resolve(
 ) -> Generator | HeldOut:
     """As `load`, but `real` and `resample:...` come as what waits for the held-out images."""
     head, _, rest = spec.partition(":")
-    for registry in (GENERATORS, BASELINES):
+    for registry in (GENERATORS, parts("specs")):
         if head in registry:
             return _make(spec, registry.get(head), (rest,), options, accept_licence)
-    if Path(spec).exists() or spec in official_names():
+    if Path(spec).exists() or spec in snapshot_files():
         checkpoint = _checkpoint(spec, accept_licence)
         return _make(spec, _builder(spec, checkpoint), (checkpoint,), options, accept_licence)
     if _FACTORY.fullmatch(spec):
@@ -95,12 +81,13 @@ def resolve(
     )
 
 
-def official_names() -> list[str]:
-    """Names of the registered official snapshots."""
-    return [name for name, weights in WEIGHTS.items() if weights.filename.endswith(".pkl")]
+def snapshot_files() -> dict[str, WeightFile]:
+    """The registered official snapshots, by name."""
+    published = published_weights()
+    return {name: row for name, row in published.items() if row.filename.endswith(".pkl")}
 
 
-def read_official(
+def read_snapshot(
     source: str,
     which: str = "G_ema",
     training_options: Path | None = None,
@@ -120,7 +107,8 @@ def read_official(
         CheckpointError: it cannot be read, or has no such network.
         WeightsError: a registered snapshot is not here and cannot be had.
     """
-    path = _official(source, accept_licence) or Path(source)
+    registered = snapshot_files().get(source)
+    path = obtain(registered, accept_licence=accept_licence) if registered else Path(source)
     beside = path.with_name(TRAINING_OPTIONS)
     options = training_options or (beside if beside.is_file() else None)
     training = read_training_options(options) if options else None
@@ -129,8 +117,8 @@ def read_official(
 
 def _checkpoint(spec: str, accept_licence: bool) -> Checkpoint:
     path = Path(spec)
-    if spec in official_names() or path.suffix == ".pkl":
-        return read_official(spec, accept_licence=accept_licence)
+    if spec in snapshot_files() or path.suffix == ".pkl":
+        return read_snapshot(spec, accept_licence=accept_licence)
     if not path.is_dir():
         raise CheckpointError(
             f"{path} is neither a checkpoint folder nor an official .pkl; tensors without an "
@@ -139,26 +127,21 @@ def _checkpoint(spec: str, accept_licence: bool) -> Checkpoint:
     return read_checkpoint(path)
 
 
-def _official(spec: str, accept_licence: bool) -> Path | None:
-    return locate(spec, accept_licence=accept_licence) if spec in official_names() else None
-
-
 def _builder(spec: str, checkpoint: Checkpoint) -> Callable[..., Any]:
-    if checkpoint.architecture in UPSCALERS:
-        name = checkpoint.architecture
+    name, builders = checkpoint.architecture, parts("checkpoints")
+    if name in parts("upscalers"):
         raise CheckpointError(
             f"{spec} enlarges images: use it as {name}:BASE with option weights={spec}"
         )
-    if checkpoint.architecture not in ARCHITECTURES:
+    if name not in builders:
         raise CheckpointError(
-            f"{spec} is a {checkpoint.architecture}, and no network here renders that; "
-            f"{nearest(checkpoint.architecture, ARCHITECTURES)}"
+            f"{spec} is a {name}, and no network here renders that; {nearest(name, builders)}"
         )
-    return cast(Callable[..., Any], ARCHITECTURES.get(checkpoint.architecture))
+    return cast(Callable[..., Any], builders.get(name))
 
 
 def _nearest_model(name: str) -> str:
-    return nearest(name, [*GENERATORS, *BASELINES, *official_names()])
+    return nearest(name, [*GENERATORS, *parts("specs"), *snapshot_files()])
 
 
 def _imported(spec: str) -> Callable[..., Any]:

@@ -15,8 +15,9 @@ from anyres_bench.core.distributed import device
 from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.states import find_state, holds
-from anyres_bench.fetching.weights import WEIGHTS, locate
+from anyres_bench.fetching.weights import obtain
 from anyres_bench.models.checkpoint import ABOUT, Checkpoint, read_checkpoint
+from anyres_bench.models.families import published_weights
 from anyres_bench.models.torchfile import read_model_file
 
 
@@ -67,14 +68,14 @@ def read_official(source: str, *, accept_licence: bool = False) -> OfficialFile:
         WeightsError: a registered file is not here and cannot be had.
         CheckpointError: it cannot be read as data.
     """
-    path = Path(source)
-    if source in WEIGHTS:
-        path = locate(source, accept_licence=accept_licence)
+    path, published = Path(source), published_weights()
+    if source in published:
+        path = obtain(published[source], accept_licence=accept_licence)
     elif (path / ABOUT).is_file():
         return as_official(read_checkpoint(path), path.name)
     elif not source or not path.is_file():
         raise UsageError(
-            f"no file {source!r}, and no registered weights; {nearest(source, WEIGHTS)}"
+            f"no file {source!r}, and no registered weights; {nearest(source, published)}"
         )
     file = read_model_file(path)
     return OfficialFile(file.name, file.sha256[:12], file.content)

@@ -2,16 +2,12 @@
 
 The base image is rounded to 8 bits first, as a stored image would be; the id says so. Only the part
 of it that a window depends on is made. Nothing is stretched: a canvas has the base's aspect.
-
-The plain filters stand here: `nearest:BASE`, `bilinear:BASE`, `bicubic:BASE`, `lanczos:BASE`. They
-are what a network has to beat.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -209,29 +205,3 @@ def over_base(
         raise UsageError(f"base {base!r}; the base image is stored as u8 or f32")
     generator = load(rest, accept_licence=accept_licence)
     return Upscaled(generator, make(), quantised=base == "u8")
-
-
-load_nearest = partial(Filtered, "nearest")
-load_bilinear = partial(Filtered, "bilinear")
-load_bicubic = partial(Filtered, "bicubic")
-load_lanczos = partial(Filtered, "lanczos")
-
-
-def nearest(rest: str, base: str = "u8", accept_licence: bool = False) -> Upscaled:
-    """`nearest:BASE`: repeated pixels."""
-    return over_base("nearest", rest, load_nearest, base, accept_licence)
-
-
-def bilinear(rest: str, base: str = "u8", accept_licence: bool = False) -> Upscaled:
-    """`bilinear:BASE`."""
-    return over_base("bilinear", rest, load_bilinear, base, accept_licence)
-
-
-def bicubic(rest: str, base: str = "u8", accept_licence: bool = False) -> Upscaled:
-    """`bicubic:BASE`: Pillow's, a = -1/2."""
-    return over_base("bicubic", rest, load_bicubic, base, accept_licence)
-
-
-def lanczos(rest: str, base: str = "u8", accept_licence: bool = False) -> Upscaled:
-    """`lanczos:BASE`: Pillow's, three lobes."""
-    return over_base("lanczos", rest, load_lanczos, base, accept_licence)

@@ -7,6 +7,8 @@ twice, which the R1 penalty needs.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -193,3 +195,8 @@ def minibatch_deviation(x: Tensor, group_size: int) -> Tensor:
     groups = x.reshape(size, n // size, -1)
     deviation = (groups.var(dim=0, unbiased=False) + 1e-8).sqrt().mean(dim=1)
     return deviation.repeat(size)
+
+
+def from_official(config: Mapping[str, Any]) -> Discriminator:
+    """An untrained network from the official code's arguments."""
+    return Discriminator(DiscriminatorConfig.from_official(config))

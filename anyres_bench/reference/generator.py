@@ -19,6 +19,7 @@ from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.seeds import stream
 from anyres_bench.models.checkpoint import Checkpoint
+from anyres_bench.models.networks import load_network
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.inputs import PanoramaInput
 from anyres_bench.reference.network import GeneratorNetwork
@@ -282,8 +283,6 @@ def from_checkpoint(
         CheckpointError: the weights do not fit.
         UsageError: an option cannot be read, or is not possible here.
     """
-    from anyres_bench.models.architectures import load_network  # which knows this module
-
     network = load_network(checkpoint)
     assert isinstance(network, GeneratorNetwork)
     options = RenderOptions(

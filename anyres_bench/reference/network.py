@@ -6,6 +6,7 @@ Module names, and so the names and shapes in a state dict, are the official ones
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -228,3 +229,16 @@ class GeneratorNetwork(nn.Module):
         like = self.mapping.w_avg
         scale = like.new_ones(n) if transform is None else transform[:, 0, 0].to(like).reciprocal()
         return self.scale_mapping.styles(scale, c)
+
+
+def from_config(config: Mapping[str, Any]) -> GeneratorNetwork:
+    """An untrained network from the fields of `GeneratorConfig`."""
+    return GeneratorNetwork(GeneratorConfig(**config))
+
+
+def from_official(config: Mapping[str, Any]) -> GeneratorNetwork:
+    """An untrained network from the official code's arguments.
+
+    A converted snapshot keeps them, so that its digest never depends on our fields.
+    """
+    return GeneratorNetwork(GeneratorConfig.from_official(config))

@@ -5,34 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from anyres_bench.core.errors import ConfigError, UnknownNameError
-from anyres_bench.core.registry import Registry, nearest
+from anyres_bench.core.errors import ConfigError, UnknownNameError, UsageError
+from anyres_bench.core.registry import nearest
+from anyres_bench.models.families import families
 from anyres_bench.training.config import merge, read_settings
-
-RECIPES = Registry(
-    "recipe",
-    {
-        "anycost": "anyres_bench.baselines.anycost.recipe:AnycostConfig",
-        "anyres": "anyres_bench.reference.recipe:AnyResConfig",
-        "infinitygan": "anyres_bench.baselines.infinitygan.recipe:InfinityGANConfig",
-        "liif": "anyres_bench.baselines.liif.recipe:LIIFConfig",
-        "mspe": "anyres_bench.baselines.mspe.recipe:MSPEConfig",
-        "realesrgan": "anyres_bench.baselines.realesrgan.recipe:RealESRGANConfig",
-    },
-    entry_points="anyres_bench.recipes",
-)
-"""Recipe name -> configuration class; `config.recipe(loop)` makes the recipe."""
-
-_PRESETS = tuple(
-    resources.files(f"anyres_bench.{family}") / "presets"
-    for family in (
-        "reference",
-        *(f"baselines.{name}" for name in ("anycost", "infinitygan", "liif", "mspe", "realesrgan")),
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -51,9 +31,26 @@ class Stage:
 
 
 def presets() -> list[str]:
-    """Names of the presets that come with the package."""
-    names = (entry.name for folder in _PRESETS for entry in folder.iterdir())
-    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
+    """Names of the presets of all families."""
+    return sorted(_presets())
+
+
+def _presets() -> dict[str, Traversable]:
+    """Every preset's file by its name.
+
+    Raises:
+        UsageError: two families have presets of one name.
+    """
+    found: dict[str, Traversable] = {}
+    for family in families():
+        folder = resources.files(family.package) / "presets"
+        for file in folder.iterdir() if folder.is_dir() else ():
+            name, dot, _ = file.name.partition(".toml")
+            if dot and found.setdefault(name, file) is not file:
+                raise UsageError(
+                    f"preset {name} stands twice: {found[name]} and {file}; rename one"
+                )
+    return found
 
 
 def read_stages(
@@ -90,8 +87,7 @@ def read_stages(
 
 
 def _read_preset(name: str) -> dict[str, Any]:
-    [file] = [f for folder in _PRESETS if (f := folder / f"{name}.toml").is_file()]
-    with resources.as_file(file) as path:
+    with resources.as_file(_presets()[name]) as path:
         return read_settings(path)
 
 

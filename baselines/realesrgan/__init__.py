@@ -1,1 +1,11 @@
 """Real-ESRGAN: super-resolution of degraded images (Wang et al., ICCVW 2021)."""
+
+from anyres_bench.models.families import Family
+
+FAMILY = Family(
+    package="anyres_bench.baselines.realesrgan",
+    specs={"realesrgan": "anyres_bench.baselines.realesrgan.upscaler:build"},
+    upscalers={"realesrgan": "anyres_bench.baselines.realesrgan.upscaler:load_upscaler"},
+    recipes={"realesrgan": "anyres_bench.baselines.realesrgan.recipe:RealESRGANConfig"},
+    weights="anyres_bench.baselines.realesrgan.weights:WEIGHTS",
+)

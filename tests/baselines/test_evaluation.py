@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from anyres_bench.cli.main import main
-from anyres_bench.fetching.weights import WEIGHTS
+from anyres_bench.models.families import published_weights
 from tests.baselines import tiny
 from tests.fakes import write_dataset
 
@@ -28,8 +28,9 @@ def test_from_a_file_put_in_its_place_to_a_record(
         "anycost-ffhq-config-f": tiny.anycost_file,
         "liif-edsr-baseline": tiny.liif_file,
     }.items():
-        WEIGHTS[name].path.parent.mkdir(parents=True, exist_ok=True)
-        Path(make(tmp_path)).rename(WEIGHTS[name].path)
+        place = published_weights()[name].path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Path(make(tmp_path)).rename(place)
     data = write_dataset(tmp_path / "tiny", [(48 + i, 50 + i) for i in range(12)]).folder
     out = ("--out", str(tmp_path / "results"), "--extractor", "builtin", "--json")
     call = ["evaluate", spec, "--dataset", str(data), "--suite", TASK, "--n", "12", *out]

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from anyres_bench.core.errors import UnknownNameError, WeightsError
-from anyres_bench.fetching.weights import WEIGHTS, WeightFile, locate, obtain
+from anyres_bench.features.weights import WEIGHTS
+from anyres_bench.fetching.weights import WeightFile, locate, obtain
+from anyres_bench.models.families import published_weights
 from tests.servers import Handler, ImageHost, raw, serve
 
 CONTENT = bytes(range(256)) * 4000
@@ -111,7 +113,7 @@ def test_offline_says_which_file_and_where_to_put_it(
     if by_environment:
         monkeypatch.setenv("ANYRES_BENCH_OFFLINE", "1")
     with pytest.raises(WeightsError) as error:
-        locate("inception-v3", offline=None if by_environment else True)
+        locate("inception-v3", WEIGHTS, offline=None if by_environment else True)
     message, row = str(error.value), WEIGHTS["inception-v3"]
     for part in (row.url, row.sha256, str(row.path), "95,628,359 bytes", row.licence):
         assert str(part) in message
@@ -139,12 +141,15 @@ def test_a_file_without_a_url_is_placed_by_hand(net: WeightFile) -> None:
 
 def test_an_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="did you mean inception-v3"):
-        locate("inception-v2")
+        locate("inception-v2", WEIGHTS)
 
 
-def test_the_table_is_sound() -> None:
-    assert len({row.filename for row in WEIGHTS.values()}) == len(WEIGHTS)
-    for name, row in WEIGHTS.items():
+def test_all_tables_are_sound() -> None:
+    rows = published_weights()
+    assert not set(rows) & set(WEIGHTS)
+    rows |= WEIGHTS
+    assert len({row.filename for row in rows.values()}) == len(rows)
+    for name, row in rows.items():
         assert name == row.name
         assert row.licence
         assert row.url is None or row.url.startswith("https://"), name

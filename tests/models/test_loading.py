@@ -15,19 +15,19 @@ from torch import Tensor
 
 from anyres_bench.core.errors import CheckpointError, GeneratorError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.models.architectures import NETWORKS, load_network
 from anyres_bench.models.checkpoint import (
-    ANYRES_LICENCE,
-    NVIDIA_LICENCE,
     Checkpoint,
     from_official,
     read_official_pickle,
     write_checkpoint,
 )
 from anyres_bench.models.controls import HeldOut
-from anyres_bench.models.loading import load, official_names, read_official, resolve
+from anyres_bench.models.families import parts
+from anyres_bench.models.loading import load, read_snapshot, resolve, snapshot_files
+from anyres_bench.models.networks import load_network
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.network import GeneratorNetwork
+from anyres_bench.reference.snapshots import ANYRES_LICENCE, NVIDIA_LICENCE
 from tests.models.official_pickles import tiny_network, write_snapshot
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "anyres_snapshot_tiny.pkl"
@@ -145,7 +145,7 @@ def test_networks_are_told_apart_by_class_and_tensors(tmp_path: Path) -> None:
     checkpoint = from_official(read_official_pickle(path))
     assert checkpoint.architecture == "stylegan2-generator"
     assert checkpoint.licence == NVIDIA_LICENCE
-    assert checkpoint.architecture not in NETWORKS
+    assert checkpoint.architecture not in parts("networks")
     with pytest.raises(CheckpointError, match=r"x\.pkl is a stylegan2-generator, and no network"):
         load(str(path))
     with pytest.raises(CheckpointError, match="D is a Generator with 3 tensors that is not built"):
@@ -156,26 +156,26 @@ def test_positional_arguments_of_unknown_meaning_are_refused(tmp_path: Path) -> 
     network = tiny_network(state=stylegan2_state(), extra={"_init_args": (512,)})
     path = write_snapshot(tmp_path / "x.pkl", {"G_ema": network})
     with pytest.raises(CheckpointError, match="not built like"):
-        read_official(str(path))
+        read_snapshot(str(path))
 
 
 def test_training_options_beside_a_snapshot_are_kept(tmp_path: Path) -> None:
     path = write_snapshot(tmp_path / "x.pkl", {"G_ema": tiny_network(state=stylegan2_state())})
-    assert read_official(str(path)).training is None
+    assert read_snapshot(str(path)).training is None
     (tmp_path / "training_options.json").write_text('{"batch_size": 32}')
     (tmp_path / "other.json").write_text('{"batch_size": 64}')
-    assert read_official(str(path)).training == {"batch_size": 32}
-    assert read_official(str(path), "G_ema", tmp_path / "other.json").training == {"batch_size": 64}
+    assert read_snapshot(str(path)).training == {"batch_size": 32}
+    assert read_snapshot(str(path), "G_ema", tmp_path / "other.json").training == {"batch_size": 64}
     (tmp_path / "training_options.json").write_text("[1]")
     with pytest.raises(CheckpointError, match="no JSON object"):
-        read_official(str(path))
+        read_snapshot(str(path))
 
 
 # -- rendering -------------------------------------------------------------------------------------
 
 
 def test_a_snapshot_and_its_conversion_are_the_same_model(tmp_path: Path) -> None:
-    write_checkpoint(tmp_path / "out", read_official(str(GOLDEN)))
+    write_checkpoint(tmp_path / "out", read_snapshot(str(GOLDEN)))
     options = {"psi": "0.7"}
     direct, converted = load(str(GOLDEN), options), load(str(tmp_path / "out"), options)
     assert direct.id == converted.id
@@ -239,6 +239,6 @@ def test_a_checkpoint_of_an_unknown_architecture_is_refused(tmp_path: Path) -> N
 
 
 def test_registered_snapshots_are_pickles_with_all_facts_stated() -> None:
-    names = official_names()
+    names = snapshot_files()
     assert {"anyres-ffhq6k", "anyres-birds", "anyres-church", "anyres-mountains"} <= set(names)
     assert any(name.startswith("stylegan3-") for name in names)

@@ -17,8 +17,8 @@ import pytest
 import torch
 from PIL import Image
 
-from anyres_bench.models.architectures import load_network
-from anyres_bench.models.loading import read_official
+from anyres_bench.models.loading import read_snapshot
+from anyres_bench.models.networks import load_network
 from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
 from anyres_bench.reference.discriminator import Discriminator
 from anyres_bench.reference.network import GeneratorNetwork
@@ -142,7 +142,7 @@ def test_a_full_snapshot_is_converted_and_renders_every_size(folder: Path) -> No
 
 def test_every_tensor_of_a_full_snapshot_arrives(folder: Path) -> None:
     for which, seed in (("G", 1), ("G_ema", 2)):
-        network = load_network(read_official(str(folder / "snapshot.pkl"), which))
+        network = load_network(read_snapshot(str(folder / "snapshot.pkl"), which))
         wanted = GeneratorNetwork(GeneratorConfig.from_official(GENERATOR), seed=seed)
         for name, tensor in wanted.state_dict().items():
             assert torch.equal(network.state_dict()[name], tensor), (which, name)

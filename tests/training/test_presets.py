@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from anyres_bench.models.families import parts
 from anyres_bench.training.config import LoopConfig, build, to_plain
-from anyres_bench.training.stages import RECIPES, presets, read_stages
+from anyres_bench.training.stages import presets, read_stages
 
 
 @pytest.mark.parametrize("name", presets())
@@ -16,7 +17,7 @@ def test_presets_are_valid(name: str) -> None:
     assert len({stage.name for stage in stages}) == len(stages)
     for number, stage in enumerate(stages):
         build(LoopConfig, stage.values["loop"], "loop.")
-        config = build(RECIPES.get(stage.recipe), stage.values["model"], "model.")
+        config = build(parts("recipes").get(stage.recipe), stage.values["model"], "model.")
         assert config.sources[0].dataset == "data"
         later = "previous" in to_plain(config).values()
         assert later == (number > 0), f"stage {stage.name} starts from nothing before it"
@@ -24,4 +25,4 @@ def test_presets_are_valid(name: str) -> None:
 
 def test_every_recipe_has_a_preset() -> None:
     made = {stage.recipe for name in presets() for stage in read_stages(name, None, {})}
-    assert made == set(RECIPES)
+    assert made == set(parts("recipes"))

@@ -1,12 +1,4 @@
-"""What the architectures of checkpoints are: from config and tensors to a network.
-
-Each has a name:
-
-    anyres-generator            our generator; config: fields of `GeneratorConfig`
-    anyres-generator-official   the same with the official code's arguments, so that the digest of
-                                a converted snapshot never depends on our fields
-    stylegan2-discriminator     the discriminator, with the official code's arguments
-"""
+"""The network of a checkpoint: from its config and tensors, by the architecture that it names."""
 
 from __future__ import annotations
 
@@ -17,23 +9,8 @@ import torch
 from torch import nn
 
 from anyres_bench.core.errors import CheckpointError, ConfigError
-from anyres_bench.core.registry import Registry
 from anyres_bench.models.checkpoint import Checkpoint, check_fits, load_strict
-from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
-from anyres_bench.reference.discriminator import Discriminator
-from anyres_bench.reference.network import GeneratorNetwork
-
-_HERE = "anyres_bench.models.architectures"
-NETWORKS = Registry(
-    "network architecture",
-    {
-        "anyres-generator": f"{_HERE}:generator",
-        "anyres-generator-official": f"{_HERE}:official_generator",
-        "stylegan2-discriminator": f"{_HERE}:official_discriminator",
-    },
-    entry_points="anyres_bench.networks",
-)
-"""Architecture -> function(config) that makes an untrained network."""
+from anyres_bench.models.families import parts
 
 # No network of today comes near these; without a bound, a config could ask for days of work.
 _MAX_NUMBER = 1 << 17
@@ -50,7 +27,7 @@ def load_network(checkpoint: Checkpoint) -> nn.Module:
         UnknownNameError: no network of that architecture.
         CheckpointError: the config is not valid, or the tensors do not fit the network.
     """
-    make = NETWORKS.get(checkpoint.architecture)
+    make = parts("networks").get(checkpoint.architecture)
     source = str(checkpoint.source.get("file", checkpoint.architecture))
     _check_numbers(checkpoint.config, len(checkpoint.state), source)
     try:
@@ -62,21 +39,6 @@ def load_network(checkpoint: Checkpoint) -> nn.Module:
     load_strict(network, checkpoint.state, source)
     frozen: nn.Module = network.eval().requires_grad_(False)
     return frozen
-
-
-def generator(config: Mapping[str, Any]) -> nn.Module:
-    """A generator from the fields of `GeneratorConfig`."""
-    return GeneratorNetwork(GeneratorConfig(**config))
-
-
-def official_generator(config: Mapping[str, Any]) -> nn.Module:
-    """A generator from the arguments of the official code."""
-    return GeneratorNetwork(GeneratorConfig.from_official(config))
-
-
-def official_discriminator(config: Mapping[str, Any]) -> nn.Module:
-    """A discriminator from the arguments of the official code."""
-    return Discriminator(DiscriminatorConfig.from_official(config))
 
 
 def _check_numbers(config: Mapping[str, Any], n_tensors: int, source: str) -> None:
