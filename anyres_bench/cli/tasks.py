@@ -42,7 +42,7 @@ def command(folder: Path | None) -> None:
       anyres-bench tasks --dataset data/scenes
     """
     from anyres_bench.data.dataset import Dataset
-   from anyres_bench.evaluation.suites import SUITES, suite
+    from anyres_bench.evaluation.suites import SUITES, suite
     from anyres_bench.features.extractor import EXTRACTORS
     from anyres_bench.metrics import METRICS
     from anyres_bench.models.families import parts
