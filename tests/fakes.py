@@ -29,7 +29,6 @@ class Waves:
     id: str = "waves"
     native: Size = SIDE
     canvases: Any = "any"
-    matched: bool = True
 
     def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> list[int]:
         return list(seeds)

@@ -118,7 +118,7 @@ def run(
     dataset = Dataset.read(folder)
     tasks, extractors = plan_tasks(dataset, request)
     plan = Plan(
-        model=resolve(model, options, accept_licence=request.accept_licence),
+        model=resolve(model, options, device=request.device, accept_licence=request.accept_licence),
         spec=model,
         dataset=dataset,
         tasks=tasks,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from anyres_bench import __version__
+from anyres_bench.core import distributed
 from anyres_bench.core.errors import ImageError, UsageError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.core.geometry import Size
@@ -92,7 +93,8 @@ def make_upscaler(
 
     factory = parts("upscalers").get(model)
     known = set(inspect.signature(factory).parameters) - {"name"}
-    ours = {"accept_licence": accept_licence, "report": report}
+    where = str(distributed.device())
+    ours = {"accept_licence": accept_licence, "device": where, "report": report}
     if unknown := sorted(set(options) - known):
         offered = ", ".join(f"--{name}" for name in sorted(known - set(ours))) or "none"
         raise UsageError(f"{model} has no option --{', --'.join(unknown)}; its options: {offered}")

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.models.generator import Generator
-
-if TYPE_CHECKING:
-    from torch import nn
+from anyres_bench.models.generator import Generator, networks_of
 
 
 @runtime_checkable
@@ -34,7 +30,7 @@ def render_cost(generator: Generator, window: Region) -> dict[str, Any]:
         products), `parameters` (weights, those of a base included), `seconds` and
         `seconds_per_megapixel` of the window; empty for models without a network.
     """
-    networks = list(_networks(generator))
+    networks = list(networks_of(generator))
     if not networks:
         return {}
     import torch
@@ -62,14 +58,3 @@ def render_cost(generator: Generator, window: Region) -> dict[str, Any]:
         "seconds_per_megapixel": seconds / (window.size.pixels / 1e6),
         "threads": torch.get_num_threads(),
     }
-
-
-def _networks(value: Any, depth: int = 4) -> Iterator[nn.Module]:
-    """The networks that a generator, or what it is made of, holds."""
-    from torch import nn
-
-    if isinstance(value, nn.Module):
-        yield value
-    elif depth and hasattr(value, "__dict__") and not isinstance(value, type):
-        for part in vars(value).values():
-            yield from _networks(part, depth - 1)

@@ -67,7 +67,7 @@ class Plan:
         seed: of views and latents.
         batch_size: items at a time; changes speed and memory only.
         n_workers: threads that decode images.
-        device: for the records; the model and the extractors are on it already.
+        device: of the extractors, for the records; the models say their own.
         progress: makes a progress bar of a title, a total and what is done already.
         say: is told what people should know.
     """
@@ -250,7 +250,12 @@ class _Comparison:
             higher_is_better=dict(metric.higher_is_better),
             dataset=dataset_facts(plan.dataset, self.reference, self.protocol),
             fake=image_facts(self.generator, self.reference, self.protocol),
-            extractor={"id": task.extractor, "dim": extractor.dim, "is_fid": extractor.is_fid},
+            extractor={
+                "id": task.extractor,
+                "dim": extractor.dim,
+                "is_fid": extractor.is_fid,
+                "device": plan.device,
+            },
             seed=plan.seed,
             n_real=len(real),
             n_fake=len(fake),

@@ -65,10 +65,6 @@ class Camera:
     def canvases(self) -> Canvases:
         return "any"
 
-    @property
-    def matched(self) -> bool:
-        return True
-
     def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> list[int]:
         """The seeds themselves."""
         return list(seeds)

@@ -83,10 +83,6 @@ class StoredImages:
     def canvases(self) -> Canvases:
         return "per-image"
 
-    @property
-    def matched(self) -> bool:
-        return False
-
     def pixels(self, index: int) -> Pixels:
         """Image `index`, (h, w, 3) uint8."""
         pixels = read_image(self.images, index)
@@ -148,10 +144,6 @@ class Constant:
     @property
     def canvases(self) -> Canvases:
         return "any"
-
-    @property
-    def matched(self) -> bool:
-        return True
 
     def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> int:
         """How many images are wanted; there is nothing else to know."""

@@ -69,10 +69,6 @@ class Stepped:
     def canvases(self) -> Canvases:
         return self.renderer.sizes if self.exact else "any"
 
-    @property
-    def matched(self) -> bool:
-        return True
-
     @torch.inference_mode()
     def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> list[Any]:
         """One latent a seed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from anyres_bench.core.errors import GeneratorError
@@ -10,7 +10,7 @@ from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.registry import Registry
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from anyres_bench.data.dataset import Dataset
     from anyres_bench.data.pixels import Pixels
@@ -44,8 +44,6 @@ class Generator(Protocol):
             assembly of tiles, quantisation of a wrapped base.
         native: the size that the model was made for.
         canvases: which canvas sizes it can render.
-        matched: whether it can render the window it is asked for; a folder of images cannot, the
-            views are then drawn on its own images (see `ImageGenerator`).
     """
 
     @property
@@ -54,8 +52,6 @@ class Generator(Protocol):
     def native(self) -> Size: ...
     @property
     def canvases(self) -> Canvases: ...
-    @property
-    def matched(self) -> bool: ...
 
     def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> Any:
         """Opaque latents; item i depends on seeds[i] (and labels[i]) only."""
@@ -90,7 +86,7 @@ class TakingGenerator(Generator, Protocol):
 
 @runtime_checkable
 class ImageGenerator(Generator, Protocol):
-    """A generator that is a finite set of images (`matched` is False).
+    """A generator that is a finite set of images.
 
     Its latents are image numbers: `latents([i])` is image i of `images`, modulo their count. The
     views are drawn on its own images by the protocol's rule for real images, downscaling only.
@@ -102,6 +98,23 @@ class ImageGenerator(Generator, Protocol):
     def pixels(self, index: int) -> Pixels:
         """Image `index` whole, (h, w, 3) uint8, of the size that its record states."""
         ...
+
+
+def networks_of(generator: Any, depth: int = 4) -> Iterator[nn.Module]:
+    """The networks that a generator, or what it is made of, holds."""
+    from torch import nn
+
+    if isinstance(generator, nn.Module):
+        yield generator
+    elif depth and hasattr(generator, "__dict__") and not isinstance(generator, type):
+        for part in vars(generator).values():
+            yield from networks_of(part, depth - 1)
+
+
+def device_of(generator: Any) -> str:
+    """Where a generator renders, as torch names it: where its networks are; "cpu" without any."""
+    weights = (w for network in networks_of(generator) for w in network.parameters())
+    return ", ".join(sorted({str(weight.device) for weight in weights})) or "cpu"
 
 
 def check_output(generator_id: str, images: Tensor, n: int, size: Size) -> None:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from anyres_bench.core import distributed
 from anyres_bench.core.errors import CheckpointError, GeneratorError, UnknownNameError, UsageError
 from anyres_bench.core.registry import nearest
 from anyres_bench.fetching.weights import WeightFile, obtain
@@ -35,11 +36,15 @@ from anyres_bench.models.families import parts, published_weights
 from anyres_bench.models.generator import GENERATORS, Generator
 
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-_MEMBERS = ("id", "native", "canvases", "matched", "latents", "sample")
+_MEMBERS = ("id", "native", "canvases", "latents", "sample")
 
 
 def load(
-    spec: str, options: Mapping[str, str] | None = None, *, accept_licence: bool = False
+    spec: str,
+    options: Mapping[str, str] | None = None,
+    *,
+    device: str | None = None,
+    accept_licence: bool = False,
 ) -> Generator:
     """The generator that `spec` names.
 
@@ -47,6 +52,8 @@ def load(
         spec: see the module's docstring. A registered name wins over a file of that name, which
             is then written ./scenes.
         options: such as psi or assembly, as text. What the generator does not know is refused.
+        device: where it renders, as torch names it; by default this process's accelerator, else
+            the CPU. A factory without an argument `device` decides for itself.
         accept_licence: whether the user has accepted the non-commercial licence of weights that
             must be downloaded.
 
@@ -56,25 +63,30 @@ def load(
         CheckpointError: the file cannot be read, or does not fit its network.
         GeneratorError: what the factory made does not keep the contract.
     """
-    generator = resolve(spec, options, accept_licence=accept_licence)
+    generator = resolve(spec, options, device=device, accept_licence=accept_licence)
     if isinstance(generator, HeldOut):
         raise UsageError(f"{spec} shows held-out images of a dataset; only `evaluate` has those")
     return generator
 
 
 def resolve(
-    spec: str, options: Mapping[str, str] | None = None, *, accept_licence: bool = False
+    spec: str,
+    options: Mapping[str, str] | None = None,
+    *,
+    device: str | None = None,
+    accept_licence: bool = False,
 ) -> Generator | HeldOut:
     """As `load`, but `real` and `resample:...` come as what waits for the held-out images."""
     head, _, rest = spec.partition(":")
+    ours = {"device": device or str(distributed.device()), "accept_licence": accept_licence}
     for registry in (GENERATORS, parts("specs")):
         if head in registry:
-            return _make(spec, registry.get(head), (rest,), options, accept_licence)
+            return _make(spec, registry.get(head), (rest,), options or {}, ours)
     if Path(spec).exists() or spec in snapshot_files():
         checkpoint = _checkpoint(spec, accept_licence)
-        return _make(spec, _builder(spec, checkpoint), (checkpoint,), options, accept_licence)
+        return _make(spec, _builder(spec, checkpoint), (checkpoint,), options or {}, ours)
     if _FACTORY.fullmatch(spec):
-        return _make(spec, _imported(spec), (), options, accept_licence)
+        return _make(spec, _imported(spec), (), options or {}, ours)
     raise UnknownNameError(
         f"{spec!r} is no file, folder or package.module:factory, and no registered model; "
         f"{_nearest_model(head)}"
@@ -164,19 +176,25 @@ def _make(
     spec: str,
     factory: Callable[..., Any],
     arguments: tuple[Any, ...],
-    options: Mapping[str, str] | None,
-    accept_licence: bool,
+    options: Mapping[str, str],
+    ours: Mapping[str, Any],
 ) -> Generator | HeldOut:
-    """Call a factory with those options that its signature names, and check what it gives."""
+    """Call a factory with those options that its signature names, and check what it gives.
+
+    Args:
+        spec: for messages.
+        factory: makes a generator.
+        arguments: come first.
+        options: of the user.
+        ours: arguments that no user names as options; given where the signature has them.
+    """
     signature = inspect.signature(factory)
     known = list(signature.parameters)[len(arguments) :]
-    chosen: dict[str, Any] = dict(options or {})
-    unknown = sorted(set(chosen) - set(known))
-    if unknown:
-        offered = ", ".join(name for name in known if name != "accept_licence") or "none"
-        raise UsageError(f"{spec} has no option {', '.join(unknown)}; its options: {offered}")
-    if "accept_licence" in known:
-        chosen["accept_licence"] = accept_licence
+    offered = [name for name in known if name not in ours]
+    if unknown := sorted(set(options) - set(offered)):
+        listed = ", ".join(offered) or "none"
+        raise UsageError(f"{spec} has no option {', '.join(unknown)}; its options: {listed}")
+    chosen = {**options, **{name: value for name, value in ours.items() if name in known}}
     try:
         signature.bind(*arguments, **chosen)
     except TypeError as error:

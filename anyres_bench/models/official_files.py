@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from anyres_bench.core.distributed import device
 from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.states import find_state, holds
@@ -125,9 +124,9 @@ def shape_of(sizes: Mapping[str, tuple[int, ...]], name: str, what: str) -> tupl
 N = TypeVar("N", bound=nn.Module)
 
 
-def ready(network: N) -> N:
-    """A network for rendering: nothing is trained, on this process' accelerator if it has one."""
-    return network.eval().requires_grad_(False).to(device())
+def ready(network: N, device: str) -> N:
+    """A network for rendering: nothing is trained, and it is on a device."""
+    return network.eval().requires_grad_(False).to(device)
 
 
 def device_of(network: nn.Module) -> torch.device:

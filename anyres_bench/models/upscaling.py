@@ -114,10 +114,6 @@ class Upscaled:
     def canvases(self) -> Canvases:
         return "any"
 
-    @property
-    def matched(self) -> bool:
-        return True
-
     def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> list[Any]:
         """The base's latents, one by one."""
         if labels is None:
@@ -181,27 +177,39 @@ class Upscaled:
         )
 
 
-def over_base(
-    name: str, rest: str, make: Callable[[], Upscaler], base: str, accept_licence: bool
-) -> Upscaled:
+@dataclass(frozen=True)
+class Base:
+    """How the base of an upscaler is made.
+
+    Attributes:
+        stored: how its images are stored: "u8", rounded to 8 bits, or "f32".
+        device: where it renders, as torch names it.
+        accept_licence: of downloaded weights.
+    """
+
+    stored: str
+    device: str
+    accept_licence: bool
+
+
+def over_base(name: str, rest: str, make: Callable[[], Upscaler], base: Base) -> Upscaled:
     """The upscaler over the base that a spec names.
 
     Args:
-        name: of the baseline, for messages.
+        name: of the upscaler, for messages.
         rest: the spec of the base.
         make: makes the upscaler, once the base is there.
-        base: how the base image is stored: "u8" or "f32".
-        accept_licence: of downloaded weights.
+        base: how the base is made.
 
     Raises:
-        UsageError: no base is named, or `base` is neither.
+        UsageError: no base is named, or its images are stored in neither way.
     """
     if not rest:
         raise UsageError(
             f"{name} enlarges a base: {name}:BASE, such as {name}:folder:PATH; "
             f"to enlarge stored images: anyres-bench upscale IN OUT --model {name}"
         )
-    if base not in ("u8", "f32"):
-        raise UsageError(f"base {base!r}; the base image is stored as u8 or f32")
-    generator = load(rest, accept_licence=accept_licence)
-    return Upscaled(generator, make(), quantised=base == "u8")
+    if base.stored not in ("u8", "f32"):
+        raise UsageError(f"base {base.stored!r}; the base image is stored as u8 or f32")
+    generator = load(rest, device=base.device, accept_licence=base.accept_licence)
+    return Upscaled(generator, make(), quantised=base.stored == "u8")

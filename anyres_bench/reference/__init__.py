@@ -1,3 +1,8 @@
+"""AnyRes-GAN, the reference: generator, discriminator, teacher, panoramas, recipe.
+
+Source: Chai et al., "Any-resolution Training for High-resolution Image Synthesis", ECCV 2022.
+"""
+
 from anyres_bench.models.families import Family
 
 FAMILY = Family(

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anyres_bench.core import distributed
 from anyres_bench.core.errors import ConfigError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.registry import nearest
@@ -108,7 +107,6 @@ class AnyResGenerator:
     """
 
     canvases: Literal["any"] = "any"
-    matched = True
 
     def __init__(
         self,
@@ -276,8 +274,9 @@ def from_checkpoint(
     precision: str = "float32",
     assembly: str = "overlap",
     margin: str | None = None,
+    device: str = "cpu",
 ) -> AnyResGenerator:
-    """The generator of a checkpoint; the options are those of `RenderOptions`, as text.
+    """The generator of a checkpoint on a device; the options are those of `RenderOptions`, as text.
 
     Raises:
         CheckpointError: the weights do not fit.
@@ -293,7 +292,7 @@ def from_checkpoint(
         margin=None if margin is None else _number("margin", margin, int),
     )
     name = f"anyres@{checkpoint.digest[:12]}"
-    return AnyResGenerator(network.to(distributed.device()), name, options)
+    return AnyResGenerator(network.to(device), name, options)
 
 
 def _number(name: str, text: str, kind: Callable[[str], N]) -> N:

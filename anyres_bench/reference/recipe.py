@@ -32,6 +32,7 @@ from anyres_bench.models.checkpoint import Checkpoint, load_strict
 from anyres_bench.models.generator import Generator
 from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
 from anyres_bench.reference.discriminator import Discriminator
+from anyres_bench.reference.generator import from_checkpoint
 from anyres_bench.reference.inputs import PanoramaInput
 from anyres_bench.reference.network import GeneratorNetwork
 from anyres_bench.reference.panorama import spliced_image
@@ -245,9 +246,8 @@ class AnyResRecipe:
 
     def generator(self, average: nn.Module) -> Generator:
         """The averaged generator as a model."""
-        from anyres_bench.reference.generator import from_checkpoint
-
-        return from_checkpoint(self.deliverable(average, {}))
+        device = str(distributed.device())
+        return from_checkpoint(self.deliverable(average, {}), device=device)
 
     def deliverable(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged generator with what it was trained on."""

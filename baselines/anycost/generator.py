@@ -137,7 +137,7 @@ class AnycostRenderer:
         return Cost(macs, parameters)
 
 
-def from_state(state: Mapping[str, Tensor], source: str) -> Generator:
+def from_state(state: Mapping[str, Tensor], source: str, device: str) -> Generator:
     """The network of an official state; its sizes are read off the shapes.
 
     Raises:
@@ -155,11 +155,15 @@ def from_state(state: Mapping[str, Tensor], source: str) -> Generator:
     multiplier = last / (BASE_WIDTH // resolution)
     network = Generator(resolution, style_dim, n_mlp, multiplier, wide)
     load_strict(network, state, source)
-    return ready(network)
+    return ready(network, device)
 
 
 def build(
-    rest: str, weights: str = WEIGHTS, psi: str = "1", accept_licence: bool = False
+    rest: str,
+    weights: str = WEIGHTS,
+    psi: str = "1",
+    device: str = "cpu",
+    accept_licence: bool = False,
 ) -> Stepped:
     """`anycost[:[chRATIO][@SIZE]]`.
 
@@ -167,6 +171,7 @@ def build(
         rest: what follows the colon.
         weights: a registered name, or the path of an official file.
         psi: truncation.
+        device: where it renders, as torch names it.
         accept_licence: of downloaded weights.
 
     Raises:
@@ -177,11 +182,15 @@ def build(
     if match is None:
         raise UsageError(f"anycost:{rest} is not anycost:chRATIO@SIZE, such as anycost:ch0.5@512")
     official = read_official(weights, accept_licence=accept_licence)
-    return _stepped(official, match[1] or "1", match[2] or "", psi)
+    return _stepped(official, match[1] or "1", match[2] or "", psi, device)
 
 
 def from_checkpoint(
-    checkpoint: Checkpoint, ratio: str = "1", size: str = "", psi: str = "1"
+    checkpoint: Checkpoint,
+    ratio: str = "1",
+    size: str = "",
+    psi: str = "1",
+    device: str = "cpu",
 ) -> Stepped:
     """A checkpoint that our trainer left.
 
@@ -190,19 +199,20 @@ def from_checkpoint(
         ratio: of the channels.
         size: the only size to make; all that were trained by default.
         psi: truncation.
+        device: where it renders, as torch names it.
 
     Raises:
         UsageError: no such ratio or size, or a number cannot be read.
         CheckpointError: it is no Anycost-GAN generator.
     """
-    return _stepped(as_official(checkpoint), ratio, size, psi)
+    return _stepped(as_official(checkpoint), ratio, size, psi, device)
 
 
-def _stepped(official: OfficialFile, ratio_text: str, size: str, psi: str) -> Stepped:
+def _stepped(official: OfficialFile, ratio_text: str, size: str, psi: str, device: str) -> Stepped:
     ratio = read_number("ratio", ratio_text, 0, 1)
     if ratio not in RATIOS:
         raise UsageError(f"channel ratio {ratio:g}; the network was trained for {RATIOS}")
-    network = from_state(official.state("g_ema"), official.name)
+    network = from_state(official.state("g_ema"), official.name, device)
     target = int(read_number("size", size, 1, 1 << 20)) if size else None
     if target not in (None, *network.resolutions[1:]):
         raise UsageError(f"no size {target}; {official.name} makes {network.resolutions[1:]}")

@@ -61,10 +61,6 @@ class InfinityGAN:
     def canvases(self) -> Canvases:
         return "any"
 
-    @property
-    def matched(self) -> bool:
-        return True
-
     def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> list[int]:
         """The seeds: every field is drawn where it is needed."""
         return list(seeds)
@@ -106,12 +102,15 @@ class InfinityGAN:
         return patches.assemble(window, render)
 
 
-def build(rest: str, weights: str = WEIGHTS, accept_licence: bool = False) -> InfinityGAN:
+def build(
+    rest: str, weights: str = WEIGHTS, device: str = "cpu", accept_licence: bool = False
+) -> InfinityGAN:
     """`infinitygan`.
 
     Args:
         rest: nothing may follow the name.
         weights: a registered name, or the path of an official file.
+        device: where it renders, as torch names it.
         accept_licence: of downloaded weights.
 
     Raises:
@@ -120,20 +119,20 @@ def build(rest: str, weights: str = WEIGHTS, accept_licence: bool = False) -> In
     """
     if rest:
         raise UsageError(f"infinitygan takes no argument, got {rest!r}")
-    return _made(read_official(weights, accept_licence=accept_licence))
+    return _made(read_official(weights, accept_licence=accept_licence), device)
 
 
-def from_checkpoint(checkpoint: Checkpoint) -> InfinityGAN:
-    """A checkpoint that our trainer left.
+def from_checkpoint(checkpoint: Checkpoint, device: str = "cpu") -> InfinityGAN:
+    """A checkpoint that our trainer left, on a device as torch names it.
 
     Raises:
         CheckpointError: it is no InfinityGAN generator.
     """
-    return _made(as_official(checkpoint))
+    return _made(as_official(checkpoint), device)
 
 
-def _made(official: OfficialFile) -> InfinityGAN:
+def _made(official: OfficialFile, device: str) -> InfinityGAN:
     state = {n: t for n, t in official.state("g_ema").items() if "tmp_var" not in n}
     network = Generator(Architecture.of(shapes(state)))
     load_strict(network, state, official.name)
-    return InfinityGAN(ready(network), official.digest)
+    return InfinityGAN(ready(network, device), official.digest)

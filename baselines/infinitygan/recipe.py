@@ -206,7 +206,8 @@ class InfinityGANRecipe:
 
     def generator(self, average: nn.Module) -> InfinityGAN:
         """The averaged generator as a model."""
-        return from_checkpoint(self.deliverable(average, {}))
+        device = str(distributed.device())
+        return from_checkpoint(self.deliverable(average, {}), device=device)
 
     def deliverable(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged generator with what it was trained on."""

@@ -220,8 +220,9 @@ class LIIFRecipe:
         checkpoint = self.deliverable(average, {})
         network = LIIF.from_spec(checkpoint.config)
         network.load_state_dict(dict(checkpoint.state))
-        upscaler = LIIFUpscaler(ready(network), checkpoint.digest[:12])
-        return Upscaled(load(self.config.base), upscaler)
+        device = str(distributed.device())
+        upscaler = LIIFUpscaler(ready(network, device), checkpoint.digest[:12])
+        return Upscaled(load(self.config.base, device=device), upscaler)
 
     def deliverable(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged model with what it was trained on."""

@@ -13,7 +13,7 @@ from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.models.checkpoint import Checkpoint, load_strict
 from anyres_bench.models.official_files import OfficialFile, device_of, read_official, ready
-from anyres_bench.models.upscaling import Upscaled, band_regions, over_base
+from anyres_bench.models.upscaling import Base, Upscaled, band_regions, over_base
 
 WEIGHTS = "liif-edsr-baseline"
 
@@ -48,7 +48,7 @@ class LIIFUpscaler:
         return (self.network.render(features, region) for region in band_regions(canvas))
 
 
-def from_file(official: OfficialFile) -> LIIF:
+def from_file(official: OfficialFile, device: str) -> LIIF:
     """The network of an official file or a checkpoint of ours, which describe themselves.
 
     Raises:
@@ -67,24 +67,33 @@ def from_file(official: OfficialFile) -> LIIF:
             "expected model.args and model.sd"
         ) from error
     load_strict(network, state, official.name)
-    return ready(network)
+    return ready(network, device)
 
 
-def load_upscaler(weights: str = "", accept_licence: bool = False) -> LIIFUpscaler:
+def load_upscaler(
+    weights: str = "", device: str = "cpu", accept_licence: bool = False
+) -> LIIFUpscaler:
     """The upscaler of a file.
 
     Args:
         weights: a registered name, or the path of an official file; by default the EDSR variant.
+        device: where it runs, as torch names it.
         accept_licence: of downloaded weights.
     """
     official = read_official(weights or WEIGHTS, accept_licence=accept_licence)
-    return LIIFUpscaler(from_file(official), official.digest)
+    return LIIFUpscaler(from_file(official, device), official.digest)
 
 
-def build(rest: str, weights: str = "", base: str = "u8", accept_licence: bool = False) -> Upscaled:
+def build(
+    rest: str,
+    weights: str = "",
+    base: str = "u8",
+    device: str = "cpu",
+    accept_licence: bool = False,
+) -> Upscaled:
     """`liif:BASE`; `base` is how the base image is stored, "u8" or "f32"."""
 
     def make() -> LIIFUpscaler:
-        return load_upscaler(weights, accept_licence)
+        return load_upscaler(weights, device, accept_licence)
 
-    return over_base("liif", rest, make, base, accept_licence)
+    return over_base("liif", rest, make, Base(base, device, accept_licence))

@@ -96,7 +96,13 @@ class MSPERenderer:
         return bgr.flip(1)
 
 
-def build(rest: str, weights: str = "", psi: str = "1", accept_licence: bool = False) -> Stepped:
+def build(
+    rest: str,
+    weights: str = "",
+    psi: str = "1",
+    device: str = "cpu",
+    accept_licence: bool = False,
+) -> Stepped:
     """`mspe:CONFIG[@SIZE]`.
 
     Args:
@@ -104,6 +110,7 @@ def build(rest: str, weights: str = "", psi: str = "1", accept_licence: bool = F
         weights: a registered name, or the path of an official file; by default the registered
             file of the configuration.
         psi: truncation.
+        device: where it renders, as torch names it.
         accept_licence: of downloaded weights.
 
     Raises:
@@ -115,22 +122,25 @@ def build(rest: str, weights: str = "", psi: str = "1", accept_licence: bool = F
     if name not in CONFIGS:
         raise UnknownNameError(f"no MS-PE configuration {name!r}; {nearest(name, CONFIGS)}")
     official = read_official(weights or f"mspe-{name}", accept_licence=accept_licence)
-    return _stepped(official, name, size, psi)
+    return _stepped(official, name, size, psi, device)
 
 
-def from_checkpoint(checkpoint: Checkpoint, size: str = "", psi: str = "1") -> Stepped:
+def from_checkpoint(
+    checkpoint: Checkpoint, size: str = "", psi: str = "1", device: str = "cpu"
+) -> Stepped:
     """A checkpoint that our trainer left, which says its configuration.
 
     Args:
         checkpoint: its tensors have the official names.
         size: the only size to make; all that were trained by default.
         psi: truncation.
+        device: where it renders, as torch names it.
 
     Raises:
         UsageError: the size cannot be made, or a number cannot be read.
         CheckpointError: it is no MS-PE generator.
     """
-    return _stepped(as_official(checkpoint), str(checkpoint.config.get("name")), size, psi)
+    return _stepped(as_official(checkpoint), str(checkpoint.config.get("name")), size, psi, device)
 
 
 def read_config(name: str, changes: Mapping[str, Any], source: str) -> Config:
@@ -146,7 +156,7 @@ def read_config(name: str, changes: Mapping[str, Any], source: str) -> Config:
         raise CheckpointError(f"{source} is no MS-PE configuration {name!r}: {error}") from error
 
 
-def _stepped(official: OfficialFile, name: str, size: str, psi: str) -> Stepped:
+def _stepped(official: OfficialFile, name: str, size: str, psi: str, device: str) -> Stepped:
     own = official.content.config if isinstance(official.content, Checkpoint) else {}
     network = Generator(read_config(name, own, official.name))
     load_strict(network, official.state("state_dict", prefix="generator_ema."), official.name)
@@ -157,5 +167,6 @@ def _stepped(official: OfficialFile, name: str, size: str, psi: str) -> Stepped:
             f"not {target}"
         )
     label = f"{name}@{official.digest}"
-    renderer = MSPERenderer(ready(network), label, target, read_number("psi", psi, 0, 2))
+    truncation = read_number("psi", psi, 0, 2)
+    renderer = MSPERenderer(ready(network, device), label, target, truncation)
     return Stepped(renderer, exact=target is not None)

@@ -275,9 +275,10 @@ class RealESRGANRecipe:
         if not self.config.base:
             raise ConfigError("what should be enlarged to be evaluated? Set model.base to a spec")
         checkpoint = self.deliverable(average, {})
-        network = from_state(checkpoint.state, "this run's model")
+        device = str(distributed.device())
+        network = from_state(checkpoint.state, "this run's model", device)
         upscaler = RealESRGANUpscaler(network, checkpoint.digest[:12], Exact())
-        return Upscaled(load(self.config.base), upscaler)
+        return Upscaled(load(self.config.base, device=device), upscaler)
 
     def deliverable(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged network with what it was trained on."""

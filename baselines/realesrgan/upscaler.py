@@ -29,7 +29,7 @@ from anyres_bench.models.official_files import (
     read_official,
     ready,
 )
-from anyres_bench.models.upscaling import Filtered, Upscaled, over_base
+from anyres_bench.models.upscaling import Base, Filtered, Upscaled, over_base
 
 WEIGHTS = "realesrgan-x4plus"
 FINAL_FILTER = "lanczos4"
@@ -116,7 +116,7 @@ def read_mode(text: str) -> Mode:
     )
 
 
-def from_state(state: Mapping[str, Tensor], source: str) -> Network:
+def from_state(state: Mapping[str, Tensor], source: str, device: str) -> Network:
     """The network of an official state; its kind and sizes are read off names and shapes.
 
     Raises:
@@ -133,7 +133,7 @@ def from_state(state: Mapping[str, Tensor], source: str) -> Network:
             f"(body.1.weight); {nearest('conv_first.weight', state)}"
         )
     load_strict(network, state, source)
-    return ready(network)
+    return ready(network, device)
 
 
 def _rrdbnet(state: Mapping[str, Tensor], source: str) -> RRDBNet:
@@ -162,6 +162,7 @@ def load_upscaler(
     weights: str = "",
     mode: str = "exact",
     denoise: str = "",
+    device: str = "cpu",
     accept_licence: bool = False,
     report: Callable[[float], None] | None = None,
 ) -> RealESRGANUpscaler:
@@ -172,6 +173,7 @@ def load_upscaler(
         mode: see `read_mode`.
         denoise: share of realesr-general-x4v3 when it is blended with the file that denoises
             weakly, from 0 to 1; the official tool's default is 0.5. By default nothing is blended.
+        device: where it runs, as torch names it.
         accept_licence: of downloaded weights.
         report: see `Tiled`.
 
@@ -191,7 +193,7 @@ def load_upscaler(
         label = f"{label}*{share:g}+{other.digest}*{1 - share:g}"
         pair = _state(other)
         state = {key: share * value + (1 - share) * pair[key] for key, value in state.items()}
-    return RealESRGANUpscaler(from_state(state, official.name), label, way)
+    return RealESRGANUpscaler(from_state(state, official.name, device), label, way)
 
 
 def build(
@@ -200,11 +202,12 @@ def build(
     mode: str = "exact",
     denoise: str = "",
     base: str = "u8",
+    device: str = "cpu",
     accept_licence: bool = False,
 ) -> Upscaled:
     """`realesrgan:BASE`; `base` is how the base image is stored, "u8" or "f32"."""
 
     def make() -> RealESRGANUpscaler:
-        return load_upscaler(weights, mode, denoise, accept_licence)
+        return load_upscaler(weights, mode, denoise, device, accept_licence)
 
-    return over_base("realesrgan", rest, make, base, accept_licence)
+    return over_base("realesrgan", rest, make, Base(base, device, accept_licence))

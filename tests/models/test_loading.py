@@ -23,6 +23,7 @@ from anyres_bench.models.checkpoint import (
 )
 from anyres_bench.models.controls import HeldOut
 from anyres_bench.models.families import parts
+from anyres_bench.models.generator import device_of
 from anyres_bench.models.loading import load, read_snapshot, resolve, snapshot_files
 from anyres_bench.models.networks import load_network
 from anyres_bench.reference.config import GeneratorConfig
@@ -36,7 +37,7 @@ FACTORIES = """
 from anyres_bench.models.loading import load
 
 class Grey:
-    id, native, canvases, matched = "grey", (8, 8), "any", True
+    id, native, canvases = "grey", (8, 8), "any"
     def __init__(self, level="0"):
         self.id = f"grey:{level}"
     def latents(self, seeds, labels=None):
@@ -242,3 +243,14 @@ def test_registered_snapshots_are_pickles_with_all_facts_stated() -> None:
     names = snapshot_files()
     assert {"anyres-ffhq6k", "anyres-birds", "anyres-church", "anyres-mountains"} <= set(names)
     assert any(name.startswith("stylegan3-") for name in names)
+
+
+def test_a_model_renders_where_it_was_asked_to(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "out", read_snapshot(str(GOLDEN)))
+    assert device_of(load(str(tmp_path / "out"), device="cpu")) == "cpu"
+    moved = load(str(tmp_path / "out"), device="meta")
+    assert device_of(moved) == "meta"
+    enlarged = load(f"lanczos:{tmp_path / 'out'}", device="meta")
+    assert device_of(enlarged) == "meta"
+    with pytest.raises(UsageError, match="no option device"):
+        load(str(tmp_path / "out"), {"device": "meta"})

@@ -43,7 +43,6 @@ class Base:
     native: Size = field(default_factory=lambda: Size(24, 24))
     canvases: object = "any"
     id: str = "base"
-    matched: bool = True
     asked: list[Region] = field(default_factory=list)
 
     def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> list[int]:
@@ -120,7 +119,6 @@ def test_a_folder_of_images_is_a_base(tmp_path: Path) -> None:
     folder = tiny.write_images(tmp_path / "images", (20, 20), (30, 20))
     generator = load(f"lanczos:folder:{folder}")
     assert generator.id.startswith("lanczos(folder:images@")
-    assert generator.matched
     second = generator.sample(generator.latents([1]), [Region.whole(Size(60, 40))])
     pixels = Image.open(folder / "1.png").resize((40, 60), Image.Resampling.LANCZOS)
     difference = to_uint8(second[0]).permute(1, 2, 0).numpy().astype(int) - np.asarray(pixels)
@@ -324,11 +322,11 @@ def test_networks_are_recognised_by_their_files(network: str, tmp_path: Path) ->
 
 def test_files_and_modes_that_are_none() -> None:
     with pytest.raises(CheckpointError, match="neither an RRDBNet"):
-        from_state({"x": torch.zeros(1)}, "x.pth")
+        from_state({"x": torch.zeros(1)}, "x.pth", "cpu")
     state = tiny.rrdbnet().state_dict()
     state["body.0.rdb2.conv6.weight"] = state.pop("body.0.rdb2.conv5.weight")
     with pytest.raises(CheckpointError, match=r"conv5\.weight \(nearest: body\.0\.rdb2\.conv6"):
-        from_state(state, "x.pth")
+        from_state(state, "x.pth", "cpu")
     with pytest.raises(UsageError, match="mode 'exakt' is not exact, tiled"):
         load("realesrgan:constant", {"mode": "exakt", "weights": "x"})
 
