@@ -24,9 +24,9 @@ from torch import Tensor, nn
 
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import ConfigError
-from anyres_bench.core.geometry import Region, Size
+from anyres_bench.core.geometry import Size
 from anyres_bench.core.seeds import stream
-from anyres_bench.data.pixels import to_float, to_uint8
+from anyres_bench.data.pixels import to_float
 from anyres_bench.features.lpips import load_lpips
 from anyres_bench.models.checkpoint import Checkpoint, load_strict
 from anyres_bench.models.generator import Generator
@@ -37,6 +37,7 @@ from anyres_bench.reference.inputs import PanoramaInput
 from anyres_bench.reference.network import GeneratorNetwork
 from anyres_bench.reference.panorama import spliced_image
 from anyres_bench.reference.teacher import Teacher, TeacherOptions
+from anyres_bench.training.adversarial import AdversarialConfig, sample_grids
 from anyres_bench.training.config import LoopConfig, above, at_least, to_plain
 from anyres_bench.training.items import ImageBatch, ImageItems, SourceConfig
 from anyres_bench.training.losses import (
@@ -48,8 +49,9 @@ from anyres_bench.training.losses import (
     laplacian_distance,
     r1_penalty,
 )
-from anyres_bench.training.previous import read_stage
-from anyres_bench.training.recipe import Loss, Moment, Phase
+from anyres_bench.training.optimisers import lazy_adam
+from anyres_bench.training.recipe import Loss, Phase, StepContext
+from anyres_bench.training.warm_start import read_warm_start
 
 _SAMPLE_SCALES = (1, 2, 4)  # canvases of the sample grids, over the model's resolution
 _N_SAMPLES, _N_ROWS = 8, 4  # of the smallest canvas
@@ -96,6 +98,13 @@ class AnyResConfig:
                 '"none", every source\'s use to "whole", and no model.teacher'
             )
 
+    @property
+    def adversarial(self) -> AdversarialConfig:
+        """How the networks are played: without path penalty and without mixed styles."""
+        return AdversarialConfig(
+            r1_gamma=self.r1_gamma, r1_interval=self.r1_interval, path_weight=0.0, mixing=0.0
+        )
+
     def recipe(self, loop: LoopConfig) -> AnyResRecipe:
         """The recipe of this configuration."""
         return AnyResRecipe(self, loop)
@@ -134,35 +143,24 @@ class AnyResRecipe:
     @property
     def phases(self) -> tuple[Phase, ...]:
         """G, then D, then D's lazy penalty."""
-        penalty = Phase("D-r1", "D", self.config.r1_interval, self.config.r1_interval)
-        return (Phase("G", "G"), Phase("D", "D"), *([penalty] if self.config.r1_gamma else []))
+        played = self.config.adversarial
+        return played.phases(self._generator_loss, self._discriminator_loss, self._penalty)
 
     def optimizer(self, network: str) -> torch.optim.Optimizer:
         """Adam; D's rates are shortened because it takes r1_interval + 1 steps in r1_interval."""
-        parameters = self.networks[network].parameters()
+        parameters, config = self.networks[network].parameters(), self.config
         if network == "G":
-            return torch.optim.Adam(parameters, lr=self.config.generator_lr, betas=(0.0, 0.99))
-        share = self.config.r1_interval / (self.config.r1_interval + 1)
-        lr = self.config.discriminator_lr * share
-        return torch.optim.Adam(parameters, lr=lr, betas=(0.0, 0.99**share))
+            return lazy_adam(parameters, config.generator_lr, None)
+        return lazy_adam(parameters, config.discriminator_lr, config.r1_interval)
 
     def items(self) -> ImageItems:
         """Real images with their windows."""
         return self._items
 
-    def loss(self, phase: Phase, batch: ImageBatch, moment: Moment) -> Loss:
-        """Loss of one micro-batch."""
-        batch = ImageBatch(*(part.to(distributed.device()) for part in batch))
-        if phase.name == "G":
-            return self._generator_loss(batch, moment)
-        if phase.name == "D":
-            return self._discriminator_loss(batch, moment)
-        return self._penalty(batch, moment)
-
-    def _generator_loss(self, batch: ImageBatch, moment: Moment) -> Loss:
-        z, c = self._latents("G", batch, moment)
-        fake = self._render(z, c, batch, ("G", moment))
-        logits = self._judge(fake, c, moment)
+    def _generator_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
+        z, c = self._latents(batch, context)
+        fake = self._render(z, c, batch, context)
+        logits = self._judge(fake, c, context)
         loss = Loss(generator_loss(logits)[:, 0], {"scores-fake": logits})
         if self.teacher is not None:
             terms = self.teacher.terms(z, c, fake, batch.transforms)
@@ -170,19 +168,19 @@ class AnyResRecipe:
             loss.scores |= {f"teacher-{name}": value for name, value in terms.items()}
         return loss
 
-    def _discriminator_loss(self, batch: ImageBatch, moment: Moment) -> Loss:
-        z, c = self._latents("D", batch, moment)
+    def _discriminator_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
+        z, c = self._latents(batch, context)
         with torch.no_grad():
-            fake = self._render(z, c, batch, ("D", moment), update_emas=True)
-        fake_logits = self._judge(fake, c, moment)
-        real_logits = self._judge(to_float(batch.images), self._labels(batch.labels), moment)
+            fake = self._render(z, c, batch, context, update_emas=True)
+        fake_logits = self._judge(fake, c, context)
+        real_logits = self._judge(to_float(batch.images), self._labels(batch.labels), context)
         loss = discriminator_loss(fake_logits, real_logits)[:, 0]
         return Loss(loss, {"scores-real": real_logits})
 
-    def _penalty(self, batch: ImageBatch, moment: Moment) -> Loss:
+    def _penalty(self, batch: ImageBatch, context: StepContext) -> Loss:
         real = to_float(batch.images).requires_grad_(True)
-        logits = self._judge(real, self._labels(batch.labels), moment)
-        penalty = r1_penalty(logits, real)
+        logits = self._judge(real, self._labels(batch.labels), context)
+        penalty = r1_penalty(logits, real, context.grad_scale)
         return Loss(penalty * (self.config.r1_gamma / 2), {"r1": penalty})
 
     def _render(
@@ -190,38 +188,36 @@ class AnyResRecipe:
         z: Tensor,
         c: Tensor | None,
         batch: ImageBatch,
-        place: tuple[str, Moment],
+        context: StepContext,
         update_emas: bool = False,
     ) -> Tensor:
         network = self.generator_network
         if self.config.generator.panorama_fov is None:
             images: Tensor = network(z, c, batch.transforms, update_emas=update_emas)
             return images
-        column, cut = self._seam(*place)
+        column, cut = self._seam(context)
         w = network.mapping(z, c)
         if update_emas:
             network.mapping.update_average(w)
         return spliced_image(network.synthesis, w, column, cut, update_emas)
 
-    def _seam(self, phase: str, moment: Moment) -> tuple[int, int]:
+    def _seam(self, context: StepContext) -> tuple[int, int]:
         """Where a micro-batch looks at a panorama: column of the first frame, pixel of the cut."""
         first = self.generator_network.synthesis.input
         assert isinstance(first, PanoramaInput)
-        draws = stream(moment.seed, "seam", phase, moment.step, moment.part)
-        column = draws.integer(0, first.columns_a_turn - 1)
-        return column, draws.integer(0, self.config.generator.resolution)
+        rng = stream(context.seed, "seam", context.phase, context.step, context.part)
+        column = rng.integer(0, first.columns_a_turn - 1)
+        return column, rng.integer(0, self.config.generator.resolution)
 
-    def _judge(self, images: Tensor, c: Tensor | None, moment: Moment) -> Tensor:
-        sigma = fade_sigma(moment.n_images, self.config.blur_kimg)
+    def _judge(self, images: Tensor, c: Tensor | None, context: StepContext) -> Tensor:
+        sigma = fade_sigma(context.n_images, self.config.blur_kimg)
         logits: Tensor = self.discriminator(fade_blur(images, sigma), c)
         return logits
 
-    def _latents(
-        self, phase: str, batch: ImageBatch, moment: Moment
-    ) -> tuple[Tensor, Tensor | None]:
+    def _latents(self, batch: ImageBatch, context: StepContext) -> tuple[Tensor, Tensor | None]:
         """Latents by place, and labels of the batch's real images."""
-        draws = stream(moment.seed, "z", phase, moment.step, moment.part)
-        z = draws.normal((len(batch.images), self.config.generator.z_dim))
+        rng = stream(context.seed, "z", context.phase, context.step, context.part)
+        z = rng.normal((len(batch.images), self.config.generator.z_dim))
         on_device = torch.from_numpy(z).float().to(batch.images.device)
         return on_device, self._labels(batch.labels)
 
@@ -236,20 +232,14 @@ class AnyResRecipe:
         canvases = [generator.native]
         if self.config.generator.scale_embedding != "none":
             canvases = [Size.square(base * scale) for scale in _SAMPLE_SCALES]
-        for canvas in canvases:
-            n = max(_N_SAMPLES * base // canvas.width, 1)
-            rows = max(_N_ROWS * base // canvas.height, 1)
-            z = generator.latents(range(rows * n))
-            images = to_uint8(generator.sample(z, [Region.whole(canvas)] * (rows * n)))
-            grid = images.unflatten(0, (rows, n)).permute(0, 3, 1, 4, 2)
-            yield f"canvas{canvas.height}", grid.flatten(2, 3).flatten(0, 1).numpy()
+        yield from sample_grids(generator, canvases, Size(_N_ROWS * base, _N_SAMPLES * base))
 
     def generator(self, average: nn.Module) -> Generator:
         """The averaged generator as a model."""
         device = str(distributed.device())
-        return from_checkpoint(self.deliverable(average, {}), device=device)
+        return from_checkpoint(self.export(average, {}), device=device)
 
-    def deliverable(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
+    def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged generator with what it was trained on."""
         facts = {**training, "datasets": self._items.digests, "teacher": self._teacher_digest}
         state = {name: tensor.detach().cpu() for name, tensor in average.state_dict().items()}
@@ -276,7 +266,7 @@ class AnyResRecipe:
         A scale branch that stage 1 does not have keeps its initial weights, whose contribution is
         zero, so stage 2 starts as the teacher.
         """
-        checkpoint, networks = read_stage(folder)
+        checkpoint, networks = read_warm_start(folder)
         options = self.config.teacher_options
         stage = replace(self.config.generator, scale_embedding="none")
         network = GeneratorNetwork(stage)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from anyres_bench.data.pixels import to_uint8
 from anyres_bench.models.generator import Generator
 from anyres_bench.training.config import LoopConfig, above, at_least
 from anyres_bench.training.optimisers import lazy_adam
-from anyres_bench.training.recipe import Loss, Moment, Phase
+from anyres_bench.training.recipe import Loss, LossFunction, Phase, StepContext
 from anyres_bench.training.seeding import normals
 
 _MEAN_RATE = 0.01  # how fast the mean path length follows
@@ -58,15 +59,22 @@ class AdversarialConfig:
         at_least(self, r1_gamma=0, r1_interval=1, path_weight=0, path_interval=1, path_shrink=1)
         at_least(self, mixing=0)
 
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """G and D, then the penalties that are wanted, each with the mean it needs."""
-        r1 = Phase("D-r1", "D", self.r1_interval, self.r1_interval)
-        path = Phase("G-path", "G", self.path_interval, self.path_interval)
-        mean = Phase("path-mean", "path", self.path_interval)
-        penalties = [r1] if self.r1_gamma else []
-        penalties += [path, mean] if self.path_weight else []
-        return (Phase("G", "G"), Phase("D", "D"), *penalties)
+    def phases(
+        self,
+        generator: LossFunction,
+        discriminator: LossFunction,
+        r1: LossFunction,
+        path: tuple[LossFunction, LossFunction] | None = None,
+    ) -> tuple[Phase, ...]:
+        """G and D, then the penalties that are wanted; the path's with what moves its mean."""
+        phases = [Phase("G", "G", generator), Phase("D", "D", discriminator)]
+        if self.r1_gamma:
+            phases.append(Phase("D-r1", "D", r1, self.r1_interval, self.r1_interval))
+        if self.path_weight and path:
+            penalty, mean = path
+            phases.append(Phase("G-path", "G", penalty, self.path_interval, self.path_interval))
+            phases.append(Phase("path-mean", "path", mean, self.path_interval))
+        return tuple(phases)
 
     def optimizer(self, network: str, module: nn.Module) -> torch.optim.Optimizer:
         """Adam; of the mean path length plain descent, which makes it a running mean."""
@@ -78,10 +86,10 @@ class AdversarialConfig:
             module.parameters(), self.lr, interval if self.lazy and penalised else None
         )
 
-    def switch(self, draws: Stream, n_styles: int) -> int | None:
+    def switch(self, rng: Stream, n_styles: int) -> int | None:
         """The first layer that takes the second latent; None for no mixing."""
-        mixes = float(draws.uniform()) < self.mixing
-        return draws.integer(1, n_styles - 1) if mixes else None
+        mixes = float(rng.uniform()) < self.mixing
+        return rng.integer(1, n_styles - 1) if mixes else None
 
 
 def check_loop(loop: LoopConfig) -> None:
@@ -101,9 +109,9 @@ def check_loop(loop: LoopConfig) -> None:
         raise ConfigError("loop.compile is not implemented for this recipe; set it to false")
 
 
-def draws_of(phase: str, moment: Moment) -> Stream:
+def rng_of(context: StepContext) -> Stream:
     """The random numbers of one phase at one place of a run."""
-    return stream(moment.seed, "adversarial", phase, moment.step, moment.part)
+    return stream(context.seed, "adversarial", context.phase, context.step, context.part)
 
 
 class PathLength(nn.Module):
@@ -116,42 +124,53 @@ class PathLength(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.mean = nn.Parameter(torch.zeros(()))
-        self._seen: dict[int, Tensor] = {}
 
-    def penalty(self, lengths: Tensor, moment: Moment) -> Tensor:
-        """Squared distance of lengths (n,) from their mean; `follow` comes next in the step."""
-        self._seen[moment.part] = lengths.detach()
-        return (lengths - self.mean.detach()).square()
+    def penalty(self, lengths: Tensor, weight: float) -> Loss:
+        """Squared distance of lengths (n,) from their mean; they are the score "path"."""
+        return Loss(weight * (lengths - self.mean.detach()).square(), {"path": lengths})
 
-    def follow(self, moment: Moment) -> Loss:
+    def follow(self, batch: Any, context: StepContext) -> Loss:
         """What moves the mean towards the lengths of the same micro-batch."""
-        return Loss(0.5 * (self._seen.pop(moment.part) - self.mean).square())
+        return Loss(0.5 * (context.scores["path"] - self.mean).square())
 
 
-def path_lengths(images: Tensor, styles: Tensor, draws: Stream, mean: bool = False) -> Tensor:
+def path_lengths(
+    images: Tensor, styles: Tensor, rng: Stream, scale: float = 1.0, mean: bool = False
+) -> Tensor:
     """How far random changes of images move the styles, (n,).
 
     Args:
         images: (n, 3, h, w), made of `styles`.
         styles: (n, layers, dim).
-        draws: the random directions.
+        rng: the random directions.
+        scale: `grad_scale` of the context.
         mean: take the mean over the components of styles instead of their sum.
 
     Source: StyleGAN2, section 3.2, equation 4.
     """
-    [noise] = normals(draws, [tuple(images.shape)])
-    along = (images * noise).sum() / math.sqrt(images[0, 0].numel())
+    [noise] = normals(rng, [tuple(images.shape)])
+    along = (images.float() * noise).sum() / math.sqrt(images[0, 0].numel()) * scale
     [gradient] = torch.autograd.grad([along], [styles], create_graph=True)
-    squares = gradient.square()
+    squares = (gradient / scale).square()
     return (squares.mean(2) if mean else squares.sum(2)).mean(1).sqrt()
 
 
-def sample_rows(
-    generator: Generator, canvases: Sequence[Size]
+def sample_grids(
+    generator: Generator, canvases: Sequence[Size], grid: Size | None = None
 ) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """The same latents on several canvases, a row each; fewer of the larger ones."""
+    """The same latents on several canvases, a grid each; fewer of the larger ones.
+
+    Args:
+        generator: renders them.
+        canvases: the smallest first.
+        grid: size of a picture, px, as far as whole canvases fill it; by default a row of eight of
+            the first canvas.
+    """
+    first = canvases[0]
+    height, width = grid or (first.height, _N_SAMPLES * first.width)
     for canvas in canvases:
-        n = max(_N_SAMPLES * canvases[0].width // canvas.width, 1)
-        whole = [Region.whole(canvas)] * n
-        images = to_uint8(generator.sample(generator.latents(range(n)), whole)).cpu()
-        yield f"canvas{canvas}", torch.cat(list(images), dim=2).permute(1, 2, 0).numpy()
+        rows, columns = max(height // canvas.height, 1), max(width // canvas.width, 1)
+        n = rows * columns
+        images = generator.sample(generator.latents(range(n)), [Region.whole(canvas)] * n)
+        pixels = to_uint8(images).cpu().unflatten(0, (rows, columns)).permute(0, 3, 1, 4, 2)
+        yield f"canvas{canvas}", pixels.flatten(2, 3).flatten(0, 1).numpy()

@@ -73,7 +73,7 @@ class Crops:
     def _decoded(self, index: int) -> Pixels:
         return read_image(*self._images[index])
 
-    def cut(self, place: int, side: int, draws: Stream) -> Pixels:
+    def cut(self, place: int, side: int, rng: Stream) -> Pixels:
         """A random square of the image at a place of the whole run, (side, side, 3) uint8.
 
         An image that is smaller is mirrored at its right and bottom edges first, as Real-ESRGAN's
@@ -84,7 +84,7 @@ class Crops:
         missing = [(0, max(0, side - length)) for length in pixels.shape[:2]]
         if any(after for _, after in missing):
             pixels = np.pad(pixels, [*missing, (0, 0)], mode="reflect")
-        top, left = (draws.integer(0, length - side) for length in pixels.shape[:2])
+        top, left = (rng.integer(0, length - side) for length in pixels.shape[:2])
         return crop(pixels, Box(top, left, side, side))
 
 

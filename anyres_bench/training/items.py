@@ -173,10 +173,10 @@ class _Source:
         """Pixels (R, R, 3), the window they are, and the label."""
         epoch, rank = divmod(place, len(self.images))
         index = int(epoch_order(seed, number, epoch, len(self.images))[rank])
-        draws = stream(seed, "item", number, place)
-        flip = self.config.mirror and draws.integer(0, 1) == 1
+        rng = stream(seed, "item", number, place)
+        flip = self.config.mirror and rng.integer(0, 1) == 1
         rule, record = self._rule(step), self.images[index]
-        square, view = rule.draw(record.size, flip, self.config.crop == "centre", draws)
+        square, view = rule.draw(record.size, flip, self.config.crop == "centre", rng)
         real = RealView(index, flip, square, view)
         shrink = self._shrink(record, square.width, view.region.canvas.width)
         pixels = self._read((index, shrink))

@@ -24,9 +24,13 @@ from anyres_bench.core.errors import ConfigError, TrainingError
 from anyres_bench.training.batches import Parts, read_ahead
 from anyres_bench.training.checkpoints import read_newest_state, write_state
 from anyres_bench.training.config import LoopConfig
-from anyres_bench.training.recipe import Moment, Phase, Recipe
-from anyres_bench.training.records import RunFolder, stop_requests
+from anyres_bench.training.recipe import Phase, Recipe, StepContext
+from anyres_bench.training.run_folder import RunFolder, stop_requests
 
+Seen = dict[int, dict[str, Tensor]]
+"""Scores of a step by micro-batch: what its later phases may use."""
+
+_SMALLEST_SCALE = 1.0  # of gradients in half precision; below, the losses themselves are too large
 _DIVERGED = 1e6  # no loss or gradient of a healthy run comes near
 # Settings of the loop under which a run may be continued with other values.
 _FREE = {"total_kimg", "kimg_per_tick", "keep", "n_workers"}
@@ -73,6 +77,7 @@ class Run:
     networks: Mapping[str, nn.Module]
     average: nn.Module
     optimizers: Mapping[str, torch.optim.Optimizer]
+    scalers: Mapping[str, torch.amp.GradScaler]
     step: int = 0
     best: dict[str, Any] | None = None
     scores: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -91,7 +96,7 @@ def train(
     Args:
         recipe: what is trained.
         config: how long, in what batches, what is written when.
-        folder: of the run; checkpoints, logs, samples and deliverables are written there.
+        folder: of the run; checkpoints, logs, samples and exported models are written there.
         settings: the whole configuration as plain values, kept with every checkpoint; a run is
             not resumed under another one.
         hooks: printed lines and evaluation.
@@ -108,7 +113,9 @@ def train(
     networks = {name: network.to(device) for name, network in recipe.networks.items()}
     average = copy.deepcopy(networks[recipe.averaged]).eval().requires_grad_(False)
     optimizers = {name: recipe.optimizer(name) for name in networks}
-    run = Run(recipe, config, settings, networks, average, optimizers)
+    scales = config.precision == "fp16"
+    scalers = {name: torch.amp.GradScaler(device.type, enabled=scales) for name in networks}
+    run = Run(recipe, config, settings, networks, average, optimizers, scalers)
     if config.compile:  # in place, so names in states stay; R1 differentiates the others twice
         networks[recipe.averaged].compile()
 
@@ -118,8 +125,8 @@ def train(
         _check_same_run(state["settings"], settings, folder)
         _restore(run, state)
         hooks.report(f"resumed at {run.n_images / 1000:.1f} kimg")
-    records = RunFolder(folder, config)
-    records.start(settings, run.n_images)
+    run_folder = RunFolder(folder, config)
+    run_folder.start(settings, run.n_images)
     n_steps = math.ceil(config.total_kimg * 1000 / config.batch)
     ahead = read_ahead(recipe.items(), config, run.step, n_steps)
 
@@ -128,50 +135,66 @@ def train(
         while run.step < n_steps and not stop.agreed():
             asked = time.perf_counter()
             parts = next(batches)
-            records.waited(time.perf_counter() - asked)
+            run_folder.waited(time.perf_counter() - asked)
+            parts = [(part, _on(device, batch)) for part, batch in parts]
+            seen: Seen = defaultdict(dict)
             for phase in recipe.phases:
                 if run.step % phase.interval == 0:
-                    _update(run, phase, parts)
+                    _update(run, phase, parts, seen)
             run.step += 1
             _move_average(run)
 
             # Print, draw, measure and write what is due.
-            due = records.due(run.step, last=run.step == n_steps)
+            due = run_folder.due(run.step, last=run.step == n_steps)
             if due.tick:
-                hooks.report(records.tick(run.step, _take_means(run)))
+                hooks.report(run_folder.tick(run.step, _take_means(run)))
             if due.samples:
-                records.samples(run.n_images, recipe.samples(average))
+                run_folder.samples(run.n_images, recipe.samples(average))
             is_best = False
             if due.evaluation and hooks.evaluation is not None:
                 values = hooks.evaluation.measure(recipe.generator(average))
-                hooks.report(records.evaluation(run.n_images, hooks.evaluation.task, values))
+                hooks.report(run_folder.evaluation(run.n_images, hooks.evaluation.task, values))
                 is_best = _note_best(run, values, hooks.evaluation)
             if due.checkpoint or is_best:
-                _write(run, records, is_best)
+                _write(run, run_folder, is_best)
     if run.step < n_steps:
-        _write(run, records, False)
-    records.close()
+        _write(run, run_folder, False)
+    run_folder.close()
     return run.step >= n_steps
 
 
-def _update(run: Run, phase: Phase, parts: Parts) -> None:
+def _on(device: torch.device, batch: Any) -> Any:
+    """A micro-batch, a tensor or a named tuple of tensors, on a device."""
+    if isinstance(batch, Tensor):
+        return batch.to(device)
+    return type(batch)(*(part.to(device) for part in batch))
+
+
+def _update(run: Run, phase: Phase, parts: Parts, seen: Seen) -> None:
     """One optimiser step: losses of this process's micro-batches, gradients of all processes."""
     for name, network in run.networks.items():
         network.requires_grad_(name == phase.network)
-    run.optimizers[phase.network].zero_grad(set_to_none=True)
+    optimizer, scaler = run.optimizers[phase.network], run.scalers[phase.network]
+    optimizer.zero_grad(set_to_none=True)
+    if phase.before is not None:
+        phase.before()
     n_parts = run.config.batch // run.config.micro_batch
     for part, batch in parts:
+        place = (run.config.seed, run.step, run.n_images, part, phase.name)
         with _precision(run.config):
-            moment = Moment(run.config.seed, run.step, run.n_images, part)
-            loss = run.recipe.loss(phase, batch, moment)
+            loss = phase.loss(batch, StepContext(*place, seen[part], scaler.get_scale()))
         for name, value in {phase.name: loss.total, **loss.scores}.items():
-            run.scores[name].append(float(value.detach().float().mean()))
-        (loss.total.float().mean() * (phase.gain / n_parts)).backward()  # type: ignore[no-untyped-call]
+            seen[part][name] = value.detach()
+            run.scores[name].append(float(seen[part][name].float().mean()))
+        mean = loss.total.float().mean() * (phase.gain / n_parts)
+        scaler.scale(mean).backward()  # type: ignore[no-untyped-call]
     parameters = run.networks[phase.network].parameters()
     gradients = [p.grad for p in parameters if p.grad is not None]
     _sum_over_processes(gradients)
+    scaler.unscale_(optimizer)
     _check_finite(run, phase, gradients)
-    run.optimizers[phase.network].step()
+    scaler.step(optimizer)
+    scaler.update()
 
 
 def _sum_over_processes(gradients: Sequence[Tensor]) -> None:
@@ -186,7 +209,7 @@ def _sum_over_processes(gradients: Sequence[Tensor]) -> None:
 
 
 def _check_finite(run: Run, phase: Phase, gradients: Sequence[Tensor]) -> None:
-    """Stop where nothing good can follow.
+    """Stop where nothing good can follow; half precision may skip some steps until its scale fits.
 
     Raises:
         TrainingError: with what was seen.
@@ -194,6 +217,9 @@ def _check_finite(run: Run, phase: Phase, gradients: Sequence[Tensor]) -> None:
     norm = float(torch.stack([g.float().norm() for g in gradients]).norm())
     last = {name: values[-1] for name, values in run.scores.items() if values}
     if norm < _DIVERGED and abs(last.get(phase.name, 0.0)) < _DIVERGED:
+        return
+    scaler = run.scalers[phase.network]
+    if scaler.is_enabled() and not math.isfinite(norm) and scaler.get_scale() > _SMALLEST_SCALE:
         return
     seen = ", ".join(f"{name} {value:.4g}" for name, value in last.items())
     raise TrainingError(
@@ -204,15 +230,9 @@ def _check_finite(run: Run, phase: Phase, gradients: Sequence[Tensor]) -> None:
 
 
 def _precision(config: LoopConfig) -> torch.autocast:
-    """The precision of forward passes.
-
-    Raises:
-        ConfigError: half precision on a CPU.
-    """
-    kind = distributed.device().type
-    if config.precision == "fp16" and kind == "cpu":
-        raise ConfigError("loop.precision is fp16, which needs a GPU; use fp32 or bf16 on the CPU")
+    """The precision of forward passes."""
     dtype = torch.float16 if config.precision == "fp16" else torch.bfloat16
+    kind = distributed.device().type
     return torch.autocast(kind, dtype=dtype, enabled=config.precision != "fp32")
 
 
@@ -277,12 +297,14 @@ def _restore(run: Run, state: Mapping[str, Any]) -> None:
     for name, network in run.networks.items():
         network.load_state_dict(state["networks"][name])
         run.optimizers[name].load_state_dict(state["optimizers"][name])
+    for name, scale in state.get("scalers", {}).items():
+        run.scalers[name].load_state_dict(scale)
     run.average.load_state_dict(state["average"])
     run.step, run.best = state["step"], state["best"]
 
 
-def _write(run: Run, records: RunFolder, is_best: bool) -> None:
-    """Write the state to resume from, and the deliverable beside it.
+def _write(run: Run, run_folder: RunFolder, is_best: bool) -> None:
+    """Write the state to resume from, and the exported model beside it.
 
     The state holds no generator of random numbers: the step names all that will be drawn.
     """
@@ -295,7 +317,9 @@ def _write(run: Run, records: RunFolder, is_best: bool) -> None:
             "average": run.average.state_dict(),
             "optimizers": {name: o.state_dict() for name, o in run.optimizers.items()},
         }
+        if run.config.precision == "fp16":
+            state["scalers"] = {name: scaler.state_dict() for name, scaler in run.scalers.items()}
         facts = {"settings": dict(run.settings), "images_seen": run.n_images, "best": run.best}
-        records.deliver(run.n_images, run.recipe.deliverable(run.average, facts), is_best)
-        write_state(records.folder, run.n_images, state, run.config.keep)
+        run_folder.export(run.n_images, run.recipe.export(run.average, facts), is_best)
+        write_state(run_folder.folder, run.n_images, state, run.config.keep)
     distributed.barrier()

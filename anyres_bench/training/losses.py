@@ -1,7 +1,6 @@
-"""The losses of AnyRes-GAN: adversarial terms, the R1 penalty and the distance to the teacher.
+"""Losses that recipes share: adversarial terms, the R1 penalty, masked and perceptual distances.
 
-Source: AnyRes-GAN (Chai et al., ECCV 2022), section 3.2; StyleGAN2 (Karras et al., CVPR 2020),
-appendix B, for the adversarial part.
+Source: StyleGAN2 (Karras et al., CVPR 2020), appendix B, for the adversarial part.
 """
 
 from __future__ import annotations
@@ -26,17 +25,19 @@ def discriminator_loss(fake_logits: Tensor, real_logits: Tensor) -> Tensor:
     return F.softplus(fake_logits) + F.softplus(-real_logits)
 
 
-def r1_penalty(real_logits: Tensor, real: Tensor) -> Tensor:
+def r1_penalty(real_logits: Tensor, real: Tensor, scale: float = 1.0) -> Tensor:
     """Squared gradient of the logits at real images, (n,).
 
     Args:
         real_logits: (n, 1) logits of `real`.
         real: (n, c, h, w) images that require a gradient.
+        scale: `grad_scale` of the context.
 
     Source: Mescheder et al., "Which training methods for GANs do actually converge?", ICML 2018.
     """
-    [gradient] = torch.autograd.grad([real_logits.sum()], [real], create_graph=True)
-    return gradient.square().sum(dim=(1, 2, 3))
+    total = real_logits.float().sum() * scale
+    [gradient] = torch.autograd.grad([total], [real], create_graph=True)
+    return (gradient / scale).square().sum(dim=(1, 2, 3))
 
 
 def fade_sigma(n_images: float, fade_kimg: float, start: float = 10.0) -> float:

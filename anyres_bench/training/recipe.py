@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,24 +16,7 @@ from anyres_bench.models.generator import Generator
 
 
 @dataclass(frozen=True)
-class Phase:
-    """One kind of update.
-
-    Attributes:
-        name: for logs, and for the random numbers of the phase.
-        network: whose weights move; the others stand still.
-        interval: done every so many steps.
-        gain: factor of the loss; a phase done every 16 steps has a gain of 16.
-    """
-
-    name: str
-    network: str
-    interval: int = 1
-    gain: float = 1.0
-
-
-@dataclass(frozen=True)
-class Moment:
+class StepContext:
     """Where in a run a loss is computed; names the random numbers of that place.
 
     Attributes:
@@ -41,12 +24,19 @@ class Moment:
         step: optimiser steps done before this one.
         n_images: images seen before this step.
         part: number of the micro-batch within the step, over all processes.
+        phase: name of the phase.
+        scores: what earlier phases of the step have scored on this micro-batch, without gradients.
+        grad_scale: what gradients within a loss are multiplied by, and divided by again, so that
+            none vanishes in half precision.
     """
 
     seed: int
     step: int
     n_images: int
     part: int
+    phase: str = ""
+    scores: Mapping[str, Tensor] = field(default_factory=dict)
+    grad_scale: float = 1.0
 
 
 @dataclass
@@ -62,8 +52,33 @@ class Loss:
     scores: dict[str, Tensor] = field(default_factory=dict)
 
 
+LossFunction = Callable[[Any, StepContext], Loss]
+"""A micro-batch, on the networks' device, and its place -> its loss."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One kind of update.
+
+    Attributes:
+        name: for logs, and for the random numbers of the phase.
+        network: whose weights move; the others stand still.
+        loss: of one micro-batch; what it needs of earlier phases is in the context.
+        interval: done every so many steps.
+        gain: factor of the loss; a phase done every 16 steps has a gain of 16.
+        before: done once in a step before its first loss, however many micro-batches there are.
+    """
+
+    name: str
+    network: str
+    loss: LossFunction
+    interval: int = 1
+    gain: float = 1.0
+    before: Callable[[], None] | None = None
+
+
 class Recipe(Protocol):
-    """Networks, batches and losses of one kind of training."""
+    """Networks, batches and phases of one kind of training."""
 
     @property
     def networks(self) -> Mapping[str, nn.Module]:
@@ -72,7 +87,7 @@ class Recipe(Protocol):
 
     @property
     def averaged(self) -> str:
-        """The network whose running average is delivered."""
+        """The network whose running average is exported."""
         ...
 
     @property
@@ -88,10 +103,6 @@ class Recipe(Protocol):
         """Where batches come from; picklable, because worker processes hold copies."""
         ...
 
-    def loss(self, phase: Phase, batch: Any, moment: Moment) -> Loss:
-        """Loss of one micro-batch."""
-        ...
-
     def samples(self, average: nn.Module) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         """Named pictures (h, w, 3) to look at."""
         ...
@@ -100,8 +111,8 @@ class Recipe(Protocol):
         """What is evaluated."""
         ...
 
-    def deliverable(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
-        """What is kept of a run; `training` says how it was made."""
+    def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
+        """The averaged network as a checkpoint; `training` says how it was made."""
         ...
 
 

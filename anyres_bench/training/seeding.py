@@ -21,12 +21,12 @@ def seeded(seed: int, make: Callable[[], N]) -> N:
         return make()
 
 
-def generator(draws: Stream) -> torch.Generator:
+def generator(rng: Stream) -> torch.Generator:
     """A torch generator on the CPU that continues a stream: for the large fields of training."""
-    return torch.Generator().manual_seed(int(draws.words(1)[0]) >> 1)
+    return torch.Generator().manual_seed(int(rng.words(1)[0]) >> 1)
 
 
-def normals(draws: Stream, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
+def normals(rng: Stream, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
     """Standard normals of several shapes, float32, on this process's device."""
-    source = generator(draws)
+    source = generator(rng)
     return [torch.randn(shape, generator=source).to(device()) for shape in shapes]

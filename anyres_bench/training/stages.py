@@ -1,18 +1,22 @@
-"""Runs as they are asked for: presets, files and settings; one stage or several in a row."""
+"""Training as it is asked for: presets, files and settings; one stage or several in a row."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from anyres_bench.core import distributed
 from anyres_bench.core.errors import ConfigError, UnknownNameError, UsageError
 from anyres_bench.core.registry import nearest
-from anyres_bench.models.families import families
-from anyres_bench.training.config import merge, read_settings
+from anyres_bench.models.families import families, parts
+from anyres_bench.training.config import LoopConfig, build, merge, read_settings, to_plain
+from anyres_bench.training.loop import Evaluation, Hooks, train
+
+WARM_START = "previous"  # stands in configurations for the folder of the stage before
 
 
 @dataclass(frozen=True)
@@ -104,3 +108,89 @@ def _stage(name: str, values: dict[str, Any], data: Sequence[Path]) -> Stage:
         filled = [{**source, "dataset": str(d)} for source in sources for d in data]
         model["sources"] = filled
     return Stage(name, recipe, values)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A stage that is ready to be trained.
+
+    Attributes:
+        name: of the stage.
+        folder: of its run.
+        loop: its loop.
+        model: its configuration; `model.recipe(loop)` makes the recipe.
+        settings: all of it as plain values, as they are kept with the run.
+    """
+
+    name: str
+    folder: Path
+    loop: LoopConfig
+    model: Any
+    settings: Mapping[str, Any]
+
+    def described(self) -> dict[str, Any]:
+        """What would be trained, as plain values."""
+        return {"stage": self.name, "folder": str(self.folder), **self.settings}
+
+
+def plan_jobs(stages: Sequence[Stage], out: Path, only: str | None = None) -> list[Job]:
+    """Stages with their folders; a later one starts from the one before where it says "previous".
+
+    Args:
+        stages: in order.
+        out: holds a folder for each.
+        only: name of the one that is wanted; None for all.
+
+    Raises:
+        UsageError: no stage has that name.
+        UnknownNameError, ConfigError: a recipe or a setting is not known.
+    """
+    names = [stage.name for stage in stages]
+    if only is not None and only not in names:
+        raise UsageError(f"no stage {only!r}; the stages are {', '.join(names)}")
+    folders = [None, *(out / name for name in names)]
+    pairs = zip(stages, folders[:-1], strict=True)
+    return [_job(stage, out, before) for stage, before in pairs if only in (None, stage.name)]
+
+
+def _job(stage: Stage, out: Path, before: Path | None) -> Job:
+    loop = build(LoopConfig, stage.values.get("loop", {}), "loop.")
+    asked = stage.values.get("model", {})
+    starts = {key: str(before) for key, value in asked.items() if before and value == WARM_START}
+    model = build(parts("recipes").get(stage.recipe), {**asked, **starts}, "model.")
+    settings = {"recipe": stage.recipe, "loop": to_plain(loop), "model": to_plain(model)}
+    return Job(stage.name, out / stage.name, loop, model, settings)
+
+
+def train_jobs(
+    jobs: Iterable[Job],
+    report: Callable[[str], None],
+    evaluation: Callable[[Job], Evaluation | None] = lambda job: None,
+) -> bool:
+    """Train one stage after another, on this process or, under `torchrun`, on all.
+
+    Args:
+        jobs: what is trained.
+        report: takes a line at a time, of the first process alone.
+        evaluation: how the averaged model of a stage is measured.
+
+    Returns:
+        Whether all are complete; False after Ctrl-C or SIGTERM, with a checkpoint written.
+
+    Raises:
+        TrainingError, ConfigError: see `train`.
+    """
+    distributed.start()
+    try:
+        for job in jobs:
+            recipe = job.model.recipe(job.loop)
+            hooks = Hooks(report if distributed.is_main() else _silent, evaluation(job))
+            if not train(recipe, job.loop, job.folder, job.settings, hooks):
+                return False
+        return True
+    finally:
+        distributed.stop()
+
+
+def _silent(line: str) -> None:
+    """Say nothing."""

@@ -42,17 +42,17 @@ from anyres_bench.training.adversarial import (
     AdversarialConfig,
     PathLength,
     check_loop,
-    draws_of,
     path_lengths,
-    sample_rows,
+    rng_of,
+    sample_grids,
 )
 from anyres_bench.training.config import LoopConfig, at_least
 from anyres_bench.training.items import ImageBatch, ImageItems, SourceConfig
 from anyres_bench.training.losses import discriminator_loss, generator_loss, r1_penalty
 from anyres_bench.training.perceptual import Kind, load_distance
-from anyres_bench.training.previous import read_stage
-from anyres_bench.training.recipe import Loss, Moment, Phase
+from anyres_bench.training.recipe import Loss, Phase, StepContext
 from anyres_bench.training.seeding import normals, seeded
+from anyres_bench.training.warm_start import read_warm_start
 
 _N_JUDGED = 2  # resolutions that a step judges, of those that there are
 _N_SORTING = 1024  # styles over which channels are compared
@@ -158,7 +158,9 @@ class AnycostRecipe:
     @property
     def phases(self) -> tuple[Phase, ...]:
         """G, D and the penalties."""
-        return self.adversarial.phases
+        path = (self._path_loss, self._path.follow)
+        played = self.adversarial
+        return played.phases(self._generator_loss, self._discriminator_loss, self._penalty, path)
 
     def optimizer(self, network: str) -> torch.optim.Optimizer:
         """As the adversarial part has it."""
@@ -168,27 +170,12 @@ class AnycostRecipe:
         """Whole images at the full resolution."""
         return self._items
 
-    def loss(self, phase: Phase, batch: ImageBatch, moment: Moment) -> Loss:
-        """Loss of one micro-batch."""
-        draws = draws_of(phase.name, moment)
-        if phase.name == "path-mean":
-            return self._path.follow(moment)
-        real = to_float(batch.images.to(distributed.device()))
-        if phase.name == "G":
-            return self._generator_loss(len(real), draws)
-        if phase.name == "D":
-            return self._discriminator_loss(real, draws)
-        return (
-            self._penalty(real, draws)
-            if phase.name == "D-r1"
-            else self._path_loss(len(real), draws, moment)
-        )
-
-    def _generator_loss(self, n: int, draws: Stream) -> Loss:
-        widths, ratios = self._sub(draws)
-        inputs = _Inputs.draw(self, n, draws)
+    def _generator_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
+        rng = rng_of(context)
+        widths, ratios = self._sub(rng)
+        inputs = _Inputs.draw(self, len(batch.images), rng)
         images = self._render(inputs, widths)
-        logits = [self._judge(images[side], ratios) for side in self._judged(draws)]
+        logits = [self._judge(images[side], ratios) for side in self._judged(rng)]
         total = torch.cat([generator_loss(part) for part in logits], 1).sum(1)
         loss = Loss(total, {"scores-fake": torch.cat(logits)})
         if self.teacher is not None and self.config.distil_weight:
@@ -197,48 +184,51 @@ class AnycostRecipe:
             loss.scores |= {f"distil-{name}": term for name, term in terms.items()}
         return loss
 
-    def _discriminator_loss(self, real: Tensor, draws: Stream) -> Loss:
-        widths, ratios = self._sub(draws)
+    def _discriminator_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
+        rng, real = rng_of(context), to_float(batch.images)
+        widths, ratios = self._sub(rng)
         with torch.no_grad():
-            images = self._render(_Inputs.draw(self, len(real), draws), widths)
-        _, other = self._sub(draws)  # real images come with the code of any sub-generator
+            images = self._render(_Inputs.draw(self, len(real), rng), widths)
+        _, other = self._sub(rng)  # real images come with the code of any sub-generator
         total, scores = real.new_zeros(len(real)), []
-        for side in self._judged(draws):
+        for side in self._judged(rng):
             fake = self._judge(images[side], ratios)
             true = self._judge(shrunk(real, side), other)
             total = total + discriminator_loss(fake, true)[:, 0]
             scores.append(true)
         return Loss(total, {"scores-real": torch.cat(scores)})
 
-    def _penalty(self, real: Tensor, draws: Stream) -> Loss:
+    def _penalty(self, batch: ImageBatch, context: StepContext) -> Loss:
         """R1 at one of the resolutions."""
-        side = self.sides[draws.integer(0, len(self.sides) - 1)]
-        images = shrunk(real, side).detach().requires_grad_(True)
-        penalty = r1_penalty(self._judge(images, self._sub(draws)[1]), images)
+        rng = rng_of(context)
+        side = self.sides[rng.integer(0, len(self.sides) - 1)]
+        images = shrunk(to_float(batch.images), side).detach().requires_grad_(True)
+        logits = self._judge(images, self._sub(rng)[1])
+        penalty = r1_penalty(logits, images, context.grad_scale)
         return Loss(penalty * (self.adversarial.r1_gamma / 2), {"r1": penalty})
 
-    def _path_loss(self, n: int, draws: Stream, moment: Moment) -> Loss:
-        n = max(n // self.adversarial.path_shrink, 1)
-        inputs = _Inputs.draw(self, n, draws)
+    def _path_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
+        rng = rng_of(context)
+        n = max(len(batch.images) // self.adversarial.path_shrink, 1)
+        inputs = _Inputs.draw(self, n, rng)
         styles = inputs.styles(self.network)
         images = self.network(styles, inputs.noise)[-1]
-        lengths = path_lengths(images, styles, draws)
-        penalty = self._path.penalty(lengths, moment)
-        return Loss(self.adversarial.path_weight * penalty, {"path": lengths})
+        lengths = path_lengths(images, styles, rng, context.grad_scale)
+        return self._path.penalty(lengths, self.adversarial.path_weight)
 
-    def _sub(self, draws: Stream) -> Sub:
+    def _sub(self, rng: Stream) -> Sub:
         """The sub-generator of a micro-batch; the full one before stage "adaptive"."""
         if self.config.stage != "adaptive":
             return uniform_sub(self.network, 1.0)
         ways = {"sandwich": ("full", "least", "flexible", "flexible")}.get(self.config.channels)
-        way = ways[draws.integer(0, 3)] if ways else self.config.channels
+        way = ways[rng.integer(0, 3)] if ways else self.config.channels
         if way == "flexible":
-            return flexible_sub(self.network, lambda n: draws.integer(0, n - 1))
-        drawn = RATIOS[draws.integer(0, len(RATIOS) - 1)]
+            return flexible_sub(self.network, lambda n: rng.integer(0, n - 1))
+        drawn = RATIOS[rng.integer(0, len(RATIOS) - 1)]
         return uniform_sub(self.network, {"full": 1.0, "least": RATIOS[0]}.get(way, drawn))
 
-    def _judged(self, draws: Stream) -> list[int]:
-        chosen = draws.choice(len(self.sides), min(_N_JUDGED, len(self.sides)))
+    def _judged(self, rng: Stream) -> list[int]:
+        chosen = rng.choice(len(self.sides), min(_N_JUDGED, len(self.sides)))
         return [self.sides[i] for i in sorted(chosen)]
 
     def _judge(self, images: Tensor, ratios: list[float]) -> Tensor:
@@ -275,7 +265,7 @@ class AnycostRecipe:
         """
         others: Mapping[str, Mapping[str, Tensor]] = {}
         if source.is_dir():
-            checkpoint, others = read_stage(source)
+            checkpoint, others = read_warm_start(source)
             state = checkpoint.state
         else:
             state = read_official(str(source)).state("g_ema")
@@ -294,14 +284,14 @@ class AnycostRecipe:
 
     def samples(self, average: nn.Module) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         """The same latents at every resolution that is judged."""
-        yield from sample_rows(self.generator(average), [Size.square(s) for s in self.sides])
+        yield from sample_grids(self.generator(average), [Size.square(s) for s in self.sides])
 
     def generator(self, average: nn.Module) -> Stepped:
         """The averaged generator as a model."""
         device = str(distributed.device())
-        return from_checkpoint(self.deliverable(average, {}), device=device)
+        return from_checkpoint(self.export(average, {}), device=device)
 
-    def deliverable(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
+    def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged generator with what it was trained on."""
         facts = {**training, "datasets": self._items.digests, "stage": self.config.stage}
         state = {name: tensor.detach().cpu() for name, tensor in average.state_dict().items()}
@@ -317,11 +307,11 @@ class _Inputs:
     noise: list[Tensor]
 
     @classmethod
-    def draw(cls, recipe: AnycostRecipe, n: int, draws: Stream) -> _Inputs:
+    def draw(cls, recipe: AnycostRecipe, n: int, rng: Stream) -> _Inputs:
         network = recipe.network
-        switch = recipe.adversarial.switch(draws, network.n_styles)
-        first, second = normals(draws, [(n, network.style_dim)] * 2)
-        noise = normals(draws, [(n, 1, side, side) for side in network.noise_sides])
+        switch = recipe.adversarial.switch(rng, network.n_styles)
+        first, second = normals(rng, [(n, network.style_dim)] * 2)
+        noise = normals(rng, [(n, 1, side, side) for side in network.noise_sides])
         return cls((first, second), switch, noise)
 
     def styles(self, network: Generator) -> Tensor:

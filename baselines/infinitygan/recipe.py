@@ -39,14 +39,14 @@ from anyres_bench.training.adversarial import (
     AdversarialConfig,
     PathLength,
     check_loop,
-    draws_of,
     path_lengths,
-    sample_rows,
+    rng_of,
+    sample_grids,
 )
 from anyres_bench.training.config import LoopConfig, at_least
 from anyres_bench.training.items import ImageBatch, ImageItems, SourceConfig
 from anyres_bench.training.losses import discriminator_loss, generator_loss, r1_penalty
-from anyres_bench.training.recipe import Loss, Moment, Phase
+from anyres_bench.training.recipe import Loss, Phase, StepContext
 from anyres_bench.training.seeding import normals, seeded
 
 
@@ -134,7 +134,9 @@ class InfinityGANRecipe:
     @property
     def phases(self) -> tuple[Phase, ...]:
         """G, D and the penalties."""
-        return self.config.adversarial.phases
+        path = (self._path_loss, self._path.follow)
+        played = self.config.adversarial
+        return played.phases(self._generator_loss, self._discriminator_loss, self._penalty, path)
 
     def optimizer(self, network: str) -> torch.optim.Optimizer:
         """As the adversarial part has it."""
@@ -144,24 +146,8 @@ class InfinityGANRecipe:
         """Whole images, which patches are cut from."""
         return self._items
 
-    def loss(self, phase: Phase, batch: ImageBatch, moment: Moment) -> Loss:
-        """Loss of one micro-batch."""
-        draws, n = draws_of(phase.name, moment), len(batch.images)
-        if phase.name == "path-mean":
-            return self._path.follow(moment)
-        if phase.name == "G-path":
-            return self._path_loss(n, draws, moment)
-        if phase.name == "G":
-            return self._generator_loss(n, draws)
-        real, heights = self._cut(batch, draws)
-        if phase.name == "D":
-            return self._discriminator_loss(real, heights, draws)
-        real.requires_grad_(True)
-        penalty = r1_penalty(self.discriminator(real)[0], real)
-        return Loss(penalty * (self.config.adversarial.r1_gamma / 2), {"r1": penalty})
-
-    def _generator_loss(self, n: int, draws: Stream) -> Loss:
-        fake = _Fake.draw(self, n, draws)
+    def _generator_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
+        fake = _Fake.draw(self, len(batch.images), rng_of(context))
         logits, told = self.discriminator(fake.images)
         height = (told[:, 0] - fake.heights).abs()
         alike = diversity_loss(fake.structure, fake.local)
@@ -169,9 +155,11 @@ class InfinityGANRecipe:
         loss = loss + self.config.diversity_weight * alike.repeat_interleave(2)
         return Loss(loss, {"scores-fake": logits, "height-fake": height, "diversity": alike})
 
-    def _discriminator_loss(self, real: Tensor, heights: Tensor, draws: Stream) -> Loss:
+    def _discriminator_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
+        rng = rng_of(context)
+        real, heights = self._cut(batch, rng)
         with torch.no_grad():
-            fake = _Fake.draw(self, len(real), draws)
+            fake = _Fake.draw(self, len(real), rng)
         true_logits, told = self.discriminator(real)
         logits, told_of_fakes = self.discriminator(fake.images)
         height = (told[:, 0] - heights).abs()
@@ -180,36 +168,42 @@ class InfinityGANRecipe:
         loss = loss + self.config.coordinate_weight * error
         return Loss(loss, {"scores-real": true_logits, "height-real": height})
 
-    def _path_loss(self, n: int, draws: Stream, moment: Moment) -> Loss:
-        n = max(n // self.config.adversarial.path_shrink, 1)
-        fake = _Fake.draw(self, n, draws)
-        lengths = path_lengths(fake.images, fake.styles, draws, mean=True)
-        penalty = self._path.penalty(lengths, moment)
-        return Loss(self.config.adversarial.path_weight * penalty, {"path": lengths})
+    def _penalty(self, batch: ImageBatch, context: StepContext) -> Loss:
+        real, _ = self._cut(batch, rng_of(context))
+        real.requires_grad_(True)
+        penalty = r1_penalty(self.discriminator(real)[0], real, context.grad_scale)
+        return Loss(penalty * (self.config.adversarial.r1_gamma / 2), {"r1": penalty})
 
-    def _cut(self, batch: ImageBatch, draws: Stream) -> tuple[Tensor, Tensor]:
+    def _path_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
+        rng = rng_of(context)
+        n = max(len(batch.images) // self.config.adversarial.path_shrink, 1)
+        fake = _Fake.draw(self, n, rng)
+        lengths = path_lengths(fake.images, fake.styles, rng, context.grad_scale, mean=True)
+        return self._path.penalty(lengths, self.config.adversarial.path_weight)
+
+    def _cut(self, batch: ImageBatch, rng: Stream) -> tuple[Tensor, Tensor]:
         """Random patches of real images, and their heights from -1 (top) to 1, (n,)."""
         patch, rest = self.config.patch, self.config.full_side - self.config.patch
-        places = draws.integers(0, rest - 1, (len(batch.images), 2))
+        places = rng.integers(0, rest - 1, (len(batch.images), 2))
         cut = [
             image[:, row : row + patch, column : column + patch]
             for image, (row, column) in zip(batch.images, places, strict=True)
         ]
         heights = torch.from_numpy(2 * places[:, 0] / (rest - 1) - 1).float()
-        return to_float(torch.stack(cut).to(distributed.device())), heights.to(distributed.device())
+        return to_float(torch.stack(cut)), heights.to(batch.images.device)
 
     def samples(self, average: nn.Module) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         """The same latents on a canvas of one patch, and on one twice as wide and high."""
         patch = self.config.patch
         canvases = [Size.square(patch), Size.square(2 * patch)]
-        yield from sample_rows(self.generator(average), canvases)
+        yield from sample_grids(self.generator(average), canvases)
 
     def generator(self, average: nn.Module) -> InfinityGAN:
         """The averaged generator as a model."""
         device = str(distributed.device())
-        return from_checkpoint(self.deliverable(average, {}), device=device)
+        return from_checkpoint(self.export(average, {}), device=device)
 
-    def deliverable(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
+    def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged generator with what it was trained on."""
         facts = {**training, "datasets": self._items.digests}
         state = {name: tensor.detach().cpu() for name, tensor in average.state_dict().items()}
@@ -236,29 +230,29 @@ class _Fake:
     heights: Tensor
 
     @classmethod
-    def draw(cls, recipe: InfinityGANRecipe, n: int, draws: Stream) -> _Fake:
+    def draw(cls, recipe: InfinityGANRecipe, n: int, rng: Stream) -> _Fake:
         """n patches; every two neighbours share global latents and place."""
         network, shape = recipe.network, recipe.network.architecture
         n_pairs, side = (n + 1) // 2, shape.window
-        switch = recipe.config.adversarial.switch(draws, network.n_styles)
-        pairs = normals(draws, [(n_pairs, shape.global_dim)] * 2)
+        switch = recipe.config.adversarial.switch(rng, network.n_styles)
+        pairs = normals(rng, [(n_pairs, shape.global_dim)] * 2)
         z, second = (part.repeat_interleave(2, 0)[:n] for part in pairs)
-        [local] = normals(draws, [(n, shape.local_dim, side, side)])
-        rows = draws.integers(0, TRAIN_PLACES - 1, n_pairs)
-        places = torch.cat([_window(shape, int(row), draws) for row in rows])
+        [local] = normals(rng, [(n, shape.local_dim, side, side)])
+        rows = rng.integers(0, TRAIN_PLACES - 1, n_pairs)
+        places = torch.cat([_window(shape, int(row), rng) for row in rows])
         coords = places.repeat_interleave(2, 0)[:n]
         heights = torch.from_numpy(2 * rows / (TRAIN_PLACES - 1) - 1).float()
-        noise = normals(draws, [(n, 1, k, k) for k in shape.layer_sizes(PATCH)])
+        noise = normals(rng, [(n, 1, k, k) for k in shape.layer_sizes(PATCH)])
         styles = network.styles(z, None if switch is None else second, switch)
         structure = network.structure_synthesizer(z, local, coords.to(z.device))
         images = network.texture_synthesizer(styles, structure, noise)
         return cls(images, styles, local, structure, heights.repeat_interleave(2)[:n].to(z.device))
 
 
-def _window(shape: Architecture, row: int, draws: Stream) -> Tensor:
+def _window(shape: Architecture, row: int, rng: Stream) -> Tensor:
     """Coordinates of a window of a row at any column, moved by up to half a latent."""
-    a, b, c = (2 * draws.uniform(3) - 1) * np.array(shape.half_steps)
-    return shape.training_coordinates(row, draws.integer(0, shape.columns - 1), (a, b, c))
+    a, b, c = (2 * rng.uniform(3) - 1) * np.array(shape.half_steps)
+    return shape.training_coordinates(row, rng.integer(0, shape.columns - 1), (a, b, c))
 
 
 def diversity_loss(structure: Tensor, local: Tensor) -> Tensor:

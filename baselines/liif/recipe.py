@@ -31,7 +31,7 @@ from anyres_bench.models.upscaling import Upscaled
 from anyres_bench.training.config import LoopConfig, above, at_least
 from anyres_bench.training.crops import Crops, CropSource, side_by_side
 from anyres_bench.training.optimisers import SteppedAdam
-from anyres_bench.training.recipe import Loss, Moment, Phase
+from anyres_bench.training.recipe import Loss, Phase, StepContext
 from anyres_bench.training.seeding import seeded
 
 _N_SAMPLES = 4
@@ -127,11 +127,11 @@ class LIIFItems:
         return LIIFBatch(*(torch.stack(part) for part in items))
 
     def _item(self, place: int) -> LIIFBatch:
-        config, draws = self._config, stream(self._seed, "liif", place)
-        scale = config.scale_min + (config.scale_max - config.scale_min) * float(draws.uniform())
+        config, rng = self._config, stream(self._seed, "liif", place)
+        scale = config.scale_min + (config.scale_max - config.scale_min) * float(rng.uniform())
         side = round(config.input_side * scale)
-        pixels = _turned(self.crops.cut(place, side, draws), draws)
-        chosen = draws.choice(side**2, config.n_queries or config.input_side**2)
+        pixels = _turned(self.crops.cut(place, side, rng), rng)
+        chosen = rng.choice(side**2, config.n_queries or config.input_side**2)
         region = Region.whole(Size.square(side))
         return LIIFBatch(
             torch.from_numpy(self.shrunk(pixels).transpose(2, 0, 1).copy()),
@@ -145,9 +145,9 @@ class LIIFItems:
         return resize_uint8(pixels, Size.square(self._config.input_side), "bicubic")
 
 
-def _turned(pixels: Pixels, draws: Stream) -> Pixels:
+def _turned(pixels: Pixels, rng: Stream) -> Pixels:
     """Mirrored, upside down, transposed: each for half of the crops."""
-    across, down, turn = draws.integers(0, 1, 3)
+    across, down, turn = rng.integers(0, 1, 3)
     pixels = pixels[:, ::-1] if across else pixels
     pixels = pixels[::-1] if down else pixels
     return np.ascontiguousarray(pixels.swapaxes(0, 1) if turn else pixels)
@@ -157,7 +157,6 @@ class LIIFRecipe:
     """The network, its crops and its L1 loss."""
 
     averaged = "G"
-    phases = (Phase("L1", "G"),)
 
     def __init__(self, config: LIIFConfig, loop: LoopConfig) -> None:
         self.config, self._loop = config, loop
@@ -171,6 +170,11 @@ class LIIFRecipe:
         """Encoder and decoder in one."""
         return {"G": self.network}
 
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """L1 alone."""
+        return (Phase("L1", "G", self._loss),)
+
     def optimizer(self, network: str) -> torch.optim.Optimizer:
         """Adam, halved at the milestones."""
         milestones = [round(kimg * 1000 / self._loop.batch) for kimg in self.config.halve_kimg]
@@ -180,9 +184,8 @@ class LIIFRecipe:
         """Shrunk crops and pixels."""
         return self._items
 
-    def loss(self, phase: Phase, batch: LIIFBatch, moment: Moment) -> Loss:
+    def _loss(self, batch: LIIFBatch, context: StepContext) -> Loss:
         """Mean absolute difference of the pixels in [-1, 1]."""
-        batch = LIIFBatch(*(part.to(distributed.device()) for part in batch))
         image = Size(*batch.inputs.shape[2:])
         features = self.network.encode(to_float(batch.inputs), image, Box.whole(image))
         colours = self.network.query(features, batch.coord, batch.cell)
@@ -217,14 +220,14 @@ class LIIFRecipe:
         """
         if not self.config.base:
             raise ConfigError("what should be enlarged to be evaluated? Set model.base to a spec")
-        checkpoint = self.deliverable(average, {})
+        checkpoint = self.export(average, {})
         network = LIIF.from_spec(checkpoint.config)
         network.load_state_dict(dict(checkpoint.state))
         device = str(distributed.device())
         upscaler = LIIFUpscaler(ready(network, device), checkpoint.digest[:12])
         return Upscaled(load(self.config.base, device=device), upscaler)
 
-    def deliverable(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
+    def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged model with what it was trained on."""
         facts = {**training, "datasets": self._items.crops.digests}
         state = {name: tensor.detach().cpu() for name, tensor in average.state_dict().items()}

@@ -31,14 +31,14 @@ from anyres_bench.training.adversarial import (
     AdversarialConfig,
     PathLength,
     check_loop,
-    draws_of,
     path_lengths,
-    sample_rows,
+    rng_of,
+    sample_grids,
 )
 from anyres_bench.training.config import LoopConfig, at_least
 from anyres_bench.training.items import ImageBatch, ImageItems, SourceConfig
 from anyres_bench.training.losses import discriminator_loss, generator_loss, r1_penalty
-from anyres_bench.training.recipe import Loss, Moment, Phase
+from anyres_bench.training.recipe import Loss, Phase, StepContext
 from anyres_bench.training.seeding import normals, seeded
 
 
@@ -118,7 +118,9 @@ class MSPERecipe:
     @property
     def phases(self) -> tuple[Phase, ...]:
         """G, D and the penalties."""
-        return self.config.adversarial.phases
+        path = (self._path_loss, self._path.follow)
+        played = self.config.adversarial
+        return played.phases(self._generator_loss, self._discriminator_loss, self._penalty, path)
 
     def optimizer(self, network: str) -> torch.optim.Optimizer:
         """As the adversarial part has it."""
@@ -128,71 +130,68 @@ class MSPERecipe:
         """Whole images at the largest size."""
         return self._items
 
-    def loss(self, phase: Phase, batch: ImageBatch, moment: Moment) -> Loss:
-        """Loss of one micro-batch, at the size of its step."""
-        if phase.name == "path-mean":
-            return self._path.follow(moment)
-        draws, scale = draws_of(phase.name, moment), self.scale_of(moment)
-        n = len(batch.images)
-        if phase.name == "G-path":
-            return self._path_loss(n, draws, moment)
-        if phase.name == "G":
-            logits = self.discriminator(self._render(n, draws, scale))
-            return Loss(generator_loss(logits)[:, 0], {"scores-fake": logits})
-        real = self._real(batch, scale)
-        if phase.name == "D":
-            with torch.no_grad():
-                fake = self._render(n, draws, scale)
-            logits = self.discriminator(real)
-            loss = discriminator_loss(self.discriminator(fake), logits)[:, 0]
-            return Loss(loss, {"scores-real": logits})
-        real = real.detach().requires_grad_(True)
-        penalty = r1_penalty(self.discriminator(real), real)
+    def _generator_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
+        fake = self._render(len(batch.images), rng_of(context), self.scale_of(context))
+        logits = self.discriminator(fake)
+        return Loss(generator_loss(logits)[:, 0], {"scores-fake": logits})
+
+    def _discriminator_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
+        scale = self.scale_of(context)
+        with torch.no_grad():
+            fake = self._render(len(batch.images), rng_of(context), scale)
+        logits = self.discriminator(self._real(batch, scale))
+        loss = discriminator_loss(self.discriminator(fake), logits)[:, 0]
+        return Loss(loss, {"scores-real": logits})
+
+    def _penalty(self, batch: ImageBatch, context: StepContext) -> Loss:
+        real = self._real(batch, self.scale_of(context)).detach().requires_grad_(True)
+        penalty = r1_penalty(self.discriminator(real), real, context.grad_scale)
         return Loss(penalty * (self.config.adversarial.r1_gamma / 2), {"r1": penalty})
 
-    def scale_of(self, moment: Moment) -> Size:
+    def _path_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
+        rng = rng_of(context)
+        n = max(len(batch.images) // self.config.adversarial.path_shrink, 1)
+        styles = self._styles(n, rng)
+        images = self._render(n, rng, styles=styles)
+        lengths = path_lengths(images, styles, rng, context.grad_scale)
+        return self._path.penalty(lengths, self.config.adversarial.path_weight)
+
+    def scale_of(self, context: StepContext) -> Size:
         """The scale of the head grid that all micro-batches of a step have."""
-        draws = stream(moment.seed, "scale", moment.step)
-        return Size.square(self.config.scales[draws.integer(0, len(self.config.scales) - 1)])
+        rng = stream(context.seed, "scale", context.step)
+        return Size.square(self.config.scales[rng.integer(0, len(self.config.scales) - 1)])
 
     def _real(self, batch: ImageBatch, scale: Size) -> Tensor:
         """Real images in BGR at the size of a scale; not antialiased, as published."""
-        images = to_float(batch.images.to(distributed.device())).flip(1)
+        images = to_float(batch.images).flip(1)
         return resize(images, Size(*((4 + s) * self.network.step for s in scale)))
 
-    def _styles(self, n: int, draws: Stream) -> Tensor:
+    def _styles(self, n: int, rng: Stream) -> Tensor:
         network = self.network
-        switch = self.config.adversarial.switch(draws, network.n_styles)
-        latents = normals(draws, [(n, self.config.style_channels)] * 2)
+        switch = self.config.adversarial.switch(rng, network.n_styles)
+        latents = normals(rng, [(n, self.config.style_channels)] * 2)
         return network.styles(*(network.style_mapping(z) for z in latents), switch=switch)
 
     def _render(
-        self, n: int, draws: Stream, scale: Size = NO_SCALE, styles: Tensor | None = None
+        self, n: int, rng: Stream, scale: Size = NO_SCALE, styles: Tensor | None = None
     ) -> Tensor:
         """n images in BGR."""
-        styles = self._styles(n, draws) if styles is None else styles
-        noise = normals(draws, [(n, 1, *size) for size in self.network.noise_sizes(scale)])
+        styles = self._styles(n, rng) if styles is None else styles
+        noise = normals(rng, [(n, 1, *size) for size in self.network.noise_sizes(scale)])
         images: Tensor = self.network(styles, noise, scale)
         return images
-
-    def _path_loss(self, n: int, draws: Stream, moment: Moment) -> Loss:
-        n = max(n // self.config.adversarial.path_shrink, 1)
-        styles = self._styles(n, draws)
-        lengths = path_lengths(self._render(n, draws, styles=styles), styles, draws)
-        penalty = self._path.penalty(lengths, moment)
-        return Loss(self.config.adversarial.path_weight * penalty, {"path": lengths})
 
     def samples(self, average: nn.Module) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         """The same latents at every size."""
         generator = self.generator(average)
-        yield from sample_rows(generator, generator.renderer.sizes)
+        yield from sample_grids(generator, generator.renderer.sizes)
 
     def generator(self, average: nn.Module) -> Stepped:
         """The averaged generator as a model."""
         device = str(distributed.device())
-        return from_checkpoint(self.deliverable(average, {}), device=device)
+        return from_checkpoint(self.export(average, {}), device=device)
 
-    def deliverable(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
+    def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged generator with what it was trained on."""
         facts = {**training, "datasets": self._items.digests}
         state = {name: tensor.detach().cpu() for name, tensor in average.state_dict().items()}

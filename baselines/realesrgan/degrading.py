@@ -65,7 +65,7 @@ FIRST = Order(1.0, (0.2, 3.0), 0.2, 0.7, 1.5, 0.15, (1, 30), (0.05, 3.0))
 SECOND = Order(0.8, (0.2, 1.5), 0.3, 0.4, 1.2, 0.3, (1, 25), (0.05, 2.5))
 
 
-def degrade(image: Tensor, scale: int, draws: Stream) -> Tensor:
+def degrade(image: Tensor, scale: int, rng: Stream) -> Tensor:
     """A small, bad picture of an image.
 
     Args:
@@ -82,25 +82,25 @@ def degrade(image: Tensor, scale: int, draws: Stream) -> Tensor:
     h, w = image.shape[2:]
     if min(h, w) < SMALLEST:
         raise UsageError(f"images of {SMALLEST} px a side or more are degraded, got {h}x{w}")
-    uniform = _uniform(draws)
-    x = _blurred(image, FIRST, uniform, draws)
+    uniform = _uniform(rng)
+    x = _blurred(image, FIRST, uniform, rng)
     factor = _factor(FIRST, uniform)
-    x = _resized(x, Size(int(h * factor), int(w * factor)), draws)
-    x = _with_noise(x, FIRST, uniform, draws)
+    x = _resized(x, Size(int(h * factor), int(w * factor)), rng)
+    x = _with_noise(x, FIRST, uniform, rng)
     x = jpeg(x, uniform(*_QUALITY))
 
     small = Size(h // scale, w // scale)
-    x = _blurred(x, SECOND, uniform, draws)
+    x = _blurred(x, SECOND, uniform, rng)
     factor = _factor(SECOND, uniform)
-    x = _resized(x, Size(int(h / scale * factor), int(w / scale * factor)), draws)
-    x = _with_noise(x, SECOND, uniform, draws)
+    x = _resized(x, Size(int(h / scale * factor), int(w / scale * factor)), rng)
+    x = _with_noise(x, SECOND, uniform, rng)
     last = torch.from_numpy(_last_kernel(uniform))[None]
     if uniform(0, 1) < _JPEG_LAST:
-        x = filter2d(_resized(x, small, draws), last).clamp(0, 1)
+        x = filter2d(_resized(x, small, rng), last).clamp(0, 1)
         x = jpeg(x, uniform(*_QUALITY))
     else:
         x = jpeg(x, uniform(*_QUALITY))
-        x = filter2d(_resized(x, small, draws), last)
+        x = filter2d(_resized(x, small, rng), last)
     return (x.clamp(0, 1) * 255).round() / 255
 
 
@@ -132,11 +132,11 @@ def _last_kernel(uniform: Uniform) -> Kernel:
     return kernel.numpy()
 
 
-def _uniform(draws: Stream) -> Uniform:
-    return lambda low, high: low + (high - low) * float(draws.uniform())
+def _uniform(rng: Stream) -> Uniform:
+    return lambda low, high: low + (high - low) * float(rng.uniform())
 
 
-def _blurred(x: Tensor, order: Order, uniform: Uniform, draws: Stream) -> Tensor:
+def _blurred(x: Tensor, order: Order, uniform: Uniform, rng: Stream) -> Tensor:
     if uniform(0, 1) >= order.blur:
         return x
     return filter2d(x, torch.from_numpy(draw_kernel(order.sigma, uniform))[None])
@@ -149,23 +149,23 @@ def _factor(order: Order, uniform: Uniform) -> float:
     return uniform(order.least, 1) if choice < order.larger + order.smaller else 1.0
 
 
-def _resized(x: Tensor, size: Size, draws: Stream) -> Tensor:
-    mode = _MODES[draws.integer(0, len(_MODES) - 1)]
+def _resized(x: Tensor, size: Size, rng: Stream) -> Tensor:
+    mode = _MODES[rng.integer(0, len(_MODES) - 1)]
     align = None if mode == "area" else False
     return F.interpolate(x, tuple(size), mode=mode, align_corners=align)
 
 
-def _with_noise(x: Tensor, order: Order, uniform: Uniform, draws: Stream) -> Tensor:
+def _with_noise(x: Tensor, order: Order, uniform: Uniform, rng: Stream) -> Tensor:
     """Gaussian or Poisson noise, in colour or grey; the result is clamped to [0, 1]."""
     gaussian, grey = uniform(0, 1) < _GAUSSIAN, uniform(0, 1) < _GREY
     if gaussian:
         shape = (1, 1 if grey else 3, *x.shape[2:])
-        noise = torch.from_numpy(draws.normal(shape)).float()
+        noise = torch.from_numpy(rng.normal(shape)).float()
         return (x + uniform(*order.gaussian) / 255 * noise).clamp(0, 1)
-    return (x + uniform(*order.poisson) * poisson_noise(x, grey, draws)).clamp(0, 1)
+    return (x + uniform(*order.poisson) * poisson_noise(x, grey, rng)).clamp(0, 1)
 
 
-def poisson_noise(images: Tensor, grey: bool, draws: Stream) -> Tensor:
+def poisson_noise(images: Tensor, grey: bool, rng: Stream) -> Tensor:
     """Shot noise of an image as a sensor with as many levels as the image uses would have it.
 
     Args:
@@ -183,6 +183,6 @@ def poisson_noise(images: Tensor, grey: bool, draws: Stream) -> Tensor:
     )
     x = (x.clamp(0, 1) * 255).round() / 255
     levels = 1 << math.ceil(math.log2(len(torch.unique(x))))
-    source = torch.Generator().manual_seed(int(draws.words(1)[0]) >> 1)
+    source = torch.Generator().manual_seed(int(rng.words(1)[0]) >> 1)
     counts: Tensor = torch.poisson(x * levels, generator=source)
     return counts / levels - x

@@ -44,9 +44,9 @@ from anyres_bench.training.crops import Crops, CropSource, side_by_side
 from anyres_bench.training.losses import discriminator_loss, generator_loss
 from anyres_bench.training.optimisers import SteppedAdam
 from anyres_bench.training.perceptual import Kind, load_distance
-from anyres_bench.training.previous import read_stage
-from anyres_bench.training.recipe import Loss, Moment, Phase
+from anyres_bench.training.recipe import Loss, Phase, StepContext
 from anyres_bench.training.seeding import seeded
+from anyres_bench.training.warm_start import read_warm_start
 
 _BETAS = (0.9, 0.99)
 _N_SAMPLES = 4
@@ -162,14 +162,14 @@ class DegradedItems:
 
     def item(self, place: int) -> DegradedBatch:
         """One crop: mirrored for half of them, sharpened, degraded, and a part of it taken."""
-        config, draws = self._config, stream(self._seed, "realesrgan", place)
-        pixels = self.crops.cut(place, config.crop_side, draws)
-        pixels = pixels[:, ::-1] if draws.integer(0, 1) else pixels
+        config, rng = self._config, stream(self._seed, "realesrgan", place)
+        pixels = self.crops.cut(place, config.crop_side, rng)
+        pixels = pixels[:, ::-1] if rng.integer(0, 1) else pixels
         plain = torch.from_numpy(pixels.transpose(2, 0, 1).copy())[None].float() / 255
         sharp, scale = sharpen(plain), config.network.scale
-        small = degrade(sharp, scale, draws)
+        small = degrade(sharp, scale, rng)
         side = config.gt_side // scale
-        top, left = (draws.integer(0, length - side) for length in small.shape[2:])
+        top, left = (rng.integer(0, length - side) for length in small.shape[2:])
         rows, columns = (slice(k * scale, (k + side) * scale) for k in (top, left))
         small = small[:, :, top : top + side, left : left + side]
         return DegradedBatch(small, sharp[:, :, rows, columns], plain[:, :, rows, columns])
@@ -198,12 +198,16 @@ class RealESRGANRecipe:
             self.discriminator = judge.eval()  # its power iteration is done by `_follow`
             self.networks["D"] = judge
             self._distance = load_distance(config.perceptual)
-        self._followed: int | None = None
 
     @property
     def phases(self) -> tuple[Phase, ...]:
         """L1 alone, or G and then D."""
-        return (Phase("G", "G"), Phase("D", "D")) if "D" in self.networks else (Phase("L1", "G"),)
+        if "D" not in self.networks:
+            return (Phase("L1", "G", self._pixel_loss),)
+        return (
+            Phase("G", "G", self._generator_loss, before=self._follow),
+            Phase("D", "D", self._discriminator_loss),
+        )
 
     def optimizer(self, network: str) -> torch.optim.Optimizer:
         """Adam, halved at the milestones."""
@@ -215,18 +219,13 @@ class RealESRGANRecipe:
         """Crops and their degraded pictures."""
         return self._items
 
-    def loss(self, phase: Phase, batch: DegradedBatch, moment: Moment) -> Loss:
-        """Loss of one micro-batch."""
-        batch = DegradedBatch(*(part.to(distributed.device()) for part in batch))
-        if phase.name == "D":
-            return self._discriminator_loss(batch)
+    def _pixel_loss(self, batch: DegradedBatch, context: StepContext) -> Loss:
+        l1, psnr = _errors(self.network(batch.small), batch.sharp)
+        return Loss(l1, {"psnr": psnr})
+
+    def _generator_loss(self, batch: DegradedBatch, context: StepContext) -> Loss:
         made = self.network(batch.small)
-        error = made - batch.sharp
-        l1 = error.abs().mean((1, 2, 3))
-        psnr = -10 * error.detach().square().mean((1, 2, 3)).clamp(min=1e-10).log10()
-        if phase.name == "L1":
-            return Loss(l1, {"psnr": psnr})
-        self._follow(moment)
+        l1, psnr = _errors(made, batch.sharp)
         loss = Loss(self.config.l1_weight * l1, {"l1": l1, "psnr": psnr})
         if self._distance is not None:
             term = self._distance(made * 2 - 1, batch.sharp * 2 - 1)
@@ -237,23 +236,21 @@ class RealESRGANRecipe:
         loss.scores["gan"] = term
         return loss
 
-    def _discriminator_loss(self, batch: DegradedBatch) -> Loss:
+    def _discriminator_loss(self, batch: DegradedBatch, context: StepContext) -> Loss:
         with torch.no_grad():
             made = self.network(batch.small)
         fake, real = self.discriminator(made), self.discriminator(batch.plain)
         loss = discriminator_loss(fake, real).mean((1, 2, 3))
         return Loss(loss, {"scores-real": real, "scores-fake": fake})
 
-    def _follow(self, moment: Moment) -> None:
-        """Follow the discriminator's weights by one power iteration, once in a step.
+    def _follow(self) -> None:
+        """Follow the discriminator's weights by one power iteration.
 
         Done by every forward pass it would depend on how many of them a process makes.
         """
-        if moment.step != self._followed:
-            for module in self.discriminator.modules():
-                if isinstance(module, SpectralConv):
-                    module.follow()
-            self._followed = moment.step
+        for module in self.discriminator.modules():
+            if isinstance(module, SpectralConv):
+                module.follow()
 
     @torch.no_grad()
     def samples(self, average: nn.Module) -> Iterator[tuple[str, NDArray[np.uint8]]]:
@@ -274,13 +271,13 @@ class RealESRGANRecipe:
         """
         if not self.config.base:
             raise ConfigError("what should be enlarged to be evaluated? Set model.base to a spec")
-        checkpoint = self.deliverable(average, {})
+        checkpoint = self.export(average, {})
         device = str(distributed.device())
         network = from_state(checkpoint.state, "this run's model", device)
         upscaler = RealESRGANUpscaler(network, checkpoint.digest[:12], Exact())
         return Upscaled(load(self.config.base, device=device), upscaler)
 
-    def deliverable(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
+    def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged network with what it was trained on."""
         facts = {**training, "datasets": self._items.crops.digests}
         state = {name: tensor.detach().cpu() for name, tensor in average.state_dict().items()}
@@ -291,5 +288,12 @@ class RealESRGANRecipe:
 def _start(source: str) -> Mapping[str, Tensor]:
     """The network of an earlier stage, of a checkpoint of ours, or of an official file."""
     if Path(source).is_dir():
-        return read_stage(Path(source))[0].state
+        return read_warm_start(Path(source))[0].state
     return read_official(source).state("params_ema", "params")
+
+
+def _errors(made: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean absolute error and PSNR of pictures in [0, 1], each (n,)."""
+    error = made - wanted
+    mse = error.detach().square().mean((1, 2, 3))
+    return error.abs().mean((1, 2, 3)), -10 * mse.clamp(min=1e-10).log10()

@@ -27,7 +27,8 @@ from anyres_bench.training.config import LoopConfig, to_plain
 from anyres_bench.training.items import SourceConfig
 from anyres_bench.training.loop import Hooks, train
 from anyres_bench.training.losses import laplacian_distance
-from anyres_bench.training.recipe import Moment, Phase
+from anyres_bench.training.recipe import StepContext
+from tests.training.tiny import loss_of, losses_of
 
 GENERATOR = GeneratorConfig(
     16, z_dim=8, w_dim=8, n_layers=4, channel_base=128, channel_max=8, scale_embedding="none"
@@ -154,7 +155,7 @@ def test_a_flat_world_is_learnt(data: str, tmp_path: Path) -> None:
     recipe = config(data, generator_lr=1e-5, discriminator_lr=0.02, r1_gamma=0.01).recipe(loop)
     train(recipe, loop, tmp_path, {"loop": to_plain(loop)}, Hooks(lambda line: None))
     batch = recipe.items().micro_batch(0, 0, 4)
-    loss = recipe.loss(Phase("D", "D"), batch, Moment(0, 0, 0, 0)).total
+    loss = losses_of(recipe, batch)["D"].total
     assert float(loss.detach().mean()) < 0.4  # 2 log 2 = 1.39 where it knows nothing
 
 
@@ -200,7 +201,7 @@ def test_a_panorama_trains_on_cuts_across_the_seam(data: str, tmp_path: Path) ->
     assert not torch.equal(recipe.generator_network.mapping.w_avg, before)
     [picture] = (tmp_path / "samples").iterdir()
     assert Image.open(picture).size == (96, 16)  # once around: 6 frames of 60 degrees
-    seams = {recipe._seam("G", Moment(0, step, 0, 0)) for step in range(400)}
+    seams = {recipe._seam(StepContext(0, step, 0, 0, "G")) for step in range(400)}
     assert {cut for _, cut in seams} == set(range(17))
     columns = recipe.generator_network.synthesis.input.columns_a_turn
     assert {column for column, _ in seams} == set(range(columns))
@@ -215,23 +216,27 @@ def test_a_panorama_has_no_patches(data: str, stage1: Path) -> None:
 
 def test_the_penalty_sees_what_the_discriminator_sees(data: str) -> None:
     """While images fade in, the gradient is that of the blurred ones: it is much smaller."""
-    batch, r1 = config(data).recipe(LOOP).items().micro_batch(0, 0, 4), Phase("D-r1", "D")
-    plain = config(data).recipe(LOOP).loss(r1, batch, Moment(0, 0, 0, 0)).total
-    faded = config(data, blur_kimg=1.0).recipe(LOOP).loss(r1, batch, Moment(0, 0, 0, 0)).total
-    over = config(data, blur_kimg=1.0).recipe(LOOP).loss(r1, batch, Moment(0, 9, 1000, 0)).total
+
+    def penalty(config: AnyResConfig, **place: Any) -> torch.Tensor:
+        recipe = config.recipe(LOOP)
+        [r1] = [phase for phase in recipe.phases if phase.name == "D-r1"]
+        return loss_of(r1, recipe.items().micro_batch(0, 0, 4), **place).total
+
+    plain = penalty(config(data))
+    faded = penalty(config(data, blur_kimg=1.0))
+    over = penalty(config(data, blur_kimg=1.0), step=9, n_images=1000)
     assert float(faded.max()) < 0.1 * float(plain.min())
     assert torch.equal(over, plain)
 
 
 def test_bfloat16_is_close_to_single(data: str) -> None:
     """Autocast of one step of each network: losses to two digits, gradients finite."""
-    moment = Moment(0, 0, 0, 0)
-    for phase in (Phase("G", "G"), Phase("D", "D"), Phase("D-r1", "D")):
+    for number in range(3):
         recipe = config(data).recipe(LOOP)
-        batch = recipe.items().micro_batch(0, 0, 4)
-        single = recipe.loss(phase, batch, moment).total.mean()
+        phase, batch = recipe.phases[number], recipe.items().micro_batch(0, 0, 4)
+        single = loss_of(phase, batch).total.mean()
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            half = recipe.loss(phase, batch, moment).total.float().mean()
+            half = loss_of(phase, batch).total.float().mean()
         half.backward()
         assert float(half) == pytest.approx(float(single), rel=0.05)
         parameters = recipe.networks[phase.network].parameters()
@@ -241,7 +246,7 @@ def test_bfloat16_is_close_to_single(data: str) -> None:
 def test_labels_must_fit(data: str) -> None:
     labelled = dataclasses.replace(GENERATOR, c_dim=2)
     recipe = config(data, generator=labelled, discriminator=None).recipe(LOOP)
-    loss = recipe.loss(Phase("G", "G"), recipe.items().micro_batch(0, 0, 4), Moment(0, 0, 0, 0))
+    loss = losses_of(recipe, recipe.items().micro_batch(0, 0, 4))["G"]
     assert torch.isfinite(loss.total).all()
     with pytest.raises(ConfigError, match="2 labels: a, b"):
         config(data, generator=dataclasses.replace(GENERATOR, c_dim=3)).recipe(LOOP)

@@ -15,14 +15,22 @@ from anyres_bench.training.adversarial import (
     check_loop,
     path_lengths,
 )
-from tests.training.tiny import LOOP, MOMENT
+from anyres_bench.training.recipe import Loss, StepContext
+from tests.training.tiny import CONTEXT, LOOP
 
 
 def test_phases_are_those_that_are_wanted() -> None:
-    names = [phase.name for phase in AdversarialConfig().phases]
+    def loss(batch: object, context: StepContext) -> Loss:
+        return Loss(torch.zeros(1))
+
+    def names_of(config: AdversarialConfig) -> list[str]:
+        return [phase.name for phase in config.phases(loss, loss, loss, (loss, loss))]
+
+    names = names_of(AdversarialConfig())
     assert names == ["G", "D", "D-r1", "G-path", "path-mean"]
     bare = AdversarialConfig(r1_gamma=0, path_weight=0)
-    assert [phase.name for phase in bare.phases] == ["G", "D"]
+    assert names_of(bare) == ["G", "D"]
+    assert [phase.name for phase in AdversarialConfig().phases(loss, loss, loss)] == names[:3]
 
 
 def test_rates_are_shortened_by_the_steps_that_penalties_are() -> None:
@@ -40,10 +48,11 @@ def test_the_mean_length_is_the_published_running_mean() -> None:
     optimizer = AdversarialConfig().optimizer("path", path)
     for step in range(5):
         lengths = torch.from_numpy(stream(step).uniform(4)).float()
-        penalty = path.penalty(lengths, MOMENT)
-        assert torch.allclose(penalty, (lengths - expected).square())
+        loss = path.penalty(lengths, 2.0)
+        assert torch.allclose(loss.total, 2 * (lengths - expected).square())
         optimizer.zero_grad()
-        path.follow(MOMENT).total.mean().backward()
+        context = dataclasses.replace(CONTEXT, scores=loss.scores)
+        path.follow(None, context).total.mean().backward()
         optimizer.step()
         expected += 0.01 * (float(lengths.mean()) - expected)
         assert path.mean.item() == pytest.approx(expected, rel=1e-5)

@@ -10,10 +10,10 @@ import torch
 
 from anyres_bench.training.config import LoopConfig, to_plain
 from anyres_bench.training.loop import Hooks, train
-from anyres_bench.training.recipe import Moment, Phase, Recipe
+from anyres_bench.training.recipe import Loss, Phase, Recipe, StepContext
 
 LOOP = LoopConfig(batch=4, micro_batch=4, n_workers=0, total_kimg=0.004, ema_kimg=0.01, seed=3)
-MOMENT = Moment(0, 0, 0, 0)
+CONTEXT = StepContext(0, 0, 0, 0)
 
 
 def trained(config: Any, folder: Path, n_steps: int, loop: LoopConfig = LOOP) -> Recipe:
@@ -54,22 +54,45 @@ def moved(recipe: Recipe, n_steps: int, phase: str, score: str = "") -> tuple[fl
     [watched] = [p for p in recipe.phases if p.name == phase]
 
     def value() -> float:
-        loss = recipe.loss(watched, batch, MOMENT)
+        loss = loss_of(watched, batch)
         return float((loss.scores[score] if score else loss.total).detach().mean())
 
     before = value()
     for _ in range(n_steps):
+        seen: dict[str, torch.Tensor] = {}
         for each in recipe.phases:
-            update(recipe, each, batch, optimizers)
+            update(recipe, each, batch, optimizers, seen)
     return before, value()
 
 
+def loss_of(phase: Phase, batch: Any, **place: Any) -> Loss:
+    """Loss of a phase, by default at the beginning of a run."""
+    if phase.before is not None:
+        phase.before()
+    return phase.loss(batch, dataclasses.replace(CONTEXT, phase=phase.name, **place))
+
+
+def losses_of(recipe: Recipe, batch: Any) -> dict[str, Loss]:
+    """Losses of all phases of a step; later ones see the scores of earlier ones."""
+    losses: dict[str, Loss] = {}
+    for phase in recipe.phases:
+        scores = {k: v.detach() for loss in losses.values() for k, v in loss.scores.items()}
+        losses[phase.name] = loss_of(phase, batch, scores=scores)
+    return losses
+
+
 def update(
-    recipe: Recipe, phase: Phase, batch: Any, optimizers: dict[str, torch.optim.Optimizer]
+    recipe: Recipe,
+    phase: Phase,
+    batch: Any,
+    optimizers: dict[str, torch.optim.Optimizer],
+    seen: dict[str, torch.Tensor],
 ) -> None:
-    """One update of one phase, always with the same random numbers."""
+    """One update of one phase, always with the same random numbers; its scores go to `seen`."""
     for name, network in recipe.networks.items():
         network.requires_grad_(name == phase.network)
     optimizers[phase.network].zero_grad()
-    recipe.loss(phase, batch, MOMENT).total.mean().backward()
+    loss = loss_of(phase, batch, scores=dict(seen))
+    seen.update({name: value.detach() for name, value in loss.scores.items()})
+    loss.total.mean().backward()
     optimizers[phase.network].step()

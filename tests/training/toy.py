@@ -11,7 +11,7 @@ from torch import nn
 
 from anyres_bench.core.seeds import stream
 from anyres_bench.models.checkpoint import Checkpoint
-from anyres_bench.training.recipe import Loss, Moment, Phase
+from anyres_bench.training.recipe import Loss, Phase, StepContext
 
 
 class ToyItems:
@@ -26,7 +26,6 @@ class ToyRecipe:
     """G learns to map noise to the points' mean, D to tell them apart."""
 
     averaged = "G"
-    phases = (Phase("G", "G"), Phase("D", "D"), Phase("D-reg", "D", interval=2, gain=2))
 
     def __init__(self, poison_step: int = -1) -> None:
         self.networks = {"G": _linear(1, 4, 4), "D": _linear(2, 4, 1)}
@@ -38,16 +37,25 @@ class ToyRecipe:
     def items(self) -> ToyItems:
         return ToyItems()
 
-    def loss(self, phase: Phase, batch: torch.Tensor, moment: Moment) -> Loss:
-        noise = stream(moment.seed, "z", phase.name, moment.step, moment.part)
-        z = torch.tensor(noise.normal((len(batch), 4)), dtype=torch.float32)
-        fake = self.networks["G"](z)
-        scores = self.networks["D"](fake)
-        if phase.name == "G":
-            factor = float("nan") if moment.step == self.poison_step else 1.0
-            return Loss(-scores[:, 0] * factor, {"scores-fake": scores})
-        real = self.networks["D"](batch)
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        reg = Phase("D-reg", "D", self._d_loss, interval=2, gain=2)
+        return (Phase("G", "G", self._g_loss), Phase("D", "D", self._d_loss), reg)
+
+    def _g_loss(self, batch: torch.Tensor, context: StepContext) -> Loss:
+        scores = self._fake_scores(batch, context)
+        factor = float("nan") if context.step == self.poison_step else 1.0
+        return Loss(-scores[:, 0] * factor, {"scores-fake": scores})
+
+    def _d_loss(self, batch: torch.Tensor, context: StepContext) -> Loss:
+        scores, real = self._fake_scores(batch, context), self.networks["D"](batch)
         return Loss((scores.square() - real + real.square())[:, 0], {"scores-real": real})
+
+    def _fake_scores(self, batch: torch.Tensor, context: StepContext) -> torch.Tensor:
+        noise = stream(context.seed, "z", context.phase, context.step, context.part)
+        z = torch.tensor(noise.normal((len(batch), 4)), dtype=torch.float32)
+        scores: torch.Tensor = self.networks["D"](self.networks["G"](z))
+        return scores
 
     def samples(self, average: nn.Module) -> Iterator[tuple[str, np.ndarray]]:
         yield "grid", np.full((8, 8, 3), 127, np.uint8)
@@ -55,7 +63,7 @@ class ToyRecipe:
     def generator(self, average: nn.Module) -> Any:
         return average
 
-    def deliverable(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
+    def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         return Checkpoint("toy", {}, average.state_dict(), "CC0-1.0", {}, training)
 
 

@@ -15,10 +15,10 @@ from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.seeds import stream
 from anyres_bench.models.loading import load
-from anyres_bench.training.adversarial import AdversarialConfig, draws_of
+from anyres_bench.training.adversarial import AdversarialConfig, rng_of
 from anyres_bench.training.items import SourceConfig
 from tests.fakes import write_dataset
-from tests.training.tiny import LOOP, MOMENT, check_resuming, moved, trained
+from tests.training.tiny import CONTEXT, LOOP, check_resuming, losses_of, moved, trained
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_patches_know_their_height(config: InfinityGANConfig) -> None:
 
 def test_neighbours_share_all_but_their_local_latents(config: InfinityGANConfig) -> None:
     recipe = config.recipe(LOOP)
-    fake = _Fake.draw(recipe, 4, draws_of("G", MOMENT))
+    fake = _Fake.draw(recipe, 4, rng_of("G", CONTEXT))
     assert torch.allclose(fake.styles[0], fake.styles[1], atol=1e-5)
     assert torch.equal(fake.heights[0::2], fake.heights[1::2])
     assert not torch.allclose(fake.styles[1], fake.styles[2], atol=1e-2)
@@ -93,8 +93,7 @@ def test_heights_are_learnt_and_told(config: InfinityGANConfig) -> None:
 def test_every_loss_is_finite(config: InfinityGANConfig) -> None:
     recipe = config.recipe(LOOP)
     batch = recipe.items().micro_batch(0, 0, 4)
-    for phase in recipe.phases:
-        loss = recipe.loss(phase, batch, MOMENT)
+    for loss in losses_of(recipe, batch).values():
         assert torch.isfinite(loss.total).all()
     assert [p.name for p in recipe.phases] == ["G", "D", "D-r1", "G-path", "path-mean"]
 

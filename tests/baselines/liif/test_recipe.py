@@ -16,7 +16,6 @@ from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.models.loading import load
 from anyres_bench.training.crops import CropSource
 from anyres_bench.training.optimisers import SteppedAdam
-from anyres_bench.training.recipe import Phase
 from tests.fakes import write_dataset
 from tests.training.tiny import LOOP, check_resuming, moved, trained
 
@@ -120,4 +119,4 @@ def test_errors_say_what_to_do(config: LIIFConfig) -> None:
     recipe = dataclasses.replace(config, base="").recipe(LOOP)
     with pytest.raises(ConfigError, match=r"model\.base"):
         recipe.generator(recipe.networks["G"])
-    assert recipe.phases == (Phase("L1", "G"),)
+    assert [(phase.name, phase.network) for phase in recipe.phases] == [("L1", "G")]

@@ -16,7 +16,7 @@ from anyres_bench.models.loading import load
 from anyres_bench.training.adversarial import AdversarialConfig
 from anyres_bench.training.items import SourceConfig
 from tests.fakes import write_dataset
-from tests.training.tiny import LOOP, MOMENT, check_resuming, moved, trained
+from tests.training.tiny import CONTEXT, LOOP, check_resuming, losses_of, moved, trained
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +38,12 @@ def test_stopping_changes_nothing(config: MSPEConfig, tmp_path: Path) -> None:
 
 def test_a_step_has_one_size_and_all_sizes_come(config: MSPEConfig) -> None:
     recipe = config.recipe(LOOP)
-    moments = [dataclasses.replace(MOMENT, step=step) for step in range(300)]
-    drawn = Counter(recipe.scale_of(moment).height for moment in moments)
+    contexts = [dataclasses.replace(CONTEXT, step=step) for step in range(300)]
+    drawn = Counter(recipe.scale_of(context).height for context in contexts)
     assert set(drawn) == {0, 2, 4}
     assert min(drawn.values()) > 70  # uniform
-    other = dataclasses.replace(MOMENT, step=7, part=3)
-    assert recipe.scale_of(moments[7]) == recipe.scale_of(other)
+    other = dataclasses.replace(CONTEXT, step=7, part=3)
+    assert recipe.scale_of(contexts[7]) == recipe.scale_of(other)
 
 
 def test_real_images_have_the_size_of_the_step_and_are_bgr(config: MSPEConfig) -> None:
@@ -59,8 +59,8 @@ def test_real_images_have_the_size_of_the_step_and_are_bgr(config: MSPEConfig) -
 def test_every_kind_of_configuration_trains(config: MSPEConfig, name: str) -> None:
     recipe = dataclasses.replace(config, name=name).recipe(LOOP)
     batch = recipe.items().micro_batch(0, 0, 4)
-    for phase in recipe.phases:
-        assert torch.isfinite(recipe.loss(phase, batch, MOMENT).total).all()
+    for loss in losses_of(recipe, batch).values():
+        assert torch.isfinite(loss.total).all()
 
 
 def test_the_discriminator_learns(config: MSPEConfig) -> None:

@@ -50,8 +50,8 @@ def test_every_size_and_scale_goes_through() -> None:
 
 
 def test_kernels_are_of_one_side_and_sum_to_one() -> None:
-    draws = stream(0, "kernels")
-    uniform = lambda low, high: low + (high - low) * float(draws.uniform())  # noqa: E731
+    rng = stream(0, "kernels")
+    uniform = lambda low, high: low + (high - low) * float(rng.uniform())  # noqa: E731
     kernels = np.array([draw_kernel(SECOND.sigma, uniform) for _ in range(200)])
     assert kernels.shape == (200, 21, 21)
     assert np.allclose(kernels.sum((1, 2)), 1)

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from anyres_bench.cli.train import _evaluation
 from anyres_bench.core.errors import DatasetError, UsageError
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.evaluation.during_training import TaskRequest, plan_evaluation
 from anyres_bench.data.views import protocol_from
 from anyres_bench.evaluation.results import read_results
 from anyres_bench.evaluation.tasks import reference_and_held_out
@@ -21,6 +21,7 @@ from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.recipe import AnyResConfig, AnyResRecipe
 from anyres_bench.training.config import LoopConfig
 from anyres_bench.training.items import ImageItems, SourceConfig
+from anyres_bench.training.loop import Evaluation
 from tests.fakes import write_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,9 +41,12 @@ def config(data: str) -> AnyResConfig:
     return AnyResConfig(generator=GeneratorConfig(16, **tiny, margin=2), sources=sources)
 
 
+def plan(model: Any, folder: Path, task: str = TASK, dataset: Path | None = None) -> Evaluation:
+    return plan_evaluation(TaskRequest(task, dataset, 20), model, folder, lambda line: None)
+
+
 def test_a_model_in_training_is_measured_by_a_task(data: str, tmp_path: Path) -> None:
-    evaluation = _evaluation(TASK, None, 20, config(data), tmp_path / "run")
-    assert evaluation is not None
+    evaluation = plan(config(data), tmp_path / "run")
     assert evaluation.task.startswith("tiny:half/patch32-at40/frechet-ddof1/builtin")
     assert (evaluation.best_by, evaluation.higher_is_better) == ("frechet", False)
     recipe = AnyResRecipe(config(data), LoopConfig(batch=4, micro_batch=4))
@@ -56,24 +60,21 @@ def test_a_model_in_training_is_measured_by_a_task(data: str, tmp_path: Path) ->
 
 def test_other_tasks_have_other_directions(data: str, tmp_path: Path) -> None:
     [coverage, other] = [
-        _evaluation(f"patch32-at40/{metric}", Path(data), 20, object(), tmp_path)
+        plan(object(), tmp_path, f"patch32-at40/{metric}", Path(data))
         for metric in ("precision-recall", "kid")
     ]
-    assert coverage is not None
-    assert other is not None
     assert (coverage.higher_is_better, other.higher_is_better) == (True, False)
 
 
 def test_what_cannot_be_measured_is_said_before_training(data: str, tmp_path: Path) -> None:
-    assert _evaluation(None, None, 20, config(data), tmp_path) is None
     with pytest.raises(UsageError, match="--task-dataset"):
-        _evaluation(TASK, None, 20, object(), tmp_path)
+        plan(object(), tmp_path)
     with pytest.raises(UsageError, match="too small for builtin"):
-        _evaluation("patch16-at32/frechet", None, 20, config(data), tmp_path)
+        plan(config(data), tmp_path, "patch16-at32/frechet")
     with pytest.raises(DatasetError, match="0 of 10 are that large"):
-        _evaluation("patch32-at999/frechet", None, 20, config(data), tmp_path)
+        plan(config(data), tmp_path, "patch32-at999/frechet")
     with pytest.raises(UsageError, match="name one"):
-        _evaluation("quick", None, 20, config(data), tmp_path)
+        plan(config(data), tmp_path, "quick")
 
 
 def test_the_reference_is_not_trained_on(data: str) -> None:

@@ -1,4 +1,4 @@
-"""What a run leaves behind: a line a tick, a log, pictures, deliverables."""
+"""The folder of a run: a line a tick, a log, pictures, exported models."""
 
 from __future__ import annotations
 
@@ -125,8 +125,8 @@ class RunFolder:
                 with atomic_write(path) as file:
                     Image.fromarray(pixels).save(file, "PNG")
 
-    def deliver(self, n_images: int, checkpoint: Checkpoint, is_best: bool) -> None:
-        """Write what is kept of a run; the newest few stay, and the best one."""
+    def export(self, n_images: int, checkpoint: Checkpoint, is_best: bool) -> None:
+        """Write the averaged model; the newest few stay, and the best one."""
         path = self.folder / f"ema-{n_images:09d}"
         if path.exists():
             shutil.rmtree(path)

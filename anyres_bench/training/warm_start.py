@@ -12,7 +12,7 @@ from anyres_bench.models.checkpoint import ABOUT, Checkpoint, read_checkpoint
 from anyres_bench.training.checkpoints import read_newest_state
 
 
-def read_stage(folder: Path) -> tuple[Checkpoint, Mapping[str, Mapping[str, Tensor]]]:
+def read_warm_start(folder: Path) -> tuple[Checkpoint, Mapping[str, Mapping[str, Tensor]]]:
     """The averaged network of a run or checkpoint, and the state of a run's networks by name.
 
     Args:
