@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from anyres_bench.cli.options import device_option, option_option, read_options
+from anyres_bench.cli.options import (
+    device_option,
+    label_options,
+    option_option,
+    read_options,
+)
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import MetricError
 
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
 @device_option
 @click.option("--psi", help="Truncation, for models that have it.")
 @click.option("--assembly", help="How tiles become an image, for models that have a choice.")
+@label_options
 @option_option
 @click.option("--accept-licence", is_flag=True, help="Accept the licence of downloaded weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print the records instead of the table.")
@@ -56,6 +62,8 @@ def command(
     device: str | None,
     psi: str | None,
     assembly: str | None,
+    label: int | None,
+    labels: str | None,
     pairs: tuple[str, ...],
     accept_licence: bool,
     as_json: bool,
@@ -84,7 +92,7 @@ def command(
 
     where = device or str(distributed.device())
     request = Request(wanted, extractor, n, where, accept_licence)
-    options = read_options(pairs, psi=psi, assembly=assembly)
+    options = read_options(pairs, psi=psi, assembly=assembly, label=label, labels=labels)
     how = {"out": out, "seed": seed, "batch_size": batch_size, "n_workers": workers}
     run(model, folder, request, options, how, as_json)
 

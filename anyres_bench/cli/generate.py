@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from anyres_bench import __version__
-from anyres_bench.cli.options import option_option, read_options
+from anyres_bench.cli.options import label_options, option_option, read_options
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Region, Size
 
@@ -80,6 +80,7 @@ class Job:
 @click.option("--region", help="Render only this window: TOP,LEFT,HEIGHT,WIDTH in pixels.")
 @click.option("--psi", type=float, help="Truncation; 1 is none, smaller is safer and duller.")
 @click.option("--assembly", help="How windows are put together, where the model offers a choice.")
+@label_options
 @option_option
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("out"))
 @click.option("--format", "suffix", type=click.Choice(sorted(_STRIPS)), default="png")
@@ -97,6 +98,8 @@ def command(
     region: str | None,
     psi: float | None,
     assembly: str | None,
+    label: int | None,
+    labels: str | None,
     pairs: tuple[str, ...],
     out: Path,
     suffix: str,
@@ -124,7 +127,7 @@ def command(
     from anyres_bench.models.loading import load
     from anyres_bench.models.rendering import check_canvas
 
-    options = read_options(pairs, psi=psi, assembly=assembly)
+    options = read_options(pairs, psi=psi, assembly=assembly, label=label, labels=labels)
     generator = load(model, options, accept_licence=accept_licence)
     canvas = Size.parse(size) if size else generator.native
     check_canvas(generator, canvas)

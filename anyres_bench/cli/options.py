@@ -39,6 +39,17 @@ def option_option(command: F) -> F:
     return decorate(command)
 
 
+def label_options(command: F) -> F:
+    """`--label` and `--labels`, of models that know labels."""
+    one = click.option("--label", type=click.IntRange(min=0), help="Show this label alone.")
+    many = click.option(
+        "--labels",
+        type=click.Choice(["uniform", "dataset"]),
+        help="Draw labels all alike often, or as often as in training.  [default: uniform]",
+    )
+    return one(many(command))
+
+
 def read_options(pairs: Iterable[str], **named: Any) -> dict[str, str]:
     """Options by name: those that were said, and those that have a flag of their own.
 

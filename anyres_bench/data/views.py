@@ -310,6 +310,19 @@ class Protocol:
             )
         return self._views(images, itertools.islice(epochs(n_items, seed), n), seed, "drawn")
 
+    def pictures(self, n_pictures: int, n: int, seed: int) -> list[int]:
+        """Which pictures a finite model shows: none comes again before every one has come.
+
+        Raises:
+            DatasetError: whole pictures are compared and there are fewer than n.
+        """
+        if self.whole and n > n_pictures:
+            raise DatasetError(
+                f"{self.id} was asked for {n} different pictures, but there are only {n_pictures}; "
+                f"use --n {n_pictures} or less, or add images"
+            )
+        return list(itertools.islice(epochs(n_pictures, seed), n))
+
     def fake(self, images: Manifest, n: int, seed: int) -> list[tuple[int, View]]:
         """(latent number, view) of n samples of a model; the same number twice is one latent.
 

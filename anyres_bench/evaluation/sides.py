@@ -31,6 +31,7 @@ from anyres_bench.features.extractor import FeatureExtractor
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.features.store import StateStore
 from anyres_bench.models.generator import (
+    FiniteGenerator,
     Generator,
     ImageGenerator,
     TakingGenerator,
@@ -113,14 +114,18 @@ def fake_side(
         key |= {"n": n, "images": generator.images.digest}
         return _image_side("fake", key, generator.images, views, generator.pixels, n_workers)
     items = protocol.fake(reference.manifest, n, seed)
+    pictures: list[int] | None = None
+    if isinstance(generator, FiniteGenerator):
+        pictures = protocol.pictures(generator.n_pictures, n, seed)
+        key["draws"] = "pictures"
     _check_canvases(generator, [view for _, view in items])
     return Side(
         name="fake",
         key=key | {"images": reference.digest, "rules": _RULES},
-        groups=[latent for latent, _ in items],
+        groups=pictures or [latent for latent, _ in items],
         licences=[OURS] * n,
         order=range(n),
-        batches=_Rendering(generator, protocol, items, seed).batches,
+        batches=_Rendering(generator, protocol, items, seed, pictures).batches,
     )
 
 
@@ -162,25 +167,32 @@ def _check_canvases(generator: Generator, views: Sequence[View]) -> None:
 
 @dataclass
 class _Rendering:
-    """Samples of a model as uint8; notices a model whose range is wrong."""
+    """Samples of a model as uint8; notices a model whose range is wrong.
+
+    `pictures` are the numbers of the pictures of a finite model, one an item.
+    """
 
     generator: Generator
     protocol: ViewProtocol
     items: Sequence[tuple[int, View]]
     seed: int
+    pictures: Sequence[int] | None = None
     low: float = np.inf
     high: float = -np.inf
     n_seen: int = 0
 
     def batches(self, parts: Parts) -> Iterator[Tensor]:
         for part in parts:
-            yield self._batch([self.items[i] for i in part])
+            yield self._batch(part)
 
-    def _batch(self, items: Sequence[tuple[int, View]]) -> Tensor:
+    def _batch(self, part: Sequence[int]) -> Tensor:
         import torch
 
-        generator, views = self.generator, [view for _, view in items]
+        generator, items = self.generator, [self.items[i] for i in part]
+        views = [view for _, view in items]
         seeds = [latent_seed(self.seed, latent) for latent, _ in items]
+        if self.pictures is not None:
+            seeds = [self.pictures[i] for i in part]
         windows = [view.rendered(generator.native) for view in views]
         taken = [view.taken for view in views if view.taken is not None]
         if isinstance(generator, TakingGenerator) and len(taken) == len(views):

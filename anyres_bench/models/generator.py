@@ -100,6 +100,18 @@ class ImageGenerator(Generator, Protocol):
         ...
 
 
+@runtime_checkable
+class FiniteGenerator(Generator, Protocol):
+    """A generator of as many pictures as a set of images has, such as one that enlarges them.
+
+    `latents([i])` is picture i, modulo their number; different views of one picture are not
+    independent.
+    """
+
+    @property
+    def n_pictures(self) -> int: ...
+
+
 def networks_of(generator: Any, depth: int = 4) -> Iterator[nn.Module]:
     """The networks that a generator, or what it is made of, holds."""
     from torch import nn

@@ -17,7 +17,7 @@ from anyres_bench.core.errors import GeneratorError, UsageError
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.data.pixels import to_float, to_uint8
 from anyres_bench.models.fixed_sizes import check_inside
-from anyres_bench.models.generator import Canvases, Generator, ImageGenerator
+from anyres_bench.models.generator import Canvases, FiniteGenerator, Generator, ImageGenerator
 from anyres_bench.models.interpolation import find_filter, resample, source_window
 from anyres_bench.models.loading import load
 
@@ -178,6 +178,29 @@ class Upscaled:
 
 
 @dataclass(frozen=True)
+class UpscaledImages(Upscaled):
+    """A set of images, enlarged: it has as many pictures as the set."""
+
+    @property
+    def id(self) -> str:
+        stored = "u8" if self.quantised else "f32"
+        # "each": every picture comes once before any comes again, which it once did not
+        return f"{self.upscaler.id}({self.base.id};{stored};each)"
+
+    @property
+    def n_pictures(self) -> int:
+        base = self.base
+        assert isinstance(base, ImageGenerator | FiniteGenerator)
+        return len(base.images.manifest) if isinstance(base, ImageGenerator) else base.n_pictures
+
+
+def upscaled(base: Generator, upscaler: Upscaler, quantised: bool = True) -> Upscaled:
+    """A base, enlarged; a set of images stays one."""
+    finite = isinstance(base, ImageGenerator | FiniteGenerator)
+    return (UpscaledImages if finite else Upscaled)(base, upscaler, quantised)
+
+
+@dataclass(frozen=True)
 class Base:
     """How the base of an upscaler is made.
 
@@ -212,4 +235,4 @@ def over_base(name: str, rest: str, make: Callable[[], Upscaler], base: Base) ->
     if base.stored not in ("u8", "f32"):
         raise UsageError(f"base {base.stored!r}; the base image is stored as u8 or f32")
     generator = load(rest, device=base.device, accept_licence=base.accept_licence)
-    return Upscaled(generator, make(), quantised=base.stored == "u8")
+    return upscaled(generator, make(), quantised=base.stored == "u8")

@@ -18,6 +18,7 @@ from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.seeds import stream
 from anyres_bench.models.checkpoint import Checkpoint
+from anyres_bench.models.labels import Labels, read_labels
 from anyres_bench.models.networks import load_network
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.inputs import PanoramaInput
@@ -43,6 +44,8 @@ class RenderOptions:
             "overlap" takes several, and repeats what the published evaluation did.
         margin: of the overlapping assembly, in pixels; None is `default_margin`.
         window_batch: windows rendered at once; changes no pixel beyond rounding.
+        labels: drawn where none are given; None for a network that knows none, else for all alike
+            often.
     """
 
     psi: float = 1.0
@@ -51,6 +54,7 @@ class RenderOptions:
     assembly: Assembly = "overlap"
     margin: int | None = None
     window_batch: int = 4
+    labels: Labels | None = None
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.psi) or self.window_batch < 1 or (self.cutoff or 0) < 0:
@@ -66,7 +70,7 @@ class Latents:
 
     Attributes:
         ws: (n, n_ws, w_dim), truncated.
-        labels: (n, c_dim) one-hot, None for an unconditional network.
+        labels: (n, c_dim) one-hot, None for a network that knows none.
     """
 
     ws: Tensor
@@ -129,16 +133,18 @@ class AnyResGenerator:
         self._frames_a_turn = first.frames_a_turn if isinstance(first, PanoramaInput) else None
         turn = self._frames_a_turn is not None
         self.tiling = Tiling(config.resolution, options.assembly, margin, turn)
+        self._labels = options.labels or read_labels(None, None, config.c_dim, None)
         self._name = name or f"anyres@{network_digest(network)[:12]}"
 
     @property
     def id(self) -> str:
-        """Weights, truncation, precision and assembly."""
-        options = self.options
+        """Weights, labels, truncation, precision and assembly."""
+        options, name = self.options, self._name
+        name = f"{name}+{self._labels.name}" if self._labels else name
         cutoff = "" if options.psi == 1 or options.cutoff is None else f"cut{options.cutoff}"
         margin = self.tiling.margin if options.assembly == "overlap" else ""
         psi = str(float(options.psi)).removesuffix(".0")
-        return f"{self._name}+psi{psi}{cutoff}+{options.precision}+{options.assembly}{margin}"
+        return f"{name}+psi{psi}{cutoff}+{options.precision}+{options.assembly}{margin}"
 
     @property
     def native(self) -> Size:
@@ -148,12 +154,18 @@ class AnyResGenerator:
 
     @torch.no_grad()
     def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> Latents:
-        """Styles for seeds, and for classes if the network knows any.
+        """Styles for seeds, and for labels if the network knows any.
+
+        Args:
+            seeds: one an image.
+            labels: one an image; None draws them as the options say.
 
         Raises:
-            UsageError: classes are missing, not wanted, too many or unknown.
+            UsageError: labels are not wanted, too many or unknown.
         """
         config = self.network.config
+        if labels is None and self._labels is not None:
+            labels = self._labels.of(seeds)
         rows = [stream(seed, "z").normal(config.z_dim) for seed in seeds]
         z = torch.tensor(np.array(rows), dtype=torch.float32, device=self.device)
         z = z.view(-1, config.z_dim)
@@ -234,15 +246,15 @@ class AnyResGenerator:
             raise UsageError(f"regions of different sizes ({names}); render each size on its own")
 
     def _one_hot(self, labels: Sequence[int], n: int) -> Tensor:
-        n_classes = self.network.config.c_dim
-        if n_classes == 0:
-            raise UsageError("this network knows no classes; leave the labels away")
-        if len(labels) != n or not all(0 <= label < n_classes for label in labels):
+        n_labels = self.network.config.c_dim
+        if n_labels == 0:
+            raise UsageError("this network knows no labels; leave them away")
+        if len(labels) != n or not all(0 <= label < n_labels for label in labels):
             raise UsageError(
-                f"labels {list(labels)[:8]} for {n} seeds; expected {n} from 0 to {n_classes - 1}"
+                f"labels {list(labels)[:8]} for {n} seeds; expected {n} from 0 to {n_labels - 1}"
             )
         index = torch.tensor(list(labels), device=self.device)
-        return torch.nn.functional.one_hot(index, n_classes).float()
+        return torch.nn.functional.one_hot(index, n_labels).float()
 
 
 @contextlib.contextmanager
@@ -274,9 +286,13 @@ def from_checkpoint(
     precision: str = "float32",
     assembly: str = "overlap",
     margin: str | None = None,
+    label: str | None = None,
+    labels: str | None = None,
     device: str = "cpu",
 ) -> AnyResGenerator:
-    """The generator of a checkpoint on a device; the options are those of `RenderOptions`, as text.
+    """The generator of a checkpoint on a device; options as text.
+
+    They are those of `RenderOptions`, and `label` and `labels` as `read_labels` has them.
 
     Raises:
         CheckpointError: the weights do not fit.
@@ -284,12 +300,14 @@ def from_checkpoint(
     """
     network = load_network(checkpoint)
     assert isinstance(network, GeneratorNetwork)
+    counts = (checkpoint.training or {}).get("labels")
     options = RenderOptions(
         psi=_number("psi", psi, float),
         cutoff=None if cutoff is None else _number("cutoff", cutoff, int),
         precision=_one_of("precision", precision, get_args(Precision)),
         assembly=_one_of("assembly", assembly, get_args(Assembly)),
         margin=None if margin is None else _number("margin", margin, int),
+        labels=read_labels(label, labels, network.config.c_dim, counts),
     )
     name = f"anyres@{checkpoint.digest[:12]}"
     return AnyResGenerator(network.to(device), name, options)

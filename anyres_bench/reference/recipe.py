@@ -242,12 +242,14 @@ class AnyResRecipe:
     def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged generator with what it was trained on."""
         facts = {**training, "datasets": self._items.digests, "teacher": self._teacher_digest}
+        if self.config.generator.c_dim:
+            facts["labels"] = self._items.label_counts
         state = {name: tensor.detach().cpu() for name, tensor in average.state_dict().items()}
         plain = to_plain(self.config.generator)
         return Checkpoint("anyres-generator", plain, state, "unknown", {}, facts)
 
     def _check_labels(self) -> None:
-        names, wanted = self._items.label_names, self.config.generator.c_dim
+        names, wanted = list(self._items.label_counts), self.config.generator.c_dim
         if wanted and self._items.n_unlabelled:
             raise ConfigError(
                 f"model.generator.c_dim is {wanted}, but {self._items.n_unlabelled} of "

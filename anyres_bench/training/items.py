@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,9 +117,10 @@ class ImageItems:
         return {source.dataset.id: source.images.digest() for source in self._sources}
 
     @property
-    def label_names(self) -> list[str]:
-        """All labels of all sources, sorted."""
-        return sorted({r.label for source in self._sources for r in source.images if r.label})
+    def label_counts(self) -> dict[str, int]:
+        """Images of every label of all sources; the labels sorted, which gives them numbers."""
+        labels = Counter(r.label for source in self._sources for r in source.images if r.label)
+        return dict(sorted(labels.items()))
 
     @property
     def n_images(self) -> int:
@@ -135,7 +136,7 @@ class ImageItems:
         """Items `start` to `start + n` of a step; all items of a step are of one source."""
         u = float(stream(self._seed, "source", step).uniform())
         number = int(np.searchsorted(self._thresholds[:-1], u, side="right"))
-        source, names = self._sources[number], self.label_names
+        source, names = self._sources[number], list(self.label_counts)
         places = range(step * self._batch + start, step * self._batch + start + n)
         rows = [source.item(self._seed, number, step, place) for place in places]
         images, regions, labels = zip(*rows, strict=True)

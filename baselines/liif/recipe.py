@@ -27,7 +27,7 @@ from anyres_bench.models.checkpoint import Checkpoint
 from anyres_bench.models.generator import Generator
 from anyres_bench.models.loading import load
 from anyres_bench.models.official_files import ready
-from anyres_bench.models.upscaling import Upscaled
+from anyres_bench.models.upscaling import upscaled
 from anyres_bench.training.config import LoopConfig, above, at_least
 from anyres_bench.training.crops import Crops, CropSource, side_by_side
 from anyres_bench.training.optimisers import SteppedAdam
@@ -225,7 +225,7 @@ class LIIFRecipe:
         network.load_state_dict(dict(checkpoint.state))
         device = str(distributed.device())
         upscaler = LIIFUpscaler(ready(network, device), checkpoint.digest[:12])
-        return Upscaled(load(self.config.base, device=device), upscaler)
+        return upscaled(load(self.config.base, device=device), upscaler)
 
     def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged model with what it was trained on."""

@@ -38,7 +38,7 @@ from anyres_bench.models.checkpoint import Checkpoint, load_strict
 from anyres_bench.models.generator import Generator
 from anyres_bench.models.loading import load
 from anyres_bench.models.official_files import read_official
-from anyres_bench.models.upscaling import Upscaled
+from anyres_bench.models.upscaling import upscaled
 from anyres_bench.training.config import LoopConfig, above, at_least, to_plain
 from anyres_bench.training.crops import Crops, CropSource, side_by_side
 from anyres_bench.training.losses import discriminator_loss, generator_loss
@@ -275,7 +275,7 @@ class RealESRGANRecipe:
         device = str(distributed.device())
         network = from_state(checkpoint.state, "this run's model", device)
         upscaler = RealESRGANUpscaler(network, checkpoint.digest[:12], Exact())
-        return Upscaled(load(self.config.base, device=device), upscaler)
+        return upscaled(load(self.config.base, device=device), upscaler)
 
     def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged network with what it was trained on."""

@@ -22,7 +22,7 @@ from anyres_bench.core.errors import CheckpointError, GeneratorError, UnknownNam
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.data.pixels import to_float, to_uint8
 from anyres_bench.models.contract import check_contract
-from anyres_bench.models.generator import Generator
+from anyres_bench.models.generator import FiniteGenerator, Generator
 from anyres_bench.models.interpolation import FILTERS, find_filter, resample, source_window
 from anyres_bench.models.loading import load
 from anyres_bench.models.upscaling import Filtered, Upscaled
@@ -125,6 +125,12 @@ def test_a_folder_of_images_is_a_base(tmp_path: Path) -> None:
     assert abs(difference).max() <= 1
     with pytest.raises(GeneratorError, match="would stretch"):
         generator.sample(generator.latents([0]), [Region.whole(Size(60, 40))])
+    assert isinstance(generator, FiniteGenerator)
+    assert generator.n_pictures == 2
+    twice = load(f"bicubic:lanczos:folder:{folder}")
+    assert isinstance(twice, FiniteGenerator)
+    assert twice.n_pictures == 2
+    assert not isinstance(load("lanczos:scenes"), FiniteGenerator)
 
 
 def test_bases_are_named_in_the_spec(tmp_path: Path) -> None:

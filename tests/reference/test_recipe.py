@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from anyres_bench.cli.main import main
 from anyres_bench.core.errors import CheckpointError, ConfigError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.core.geometry import Region, Size
@@ -28,6 +29,7 @@ from anyres_bench.training.items import SourceConfig
 from anyres_bench.training.loop import Hooks, train
 from anyres_bench.training.losses import laplacian_distance
 from anyres_bench.training.recipe import StepContext
+from tests.fakes import write_dataset
 from tests.training.tiny import loss_of, losses_of
 
 GENERATOR = GeneratorConfig(
@@ -284,3 +286,44 @@ def test_the_built_in_distance_grows_with_the_difference() -> None:
     assert float(laplacian_distance(a, a).max()) == 0
     one, two = (float(laplacian_distance(a, a + k * torch.sin(9 * a)).mean()) for k in (0.1, 0.2))
     assert two == pytest.approx(2 * one, rel=1e-4)
+
+
+def test_a_conditional_model_is_trained_sampled_evaluated_and_drawn_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "cache"))
+    plain = write_dataset(tmp_path / "tiny", [(48 + i, 50) for i in range(12)])
+    records = [dataclasses.replace(r, label="aab"[i % 3]) for i, r in enumerate(plain.manifest)]
+    Dataset("tiny", plain.folder, Manifest(records)).write()
+    network = {"resolution": 16, "n_layers": 3, "channel_base": 64, "channel_max": 8, "c_dim": 2}
+    settings = {f"model.generator.{name}": value for name, value in network.items()}
+    settings |= {"model.generator.scale_embedding": "none", "model.discriminator": "null"}
+    settings |= {"loop.total_kimg": 0.004, "loop.batch": 4, "loop.micro_batch": 4}
+    settings |= {"loop.kimg_per_tick": 0.004, "loop.n_workers": 0}
+    stage = ["--preset", "scenes-tiny", "--stage", "global", "--data", str(plain.folder)]
+    changes = [f"--set={name}={value}" for name, value in settings.items()]
+    main(["train", str(tmp_path / "run"), *stage, *changes])
+    [model] = (tmp_path / "run" / "global").glob("ema-*")
+    assert list((tmp_path / "run" / "global" / "samples").iterdir())
+
+    ids = {}
+    for labels in ([], ["--label", "1"], ["--labels", "uniform"], ["--labels", "dataset"]):
+        capsys.readouterr()
+        task = ["--dataset", str(plain.folder), "--suite", "patch32-at40/frechet", "--n", "12"]
+        where = ["--out", str(tmp_path / "results"), "--json"]
+        main(["evaluate", str(model), *task, *labels, *where])
+        [record] = json.loads(capsys.readouterr().out)
+        ids[" ".join(labels)] = (record["model"]["id"], record["values"]["frechet"])
+    assert ids[""] == ids["--labels uniform"]
+    assert len(set(ids.values())) == 3
+    assert "+label1+" in ids["--label 1"][0]
+    assert "+labels-dataset@" in ids["--labels dataset"][0]
+
+    for label in ("0", "1"):
+        main(["generate", str(model), "--label", label, "--out", str(tmp_path / label)])
+    zero, one = (np.asarray(Image.open(tmp_path / label / "seed0000.png")) for label in "01")
+    assert zero.shape == (16, 16, 3)
+    assert not np.array_equal(zero, one)
+    with pytest.raises(SystemExit):
+        main(["generate", str(model), "--label", "2", "--out", str(tmp_path / "none")])
+    assert "no number from 0 to 1" in capsys.readouterr().err
