@@ -14,7 +14,6 @@ from anyres_bench.models.networks import load_network
 from anyres_bench.models.noise import latent_vector
 from tests.models.toy_family.network import Waves
 
-
 NATIVE = Size(16, 16)
 
 
