@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anyres_bench.core.geometry import Box
 from anyres_bench.core.seeds import stream
@@ -43,10 +43,3 @@ def _meet(start: int, stop: int, first: int, side: int) -> tuple[slice, slice]:
 def latent_vector(seed: int, dim: int) -> Tensor:
     """The latent z of a seed, (1, dim) float32."""
     return torch.from_numpy(stream(seed, "z").normal(dim)).float()[None]
-
-
-def mean_style(mapping: nn.Module, dim: int) -> Tensor:
-    """The centre of truncation: the mean of 10,000 style vectors, always the same; (1, dim)."""
-    numbers = normal_field(0, "mean", Box(0, 0, 10_000, dim))[0, 0]
-    mean: Tensor = mapping(numbers.to(next(mapping.parameters()).device))
-    return mean.mean(0, keepdim=True)

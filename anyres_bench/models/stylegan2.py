@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from anyres_bench.models.resample import Padding, upfirdn2d
+
 EPS = 1e-8
 
 
@@ -40,6 +42,9 @@ def fir_kernel(taps: Sequence[int], up: int = 1) -> Tensor:
 def fir(x: Tensor, kernel: Tensor, pad: tuple[int, int], up: int = 1) -> Tensor:
     """Insert up - 1 zeros after every pixel, pad (negative crops) and filter each channel.
 
+    The zeros are really there, because a transposed convolution would round otherwise than the
+    published networks do.
+
     Args:
         x: (n, c, h, w).
         kernel: (t, t), symmetric.
@@ -52,7 +57,7 @@ def fir(x: Tensor, kernel: Tensor, pad: tuple[int, int], up: int = 1) -> Tensor:
     if up > 1:
         x = F.pad(x[:, :, :, None, :, None], (0, up - 1, 0, 0, 0, up - 1))
         x = x.reshape(n, c, h * up, w * up)
-    return F.conv2d(F.pad(x, pad + pad), kernel.to(x).expand(c, 1, *kernel.shape), groups=c)
+    return upfirdn2d(x, kernel.to(x), padding=Padding(*pad, *pad), flip=True)
 
 
 def modulated_conv(

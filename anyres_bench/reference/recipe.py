@@ -50,7 +50,7 @@ from anyres_bench.training.losses import (
     r1_penalty,
 )
 from anyres_bench.training.optimisers import lazy_adam
-from anyres_bench.training.recipe import Loss, Phase, StepContext
+from anyres_bench.training.recipe import Loss, Phase, StepContext, exported
 from anyres_bench.training.warm_start import read_warm_start
 
 _SAMPLE_SCALES = (1, 2, 4)  # canvases of the sample grids, over the model's resolution
@@ -244,9 +244,8 @@ class AnyResRecipe:
         facts = {**training, "datasets": self._items.digests, "teacher": self._teacher_digest}
         if self.config.generator.c_dim:
             facts["labels"] = self._items.label_counts
-        state = {name: tensor.detach().cpu() for name, tensor in average.state_dict().items()}
         plain = to_plain(self.config.generator)
-        return Checkpoint("anyres-generator", plain, state, "unknown", {}, facts)
+        return exported("anyres-generator", plain, average, facts)
 
     def _check_labels(self) -> None:
         names, wanted = list(self._items.label_counts), self.config.generator.c_dim

@@ -6,9 +6,10 @@ Source: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -21,10 +22,14 @@ from anyres_bench.core.seeds import Stream, stream
 from anyres_bench.data.pixels import to_uint8
 from anyres_bench.models.generator import Generator
 from anyres_bench.training.config import LoopConfig, above, at_least
+from anyres_bench.training.items import ImageBatch, ImageItems
+from anyres_bench.training.losses import r1_penalty
 from anyres_bench.training.optimisers import lazy_adam
 from anyres_bench.training.recipe import Loss, LossFunction, Phase, StepContext
 from anyres_bench.training.seeding import normals
 
+G = TypeVar("G", bound=nn.Module)
+D = TypeVar("D", bound=nn.Module)
 _MEAN_RATE = 0.01  # how fast the mean path length follows
 _N_SAMPLES = 8
 _GROUP = 4  # images of `minibatch_stddev`
@@ -90,6 +95,66 @@ class AdversarialConfig:
         """The first layer that takes the second latent; None for no mixing."""
         mixes = float(rng.uniform()) < self.mixing
         return rng.integer(1, n_styles - 1) if mixes else None
+
+
+class AdversarialRecipe(ABC, Generic[G, D]):
+    """A generator G against a discriminator D, and the mean "path" where paths are penalised.
+
+    Args:
+        network: the generator.
+        discriminator: its judge.
+        adversarial: how they are played against each other.
+        items: real images.
+    """
+
+    averaged = "G"
+
+    def __init__(
+        self, network: G, discriminator: D, adversarial: AdversarialConfig, items: ImageItems
+    ) -> None:
+        self.network, self.discriminator = network, discriminator
+        self.adversarial = adversarial
+        self._items = items
+        self._path = PathLength()
+        self.networks: dict[str, nn.Module] = {"G": network, "D": discriminator}
+        if adversarial.path_weight:
+            self.networks["path"] = self._path
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """G, D and the penalties."""
+        path = (self._path_loss, self._path.follow)
+        played = self.adversarial
+        return played.phases(self._generator_loss, self._discriminator_loss, self._penalty, path)
+
+    def optimizer(self, network: str) -> torch.optim.Optimizer:
+        """As the adversarial part has it."""
+        return self.adversarial.optimizer(network, self.networks[network])
+
+    def items(self) -> ImageItems:
+        """Real images."""
+        return self._items
+
+    @abstractmethod
+    def _generator_loss(self, batch: ImageBatch, context: StepContext) -> Loss: ...
+
+    @abstractmethod
+    def _discriminator_loss(self, batch: ImageBatch, context: StepContext) -> Loss: ...
+
+    @abstractmethod
+    def _penalty(self, batch: ImageBatch, context: StepContext) -> Loss: ...
+
+    @abstractmethod
+    def _path_loss(self, batch: ImageBatch, context: StepContext) -> Loss: ...
+
+    def _n_paths(self, batch: ImageBatch) -> int:
+        """Images whose paths are penalised."""
+        return max(len(batch.images) // self.adversarial.path_shrink, 1)
+
+    def _r1(self, logits: Tensor, real: Tensor, context: StepContext) -> Loss:
+        """The weighted penalty of logits (n, 1) of real images that require a gradient."""
+        penalty = r1_penalty(logits, real, context.grad_scale)
+        return Loss(penalty * (self.adversarial.r1_gamma / 2), {"r1": penalty})
 
 
 def check_loop(loop: LoopConfig) -> None:

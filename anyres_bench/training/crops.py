@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from anyres_bench.core import distributed
 from anyres_bench.core.errors import ConfigError, DatasetError
 from anyres_bench.core.geometry import Box
 from anyres_bench.core.seeds import Stream
@@ -19,6 +20,8 @@ from anyres_bench.data.pixels import Pixels, crop, to_uint8
 from anyres_bench.data.reading import read_image
 from anyres_bench.data.records import Manifest
 from anyres_bench.data.splits import halves
+from anyres_bench.models.loading import load
+from anyres_bench.models.upscaling import Upscaled, Upscaler, upscaled
 from anyres_bench.training.items import ImageCache, epoch_order
 
 
@@ -94,6 +97,22 @@ def _large(source: CropSource, smallest: int) -> Dataset:
     chosen = part.role(source.role) if source.role else part.manifest
     large = Manifest(record for record in chosen if record.size.shorter >= smallest)
     return Dataset(dataset.id, dataset.folder, large, dataset.recipe)
+
+
+def enlarged_base(base: str, make: Callable[[str], Upscaler]) -> Upscaled:
+    """A trained upscaler over the base that it is evaluated with.
+
+    Args:
+        base: setting `model.base`: a spec.
+        make: gives the upscaler on a device.
+
+    Raises:
+        ConfigError: no base is set.
+    """
+    if not base:
+        raise ConfigError("what should be enlarged to be evaluated? Set model.base to a spec")
+    device = str(distributed.device())
+    return upscaled(load(base, device=device), make(device))
 
 
 def side_by_side(rows: Iterable[Sequence[Tensor]]) -> NDArray[np.uint8]:

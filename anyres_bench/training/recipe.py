@@ -116,6 +116,21 @@ class Recipe(Protocol):
         ...
 
 
+def exported(
+    architecture: str, config: Mapping[str, Any], average: nn.Module, training: Mapping[str, Any]
+) -> Checkpoint:
+    """An averaged network as a checkpoint of ours.
+
+    Args:
+        architecture: by which it is read again.
+        config: what the network is made from; JSON values.
+        average: the network.
+        training: how it was made, and on what.
+    """
+    state = {name: tensor.detach().cpu() for name, tensor in average.state_dict().items()}
+    return Checkpoint(architecture, config, state, "unknown", {}, training)
+
+
 class ItemSource(Protocol):
     """Training items by the step and place they are used at, whatever worker reads them."""
 

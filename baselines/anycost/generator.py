@@ -11,9 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from anyres_bench.baselines.anycost.network import BASE_WIDTH, RATIOS, Generator
@@ -21,26 +19,19 @@ from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Size
 from anyres_bench.models.checkpoint import Checkpoint, load_strict
 from anyres_bench.models.fixed_sizes import Stepped
-from anyres_bench.models.noise import latent_vector, mean_style, normal_field
+from anyres_bench.models.noise import normal_field
 from anyres_bench.models.official_files import (
     OfficialFile,
     as_official,
-    device_of,
     read_number,
     read_official,
     ready,
     shape_of,
     shapes,
 )
+from anyres_bench.models.styles import StyleLatent, Styles
 
 WEIGHTS = "anycost-ffhq-config-f"
-
-
-class Latent(NamedTuple):
-    """A seed, for the noise, and its style vector."""
-
-    seed: int
-    w: Tensor
 
 
 @dataclass(frozen=True)
@@ -92,18 +83,16 @@ class AnycostRenderer:
         chosen = (self.target,) if self.target else trained
         return tuple(Size.square(side) for side in chosen)
 
-    def latent(self, seed: int) -> Latent:
-        """The truncated style vector of a seed."""
-        z = latent_vector(seed, self.network.style_dim)
-        w = self.network.style(z.to(device_of(self.network)))
-        return Latent(seed, w if self.psi == 1 else torch.lerp(self.mean, w, self.psi))
+    def latent(self, seed: int) -> StyleLatent:
+        """The truncated style of a seed."""
+        return self.styles.latent(seed)
 
     @cached_property
-    def mean(self) -> Tensor:
-        """The centre of truncation, (1, style_dim)."""
-        return mean_style(self.network.style, self.network.style_dim)
+    def styles(self) -> Styles:
+        """Of seeds."""
+        return Styles(self.network.style, self.network.style_dim, self.psi)
 
-    def render(self, latent: Latent, size: Size) -> Tensor:
+    def render(self, latent: StyleLatent, size: Size) -> Tensor:
         """Stop at the size; noise is cut from one endless field per layer."""
         sides = [side for side in self.network.noise_sides if side <= size.height]
         noise = [

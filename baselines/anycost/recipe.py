@@ -40,7 +40,7 @@ from anyres_bench.models.fixed_sizes import Stepped
 from anyres_bench.models.official_files import read_official
 from anyres_bench.training.adversarial import (
     AdversarialConfig,
-    PathLength,
+    AdversarialRecipe,
     check_loop,
     path_lengths,
     rng_of,
@@ -48,9 +48,9 @@ from anyres_bench.training.adversarial import (
 )
 from anyres_bench.training.config import LoopConfig, at_least
 from anyres_bench.training.items import ImageBatch, ImageItems, SourceConfig
-from anyres_bench.training.losses import discriminator_loss, generator_loss, r1_penalty
+from anyres_bench.training.losses import discriminator_loss, generator_loss
 from anyres_bench.training.perceptual import Kind, load_distance
-from anyres_bench.training.recipe import Loss, Phase, StepContext
+from anyres_bench.training.recipe import Loss, StepContext, exported
 from anyres_bench.training.seeding import normals, seeded
 from anyres_bench.training.warm_start import read_warm_start
 
@@ -114,7 +114,7 @@ class AnycostConfig:
         return AnycostRecipe(self, loop)
 
 
-class AnycostRecipe:
+class AnycostRecipe(AdversarialRecipe[Generator, nn.Module]):
     """Networks, batches and losses of every stage.
 
     Raises:
@@ -122,53 +122,31 @@ class AnycostRecipe:
         CheckpointError: the stage before cannot be read, or does not fit.
     """
 
-    averaged = "G"
-
     def __init__(self, config: AnycostConfig, loop: LoopConfig) -> None:
         self.config = config
         check_loop(loop)
-        self._items = ImageItems(config.sources, config.resolution, loop.batch, loop.seed)
+        items = ImageItems(config.sources, config.resolution, loop.batch, loop.seed)
         sizes = (config.resolution, config.channel_multiplier, config.channel_max)
         styles = (config.style_dim, config.n_mlp)
 
         def make() -> Generator:
             return Generator(sizes[0], *styles, *sizes[1:])
 
-        self.network = seeded(loop.seed, make)
-        self.sides = self.network.resolutions[-config.n_res :]
+        def judge() -> nn.Module:
+            if config.stage == "plain":
+                return Discriminator(*sizes)
+            return DiscriminatorMultiRes(*sizes, config.n_res, config.stage == "adaptive")
+
+        played = config.adversarial
+        if config.stage != "plain":
+            played = replace(played, path_weight=0.0)
+        network = seeded(loop.seed, make)
+        super().__init__(network, seeded(loop.seed + 1, judge), played, items)
+        n_judged = 1 if config.stage == "plain" else config.n_res
+        self.sides = network.resolutions[-n_judged:]
         self.teacher: Generator | None = None
-        if config.teacher is None:
-            self.discriminator: nn.Module = seeded(loop.seed + 1, lambda: Discriminator(*sizes))
-            self.sides = self.sides[-1:]
-        else:
-            coded = config.stage == "adaptive"
-            self.discriminator = seeded(
-                loop.seed + 1, lambda: DiscriminatorMultiRes(*sizes, config.n_res, coded)
-            )
+        if config.teacher is not None:
             self._start_from(Path(config.teacher), make())
-        plain = config.stage == "plain"
-        self.adversarial = (
-            config.adversarial if plain else replace(config.adversarial, path_weight=0.0)
-        )
-        self._path = PathLength()
-        self.networks: dict[str, nn.Module] = {"G": self.network, "D": self.discriminator}
-        if self.adversarial.path_weight:
-            self.networks["path"] = self._path
-
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """G, D and the penalties."""
-        path = (self._path_loss, self._path.follow)
-        played = self.adversarial
-        return played.phases(self._generator_loss, self._discriminator_loss, self._penalty, path)
-
-    def optimizer(self, network: str) -> torch.optim.Optimizer:
-        """As the adversarial part has it."""
-        return self.adversarial.optimizer(network, self.networks[network])
-
-    def items(self) -> ImageItems:
-        """Whole images at the full resolution."""
-        return self._items
 
     def _generator_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
         rng = rng_of(context)
@@ -203,13 +181,11 @@ class AnycostRecipe:
         rng = rng_of(context)
         side = self.sides[rng.integer(0, len(self.sides) - 1)]
         images = shrunk(to_float(batch.images), side).detach().requires_grad_(True)
-        logits = self._judge(images, self._sub(rng)[1])
-        penalty = r1_penalty(logits, images, context.grad_scale)
-        return Loss(penalty * (self.adversarial.r1_gamma / 2), {"r1": penalty})
+        return self._r1(self._judge(images, self._sub(rng)[1]), images, context)
 
     def _path_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
         rng = rng_of(context)
-        n = max(len(batch.images) // self.adversarial.path_shrink, 1)
+        n = self._n_paths(batch)
         inputs = _Inputs.draw(self, n, rng)
         styles = inputs.styles(self.network)
         images = self.network(styles, inputs.noise)[-1]
@@ -294,8 +270,7 @@ class AnycostRecipe:
     def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged generator with what it was trained on."""
         facts = {**training, "datasets": self._items.digests, "stage": self.config.stage}
-        state = {name: tensor.detach().cpu() for name, tensor in average.state_dict().items()}
-        return Checkpoint("anycost", {"sides": self.sides}, state, "unknown", {}, facts)
+        return exported("anycost", {"sides": self.sides}, average, facts)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from anyres_bench.data.pixels import to_float
 from anyres_bench.models.checkpoint import Checkpoint
 from anyres_bench.training.adversarial import (
     AdversarialConfig,
-    PathLength,
+    AdversarialRecipe,
     check_loop,
     path_lengths,
     rng_of,
@@ -45,8 +45,8 @@ from anyres_bench.training.adversarial import (
 )
 from anyres_bench.training.config import LoopConfig, at_least
 from anyres_bench.training.items import ImageBatch, ImageItems, SourceConfig
-from anyres_bench.training.losses import discriminator_loss, generator_loss, r1_penalty
-from anyres_bench.training.recipe import Loss, Phase, StepContext
+from anyres_bench.training.losses import discriminator_loss, generator_loss
+from anyres_bench.training.recipe import Loss, StepContext, exported
 from anyres_bench.training.seeding import normals, seeded
 
 
@@ -106,45 +106,25 @@ class InfinityGANConfig:
         return InfinityGANRecipe(self, loop)
 
 
-class InfinityGANRecipe:
+class InfinityGANRecipe(AdversarialRecipe[Generator, Discriminator]):
     """Networks, batches and losses.
 
     Raises:
         ConfigError: a micro-batch has an odd number of images, which leaves one alone.
     """
 
-    averaged = "G"
-
     def __init__(self, config: InfinityGANConfig, loop: LoopConfig) -> None:
         self.config = config
         check_loop(loop)
         if loop.micro_batch % 2:
             raise ConfigError(f"loop.micro_batch is {loop.micro_batch}; neighbours come in pairs")
-        self._items = ImageItems(config.sources, config.full_side, loop.batch, loop.seed)
-        self.network = seeded(loop.seed, lambda: Generator(config.architecture))
-        self.discriminator = seeded(
+        items = ImageItems(config.sources, config.full_side, loop.batch, loop.seed)
+        network = seeded(loop.seed, lambda: Generator(config.architecture))
+        discriminator = seeded(
             loop.seed + 1,
             lambda: Discriminator(config.patch, config.channel_multiplier, config.channel_max),
         )
-        self._path = PathLength()
-        self.networks: dict[str, nn.Module] = {"G": self.network, "D": self.discriminator}
-        if config.adversarial.path_weight:
-            self.networks["path"] = self._path
-
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """G, D and the penalties."""
-        path = (self._path_loss, self._path.follow)
-        played = self.config.adversarial
-        return played.phases(self._generator_loss, self._discriminator_loss, self._penalty, path)
-
-    def optimizer(self, network: str) -> torch.optim.Optimizer:
-        """As the adversarial part has it."""
-        return self.config.adversarial.optimizer(network, self.networks[network])
-
-    def items(self) -> ImageItems:
-        """Whole images, which patches are cut from."""
-        return self._items
+        super().__init__(network, discriminator, config.adversarial, items)
 
     def _generator_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
         fake = _Fake.draw(self, len(batch.images), rng_of(context))
@@ -171,15 +151,14 @@ class InfinityGANRecipe:
     def _penalty(self, batch: ImageBatch, context: StepContext) -> Loss:
         real, _ = self._cut(batch, rng_of(context))
         real.requires_grad_(True)
-        penalty = r1_penalty(self.discriminator(real)[0], real, context.grad_scale)
-        return Loss(penalty * (self.config.adversarial.r1_gamma / 2), {"r1": penalty})
+        return self._r1(self.discriminator(real)[0], real, context)
 
     def _path_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
         rng = rng_of(context)
-        n = max(len(batch.images) // self.config.adversarial.path_shrink, 1)
+        n = self._n_paths(batch)
         fake = _Fake.draw(self, n, rng)
         lengths = path_lengths(fake.images, fake.styles, rng, context.grad_scale, mean=True)
-        return self._path.penalty(lengths, self.config.adversarial.path_weight)
+        return self._path.penalty(lengths, self.adversarial.path_weight)
 
     def _cut(self, batch: ImageBatch, rng: Stream) -> tuple[Tensor, Tensor]:
         """Random patches of real images, and their heights from -1 (top) to 1, (n,)."""
@@ -206,9 +185,8 @@ class InfinityGANRecipe:
     def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged generator with what it was trained on."""
         facts = {**training, "datasets": self._items.digests}
-        state = {name: tensor.detach().cpu() for name, tensor in average.state_dict().items()}
         sides = {"patch": self.config.patch, "full_side": self.config.full_side}
-        return Checkpoint("infinitygan", sides, state, "unknown", {}, facts)
+        return exported("infinitygan", sides, average, facts)
 
 
 @dataclass(frozen=True)

@@ -25,13 +25,11 @@ from anyres_bench.core.seeds import Stream, stream
 from anyres_bench.data.pixels import Pixels, resize_uint8, to_float
 from anyres_bench.models.checkpoint import Checkpoint
 from anyres_bench.models.generator import Generator
-from anyres_bench.models.loading import load
 from anyres_bench.models.official_files import ready
-from anyres_bench.models.upscaling import upscaled
 from anyres_bench.training.config import LoopConfig, above, at_least
-from anyres_bench.training.crops import Crops, CropSource, side_by_side
+from anyres_bench.training.crops import Crops, CropSource, enlarged_base, side_by_side
 from anyres_bench.training.optimisers import SteppedAdam
-from anyres_bench.training.recipe import Loss, Phase, StepContext
+from anyres_bench.training.recipe import Loss, Phase, StepContext, exported
 from anyres_bench.training.seeding import seeded
 
 _N_SAMPLES = 4
@@ -218,17 +216,16 @@ class LIIFRecipe:
         Raises:
             ConfigError: there is none.
         """
-        if not self.config.base:
-            raise ConfigError("what should be enlarged to be evaluated? Set model.base to a spec")
         checkpoint = self.export(average, {})
-        network = LIIF.from_spec(checkpoint.config)
-        network.load_state_dict(dict(checkpoint.state))
-        device = str(distributed.device())
-        upscaler = LIIFUpscaler(ready(network, device), checkpoint.digest[:12])
-        return upscaled(load(self.config.base, device=device), upscaler)
+
+        def make(device: str) -> LIIFUpscaler:
+            network = LIIF.from_spec(checkpoint.config)
+            network.load_state_dict(dict(checkpoint.state))
+            return LIIFUpscaler(ready(network, device), checkpoint.digest[:12])
+
+        return enlarged_base(self.config.base, make)
 
     def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged model with what it was trained on."""
         facts = {**training, "datasets": self._items.crops.digests}
-        state = {name: tensor.detach().cpu() for name, tensor in average.state_dict().items()}
-        return Checkpoint("liif", self.config.spec, state, "unknown", {}, facts)
+        return exported("liif", self.config.spec, average, facts)

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from anyres_bench.baselines.mspe.network import CONFIGS, Config, Generator
@@ -20,22 +19,15 @@ from anyres_bench.core.geometry import Box, Size
 from anyres_bench.core.registry import nearest
 from anyres_bench.models.checkpoint import Checkpoint, load_strict
 from anyres_bench.models.fixed_sizes import Stepped
-from anyres_bench.models.noise import latent_vector, mean_style, normal_field
+from anyres_bench.models.noise import normal_field
 from anyres_bench.models.official_files import (
     OfficialFile,
     as_official,
-    device_of,
     read_number,
     read_official,
     ready,
 )
-
-
-class Latent(NamedTuple):
-    """A seed, for the noise, and its style vector."""
-
-    seed: int
-    w: Tensor
+from anyres_bench.models.styles import StyleLatent, Styles
 
 
 @dataclass(frozen=True)
@@ -71,21 +63,19 @@ class MSPERenderer:
         return tuple(Size.square((4 + s) * step) for s in self.network.config.scales)
 
     @cached_property
-    def mean(self) -> Tensor:
-        """The centre of truncation, (1, style_channels)."""
-        return mean_style(self.network.style_mapping, self.network.config.style_channels)
+    def styles(self) -> Styles:
+        """Of seeds."""
+        return Styles(self.network.style_mapping, self.network.config.style_channels, self.psi)
 
     def n_parameters(self, size: Size) -> int:
         """All weights, whatever the size."""
         return sum(parameter.numel() for parameter in self.network.parameters())
 
-    def latent(self, seed: int) -> Latent:
-        """The truncated style vector of a seed."""
-        z = latent_vector(seed, self.network.config.style_channels)
-        w = self.network.style_mapping(z.to(device_of(self.network)))
-        return Latent(seed, w if self.psi == 1 else torch.lerp(self.mean, w, self.psi))
+    def latent(self, seed: int) -> StyleLatent:
+        """The truncated style of a seed."""
+        return self.styles.latent(seed)
 
-    def render(self, latent: Latent, size: Size) -> Tensor:
+    def render(self, latent: StyleLatent, size: Size) -> Tensor:
         """Enlarge the head to the size; the network makes BGR, which is turned to RGB."""
         scale = self.network.scale_for(size)
         noise = [

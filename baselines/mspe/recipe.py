@@ -29,7 +29,7 @@ from anyres_bench.models.checkpoint import Checkpoint
 from anyres_bench.models.fixed_sizes import Stepped
 from anyres_bench.training.adversarial import (
     AdversarialConfig,
-    PathLength,
+    AdversarialRecipe,
     check_loop,
     path_lengths,
     rng_of,
@@ -37,8 +37,8 @@ from anyres_bench.training.adversarial import (
 )
 from anyres_bench.training.config import LoopConfig, at_least
 from anyres_bench.training.items import ImageBatch, ImageItems, SourceConfig
-from anyres_bench.training.losses import discriminator_loss, generator_loss, r1_penalty
-from anyres_bench.training.recipe import Loss, Phase, StepContext
+from anyres_bench.training.losses import discriminator_loss, generator_loss
+from anyres_bench.training.recipe import Loss, StepContext, exported
 from anyres_bench.training.seeding import normals, seeded
 
 
@@ -85,14 +85,12 @@ class MSPEConfig:
         return MSPERecipe(self, loop)
 
 
-class MSPERecipe:
+class MSPERecipe(AdversarialRecipe[Generator, Discriminator]):
     """Networks, batches and losses.
 
     Raises:
         ConfigError: no published configuration has that name.
     """
-
-    averaged = "G"
 
     def __init__(self, config: MSPEConfig, loop: LoopConfig) -> None:
         self.config = config
@@ -101,34 +99,16 @@ class MSPERecipe:
             shape = read_config(config.name, config.network, "model.name")
         except CheckpointError as error:
             raise ConfigError(str(error)) from error
-        self.network = seeded(loop.seed, lambda: Generator(shape))
-        self.discriminator = seeded(
+        network = seeded(loop.seed, lambda: Generator(shape))
+        discriminator = seeded(
             loop.seed + 1,
             lambda: Discriminator(
                 config.out_size, config.channel_multiplier, channel_max=config.channel_max
             ),
         )
-        self._path = PathLength()
-        self.networks: dict[str, nn.Module] = {"G": self.network, "D": self.discriminator}
-        if config.adversarial.path_weight:
-            self.networks["path"] = self._path
-        largest = (4 + max(config.scales)) * self.network.step
-        self._items = ImageItems(config.sources, largest, loop.batch, loop.seed)
-
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """G, D and the penalties."""
-        path = (self._path_loss, self._path.follow)
-        played = self.config.adversarial
-        return played.phases(self._generator_loss, self._discriminator_loss, self._penalty, path)
-
-    def optimizer(self, network: str) -> torch.optim.Optimizer:
-        """As the adversarial part has it."""
-        return self.config.adversarial.optimizer(network, self.networks[network])
-
-    def items(self) -> ImageItems:
-        """Whole images at the largest size."""
-        return self._items
+        largest = (4 + max(config.scales)) * network.step
+        items = ImageItems(config.sources, largest, loop.batch, loop.seed)
+        super().__init__(network, discriminator, config.adversarial, items)
 
     def _generator_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
         fake = self._render(len(batch.images), rng_of(context), self.scale_of(context))
@@ -145,16 +125,15 @@ class MSPERecipe:
 
     def _penalty(self, batch: ImageBatch, context: StepContext) -> Loss:
         real = self._real(batch, self.scale_of(context)).detach().requires_grad_(True)
-        penalty = r1_penalty(self.discriminator(real), real, context.grad_scale)
-        return Loss(penalty * (self.config.adversarial.r1_gamma / 2), {"r1": penalty})
+        return self._r1(self.discriminator(real), real, context)
 
     def _path_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
         rng = rng_of(context)
-        n = max(len(batch.images) // self.config.adversarial.path_shrink, 1)
+        n = self._n_paths(batch)
         styles = self._styles(n, rng)
         images = self._render(n, rng, styles=styles)
         lengths = path_lengths(images, styles, rng, context.grad_scale)
-        return self._path.penalty(lengths, self.config.adversarial.path_weight)
+        return self._path.penalty(lengths, self.adversarial.path_weight)
 
     def scale_of(self, context: StepContext) -> Size:
         """The scale of the head grid that all micro-batches of a step have."""
@@ -168,7 +147,7 @@ class MSPERecipe:
 
     def _styles(self, n: int, rng: Stream) -> Tensor:
         network = self.network
-        switch = self.config.adversarial.switch(rng, network.n_styles)
+        switch = self.adversarial.switch(rng, network.n_styles)
         latents = normals(rng, [(n, self.config.style_channels)] * 2)
         return network.styles(*(network.style_mapping(z) for z in latents), switch=switch)
 
@@ -194,5 +173,4 @@ class MSPERecipe:
     def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged generator with what it was trained on."""
         facts = {**training, "datasets": self._items.digests}
-        state = {name: tensor.detach().cpu() for name, tensor in average.state_dict().items()}
-        return Checkpoint("mspe", self.config.network, state, "unknown", {}, facts)
+        return exported("mspe", self.config.network, average, facts)

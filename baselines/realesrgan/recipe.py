@@ -36,15 +36,13 @@ from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.seeds import stream
 from anyres_bench.models.checkpoint import Checkpoint, load_strict
 from anyres_bench.models.generator import Generator
-from anyres_bench.models.loading import load
 from anyres_bench.models.official_files import read_official
-from anyres_bench.models.upscaling import upscaled
 from anyres_bench.training.config import LoopConfig, above, at_least, to_plain
-from anyres_bench.training.crops import Crops, CropSource, side_by_side
+from anyres_bench.training.crops import Crops, CropSource, enlarged_base, side_by_side
 from anyres_bench.training.losses import discriminator_loss, generator_loss
 from anyres_bench.training.optimisers import SteppedAdam
 from anyres_bench.training.perceptual import Kind, load_distance
-from anyres_bench.training.recipe import Loss, Phase, StepContext
+from anyres_bench.training.recipe import Loss, Phase, StepContext, exported
 from anyres_bench.training.seeding import seeded
 from anyres_bench.training.warm_start import read_warm_start
 
@@ -269,20 +267,19 @@ class RealESRGANRecipe:
         Raises:
             ConfigError: there is none.
         """
-        if not self.config.base:
-            raise ConfigError("what should be enlarged to be evaluated? Set model.base to a spec")
         checkpoint = self.export(average, {})
-        device = str(distributed.device())
-        network = from_state(checkpoint.state, "this run's model", device)
-        upscaler = RealESRGANUpscaler(network, checkpoint.digest[:12], Exact())
-        return upscaled(load(self.config.base, device=device), upscaler)
+
+        def make(device: str) -> RealESRGANUpscaler:
+            network = from_state(checkpoint.state, "this run's model", device)
+            return RealESRGANUpscaler(network, checkpoint.digest[:12], Exact())
+
+        return enlarged_base(self.config.base, make)
 
     def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged network with what it was trained on."""
         facts = {**training, "datasets": self._items.crops.digests}
-        state = {name: tensor.detach().cpu() for name, tensor in average.state_dict().items()}
         plain = to_plain(self.config.network)
-        return Checkpoint("realesrgan", plain, state, "unknown", {}, facts)
+        return exported("realesrgan", plain, average, facts)
 
 
 def _start(source: str) -> Mapping[str, Tensor]:
