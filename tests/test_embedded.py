@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from anyres_bench.models.families import parts
 from anyres_bench.training.config import LoopConfig, build, parse_assignments
-from anyres_bench.training.stages import RECIPES, read_stages
+from anyres_bench.training.stages import read_stages
 from benchmarks.embedded import System, images, is_complete, systems
 
 BUDGET = 280  # thousands of images
@@ -20,7 +21,7 @@ def stages_of(system: System) -> dict[str, dict[str, object]]:
     wanted = [stage for stage in stages if system.stage in (None, stage.name)]
     for stage in wanted:
         model = {k: "before" if v == "previous" else v for k, v in stage.values["model"].items()}
-        build(RECIPES.get(stage.recipe), model, "model.")
+        build(parts("recipes").get(stage.recipe), model, "model.")
     return {stage.name: dict(stage.values) for stage in wanted}
 
 

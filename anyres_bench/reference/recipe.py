@@ -232,7 +232,9 @@ class AnyResRecipe:
         canvases = [generator.native]
         if self.config.generator.scale_embedding != "none":
             canvases = [Size.square(base * scale) for scale in _SAMPLE_SCALES]
-        yield from sample_grids(generator, canvases, Size(_N_ROWS * base, _N_SAMPLES * base))
+        grid = Size(_N_ROWS * base, _N_SAMPLES * base)
+        for canvas, picture in sample_grids(generator, canvases, grid):
+            yield f"canvas{canvas.height}", picture
 
     def generator(self, average: nn.Module) -> Generator:
         """The averaged generator as a model."""

@@ -222,8 +222,8 @@ def path_lengths(
 
 def sample_grids(
     generator: Generator, canvases: Sequence[Size], grid: Size | None = None
-) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """The same latents on several canvases, a grid each; fewer of the larger ones.
+) -> Iterator[tuple[Size, NDArray[np.uint8]]]:
+    """The same latents on several canvases, each with its grid; fewer of the larger ones.
 
     Args:
         generator: renders them.
@@ -238,4 +238,4 @@ def sample_grids(
         n = rows * columns
         images = generator.sample(generator.latents(range(n)), [Region.whole(canvas)] * n)
         pixels = to_uint8(images).cpu().unflatten(0, (rows, columns)).permute(0, 3, 1, 4, 2)
-        yield f"canvas{canvas}", pixels.flatten(2, 3).flatten(0, 1).numpy()
+        yield canvas, pixels.flatten(2, 3).flatten(0, 1).numpy()

@@ -260,7 +260,9 @@ class AnycostRecipe(AdversarialRecipe[Generator, nn.Module]):
 
     def samples(self, average: nn.Module) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         """The same latents at every resolution that is judged."""
-        yield from sample_grids(self.generator(average), [Size.square(s) for s in self.sides])
+        canvases = [Size.square(side) for side in self.sides]
+        for canvas, picture in sample_grids(self.generator(average), canvases):
+            yield f"canvas{canvas}", picture
 
     def generator(self, average: nn.Module) -> Stepped:
         """The averaged generator as a model."""

@@ -175,7 +175,8 @@ class InfinityGANRecipe(AdversarialRecipe[Generator, Discriminator]):
         """The same latents on a canvas of one patch, and on one twice as wide and high."""
         patch = self.config.patch
         canvases = [Size.square(patch), Size.square(2 * patch)]
-        yield from sample_grids(self.generator(average), canvases)
+        for canvas, picture in sample_grids(self.generator(average), canvases):
+            yield f"canvas{canvas}", picture
 
     def generator(self, average: nn.Module) -> InfinityGAN:
         """The averaged generator as a model."""

@@ -163,7 +163,8 @@ class MSPERecipe(AdversarialRecipe[Generator, Discriminator]):
     def samples(self, average: nn.Module) -> Iterator[tuple[str, NDArray[np.uint8]]]:
         """The same latents at every size."""
         generator = self.generator(average)
-        yield from sample_grids(generator, generator.renderer.sizes)
+        for canvas, picture in sample_grids(generator, generator.renderer.sizes):
+            yield f"canvas{canvas}", picture
 
     def generator(self, average: nn.Module) -> Stepped:
         """The averaged generator as a model."""

@@ -111,7 +111,7 @@ def test_a_teacher_of_no_weight_is_where_stage_two_starts_and_no_more(
     for name, weight in alone.generator_network.state_dict().items():
         assert torch.equal(weight, weights[name])
     batch = alone.items().micro_batch(0, 0, 4)
-    scores = alone.loss(Phase("G", "G"), batch, Moment(0, 0, 0, 0)).scores
+    scores = losses_of(alone, batch)["G"].scores
     assert set(scores) == {"scores-fake"}
 
 

@@ -148,10 +148,31 @@ def test_an_error_ends_the_workers_too(tmp_path: Path) -> None:
     assert "TrainingError" in ended.stderr
 
 
-def test_half_precision_needs_a_gpu(tmp_path: Path) -> None:
-    if not torch.cuda.is_available():
-        with pytest.raises(ConfigError, match="needs a GPU"):
-            run(tmp_path, config(1, precision="fp16"))
+def test_half_precision_scales_its_gradients(tmp_path: Path) -> None:
+    """The scales are kept with the state, and a resumed run goes on bit for bit."""
+    run(tmp_path / "a", config(4, precision="fp16"))
+    run(tmp_path / "b", config(2, precision="fp16"))
+    run(tmp_path / "b", config(4, precision="fp16"))
+    assert_same(state(tmp_path / "a")["scalers"], state(tmp_path / "b")["scalers"])
+    assert_same(trained(tmp_path / "a"), trained(tmp_path / "b"))
+    assert state(tmp_path / "a")["scalers"]["D"]["_growth_tracker"] == 6  # D and D-reg
+    run(tmp_path / "single", config(4))
+    assert "scalers" not in state(tmp_path / "single")
+    for name, value in trained(tmp_path / "single")["average"].items():
+        assert torch.allclose(value, trained(tmp_path / "a")["average"][name], atol=1e-2)
+
+
+def test_a_step_that_overflows_is_left_out(tmp_path: Path) -> None:
+    """The scale is halved instead; where no scale helps, the run ends."""
+    run(tmp_path, config(1, precision="fp16"))
+    before = state(tmp_path)
+    run(tmp_path, config(2, precision="fp16"), ToyRecipe(overflow_from=1))
+    after = state(tmp_path)
+    assert after["scalers"]["G"]["scale"] == before["scalers"]["G"]["scale"] / 2
+    assert after["scalers"]["D"]["scale"] == before["scalers"]["D"]["scale"]
+    assert_same(after["networks"]["G"], before["networks"]["G"])
+    with pytest.raises(TrainingError, match="phase G at step 17"):
+        run(tmp_path, config(40, precision="fp16"), ToyRecipe(overflow_from=1))
 
 
 @pytest.mark.slow

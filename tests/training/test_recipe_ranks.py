@@ -1,7 +1,8 @@
-"""Two processes train as one does."""
+"""Every recipe: in half precision, and by two processes as by one."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -10,10 +11,22 @@ from pathlib import Path
 import pytest
 import torch
 
+from anyres_bench.training.checkpoints import read_newest_state
 from tests.fakes import write_dataset
 from tests.training.recipes_on_ranks import configs, main
+from tests.training.tiny import LOOP, states, trained
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("name", ["anycost", "infinitygan", "liif", "mspe", "realesrgan"])
+def test_half_precision_trains(name: str, tmp_path: Path) -> None:
+    write_dataset(tmp_path / "tiny", [(48, 50), (44, 48), (41, 40), (64, 43)])
+    config, loop = configs(tmp_path / "tiny")[name], dataclasses.replace(LOOP, precision="fp16")
+    recipe = trained(config, tmp_path / "run", 1, loop)
+    assert all(torch.isfinite(value).all() for value in states(recipe).values())
+    scales = read_newest_state(tmp_path / "run")["scalers"]
+    assert all(scale["scale"] > 1 for scale in scales.values())
 
 
 @pytest.mark.slow

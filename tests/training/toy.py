@@ -27,9 +27,10 @@ class ToyRecipe:
 
     averaged = "G"
 
-    def __init__(self, poison_step: int = -1) -> None:
+    def __init__(self, poison_step: int = -1, overflow_from: int | None = None) -> None:
         self.networks = {"G": _linear(1, 4, 4), "D": _linear(2, 4, 1)}
         self.poison_step = poison_step
+        self.overflow_from = overflow_from
 
     def optimizer(self, network: str) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.networks[network].parameters(), lr=0.01)
@@ -45,6 +46,9 @@ class ToyRecipe:
     def _g_loss(self, batch: torch.Tensor, context: StepContext) -> Loss:
         scores = self._fake_scores(batch, context)
         factor = float("nan") if context.step == self.poison_step else 1.0
+        if self.overflow_from is not None and context.step >= self.overflow_from:
+            steep = 1e38 * (scores - scores.detach())  # no value, but a gradient that overflows
+            return Loss(steep[:, 0] - scores.detach()[:, 0], {"scores-fake": scores})
         return Loss(-scores[:, 0] * factor, {"scores-fake": scores})
 
     def _d_loss(self, batch: torch.Tensor, context: StepContext) -> Loss:

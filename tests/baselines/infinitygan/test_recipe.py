@@ -61,7 +61,7 @@ def test_patches_know_their_height(config: InfinityGANConfig) -> None:
 
 def test_neighbours_share_all_but_their_local_latents(config: InfinityGANConfig) -> None:
     recipe = config.recipe(LOOP)
-    fake = _Fake.draw(recipe, 4, rng_of("G", CONTEXT))
+    fake = _Fake.draw(recipe, 4, rng_of(dataclasses.replace(CONTEXT, phase="G")))
     assert torch.allclose(fake.styles[0], fake.styles[1], atol=1e-5)
     assert torch.equal(fake.heights[0::2], fake.heights[1::2])
     assert not torch.allclose(fake.styles[1], fake.styles[2], atol=1e-2)

@@ -15,7 +15,7 @@ from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.pixels import to_float
 from anyres_bench.models.checkpoint import Checkpoint
-from anyres_bench.training.adversarial import sample_rows
+from anyres_bench.training.adversarial import sample_grids
 from anyres_bench.training.config import LoopConfig
 from anyres_bench.training.items import ImageBatch, ImageItems, SourceConfig
 from anyres_bench.training.recipe import Loss, Phase, StepContext
@@ -63,7 +63,8 @@ class ToyRecipe:
         return self._items
 
     def samples(self, average: nn.Module) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-        yield from sample_rows(self.generator(average), [Size.square(16)])
+        for canvas, picture in sample_grids(self.generator(average), [Size.square(16)]):
+            yield f"canvas{canvas}", picture
 
     def generator(self, average: nn.Module) -> Toy:
         return from_checkpoint(self.export(average, {}))
