@@ -73,6 +73,28 @@ def test_rooms_import_only_from_below(room: str, name: str, path: Path) -> None:
         assert target == room or LEVEL[target] < LEVEL[room], f"{name} imports {module}"
 
 
+def family_of(name: str) -> str | None:
+    """The model family that a module belongs to, or that a text names a module of."""
+    parts = name.split(":")[0].split(".")
+    if parts[:2] == ["anyres_bench", "reference"]:
+        return "reference"
+    if parts[:2] == ["anyres_bench", "baselines"] and len(parts) > 2:
+        return parts[2]
+    return None
+
+
+@pytest.mark.parametrize(("room", "name", "path"), ALL, ids=[name for _, name, _ in ALL])
+def test_only_its_own_folder_knows_a_model_family(room: str, name: str, path: Path) -> None:
+    """All others ask the registry, whose one line for each names it."""
+    if name == "anyres_bench.models.families":
+        return
+    tree = ast.parse(path.read_text())
+    texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)]
+    named = [*(module for module, _ in imports(tree)), *(t for t in texts if isinstance(t, str))]
+    known = {family for one in named if (family := family_of(one)) is not None}
+    assert known <= {family_of(name)}, f"{name} knows {known}"
+
+
 @pytest.mark.parametrize(("room", "name", "path"), ALL, ids=[name for _, name, _ in ALL])
 def test_light_rooms_do_not_load_torch(room: str, name: str, path: Path) -> None:
     if room in TORCH_FREE:
