@@ -64,14 +64,14 @@ class View:
         region: the window of the canvas.
         crop: the part of the window that is compared; None is all of it.
         warp: None, or the rule by which the model's base image becomes the window.
-        taken: side of the square that was shrunk to the canvas, px, where a real image was; None
-            where nothing is known.
+        source_side: side of the square that was shrunk to the canvas, px, where a real image was;
+            None where nothing is known.
     """
 
     region: Region
     crop: Box | None = None
     warp: str | None = None
-    taken: int | None = None
+    source_side: int | None = None
 
     @property
     def size(self) -> Size:
@@ -177,7 +177,7 @@ class Patch:
         canvas = self._canvas(square.width, float(draws.uniform()))
         window = _random_box(canvas, self.patch, draws)
         crop = _random_box(window.size, self.inner, draws) if self.inner else None
-        return square, View(Region.whole(canvas).crop(window), crop, taken=square.width)
+        return square, View(Region.whole(canvas).crop(window), crop, source_side=square.width)
 
     def _canvas(self, side: int, u: float) -> Size:
         # The official arithmetic, operation by operation, so that rounding falls the same way.
@@ -206,7 +206,7 @@ class PatchAt:
         square = _square(image, centre, draws)
         canvas = Size.square(self.canvas)
         window = _random_box(canvas, self.patch, draws)
-        return square, View(Region.whole(canvas).crop(window), taken=square.width)
+        return square, View(Region.whole(canvas).crop(window), source_side=square.width)
 
 
 def _square(image: Size, centre: bool, draws: Draws) -> Box:

@@ -13,7 +13,7 @@ from anyres_bench import __version__
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.records import Manifest
 from anyres_bench.data.views import Protocol
-from anyres_bench.models.generator import Generator, ImageGenerator, device_of
+from anyres_bench.models.generator import Generator, ImageGenerator, rendering_device
 
 _PACKAGES = ("torch", "numpy", "scipy", "pillow")
 
@@ -41,7 +41,12 @@ def dataset_facts(dataset: Dataset, reference: Dataset, protocol: Protocol) -> d
 def model_facts(generator: Generator, spec: str) -> dict[str, Any]:
     """What the model is, how it was asked for, and where it renders."""
     native = list(generator.native)
-    return {"id": generator.id, "spec": spec, "native": native, "device": device_of(generator)}
+    return {
+        "id": generator.id,
+        "spec": spec,
+        "native": native,
+        "device": rendering_device(generator),
+    }
 
 
 def image_facts(generator: Generator, reference: Dataset, protocol: Protocol) -> dict[str, Any]:

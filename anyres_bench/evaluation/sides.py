@@ -34,7 +34,7 @@ from anyres_bench.models.generator import (
     FiniteGenerator,
     Generator,
     ImageGenerator,
-    TakingGenerator,
+    SourceSizedGenerator,
     check_images,
     check_range,
 )
@@ -194,9 +194,9 @@ class _Rendering:
         if self.pictures is not None:
             seeds = [self.pictures[i] for i in part]
         windows = [view.rendered(generator.native) for view in views]
-        taken = [view.taken for view in views if view.taken is not None]
-        if isinstance(generator, TakingGenerator) and len(taken) == len(views):
-            images = generator.sample_taken(generator.latents(seeds), windows, taken)
+        sides = [view.source_side for view in views if view.source_side is not None]
+        if isinstance(generator, SourceSizedGenerator) and len(sides) == len(views):
+            images = generator.sample_from(generator.latents(seeds), windows, sides)
         else:
             images = generator.sample(generator.latents(seeds), windows)
         self._check(images, len(items), windows[0].size)

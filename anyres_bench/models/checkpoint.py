@@ -48,7 +48,7 @@ __all__ = [
 SCHEMA = "anyres-bench/checkpoint@1"
 ABOUT, WEIGHTS = "checkpoint.json", "weights.safetensors"
 TRAINING_OPTIONS = "training_options.json"
-_FACTS = {
+_FIELDS = {
     "architecture": str,
     "config": dict,
     "licence": str,
@@ -97,8 +97,8 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     Raises:
         CheckpointError: the folder is already there, or a field is not plain JSON.
     """
-    facts = {name: getattr(checkpoint, name) for name in _FACTS}
-    about = {**to_plain(facts), "schema": SCHEMA, "digest": checkpoint.digest}
+    metadata = {name: getattr(checkpoint, name) for name in _FIELDS}
+    about = {**to_plain(metadata), "schema": SCHEMA, "digest": checkpoint.digest}
     # Cloned, because safetensors refuses tensors that share memory.
     state = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
@@ -124,7 +124,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         state = safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError, KeyError) as error:
         raise CheckpointError(f"{path}: these weights cannot be read: {error}") from error
-    checkpoint = Checkpoint(state=state, **{name: about[name] for name in _FACTS})
+    checkpoint = Checkpoint(state=state, **{name: about[name] for name in _FIELDS})
     if checkpoint.digest != about["digest"]:
         raise CheckpointError(
             f"{folder}: the digest of config and weights is {checkpoint.digest}, and {ABOUT} says "
@@ -245,7 +245,7 @@ def _read_about(path: Path) -> dict[str, Any]:
     if not isinstance(about, dict) or about.get("schema") != SCHEMA:
         got = about.get("schema") if isinstance(about, dict) else type(about).__name__
         raise CheckpointError(f"{path} has schema {got!r:.60}; this version reads {SCHEMA!r}")
-    kinds = {**_FACTS, "digest": str}
+    kinds = {**_FIELDS, "digest": str}
     bad = [name for name in kinds if not isinstance(about.get(name, ...), kinds[name])]
     if bad:
         raise CheckpointError(f"{path}: {', '.join(bad)} are missing or of the wrong kind")

@@ -42,7 +42,7 @@ CONSTANT_NATIVE = Size(256, 256)  # it has no size of its own; rendering tools n
 
 
 @dataclass(frozen=True)
-class Detour:
+class Reenlarging:
     """Shrink an image until its shorter side is `side` px (Lanczos), then enlarge it again.
 
     Both steps end in 8 bits, as an enlarged image file would. Smaller images stay as they are.
@@ -67,12 +67,12 @@ class StoredImages:
     Attributes:
         id: what was done to which images.
         images: the files.
-        detour: what is done to each image; None is nothing.
+        reenlarging: what is done to each image; None is nothing.
     """
 
     id: str
     images: Dataset
-    detour: Detour | None = None
+    reenlarging: Reenlarging | None = None
 
     @property
     def native(self) -> Size:
@@ -86,7 +86,7 @@ class StoredImages:
     def pixels(self, index: int) -> Pixels:
         """Image `index`, (h, w, 3) uint8."""
         pixels = read_image(self.images, index)
-        return pixels if self.detour is None else self.detour(pixels)
+        return pixels if self.reenlarging is None else self.reenlarging(pixels)
 
     def latents(
         self, seeds: Sequence[int], labels: Sequence[int] | None = None
@@ -120,11 +120,11 @@ class HeldOut:
     """`real` or `resample`: waits for the images that the reference does not hold."""
 
     id: str
-    detour: Detour | None = None
+    reenlarging: Reenlarging | None = None
 
     def on(self, held_out: Dataset) -> StoredImages:
         """The generator that these images make."""
-        return StoredImages(self.id, held_out, self.detour)
+        return StoredImages(self.id, held_out, self.reenlarging)
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ def resample(rest: str) -> HeldOut:
         )
     if name not in FILTERS:
         raise UnknownNameError(f"unknown filter {name!r}; {nearest(name, FILTERS)}")
-    return HeldOut(f"resample:{name}@{int(side)}", Detour(name, int(side)))
+    return HeldOut(f"resample:{name}@{int(side)}", Reenlarging(name, int(side)))
 
 
 def constant(rest: str) -> Constant:

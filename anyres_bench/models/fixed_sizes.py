@@ -46,7 +46,7 @@ class Renderer(Protocol):
 
 
 @dataclass(frozen=True)
-class Stepped:
+class FixedSizes:
     """A generator of a few sizes.
 
     Attributes:

@@ -25,10 +25,10 @@ GENERATORS = Registry(
     {
         "constant": "anyres_bench.models.controls:constant",
         "folder": "anyres_bench.models.controls:folder",
-        "houses": "anyres_bench.models.camera:houses",
+        "houses": "anyres_bench.models.worlds:houses",
         "real": "anyres_bench.models.controls:real",
         "resample": "anyres_bench.models.controls:resample",
-        "scenes": "anyres_bench.models.camera:scenes",
+        "scenes": "anyres_bench.models.worlds:scenes",
     },
     entry_points="anyres_bench.generators",
 )
@@ -73,14 +73,14 @@ class Generator(Protocol):
 
 
 @runtime_checkable
-class TakingGenerator(Generator, Protocol):
+class SourceSizedGenerator(Generator, Protocol):
     """A generator that can be told how large a picture was before it was shrunk to its canvas.
 
     Shrinking sharpens; a model of pictures that were shrunk by known factors can do the same.
     """
 
-    def sample_taken(self, z: Any, regions: Sequence[Region], taken: Sequence[int]) -> Tensor:
-        """As `sample`; `taken` is the shorter side of each canvas before it was shrunk, px."""
+    def sample_from(self, z: Any, regions: Sequence[Region], source_sides: Sequence[int]) -> Tensor:
+        """As `sample`; `source_sides` are the shorter sides before pictures were shrunk, px."""
         ...
 
 
@@ -123,7 +123,7 @@ def networks_of(generator: Any, depth: int = 4) -> Iterator[nn.Module]:
             yield from networks_of(part, depth - 1)
 
 
-def device_of(generator: Any) -> str:
+def rendering_device(generator: Any) -> str:
     """Where a generator renders, as torch names it: where its networks are; "cpu" without any."""
     weights = (w for network in networks_of(generator) for w in network.parameters())
     return ", ".join(sorted({str(weight.device) for weight in weights})) or "cpu"

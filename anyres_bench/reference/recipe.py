@@ -243,11 +243,11 @@ class AnyResRecipe:
 
     def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged generator with what it was trained on."""
-        facts = {**training, "datasets": self._items.digests, "teacher": self._teacher_digest}
+        metadata = {**training, "datasets": self._items.digests, "teacher": self._teacher_digest}
         if self.config.generator.c_dim:
-            facts["labels"] = self._items.label_counts
+            metadata["labels"] = self._items.label_counts
         plain = to_plain(self.config.generator)
-        return exported("anyres-generator", plain, average, facts)
+        return exported("anyres-generator", plain, average, metadata)
 
     def _check_labels(self) -> None:
         names, wanted = list(self._items.label_counts), self.config.generator.c_dim

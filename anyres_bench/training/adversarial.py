@@ -237,5 +237,5 @@ def sample_grids(
         rows, columns = max(height // canvas.height, 1), max(width // canvas.width, 1)
         n = rows * columns
         images = generator.sample(generator.latents(range(n)), [Region.whole(canvas)] * n)
-        pixels = to_uint8(images).cpu().unflatten(0, (rows, columns)).permute(0, 3, 1, 4, 2)
-        yield canvas, pixels.flatten(2, 3).flatten(0, 1).numpy()
+        pixels = to_uint8(images).cpu().reshape(rows, columns, *images.shape[1:])
+        yield canvas, pixels.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1).numpy()

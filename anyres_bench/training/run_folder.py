@@ -83,20 +83,20 @@ class RunFolder:
         seconds = max(now - self._tick_started, 1e-9)
         n_steps = step - self._tick_step
         n_images = step * self.config.batch
-        facts = {
+        figures = {
             "images": n_images,
             "seconds": self._seconds(),
             "images_per_second": n_steps * self.config.batch / seconds,
             "waiting_for_data": self._waited / seconds,
             "memory_gib": _memory_gib(),
         }
-        self._log({"kind": "tick", **facts, "scores": dict(scores)}, n_images)
+        self._log({"kind": "tick", **figures, "scores": dict(scores)}, n_images)
         self._tick_started, self._tick_step, self._waited = now, step, 0.0
         shown = "  ".join(f"{name} {value:.4g}" for name, value in scores.items())
         return (
-            f"kimg {n_images / 1000:<8.1f} time {facts['seconds']:<7.0f} "
-            f"img/s {facts['images_per_second']:<6.1f} data {facts['waiting_for_data']:<4.0%} "
-            f"GiB {facts['memory_gib']:<5.2f} {shown}"
+            f"kimg {n_images / 1000:<8.1f} time {figures['seconds']:<7.0f} "
+            f"img/s {figures['images_per_second']:<6.1f} data {figures['waiting_for_data']:<4.0%} "
+            f"GiB {figures['memory_gib']:<5.2f} {shown}"
         )
 
     def evaluation(self, n_images: int, task: str, values: Mapping[str, float]) -> str:
@@ -104,8 +104,8 @@ class RunFolder:
 
         evaluation.json holds all of them: {"points": [{"images", "seconds", "task", "scores"}]}.
         """
-        facts = {"images": n_images, "seconds": self._seconds(), "task": task}
-        self._log({"kind": "evaluation", **facts, "scores": dict(values)}, n_images)
+        figures = {"images": n_images, "seconds": self._seconds(), "task": task}
+        self._log({"kind": "evaluation", **figures, "scores": dict(values)}, n_images)
         if distributed.is_main():
             found = [
                 entry

@@ -21,12 +21,12 @@ def seeded(seed: int, make: Callable[[], N]) -> N:
         return make()
 
 
-def generator(rng: Stream) -> torch.Generator:
+def torch_generator(rng: Stream) -> torch.Generator:
     """A torch generator on the CPU that continues a stream: for the large fields of training."""
     return torch.Generator().manual_seed(int(rng.words(1)[0]) >> 1)
 
 
 def normals(rng: Stream, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
     """Standard normals of several shapes, float32, on this process's device."""
-    source = generator(rng)
+    source = torch_generator(rng)
     return [torch.randn(shape, generator=source).to(device()) for shape in shapes]

@@ -18,7 +18,7 @@ from anyres_bench.baselines.anycost.network import BASE_WIDTH, RATIOS, Generator
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Size
 from anyres_bench.models.checkpoint import Checkpoint, load_strict
-from anyres_bench.models.fixed_sizes import Stepped
+from anyres_bench.models.fixed_sizes import FixedSizes
 from anyres_bench.models.noise import normal_field
 from anyres_bench.models.official_files import (
     OfficialFile,
@@ -153,7 +153,7 @@ def build(
     psi: str = "1",
     device: str = "cpu",
     accept_licence: bool = False,
-) -> Stepped:
+) -> FixedSizes:
     """`anycost[:[chRATIO][@SIZE]]`.
 
     Args:
@@ -171,7 +171,7 @@ def build(
     if match is None:
         raise UsageError(f"anycost:{rest} is not anycost:chRATIO@SIZE, such as anycost:ch0.5@512")
     official = read_official(weights, accept_licence=accept_licence)
-    return _stepped(official, match[1] or "1", match[2] or "", psi, device)
+    return _made(official, match[1] or "1", match[2] or "", psi, device)
 
 
 def from_checkpoint(
@@ -180,7 +180,7 @@ def from_checkpoint(
     size: str = "",
     psi: str = "1",
     device: str = "cpu",
-) -> Stepped:
+) -> FixedSizes:
     """A checkpoint that our trainer left.
 
     Args:
@@ -194,10 +194,10 @@ def from_checkpoint(
         UsageError: no such ratio or size, or a number cannot be read.
         CheckpointError: it is no Anycost-GAN generator.
     """
-    return _stepped(as_official(checkpoint), ratio, size, psi, device)
+    return _made(as_official(checkpoint), ratio, size, psi, device)
 
 
-def _stepped(official: OfficialFile, ratio_text: str, size: str, psi: str, device: str) -> Stepped:
+def _made(official: OfficialFile, ratio_text: str, size: str, psi: str, device: str) -> FixedSizes:
     ratio = read_number("ratio", ratio_text, 0, 1)
     if ratio not in RATIOS:
         raise UsageError(f"channel ratio {ratio:g}; the network was trained for {RATIOS}")
@@ -210,4 +210,4 @@ def _stepped(official: OfficialFile, ratio_text: str, size: str, psi: str, devic
         trained = tuple(official.content.config["sides"])
     truncation = read_number("psi", psi, 0, 2)
     renderer = AnycostRenderer(network, official.digest, ratio, target, truncation, trained)
-    return Stepped(renderer, exact=target is not None)
+    return FixedSizes(renderer, exact=target is not None)

@@ -185,9 +185,9 @@ class InfinityGANRecipe(AdversarialRecipe[Generator, Discriminator]):
 
     def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged generator with what it was trained on."""
-        facts = {**training, "datasets": self._items.digests}
+        metadata = {**training, "datasets": self._items.digests}
         sides = {"patch": self.config.patch, "full_side": self.config.full_side}
-        return exported("infinitygan", sides, average, facts)
+        return exported("infinitygan", sides, average, metadata)
 
 
 @dataclass(frozen=True)

@@ -227,5 +227,5 @@ class LIIFRecipe:
 
     def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged model with what it was trained on."""
-        facts = {**training, "datasets": self._items.crops.digests}
-        return exported("liif", self.config.spec, average, facts)
+        metadata = {**training, "datasets": self._items.crops.digests}
+        return exported("liif", self.config.spec, average, metadata)

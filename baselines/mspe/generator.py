@@ -18,7 +18,7 @@ from anyres_bench.core.errors import CheckpointError, UnknownNameError, UsageErr
 from anyres_bench.core.geometry import Box, Size
 from anyres_bench.core.registry import nearest
 from anyres_bench.models.checkpoint import Checkpoint, load_strict
-from anyres_bench.models.fixed_sizes import Stepped
+from anyres_bench.models.fixed_sizes import FixedSizes
 from anyres_bench.models.noise import normal_field
 from anyres_bench.models.official_files import (
     OfficialFile,
@@ -92,7 +92,7 @@ def build(
     psi: str = "1",
     device: str = "cpu",
     accept_licence: bool = False,
-) -> Stepped:
+) -> FixedSizes:
     """`mspe:CONFIG[@SIZE]`.
 
     Args:
@@ -112,12 +112,12 @@ def build(
     if name not in CONFIGS:
         raise UnknownNameError(f"no MS-PE configuration {name!r}; {nearest(name, CONFIGS)}")
     official = read_official(weights or f"mspe-{name}", accept_licence=accept_licence)
-    return _stepped(official, name, size, psi, device)
+    return _made(official, name, size, psi, device)
 
 
 def from_checkpoint(
     checkpoint: Checkpoint, size: str = "", psi: str = "1", device: str = "cpu"
-) -> Stepped:
+) -> FixedSizes:
     """A checkpoint that our trainer left, which says its configuration.
 
     Args:
@@ -130,7 +130,7 @@ def from_checkpoint(
         UsageError: the size cannot be made, or a number cannot be read.
         CheckpointError: it is no MS-PE generator.
     """
-    return _stepped(as_official(checkpoint), str(checkpoint.config.get("name")), size, psi, device)
+    return _made(as_official(checkpoint), str(checkpoint.config.get("name")), size, psi, device)
 
 
 def read_config(name: str, changes: Mapping[str, Any], source: str) -> Config:
@@ -146,7 +146,7 @@ def read_config(name: str, changes: Mapping[str, Any], source: str) -> Config:
         raise CheckpointError(f"{source} is no MS-PE configuration {name!r}: {error}") from error
 
 
-def _stepped(official: OfficialFile, name: str, size: str, psi: str, device: str) -> Stepped:
+def _made(official: OfficialFile, name: str, size: str, psi: str, device: str) -> FixedSizes:
     own = official.content.config if isinstance(official.content, Checkpoint) else {}
     network = Generator(read_config(name, own, official.name))
     load_strict(network, official.state("state_dict", prefix="generator_ema."), official.name)
@@ -159,4 +159,4 @@ def _stepped(official: OfficialFile, name: str, size: str, psi: str, device: str
     label = f"{name}@{official.digest}"
     truncation = read_number("psi", psi, 0, 2)
     renderer = MSPERenderer(ready(network, device), label, target, truncation)
-    return Stepped(renderer, exact=target is not None)
+    return FixedSizes(renderer, exact=target is not None)

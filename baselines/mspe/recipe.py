@@ -26,7 +26,7 @@ from anyres_bench.core.geometry import Size
 from anyres_bench.core.seeds import Stream, stream
 from anyres_bench.data.pixels import to_float
 from anyres_bench.models.checkpoint import Checkpoint
-from anyres_bench.models.fixed_sizes import Stepped
+from anyres_bench.models.fixed_sizes import FixedSizes
 from anyres_bench.training.adversarial import (
     AdversarialConfig,
     AdversarialRecipe,
@@ -166,12 +166,12 @@ class MSPERecipe(AdversarialRecipe[Generator, Discriminator]):
         for canvas, picture in sample_grids(generator, generator.renderer.sizes):
             yield f"canvas{canvas}", picture
 
-    def generator(self, average: nn.Module) -> Stepped:
+    def generator(self, average: nn.Module) -> FixedSizes:
         """The averaged generator as a model."""
         device = str(distributed.device())
         return from_checkpoint(self.export(average, {}), device=device)
 
     def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged generator with what it was trained on."""
-        facts = {**training, "datasets": self._items.digests}
-        return exported("mspe", self.config.network, average, facts)
+        metadata = {**training, "datasets": self._items.digests}
+        return exported("mspe", self.config.network, average, metadata)

@@ -277,9 +277,9 @@ class RealESRGANRecipe:
 
     def export(self, average: nn.Module, training: Mapping[str, Any]) -> Checkpoint:
         """The averaged network with what it was trained on."""
-        facts = {**training, "datasets": self._items.crops.digests}
+        metadata = {**training, "datasets": self._items.crops.digests}
         plain = to_plain(self.config.network)
-        return exported("realesrgan", plain, average, facts)
+        return exported("realesrgan", plain, average, metadata)
 
 
 def _start(source: str) -> Mapping[str, Tensor]:

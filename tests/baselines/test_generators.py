@@ -20,7 +20,7 @@ from anyres_bench.core.errors import (
 )
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.models.contract import check_contract
-from anyres_bench.models.fixed_sizes import Stepped
+from anyres_bench.models.fixed_sizes import FixedSizes
 from anyres_bench.models.generator import Generator
 from anyres_bench.models.loading import load
 from tests.baselines import tiny
@@ -30,9 +30,9 @@ def render(generator: Generator, seed: int, region: Region) -> torch.Tensor:
     return generator.sample(generator.latents([seed]), [region])
 
 
-def mspe_generator(target: Size | None = None) -> Stepped:
+def mspe_generator(target: Size | None = None) -> FixedSizes:
     network = tiny.seeded(MSPEGenerator, tiny.mspe_config())
-    return Stepped(MSPERenderer(network, "f@test", target), exact=target is not None)
+    return FixedSizes(MSPERenderer(network, "f@test", target), exact=target is not None)
 
 
 def test_anycost_keeps_the_contract_at_and_between_its_sizes(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from anyres_bench.baselines.liif.network import LIIF
 from anyres_bench.baselines.liif.upscaler import LIIFUpscaler
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.evaluation.costs import render_cost
-from anyres_bench.models.fixed_sizes import Stepped
+from anyres_bench.models.fixed_sizes import FixedSizes
 from anyres_bench.models.upscaling import Upscaled
 from tests.baselines.tiny import anycost_generator, edsr_liif
 from tests.fakes import Waves
@@ -19,7 +19,7 @@ def test_multiplications_are_those_of_the_layers() -> None:
     renderer = AnycostRenderer(anycost_generator(32), "test")
     for side in (16, 32):
         size = Size.square(side)
-        counted = render_cost(Stepped(renderer), Region.whole(size))
+        counted = render_cost(FixedSizes(renderer), Region.whole(size))
         by_hand = renderer.cost(size)
         assert counted["parameters"] == by_hand.parameters
         # counted are also the low-pass filters, which the layers have none of
@@ -32,7 +32,7 @@ def test_multiplications_are_those_of_the_layers() -> None:
 def test_sub_generators_cost_less() -> None:
     full, half = (
         render_cost(
-            Stepped(AnycostRenderer(anycost_generator(32), "test", ratio=ratio)),
+            FixedSizes(AnycostRenderer(anycost_generator(32), "test", ratio=ratio)),
             Region.whole(Size(32, 32)),
         )
         for ratio in (1.0, 0.25)

@@ -23,7 +23,7 @@ from anyres_bench.models.checkpoint import (
 )
 from anyres_bench.models.controls import HeldOut
 from anyres_bench.models.families import parts
-from anyres_bench.models.generator import device_of
+from anyres_bench.models.generator import rendering_device
 from anyres_bench.models.loading import load, read_snapshot, resolve, snapshot_files
 from anyres_bench.models.networks import load_network
 from anyres_bench.reference.config import GeneratorConfig
@@ -247,10 +247,10 @@ def test_registered_snapshots_are_pickles_with_all_facts_stated() -> None:
 
 def test_a_model_renders_where_it_was_asked_to(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "out", read_snapshot(str(GOLDEN)))
-    assert device_of(load(str(tmp_path / "out"), device="cpu")) == "cpu"
+    assert rendering_device(load(str(tmp_path / "out"), device="cpu")) == "cpu"
     moved = load(str(tmp_path / "out"), device="meta")
-    assert device_of(moved) == "meta"
+    assert rendering_device(moved) == "meta"
     enlarged = load(f"lanczos:{tmp_path / 'out'}", device="meta")
-    assert device_of(enlarged) == "meta"
+    assert rendering_device(enlarged) == "meta"
     with pytest.raises(UsageError, match="no option device"):
         load(str(tmp_path / "out"), {"device": "meta"})

@@ -1,8 +1,8 @@
 """`scenes[:MIN-MAX[:W:H,...]]` and `houses`: procedural worlds, the perfect models of themselves.
 
 What a latent shows is what a random crop of a collected picture shows: a seed, the shape of a
-frame, where in the frame the canvas lies, and at what size the frame was taken before it was shrunk
-to the canvas. The frame is the smallest of its shape that holds the canvas.
+frame, where in the frame the canvas lies, and at what size the frame was rendered before it was
+shrunk to the canvas. The frame is the smallest of its shape that holds the canvas.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ NATIVE = Size(256, 256)  # it has no size of its own; rendering tools need one
 
 
 @dataclass(frozen=True)
-class Camera:
-    """Renders any window of any canvas, as 8 bits of a picture that was taken at least as large.
+class WorldGenerator:
+    """Renders any window of any canvas, as 8 bits of a picture that was at least as large.
 
     The defaults are those of `collect`.
 
     Attributes:
         world: what is rendered.
-        smallest, largest: shorter sides that pictures are taken at, log-uniform, px; larger
-            canvases are rendered as they are.
+        smallest, largest: shorter sides of pictures before they are shrunk, log-uniform, px;
+            larger canvases are rendered as they are.
         aspects: width over height of the frames as "W:H", each upright for half of the latents.
     """
 
@@ -73,41 +73,41 @@ class Camera:
         """Windows of pictures, (n, 3, h, w) float32 in [-1, 1]."""
         return self._stacked(z, regions, [None] * len(regions))
 
-    def sample_taken(
-        self, z: Sequence[int], regions: Sequence[Region], taken: Sequence[int]
+    def sample_from(
+        self, z: Sequence[int], regions: Sequence[Region], source_sides: Sequence[int]
     ) -> Tensor:
-        """As `sample`, of pictures whose shorter side was `taken` before they were shrunk."""
-        return self._stacked(z, regions, taken)
+        """As `sample`, of pictures whose shorter sides were these before they were shrunk."""
+        return self._stacked(z, regions, source_sides)
 
     def _stacked(
-        self, z: Sequence[int], regions: Sequence[Region], taken: Sequence[int | None]
+        self, z: Sequence[int], regions: Sequence[Region], source_sides: Sequence[int | None]
     ) -> Tensor:
         import torch
 
-        pictures = [self._picture(*one) for one in zip(z, regions, taken, strict=True)]
+        pictures = [self._picture(*one) for one in zip(z, regions, source_sides, strict=True)]
         return to_float(torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2).copy()))
 
     def _picture(self, seed: int, region: Region, shorter: int | None) -> Pixels:
         """(h, w, 3): the part of the frame that the window needs, shrunk to it."""
-        taken = self.framed(seed, region.canvas, shorter)
-        rows, columns = window_taps(taken.size, region.canvas, region.box, "lanczos")
+        source = self.framed(seed, region.canvas, shorter)
+        rows, columns = window_taps(source.size, region.canvas, region.box, "lanczos")
         part = Box(rows.low, columns.low, rows.high - rows.low, columns.high - columns.low)
-        return combine(self.world.picture(seed, taken.crop(part)), rows, columns)
+        return combine(self.world.picture(seed, source.crop(part)), rows, columns)
 
     def framed(self, seed: int, canvas: Size, shorter: int | None = None) -> Region:
-        """What the canvas shows, at the size it was taken at: a region of the frame's canvas.
+        """What the canvas shows, before it is shrunk: a region of the frame's canvas.
 
         Args:
             seed: of the world and the frame.
             canvas: what the picture was shrunk to.
             shorter: its shorter side before that, px; None draws it.
         """
-        draws = stream(seed, "frame")
-        width, _, height = self.aspects[draws.integer(0, len(self.aspects) - 1)].partition(":")
+        rng = stream(seed, "frame")
+        width, _, height = self.aspects[rng.integer(0, len(self.aspects) - 1)].partition(":")
         shape = Fraction(int(width), int(height))
-        shape = 1 / shape if draws.integer(0, 1) else shape
+        shape = 1 / shape if rng.integer(0, 1) else shape
         # Uniforms, not integers: the same picture on canvases of all sizes.
-        zoom, y, x = (float(draws.uniform()) for _ in range(3))
+        zoom, y, x = (float(rng.uniform()) for _ in range(3))
         low = max(canvas.shorter, self.smallest)
         shorter = shorter or max(low, round(low * (self.largest / low) ** zoom))
         longer = round(Fraction(canvas.longer * shorter, canvas.shorter))
@@ -120,27 +120,27 @@ class Camera:
         return Region(frame, top, left, size)
 
 
-def scenes(rest: str) -> Camera:
+def scenes(rest: str) -> WorldGenerator:
     """`scenes`, as `collect scenes` makes them by default, `scenes:96-256` or `scenes:96-256:3:2`.
 
     Raises:
         UsageError: what follows is no range of sizes, or an aspect is not W:H.
     """
-    return _camera(SCENES, rest)
+    return _generator(SCENES, rest)
 
 
-def houses(rest: str) -> Camera:
+def houses(rest: str) -> WorldGenerator:
     """`houses`, as `collect houses` makes them by default, `houses:96-256` or `houses:96-256:3:2`.
 
     Raises:
         UsageError: what follows is no range of sizes, or an aspect is not W:H.
     """
-    return _camera(HOUSES, rest)
+    return _generator(HOUSES, rest)
 
 
-def _camera(world: World, rest: str) -> Camera:
+def _generator(world: World, rest: str) -> WorldGenerator:
     if not rest:
-        return Camera(world)
+        return WorldGenerator(world)
     spec = f"{world.name}:{rest}"
     match = re.fullmatch(r"([1-9]\d{0,4})-([1-9]\d{0,4})(?::(.+))?", rest)
     if match is None or int(match[1]) > int(match[2]):
@@ -151,4 +151,4 @@ def _camera(world: World, rest: str) -> Camera:
     for text in aspects:
         if not re.fullmatch(r"[1-9]\d{0,3}:[1-9]\d{0,3}", text):
             raise UsageError(f"{spec}: {text!r} is not W:H, such as 3:2")
-    return Camera(world, int(match[1]), int(match[2]), aspects)
+    return WorldGenerator(world, int(match[1]), int(match[2]), aspects)

@@ -1,4 +1,4 @@
-"""The camera: framed and shrunk like its dataset, the same scene however it is cut."""
+"""Procedural worlds: framed and shrunk like their datasets, the same scene however it is cut."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from anyres_bench.data.reading import view_pixels
 from anyres_bench.data.scenes import SCENES
 from anyres_bench.data.views import RealView, View
 from anyres_bench.data.worlds import World
-from anyres_bench.models.camera import Camera, houses, scenes
 from anyres_bench.models.contract import check_contract
-from anyres_bench.models.generator import TakingGenerator
+from anyres_bench.models.generator import SourceSizedGenerator
+from anyres_bench.models.worlds import WorldGenerator, houses, scenes
 
 SQUARE = Size(60, 60)
 
 
 @dataclasses.dataclass(frozen=True)
-class Small(Camera):
+class Small(WorldGenerator):
     """The battery renders tiles of the native size."""
 
     native: Size = Size(48, 40)  # noqa: RUF009
@@ -40,32 +40,32 @@ def test_worlds_keep_the_contract_to_the_bit(world: World, canvas: Size) -> None
 
 
 @pytest.mark.parametrize(("collector", "factory"), [(Scenes, scenes), (Houses, houses)])
-def test_the_camera_is_that_of_the_collector(
-    collector: type[Scenes], factory: Callable[[str], Camera]
+def test_the_defaults_are_those_of_the_collector(
+    collector: type[Scenes], factory: Callable[[str], WorldGenerator]
 ) -> None:
     default = {field.name: field.default for field in dataclasses.fields(collector)}
-    camera = factory("")
-    assert camera.world is collector.world
-    assert camera.aspects == tuple(default["aspects"])
-    assert (camera.smallest, camera.largest) == (default["min_size"], default["max_size"])
+    generator = factory("")
+    assert generator.world is collector.world
+    assert generator.aspects == tuple(default["aspects"])
+    assert (generator.smallest, generator.largest) == (default["min_size"], default["max_size"])
 
 
 def test_a_picture_is_what_the_protocol_makes_of_a_collected_scene() -> None:
-    camera, region = scenes("100-200:3:2"), Region(SQUARE, 7, 20, Size(32, 32))
-    taken = camera.framed(5, SQUARE)
-    stored = SCENES.picture(5, Region.whole(taken.canvas))
-    square = Box(taken.top, taken.left, *taken.size)
+    generator, region = scenes("100-200:3:2"), Region(SQUARE, 7, 20, Size(32, 32))
+    source = generator.framed(5, SQUARE)
+    stored = SCENES.picture(5, Region.whole(source.canvas))
+    square = Box(source.top, source.left, *source.size)
     expected = view_pixels(stored, RealView(0, False, square, View(region)))
-    (got,) = to_uint8(camera.sample([5], [region]))
+    (got,) = to_uint8(generator.sample([5], [region]))
     np.testing.assert_array_equal(got.permute(1, 2, 0).numpy(), expected)
 
 
 def test_a_canvas_lies_anywhere_in_the_smallest_frame_that_holds_it() -> None:
-    taken = [scenes("60-60:3:2").framed(seed, SQUARE) for seed in range(300)]
-    assert {window.canvas for window in taken} == {Size(60, 90), Size(90, 60)}
-    assert {window.left for window in taken if window.canvas.width == 90} == set(range(31))
-    assert {window.left for window in taken if window.canvas.width == 60} == {0}
-    assert all(window.box.fits(window.canvas) for window in taken)
+    source = [scenes("60-60:3:2").framed(seed, SQUARE) for seed in range(300)]
+    assert {window.canvas for window in source} == {Size(60, 90), Size(90, 60)}
+    assert {window.left for window in source if window.canvas.width == 90} == set(range(31))
+    assert {window.left for window in source if window.canvas.width == 60} == {0}
+    assert all(window.box.fits(window.canvas) for window in source)
     assert scenes("60-60:1:1").framed(3, SQUARE) == Region.whole(SQUARE)
 
 
@@ -78,12 +78,12 @@ def test_sizes_are_log_uniform_above_the_canvas() -> None:
 
 
 def test_it_can_be_told_how_large_a_picture_was_taken() -> None:
-    camera, region = scenes("40-160"), Region(SQUARE, 3, 5, Size(32, 32))
-    drawn = camera.framed(9, SQUARE).size.shorter
-    assert isinstance(camera, TakingGenerator)
-    told, free = camera.sample_taken([9], [region], [drawn]), camera.sample([9], [region])
+    generator, region = scenes("40-160"), Region(SQUARE, 3, 5, Size(32, 32))
+    drawn = generator.framed(9, SQUARE).size.shorter
+    assert isinstance(generator, SourceSizedGenerator)
+    told, free = generator.sample_from([9], [region], [drawn]), generator.sample([9], [region])
     assert torch.equal(told, free)
-    assert not torch.equal(told, camera.sample_taken([9], [region], [drawn + 20]))
+    assert not torch.equal(told, generator.sample_from([9], [region], [drawn + 20]))
 
 
 def test_a_window_stays_where_it_was_on_a_larger_canvas() -> None:
