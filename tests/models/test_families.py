@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from anyres_bench.cli.main import main
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.registry import Registry
 from anyres_bench.models import families
 from anyres_bench.models.contract import check_contract
 from anyres_bench.models.families import FAMILIES, PARTS, Family, parts, published_weights
 from anyres_bench.models.loading import load
+from tests.commands import run
 from tests.fakes import write_dataset
 
 LINES = {
@@ -67,19 +67,19 @@ def test_a_new_family_is_one_folder_and(
         load("toy", {"weights": "x"})
 
     data = str(write_dataset(tmp_path / "tiny", [(48 + i, 50) for i in range(12)]).folder)
-    run = tmp_path / "run"
-    main(["train", str(run), "--preset", "toy-tiny", "--data", data])
-    [model] = (run / "run").glob("ema-*")
-    assert (run / "run" / "samples").is_dir()
+    out = tmp_path / "run"
+    run("train", out, "--preset", "toy-tiny", "--data", data)
+    [model] = (out / "run").glob("ema-*")
+    assert (out / "run" / "samples").is_dir()
     capsys.readouterr()
-    evaluate = ["evaluate", str(model), "--dataset", data, "--suite", "patch32-at40/frechet"]
-    main([*evaluate, "--n", "12", "--out", str(tmp_path / "results"), "--json"])
+    evaluate = ("evaluate", model, "--dataset", data, "--suite", "patch32-at40/frechet")
+    run(*evaluate, "--n", 12, "--out", tmp_path / "results", "--json")
     [record] = json.loads(capsys.readouterr().out)
     assert record["model"]["id"].startswith("toy@")
     assert (record["model"]["device"], record["extractor"]["device"]) == ("cpu", "cpu")
-    main(["generate", str(model), "--size", "24", "--out", str(tmp_path / "out")])
+    run("generate", model, "--size", 24, "--out", tmp_path / "out")
     assert (tmp_path / "out" / "seed0000.png").is_file()
-    main(["convert", "--list"])
+    run("convert", "--list")
     assert "toy-file" in capsys.readouterr().out
 
 

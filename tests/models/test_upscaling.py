@@ -10,20 +10,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
-from anyres_bench.baselines.liif.network import EDSR, LIIF
+from anyres_bench.baselines.liif.network import EDSR
 from anyres_bench.baselines.liif.upscaler import LIIFUpscaler
-from anyres_bench.baselines.realesrgan import network as realesrgan
-from anyres_bench.baselines.realesrgan.published import Official, run_official
+from anyres_bench.baselines.realesrgan.published import Official
 from anyres_bench.baselines.realesrgan.running import Exact, Tiled
-from anyres_bench.baselines.realesrgan.upscaler import RealESRGANUpscaler, from_state
-from anyres_bench.core.errors import CheckpointError, GeneratorError, UnknownNameError, UsageError
-from anyres_bench.core.geometry import Box, Region, Size
+from anyres_bench.baselines.realesrgan.upscaler import RealESRGANUpscaler
+from anyres_bench.core.errors import GeneratorError, UnknownNameError, UsageError
+from anyres_bench.core.geometry import Region, Size
 from anyres_bench.data.pixels import to_float, to_uint8
 from anyres_bench.models.contract import check_contract
 from anyres_bench.models.generator import FiniteGenerator, Generator
-from anyres_bench.models.interpolation import FILTERS, find_filter, resample, source_window
 from anyres_bench.models.loading import load
 from anyres_bench.models.upscaling import Filtered, Upscaled
 from tests.baselines import tiny
@@ -159,88 +157,7 @@ def test_bands_are_the_whole(name: str) -> None:
 # Plain filters.
 
 
-@pytest.mark.parametrize("name", PILLOW)
-@pytest.mark.parametrize("size", [Size(64, 80), Size(23, 31), Size(10, 77), Size(11, 9)])
-def test_filters_are_those_of_pillow(name: str, size: Size) -> None:
-    pixels = np.random.default_rng(0).random((23, 31)).astype(np.float32)
-    expected = Image.fromarray(pixels).resize((size.width, size.height), PILLOW[name])
-    image, rule = Size(23, 31), find_filter(name)
-    tensor = torch.from_numpy(pixels)[None, None]
-    got = resample(tensor, image, Box.whole(image), Region.whole(size), rule)
-    assert np.abs(got[0, 0].numpy() - np.asarray(expected)).max() < 1e-6
-
-
-@pytest.mark.parametrize("name", FILTERS)
-def test_a_window_of_the_source_is_enough(name: str) -> None:
-    image, rule = Size(23, 31), find_filter(name)
-    tensor = torch.rand(1, 2, *image, generator=torch.Generator().manual_seed(0))
-    for canvas in (Size(64, 80), Size(10, 77)):
-        whole = resample(tensor, image, Box.whole(image), Region.whole(canvas), rule)
-        region = Region(canvas, 3, 40, Size(5, 30))
-        window = source_window(image, region, rule)
-        cut = tensor[:, :, window.top : window.bottom, window.left : window.right]
-        part = resample(cut, image, window, region, rule)
-        assert torch.allclose(part, whole[:, :, 3:8, 40:70], atol=1e-6)
-        assert cut.numel() < tensor.numel()
-
-
-def test_every_filter_keeps_a_constant_and_rejects_other_names() -> None:
-    image = Size(9, 9)
-    for name in FILTERS:
-        ones = torch.ones(1, 1, *image)
-        region = Region.whole(Size(20, 5))
-        got = resample(ones, image, Box.whole(image), region, find_filter(name))
-        assert torch.allclose(got, torch.ones_like(got), atol=1e-6)
-    with pytest.raises(UnknownNameError, match="lanczos"):
-        find_filter("lanczo")
-
-
 # LIIF.
-
-
-def published_query(network: LIIF, features: Tensor, coord: Tensor, cell: Tensor) -> Tensor:
-    """Every pixel on its own: unfold, look up four times, run the whole decoder."""
-    _, _, h, w = features.shape
-    size = torch.tensor([h, w])
-    unfolded = torch.nn.functional.unfold(features, 3, padding=1)
-    preds, areas = [], []
-    for y in (-1, 1):
-        for x in (-1, 1):
-            moved = (coord + torch.tensor([y / h, x / w]) + 1e-6).clamp(-1 + 1e-6, 1 - 1e-6)
-            index = (((moved + 1) * size - 1) / 2).round().long()
-            offset = (coord - ((2 * index + 1) / size - 1)) * size
-            found = unfolded[0, :, index[..., 0] * w + index[..., 1]].permute(1, 2, 0)
-            known = torch.cat([found, offset, (cell * size).expand_as(offset)], -1)
-            preds.append(network.imnet.layers(known))
-            areas.append(offset.prod(-1).abs() + 1e-9)
-    total = sum(areas)
-    pairs = zip(preds, reversed(areas), strict=True)
-    return sum(pred * (area / total)[..., None] for pred, area in pairs)
-
-
-def test_liif_shares_the_first_layer_and_changes_nothing() -> None:
-    network = tiny.edsr_liif()
-    image = torch.rand(1, 3, 12, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    region = Region.whole(Size(31, 50))
-    coord, cell = region.coords().float().reshape(1, -1, 2), torch.tensor(region.cell())
-    whole = Box.whole(Size(12, 16))
-    expected = published_query(network, network.encoder(image), coord, cell)
-    got = network.render(network.encode(image, whole.size, whole), region)
-    expected = expected.transpose(1, 2).reshape(1, 3, 31, 50)
-    assert (got - expected).abs().max() < 1e-5
-    assert got.std() > 0.01
-
-
-def test_liif_reads_its_own_description(tmp_path: Path) -> None:
-    file = tiny.liif_file(tmp_path)
-    generator = load("liif:constant", {"weights": file})
-    assert generator.id.startswith("liif-edsr@")
-    content = torch.load(file, weights_only=True)
-    content["model"]["args"]["encoder_spec"]["name"] = "edsr-baselin"
-    with pytest.raises(CheckpointError, match="did you mean edsr-baseline"):
-        load("liif:constant", {"weights": tiny.save(tmp_path / "b.pth", content)})
-    with pytest.raises(CheckpointError, match=r"holds g_ema and lacks 'model'"):
-        load("liif:constant", {"weights": tiny.save(tmp_path / "c.pth", {"g_ema": 1})})
 
 
 def test_receptive_fields_are_not_too_small() -> None:
@@ -255,97 +172,3 @@ def test_receptive_fields_are_not_too_small() -> None:
 
 
 # Real-ESRGAN.
-
-
-def strong(network: nn.Module, gain: float = 2.5) -> nn.Module:
-    """Weights that carry far pixels through the dense blocks."""
-    for name, parameter in network.named_parameters():
-        if name.startswith("body.") and parameter.ndim == 4:
-            parameter.mul_(gain)
-    return network
-
-
-def test_exact_is_the_whole_image_and_tiles_are_bounded() -> None:
-    network = strong(tiny.rrdbnet(num_block=2))
-    image = torch.rand(1, 3, 45, 150, generator=torch.Generator().manual_seed(0))
-    size = Size(45, 150)
-    untiled = run_official(network, image, Official())
-    for box in (Box.whole(size), Box(10, 60, 3, 40)):
-        expected = untiled[:, :, 4 * box.top : 4 * box.bottom, 4 * box.left : 4 * box.right]
-        window = Exact().window(network, size, box)
-        part = image[:, :, window.top : window.bottom, window.left : window.right]
-        assert (Exact()(network, part, size, window, box) - expected).abs().max() < 1e-5
-        tiled, seam = Tiled(48, 24).measured(network, image, size, Box.whole(size), box)
-        error = 255 * float((tiled.clamp(0, 1) - expected.clamp(0, 1)).abs().max())
-        assert error <= seam + 1e-3  # the disagreement at the seams bounds the error
-    official = run_official(network, image, Official(tile=48))
-    assert (official - untiled).abs().max() > 10 * error / 255
-
-
-def test_columns_that_disagree_are_an_error() -> None:
-    network = tiny.rrdbnet(num_block=2)
-    image = torch.rand(1, 3, 20, 64, generator=torch.Generator().manual_seed(0))
-    whole = Box.whole(Size(20, 64))
-    with pytest.raises(GeneratorError, match=r"tiled16\+1: two columns differ by .* grey levels"):
-        Tiled(16, 1)(network, image, whole.size, whole, whole)
-
-
-def test_exact_memory_grows_with_the_width_only() -> None:
-    network = tiny.rrdbnet(num_block=1)
-
-    def kept(height: int) -> int:
-        from anyres_bench.baselines.realesrgan.running import RRDBNetRows
-
-        run = RRDBNetRows(network, Box(0, 0, height, 8))
-        for _ in range(height // 8):
-            run(torch.rand(1, 3, 8, 8), last=False)
-        convs = [run.first, run.conv_body, *run.ups, run.hr, run.last]
-        convs += [conv for block in run.blocks for dense in block.blocks for conv in dense.convs]
-        return sum(conv.kept.numel() for conv in convs) + run.waiting.rows.numel()
-
-    assert kept(64) == kept(256)
-
-
-def test_the_official_tool_refuses_what_would_go_wrong() -> None:
-    image = torch.rand(1, 3, 20, 20)
-    with pytest.raises(UsageError, match="multiples of 2"):
-        run_official(tiny.rrdbnet(2), image, Official(tile=7))
-    with pytest.raises(UsageError, match="too small to be reflected"):
-        run_official(tiny.compact(), image, Official(pre_pad=20))
-
-
-@pytest.mark.parametrize("network", ["x4", "x2", "x1", "compact"])
-def test_networks_are_recognised_by_their_files(network: str, tmp_path: Path) -> None:
-    made = UPSCALERS[network][0].network
-    file = tiny.realesrgan_file(tmp_path, made)
-    generator = load("realesrgan:constant", {"weights": file, "mode": "tiled32+8"})
-    assert generator.id.startswith(f"realesrgan-x{made.scale}@")
-    assert "+tiled32+8+lanczos4(constant:128;u8)" in generator.id
-    again = generator.upscaler.network
-    assert type(again) is type(made)
-    assert torch.equal(again(torch.ones(1, 3, 8, 8)), made(torch.ones(1, 3, 8, 8)))
-
-
-def test_files_and_modes_that_are_none() -> None:
-    with pytest.raises(CheckpointError, match="neither an RRDBNet"):
-        from_state({"x": torch.zeros(1)}, "x.pth", "cpu")
-    state = tiny.rrdbnet().state_dict()
-    state["body.0.rdb2.conv6.weight"] = state.pop("body.0.rdb2.conv5.weight")
-    with pytest.raises(CheckpointError, match=r"conv5\.weight \(nearest: body\.0\.rdb2\.conv6"):
-        from_state(state, "x.pth", "cpu")
-    with pytest.raises(UsageError, match="mode 'exakt' is not exact, tiled"):
-        load("realesrgan:constant", {"mode": "exakt", "weights": "x"})
-
-
-def test_spectral_norm_divides_by_the_largest_singular_value() -> None:
-    torch.manual_seed(0)
-    network = realesrgan.UNetDiscriminatorSN(num_feat=4).train()
-    image = torch.rand(1, 3, 16, 16)
-    for _ in range(200):
-        logits = network(image)
-    assert logits.shape == (1, 1, 16, 16)
-    conv = network.conv3
-    matrix = conv.weight_orig.detach().flatten(1)
-    sigma = conv.weight_u @ matrix @ conv.weight_v
-    assert float(sigma) == pytest.approx(float(torch.linalg.matrix_norm(matrix, 2)), rel=1e-2)
-    assert {"conv1.weight_orig", "conv1.weight_u", "conv1.weight_v"} <= set(network.state_dict())

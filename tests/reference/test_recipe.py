@@ -20,15 +20,14 @@ from anyres_bench.core.seeds import stream
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.records import ImageRecord, Manifest
 from anyres_bench.models.loading import load
-from anyres_bench.models.warp import resample
 from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
 from anyres_bench.reference.recipe import AnyResConfig, AnyResRecipe
-from anyres_bench.reference.teacher import TeacherOptions, window_mask
+from anyres_bench.reference.teacher import TeacherOptions
 from anyres_bench.training.config import LoopConfig, to_plain
 from anyres_bench.training.items import SourceConfig
 from anyres_bench.training.loop import Hooks, train
-from anyres_bench.training.losses import laplacian_distance
 from anyres_bench.training.recipe import StepContext
+from tests.commands import run
 from tests.fakes import write_dataset
 from tests.training.tiny import loss_of, losses_of
 
@@ -271,23 +270,6 @@ def test_a_missing_teacher_is_a_clear_error(data: str, tmp_path: Path) -> None:
         config(data, teacher=str(tmp_path)).recipe(LOOP)
 
 
-def test_our_mask_is_the_official_one_at_256() -> None:
-    transform = Region(Size(640, 640), 100, 224, Size(256, 256)).affine().float()[None]
-    _, official = resample(torch.zeros(1, 1, 256, 256), transform)
-    ours = window_mask(transform, 256, 16)
-    assert (ours - official).abs().mean() < 0.01
-    small = Region(Size(64, 64), 16, 16, Size(32, 32)).affine().float()[None]
-    assert resample(torch.zeros(1, 1, 32, 32), small)[1].sum() == 0
-    assert window_mask(small, 32, 2).sum() == 14 * 14
-
-
-def test_the_built_in_distance_grows_with_the_difference() -> None:
-    a = torch.from_numpy(stream(0, "a").normal((1, 3, 32, 32))).float()
-    assert float(laplacian_distance(a, a).max()) == 0
-    one, two = (float(laplacian_distance(a, a + k * torch.sin(9 * a)).mean()) for k in (0.1, 0.2))
-    assert two == pytest.approx(2 * one, rel=1e-4)
-
-
 def test_a_conditional_model_is_trained_sampled_evaluated_and_drawn_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -302,7 +284,7 @@ def test_a_conditional_model_is_trained_sampled_evaluated_and_drawn_from(
     settings |= {"loop.kimg_per_tick": 0.004, "loop.n_workers": 0}
     stage = ["--preset", "scenes-tiny", "--stage", "global", "--data", str(plain.folder)]
     changes = [f"--set={name}={value}" for name, value in settings.items()]
-    main(["train", str(tmp_path / "run"), *stage, *changes])
+    run("train", tmp_path / "run", *stage, *changes)
     [model] = (tmp_path / "run" / "global").glob("ema-*")
     assert list((tmp_path / "run" / "global" / "samples").iterdir())
 
@@ -311,7 +293,7 @@ def test_a_conditional_model_is_trained_sampled_evaluated_and_drawn_from(
         capsys.readouterr()
         task = ["--dataset", str(plain.folder), "--suite", "patch32-at40/frechet", "--n", "12"]
         where = ["--out", str(tmp_path / "results"), "--json"]
-        main(["evaluate", str(model), *task, *labels, *where])
+        run("evaluate", model, *task, *labels, *where)
         [record] = json.loads(capsys.readouterr().out)
         ids[" ".join(labels)] = (record["model"]["id"], record["values"]["frechet"])
     assert ids[""] == ids["--labels uniform"]
@@ -320,7 +302,7 @@ def test_a_conditional_model_is_trained_sampled_evaluated_and_drawn_from(
     assert "+labels-dataset@" in ids["--labels dataset"][0]
 
     for label in ("0", "1"):
-        main(["generate", str(model), "--label", label, "--out", str(tmp_path / label)])
+        run("generate", model, "--label", label, "--out", tmp_path / label)
     zero, one = (np.asarray(Image.open(tmp_path / label / "seed0000.png")) for label in "01")
     assert zero.shape == (16, 16, 3)
     assert not np.array_equal(zero, one)
