@@ -6,11 +6,10 @@ StyleGAN2-ADA) and `read_torch_file` (.pt, .pth). Loading never executes anythin
 
 from __future__ import annotations
 
-import difflib
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.files import atomic_folder, atomic_write, write_json
@@ -34,9 +33,7 @@ __all__ = [
     "Checkpoint",
     "OfficialNetwork",
     "OfficialSnapshot",
-    "check_fits",
     "from_official",
-    "load_strict",
     "read_checkpoint",
     "read_official_pickle",
     "read_torch_file",
@@ -68,8 +65,6 @@ _FACTS = {
     "training": dict | None,
 }
 _MAX_ABOUT_BYTES = 16 << 20
-_MAX_COMPARED = 100
-_MAX_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -205,44 +200,6 @@ def read_training_options(path: Path) -> dict[str, Any]:
     return options
 
 
-def check_fits(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Refuse tensors that are not exactly those of `module`, which may be without memory (meta).
-
-    Args:
-        module: any network.
-        state: tensors by state-dict name.
-        source: where the tensors are from, for the message.
-
-    Raises:
-        CheckpointError: lists missing, unexpected and misshapen names, the likeliest pairs first.
-    """
-    wanted = module.state_dict()
-    missing, unexpected = set(wanted) - set(state), set(state) - set(wanted)
-    misshapen = [
-        f"{name}: {_kind(state[name])} in the file, {_kind(wanted[name])} in the network"
-        for name in wanted
-        if name in state and _kind(state[name]) != _kind(wanted[name])
-    ]
-    if missing or unexpected or misshapen:
-        parts = [
-            *_listed("missing", len(missing), _nearest_first(missing, unexpected)),
-            *_listed("unexpected", len(unexpected), _nearest_first(unexpected, missing)),
-            *_listed("of another shape or kind", len(misshapen), misshapen),
-        ]
-        title = f"{source} does not fit {type(module).__name__}"
-        raise CheckpointError("\n".join([title, *parts]))
-
-
-def load_strict(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Copy `state` into `module`, which must have exactly these names, shapes and kinds.
-
-    Raises:
-        CheckpointError: see `check_fits`.
-    """
-    check_fits(module, state, source)
-    module.load_state_dict(dict(state), strict=True)
-
-
 def _canonical(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, allow_nan=False).encode()
 
@@ -266,26 +223,3 @@ def _read_about(path: Path) -> dict[str, Any]:
     if bad:
         raise CheckpointError(f"{path}: {', '.join(bad)} are missing or of the wrong kind")
     return about
-
-
-def _kind(tensor: Tensor) -> str:
-    numbers = "floats" if tensor.is_floating_point() else str(tensor.dtype).removeprefix("torch.")
-    return f"{tuple(tensor.shape)} {numbers}"
-
-
-def _nearest_first(names: Iterable[str], others: Iterable[str]) -> list[str]:
-    """`names` with the likeliest of `others` beside each, the closest pairs first."""
-    compared = sorted(others)[:_MAX_COMPARED]
-    rows: list[tuple[float, str]] = []
-    for name in sorted(names)[:_MAX_COMPARED]:
-        scored = [(difflib.SequenceMatcher(None, name, other).ratio(), other) for other in compared]
-        score, nearest = max(scored, default=(0.0, ""))
-        rows.append((-score, f"{name} (nearest: {nearest})" if score > 0.5 else name))
-    return [text for _, text in sorted(rows)]
-
-
-def _listed(title: str, n: int, rows: list[str]) -> list[str]:
-    if not n:
-        return []
-    more = [f"    ... and {n - _MAX_SHOWN} more"] if n > _MAX_SHOWN else []
-    return [f"  {n} {title}:", *(f"    {row}" for row in rows[:_MAX_SHOWN]), *more]

@@ -11,15 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from anyres_bench.baselines.anycost.network import BASE_WIDTH, RATIOS, Generator
-from anyres_bench.core.errors import UsageError
+from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.geometry import Box, Size
-from anyres_bench.models.checkpoint import Checkpoint, load_strict
+from anyres_bench.models.checkpoint import Checkpoint
+from anyres_bench.models.fitting import fitted
 from anyres_bench.models.fixed_sizes import Stepped
 from anyres_bench.models.noise import latent_vector, mean_style, normal_field
 from anyres_bench.models.official_files import (
@@ -34,6 +35,7 @@ from anyres_bench.models.official_files import (
 )
 
 WEIGHTS = "anycost-ffhq-config-f"
+_MOST_CONVS = 22  # of a generator of 8192 px
 
 
 class Latent(NamedTuple):
@@ -150,12 +152,14 @@ def from_state(state: Mapping[str, Tensor], source: str) -> Generator:
     style_dim = shape_of(sizes, "style.1.weight", what)[0]
     wide = shape_of(sizes, "input.input", what)[1]
     last = shape_of(sizes, last_name, what)[1]
+    if n_convs > _MOST_CONVS:
+        raise CheckpointError(f"{what}: it has {n_convs} convolutions; at most {_MOST_CONVS}")
     resolution = 4 << (n_convs // 2)
     n_mlp = sum(bool(re.fullmatch(r"style\.\d+\.weight", name)) for name in state)
     multiplier = last / (BASE_WIDTH // resolution)
-    network = Generator(resolution, style_dim, n_mlp, multiplier, wide)
-    load_strict(network, state, source)
-    return ready(network)
+    return ready(
+        fitted(lambda: Generator(resolution, style_dim, n_mlp, multiplier, wide), state, source)
+    )
 
 
 def build(
@@ -208,7 +212,14 @@ def _stepped(official: OfficialFile, ratio_text: str, size: str, psi: str) -> St
         raise UsageError(f"no size {target}; {official.name} makes {network.resolutions[1:]}")
     trained: tuple[int, ...] = ()
     if isinstance(official.content, Checkpoint):
-        trained = tuple(official.content.config["sides"])
+        trained = _trained_sides(official.content.config.get("sides"), network, official.name)
     truncation = read_number("psi", psi, 0, 2)
     renderer = AnycostRenderer(network, official.digest, ratio, target, truncation, trained)
     return Stepped(renderer, exact=target is not None)
+
+
+def _trained_sides(sides: Any, network: Generator, source: str) -> tuple[int, ...]:
+    known = network.resolutions[1:]
+    if not isinstance(sides, list | tuple) or not sides or any(side not in known for side in sides):
+        raise CheckpointError(f"{source} says it was trained at {sides!r:.80}; it makes {known}")
+    return tuple(sides)

@@ -16,12 +16,12 @@ from torch import nn
 from anyres_bench.core.errors import CheckpointError
 from anyres_bench.models.checkpoint import (
     Checkpoint,
-    load_strict,
     read_checkpoint,
     read_official_pickle,
     read_torch_file,
     write_checkpoint,
 )
+from anyres_bench.models.fitting import load_strict
 from tests.models.official_pickles import tiny_network, write_snapshot
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "anyres_snapshot_tiny.pkl"
