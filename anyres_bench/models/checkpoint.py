@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
 
+from anyres_bench.core.budget import MAX_JSON_BYTES
 from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.files import atomic_folder, atomic_write, write_json
+from anyres_bench.core.tensorfiles import map_file, read_safetensors
 from anyres_bench.models.official import (
     OfficialNetwork,
     OfficialSnapshot,
@@ -64,7 +65,7 @@ _FACTS = {
     "source": dict,
     "training": dict | None,
 }
-_MAX_ABOUT_BYTES = 16 << 20
+_SEAL = "about_sha256"
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """
     facts = {name: getattr(checkpoint, name) for name in _FACTS}
     about = {**to_plain(facts), "schema": SCHEMA, "digest": checkpoint.digest}
+    about[_SEAL] = _seal(about)
     # Cloned, because safetensors refuses tensors that share memory.
     state = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
@@ -127,15 +129,16 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """
     about = _read_about(Path(folder) / ABOUT)
     path = Path(folder) / WEIGHTS
-    try:
-        state = safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError, KeyError) as error:
-        raise CheckpointError(f"{path}: these weights cannot be read: {error}") from error
+    state = read_safetensors(path)
     checkpoint = Checkpoint(state=state, **{name: about[name] for name in _FACTS})
     if checkpoint.digest != about["digest"]:
         raise CheckpointError(
             f"{folder}: the digest of config and weights is {checkpoint.digest}, and {ABOUT} says "
             f"{about['digest']!r:.70}; one of the files was changed: convert or copy it again"
+        )
+    if about.get(_SEAL, _seal(about)) != _seal(about):
+        raise CheckpointError(
+            f"{Path(folder) / ABOUT} was changed after it was written; copy or convert it again"
         )
     return checkpoint
 
@@ -194,7 +197,7 @@ def read_training_options(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: it cannot be read, or is no JSON object.
     """
-    options = to_plain(_read_json(path))
+    options = _read_json(path)
     if not isinstance(options, dict):
         raise CheckpointError(f"{path} is no JSON object; these are not training options")
     return options
@@ -205,12 +208,14 @@ def _canonical(value: object) -> bytes:
 
 
 def _read_json(path: Path) -> Any:
-    try:
-        if path.stat().st_size > _MAX_ABOUT_BYTES:
-            raise CheckpointError(f"{path} is larger than {_MAX_ABOUT_BYTES} bytes")
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
+    """A small JSON file, of finite numbers and printable names."""
+    with map_file(path) as data:
+        if len(data) > MAX_JSON_BYTES:
+            raise CheckpointError(f"{len(data)} bytes; at most {MAX_JSON_BYTES} are read")
+        try:
+            return to_plain(json.loads(bytes(data)))
+        except (ValueError, RecursionError) as error:
+            raise CheckpointError(f"this is no JSON, or damaged: {error}") from error
 
 
 def _read_about(path: Path) -> dict[str, Any]:
@@ -220,6 +225,14 @@ def _read_about(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} has schema {got!r:.60}; this version reads {SCHEMA!r}")
     kinds = {**_FACTS, "digest": str}
     bad = [name for name in kinds if not isinstance(about.get(name, ...), kinds[name])]
+    texts = ("architecture", "licence")
+    bad += [n for n in texts if n not in bad and not about[n].isprintable()]
     if bad:
         raise CheckpointError(f"{path}: {', '.join(bad)} are missing or of the wrong kind")
     return about
+
+
+def _seal(about: Mapping[str, Any]) -> str:
+    """Digest of all facts: that of the weights covers neither licence nor source."""
+    facts = {name: value for name, value in about.items() if name != _SEAL}
+    return hashlib.sha256(_canonical(facts)).hexdigest()

@@ -7,7 +7,7 @@ A spec is one of these:
     anyres-ffhq6k            a registered official checkpoint (`convert --list`)
     scenes, folder:PATH      a registered generator or baseline, with its argument
     package.module:factory   a function without arguments, or a class: anything that keeps the
-                             contract of `Generator`
+                             contract of `Generator`; a digest of its code joins its id
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from anyres_bench.models.checkpoint import (
 )
 from anyres_bench.models.controls import HeldOut
 from anyres_bench.models.generator import GENERATORS, Generator
+from anyres_bench.models.sources import source_digest, with_source
 
 _ANYRES = "anyres_bench.reference.generator:from_checkpoint"
 ARCHITECTURES = Registry(
@@ -88,7 +89,9 @@ def resolve(
         checkpoint = _checkpoint(spec, accept_licence)
         return _make(spec, _builder(spec, checkpoint), (checkpoint,), options, accept_licence)
     if _FACTORY.fullmatch(spec):
-        return _make(spec, _imported(spec), (), options, accept_licence)
+        module = spec.partition(":")[0]
+        made = _make(spec, _imported(spec), (), options, accept_licence)
+        return made if isinstance(made, HeldOut) else with_source(made, source_digest(module))
     raise UnknownNameError(
         f"{spec!r} is no file, folder or package.module:factory, and no registered model; "
         f"{_nearest_model(head)}"
