@@ -1,6 +1,6 @@
 """What tilers preserve of documents: by page size, and against the budget of tokens.
 
-    python -m benchmarks.tiler_legibility [--pages 3] [--out benchmarks/results/tiler_legibility.json]
+    python -m benchmarks.tiler_legibility [--pages 3] [--out FILE.json]
 
 Documents of three sizes go through every tiler with its own settings; those of the second size also
 with the largest settings within a few budgets. Letters, dots and lines are read by the matched
