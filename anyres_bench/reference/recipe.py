@@ -241,7 +241,7 @@ class AnyResRecipe:
             rows = max(_N_ROWS * base // canvas.height, 1)
             z = generator.latents(range(rows * n))
             images = to_uint8(generator.sample(z, [Region.whole(canvas)] * (rows * n)))
-            grid = images.unflatten(0, (rows, n)).permute(0, 3, 1, 4, 2)
+            grid = images.view(rows, n, *images.shape[1:]).permute(0, 3, 1, 4, 2)
             yield f"canvas{canvas.height}", grid.flatten(2, 3).flatten(0, 1).numpy()
 
     def generator(self, average: nn.Module) -> Generator:
