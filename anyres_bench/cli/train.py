@@ -16,9 +16,9 @@ from anyres_bench.core.errors import UsageError
 
 if TYPE_CHECKING:
     from anyres_bench.data.dataset import Dataset
-    from anyres_bench.evaluation.tasks import Task
     from anyres_bench.features.extractor import FeatureExtractor
     from anyres_bench.models.generator import Generator
+    from anyres_bench.results import Task
     from anyres_bench.training.loop import Evaluation
     from anyres_bench.training.stages import Stage
 
@@ -162,7 +162,7 @@ def _evaluation(
         raise UsageError(f"--task {wanted} means {len(tasks)} tasks; name one, such as {tasks[0]}")
     [task] = tasks
     _try_out(dataset, task, extractors[task.extractor])
-    how = {"dataset": dataset, "tasks": tasks, "extractors": extractors, "device": device}
+    how = {"dataset": dataset, "tasks": tasks, "extractors": extractors}
     how |= {"spec": str(folder), "out": folder / "results", "say": _say}
     name, higher = next(iter(metric_from(task.metric).higher_is_better.items()))
     return Evaluation(task.id, functools.partial(_measure, how), name, higher)
@@ -177,8 +177,8 @@ def _try_out(dataset: Dataset, task: Task, extractor: FeatureExtractor) -> None:
     """
     import torch
 
+    from anyres_bench.data.splits import reference_and_held_out
     from anyres_bench.data.views import protocol_from
-    from anyres_bench.evaluation.tasks import reference_and_held_out
 
     protocol = protocol_from(task.protocol)
     reference, _ = reference_and_held_out(dataset, task.dataset, protocol)
@@ -188,14 +188,14 @@ def _try_out(dataset: Dataset, task: Task, extractor: FeatureExtractor) -> None:
 
 def _measure(how: Mapping[str, Any], generator: Generator) -> dict[str, float]:
     """Values of one task and the ends of their intervals, the same on every process."""
-    from anyres_bench.evaluation.evaluate import Plan, evaluate
+    from anyres_bench.evaluation.evaluate import EvaluationPlan, evaluate
 
-    outcome = evaluate(Plan(model=generator, **how))
+    outcome = evaluate(EvaluationPlan(model=generator, **how))
     values: dict[str, float] = {}
     for result in outcome.results:
         values |= result.values
         for name, interval in result.intervals.items():
-            values |= {f"{name}-{end}": interval[end] for end in ("low", "high")}
+            values |= {f"{name}-{end}": getattr(interval, end) for end in ("low", "high")}
     for task, reason in outcome.failures.items():
         _say(f"{task} has no number: {reason}")
     return distributed.gather(values)[0]

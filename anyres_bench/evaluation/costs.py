@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from anyres_bench.core.geometry import Region, Size
+from anyres_bench.evaluation.metadata import networks
 from anyres_bench.models.generator import Generator
-
-if TYPE_CHECKING:
-    from torch import nn
+from anyres_bench.results import Cost
 
 
 @runtime_checkable
@@ -22,7 +20,7 @@ class Partial(Protocol):
         ...
 
 
-def render_cost(generator: Generator, window: Region) -> dict[str, Any]:
+def render_cost(generator: Generator, window: Region) -> Cost | None:
     """What rendering one window of one image takes, found by doing it once more.
 
     Args:
@@ -30,13 +28,11 @@ def render_cost(generator: Generator, window: Region) -> dict[str, Any]:
         window: what is rendered of which canvas.
 
     Returns:
-        `canvas` and `window` (height, width), `macs` (multiplications of convolutions and matrix
-        products), `parameters` (weights, those of a base included), `seconds` and
-        `seconds_per_megapixel` of the window; empty for models without a network.
+        None for models without a network.
     """
-    networks = list(_networks(generator))
-    if not networks:
-        return {}
+    found = list(networks(generator))
+    if not found:
+        return None
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -51,25 +47,14 @@ def render_cost(generator: Generator, window: Region) -> dict[str, Any]:
     if isinstance(generator, Partial):
         n_parameters = generator.n_parameters(window.canvas)
     else:
-        weights = {id(p): p.numel() for network in networks for p in network.parameters()}
+        weights = {id(p): p.numel() for network in found for p in network.parameters()}
         n_parameters = sum(weights.values())
-    return {
-        "canvas": list(window.canvas),
-        "window": list(window.size),
-        "macs": counter.get_total_flops() // 2,
-        "parameters": n_parameters,
-        "seconds": seconds,
-        "seconds_per_megapixel": seconds / (window.size.pixels / 1e6),
-        "threads": torch.get_num_threads(),
-    }
-
-
-def _networks(value: Any, depth: int = 4) -> Iterator[nn.Module]:
-    """The networks that a generator, or what it is made of, holds."""
-    from torch import nn
-
-    if isinstance(value, nn.Module):
-        yield value
-    elif depth and hasattr(value, "__dict__") and not isinstance(value, type):
-        for part in vars(value).values():
-            yield from _networks(part, depth - 1)
+    return Cost(
+        canvas=(window.canvas.height, window.canvas.width),
+        window=(window.size.height, window.size.width),
+        macs=counter.get_total_flops() // 2,
+        parameters=n_parameters,
+        seconds=seconds,
+        seconds_per_megapixel=seconds / (window.size.pixels / 1e6),
+        threads=torch.get_num_threads(),
+    )
