@@ -36,8 +36,8 @@ from pathlib import Path
 from typing import Any
 
 from anyres_bench.core.files import write_json
-from anyres_bench.evaluation.results import read_results
 from anyres_bench.models.checkpoint import read_checkpoint
+from anyres_bench.results import read_results
 from benchmarks.training_curves import curve
 
 
@@ -50,13 +50,13 @@ def table(results: Path) -> list[dict[str, Any]]:
     """What was measured: one row a model and task."""
     return [
         {
-            "model": result.model["id"],
+            "model": result.model.id,
             "task": result.task,
             "values": dict(result.values),
             "intervals": dict(result.intervals),
             "cost": dict(result.model.get("cost", {})),
         }
-        for result in sorted(read_results([results]), key=lambda r: (r.task, r.model["id"]))
+        for result in sorted(read_results([results]).results, key=lambda r: (r.task, r.model.id))
     ]
 
 

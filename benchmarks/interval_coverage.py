@@ -18,7 +18,7 @@ import numpy as np
 
 from anyres_bench.core.seeds import stream
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.metrics.intervals import Interval, interval, paired_difference
+from anyres_bench.metrics.intervals import Estimate, interval, paired_difference
 from anyres_bench.metrics.metric import metric_from
 
 METRICS = ("frechet", "kid", "precision-recall", "density-coverage", "fd-infinity-points5", "vendi")
@@ -27,7 +27,7 @@ DIM, TRUTH_DRAWS = 8, 10
 
 # The value of a metric, and its interval, as functions of the number of the draw.
 Value = Callable[[int], Mapping[str, float]]
-Estimate = Callable[[int], Mapping[str, Interval]]
+Estimates = Callable[[int], Mapping[str, Estimate]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class World:
         return FeatureBank(bank.index, bank.group, rows.astype(np.float32))
 
 
-def one(world: World, name: str) -> tuple[Value, Estimate]:
+def one(world: World, name: str) -> tuple[Value, Estimates]:
     """One model."""
     metric = metric_from(name)
 
@@ -70,7 +70,7 @@ def one(world: World, name: str) -> tuple[Value, Estimate]:
     )
 
 
-def pair(world: World, name: str) -> tuple[Value, Estimate]:
+def pair(world: World, name: str) -> tuple[Value, Estimates]:
     """The difference of two models that share their latents."""
     metric = metric_from(name)
 
@@ -86,8 +86,9 @@ def pair(world: World, name: str) -> tuple[Value, Estimate]:
     return value, lambda i: paired_difference(metric, *sides(i), stream(0, i))
 
 
-def report(title: str, n_draws: int, value: Value, estimate: Estimate) -> None:
-    intervals = [estimate(i) for i in range(n_draws)]
+def report(title: str, n_draws: int, value: Value, estimate: Estimates) -> None:
+    estimates = [estimate(i) for i in range(n_draws)]
+    intervals = [{k: e.interval for k, e in found.items()} for found in estimates]
     values = [value(-1 - i) for i in range(TRUTH_DRAWS * n_draws)]
     for name in intervals[0]:
         sample = np.array([v[name] for v in values])

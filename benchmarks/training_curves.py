@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from anyres_bench.core.files import write_json
-from anyres_bench.evaluation.results import read_results
+from anyres_bench.results import read_results
 from anyres_bench.training.charts import LOG, read_entries
 
 STAGES = ("global", "patch")
@@ -46,12 +46,12 @@ def curve(folder: Path) -> dict[str, Any]:
 
 def row(result: Any, names: dict[str, str]) -> dict[str, Any]:
     """One line of the table."""
-    spec = str(result.model["spec"])
+    spec = str(result.model.spec)
     for path, name in names.items():
         spec = spec.replace(path, name)
     return {
         "model": spec,
-        "id": result.model["id"],
+        "id": result.model.id,
         "task": result.task,
         "values": dict(result.values),
         "intervals": dict(result.intervals),
@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=out)
     args = parser.parse_args()
     names = {str(run): run.name for run in args.runs}
-    rows = [row(result, names) for result in read_results([args.results])]
+    rows = [row(result, names) for result in read_results([args.results]).results]
     for line in sorted(rows, key=lambda line: line["values"]["frechet"]):
         ends = line["intervals"]["frechet"]
         value = f"{line['values']['frechet']:8.1f} [{ends['low']:.1f}, {ends['high']:.1f}]"

@@ -25,6 +25,7 @@ class AuthPct(BankMetric):
 
     name: ClassVar[str] = "authpct"
     smooth: ClassVar[bool] = False
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"authpct": (0, 100)}
     higher_is_better: ClassVar[Mapping[str, bool]] = {"authpct": True}
 
     def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:

@@ -6,21 +6,26 @@ check_metric(MyMetric(), identical={"mine": 0.0})
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Callable, Iterable, Mapping
+import functools
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anyres_bench.core.errors import MetricError
 from anyres_bench.core.seeds import stream
-from anyres_bench.metrics.metric import Batch, Metric, Side
+from anyres_bench.features.stats import FeatureBank
+from anyres_bench.metrics.measuring import Measured, measure
+from anyres_bench.metrics.metric import Metric
 
-# What no floating-point sum can promise, for states that keep sums and not rows.
 _ROUNDING = 1e-9
+_SEED = 1
+# Standard errors that a value may move when every row comes twice. Values of our smooth metrics
+# move by 0.75 at most; of those that count neighbours, one at least moves by 2.9 to 6.4.
+_MOST_MOVED = 1.5
 
 
 @dataclass(frozen=True)
@@ -37,13 +42,13 @@ class Sample:
 
 
 def check_metric(
-    metric: Metric[Any], identical: Mapping[str, float] | None = None, sample: Sample = Sample()
+    metric: Metric, identical: Mapping[str, float] | None = None, sample: Sample = Sample()
 ) -> None:
-    """Hold a metric against its contract.
+    """Hold a metric against its contract, on the path that `evaluate` takes.
 
-    States add, and values depend on no batch order, batch size, rank or earlier call; they are
-    finite, and those of two identical sets are known; arguments are left alone; nothing at all is
-    refused.
+    Values and intervals depend on no batch order, batch size, rank or earlier call; they are finite
+    and within the stated bounds, and those of two identical sets are known; a metric that counts
+    neighbours says so; nothing at all is refused.
 
     Args:
         identical: values of the metric when the fake set equals the real one, where known.
@@ -51,107 +56,115 @@ def check_metric(
     Raises:
         MetricError: what the metric promised and did not keep.
     """
-    _check_description(metric)
-    real, fake = (_rows(metric, side, sample) for side in ("real", "fake"))
-    expected = _finish(metric, [real], [fake])
-    _check_values(metric, expected)
-    _same(metric, "the same call twice", expected, _finish(metric, [real], [fake]))
-    for name, cut in _CUTS.items():
-        _same(metric, name, expected, _finish(metric, cut(real), cut(fake)))
-    ranks = _finish(metric, [real], [fake], n_ranks=3)
-    _same(metric, "three ranks added", expected, ranks)
+    check_description(metric)
+    real, fake = (_bank(metric, side, sample) for side in ("real", "fake"))
+    expected = measure(metric, real, fake, _SEED)
+    if missing := sorted(metric.higher_is_better.keys() - expected.intervals.keys()):
+        raise _broken(metric, f"no interval of {', '.join(missing)} can be made")
+    for name, arrange in _ARRANGEMENTS.items():
+        _same(metric, name, expected, measure(metric, arrange(real), arrange(fake), _SEED))
+    _check_smooth(metric, expected, real, fake)
     if identical is not None:
-        mirrored = _finish(metric, [real], [dataclasses.replace(real, side="fake")])
+        values = measure(metric, fake, fake, _SEED).values
         for value, want in identical.items():
-            if not abs(mirrored[value] - want) <= _ROUNDING * max(1.0, abs(want)):
-                raise _broken(metric, f"{value} of identical sets is {mirrored[value]}, not {want}")
+            if not abs(values[value] - want) <= _ROUNDING * max(1.0, abs(want)):
+                raise _broken(metric, f"{value} of identical sets is {values[value]}, not {want}")
     _check_refuses_nothing(metric)
 
 
-def _check_description(metric: Metric[Any]) -> None:
+def check_description(metric: object) -> None:
+    """Hold what a metric says of itself against the protocol.
+
+    Raises:
+        MetricError: an attribute is missing or is no description.
+    """
     if not isinstance(metric, Metric):
-        raise _broken(metric, "it lacks an attribute of the Metric protocol")
+        names = ("name", "id", "needs_real", "dim", "smooth", "bounds", "higher_is_better")
+        lacks = [name for name in names if not hasattr(metric, name)]
+        raise _broken(metric, f"it lacks {', '.join(lacks) or 'finish'} of the Metric protocol")
     if not metric.id.startswith(metric.name) or any(c in metric.id for c in "/@ "):
         raise _broken(
             metric, f"id {metric.id!r} must start with {metric.name!r}, without / @ space"
         )
     if not metric.higher_is_better:
         raise _broken(metric, "no value has a direction")
+    for name in metric.higher_is_better:
+        low, high = metric.bounds.get(name, (np.nan, np.nan))
+        if not low < high:
+            raise _broken(metric, f"the bounds of {name} are {low} to {high}")
 
 
-def _check_values(metric: Metric[Any], values: Mapping[str, float]) -> None:
-    missing = metric.higher_is_better.keys() - values.keys()
-    if missing:
-        raise _broken(metric, f"finish does not return {sorted(missing)}")
-    for name, value in values.items():
-        if type(value) is not float or not math.isfinite(value):
-            raise _broken(metric, f"{name} is {value!r}, expected a finite float")
+def _check_smooth(metric: Metric, whole: Measured, real: FeatureBank, fake: FeatureBank) -> None:
+    """Whether a metric that says that it is smooth counts neighbours nevertheless.
+
+    Where every row comes twice, in the group that it is in, a row's nearest neighbour is its copy.
+    What does not look at single neighbours moves by no more than chance moves it.
+    """
+    if not metric.smooth:
+        return
+    doubled = measure(metric, _doubled(real), _doubled(fake), _SEED).values
+    for name, interval in whole.intervals.items():
+        moved = abs(doubled[name] - whole.values[name])
+        if moved > _MOST_MOVED * interval.standard_error + _ROUNDING * abs(whole.values[name]):
+            raise _broken(
+                metric,
+                f"{name} goes from {whole.values[name]:.6g} to {doubled[name]:.6g} where every row "
+                "comes twice, so single neighbours count: say smooth = False",
+            )
 
 
-def _check_refuses_nothing(metric: Metric[Any]) -> None:
-    nothing = metric.needs.start()
+def _check_refuses_nothing(metric: Metric) -> None:
+    nothing = FeatureBank.empty()
     try:
-        values = metric.finish(nothing if metric.needs_real else None, nothing, stream(0))
+        values = measure(metric, nothing, nothing, 0).values
     except MetricError:
         return
     raise _broken(metric, f"it makes {values} of no images at all, expected a MetricError")
 
 
-def _rows(metric: Metric[Any], side: Side, sample: Sample) -> Batch:
+def _bank(metric: Metric, side: Literal["real", "fake"], sample: Sample) -> FeatureBank:
     n, dim = sample.n, metric.dim or sample.dim
     rng = stream(0, "metric contract", side)
     features = rng.normal((n, dim)) + (0.5 if side == "fake" else 0.0)
     index = np.arange(n)
-    return Batch(side, index, index // 2, features.astype(np.float32))
+    return FeatureBank(index, index // 2, features.astype(np.float32))
 
 
-def _finish(
-    metric: Metric[Any], real: Iterable[Batch], fake: Iterable[Batch], n_ranks: int = 1
-) -> dict[str, float]:
-    sides = []
-    for batches in (real, fake):
-        states = [metric.needs.start() for _ in range(n_ranks)]
-        for batch in batches:
-            for rank in range(n_ranks):
-                part = _take(batch, np.arange(rank, len(batch.index), n_ranks))
-                states[rank] = metric.needs.update(states[rank], part)
-        total = states[0]
-        for state in states[1:]:
-            total = total + state
-        sides.append(total)
-    values = metric.finish(sides[0] if metric.needs_real else None, sides[1], stream(1, metric.id))
-    return dict(values)
+def _sum(bank: FeatureBank, parts: list[NDArray[np.int64]]) -> FeatureBank:
+    """The bank again, added up from parts of its rows in the order given."""
+    banks = [FeatureBank(bank.index[p], bank.group[p], bank.features()[p]) for p in parts]
+    return functools.reduce(operator.add, banks, FeatureBank.empty())
 
 
-def _take(batch: Batch, rows: NDArray[np.int64]) -> Batch:
-    """Some rows of a batch, in arrays that may not be written to."""
-    part = Batch(batch.side, batch.index[rows], batch.group[rows], batch.features[rows])
-    for array in (part.index, part.group, part.features):
-        array.flags.writeable = False
-    return part
+def _doubled(bank: FeatureBank) -> FeatureBank:
+    copies = FeatureBank(bank.index + len(bank), bank.group, bank.features())
+    return bank + copies
 
 
-def _in_sevens(batch: Batch) -> list[Batch]:
-    n = len(batch.index)
-    return [_take(batch, np.arange(start, min(start + 7, n))) for start in range(0, n, 7)]
+def _in_sevens(bank: FeatureBank) -> list[NDArray[np.int64]]:
+    rows = np.arange(len(bank))
+    return [rows[start : start + 7] for start in range(0, len(rows), 7)]
 
 
-_CUTS: Mapping[str, Callable[[Batch], list[Batch]]] = {
-    "batches of seven": _in_sevens,
-    "batches in reverse order": lambda batch: _in_sevens(batch)[::-1],
-    "rows in reverse order": lambda batch: [_take(batch, np.arange(len(batch.index))[::-1])],
+_ARRANGEMENTS: Mapping[str, Callable[[FeatureBank], FeatureBank]] = {
+    "the same call twice": lambda bank: bank,
+    "batches of seven": lambda bank: _sum(bank, _in_sevens(bank)),
+    "batches in reverse order": lambda bank: _sum(bank, _in_sevens(bank)[::-1]),
+    "rows in reverse order": lambda bank: _sum(bank, [np.arange(len(bank))[::-1]]),
+    "three ranks added": lambda bank: _sum(bank, [np.arange(r, len(bank), 3) for r in range(3)]),
 }
 
 
-def _same(
-    metric: Metric[Any], what: str, want: Mapping[str, float], got: Mapping[str, float]
-) -> None:
-    """Equal bit for bit where rows are kept, to rounding where sums are."""
-    allowed = 0.0 if metric.needs.key == "feature-bank" else _ROUNDING
-    for name in want:
-        if not abs(got[name] - want[name]) <= allowed * max(1.0, abs(want[name])):
-            raise _broken(metric, f"{what}: {name} is {got[name]!r}, was {want[name]!r}")
+def _same(metric: Metric, what: str, want: Measured, got: Measured) -> None:
+    """Equal bit for bit."""
+    for name in want.values:
+        if got.values[name] != want.values[name]:
+            raise _broken(
+                metric, f"{what}: {name} is {got.values[name]!r}, was {want.values[name]!r}"
+            )
+    if got.intervals != want.intervals:
+        raise _broken(metric, f"{what}: intervals are others")
 
 
-def _broken(metric: Metric[Any], what: str) -> MetricError:
+def _broken(metric: object, what: str) -> MetricError:
     return MetricError(f"metric {getattr(metric, 'id', metric)!r} breaks its contract: {what}")

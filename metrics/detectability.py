@@ -43,6 +43,12 @@ class Detectability(BankMetric):
     permutations: int = 199
 
     name: ClassVar[str] = "detectability"
+    smooth: ClassVar[bool] = True
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {
+        name: (0, 1)
+        for value in ("ap", "auc")
+        for name in (value, f"{value}_null_low", f"{value}_null_high")
+    }
     higher_is_better: ClassVar[Mapping[str, bool]] = {"ap": False, "auc": False}
 
     def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:

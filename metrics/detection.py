@@ -27,6 +27,8 @@ class AveragePrecision(BankMetric):
 
     name: ClassVar[str] = "ap"
     dim: ClassVar[int | None] = 1
+    smooth: ClassVar[bool] = True
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"ap": (0, 1), "auc": (0, 1)}
     higher_is_better: ClassVar[Mapping[str, bool]] = {"ap": False, "auc": False}
 
     def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:
@@ -41,6 +43,12 @@ class DetectorAccuracy(BankMetric):
 
     name: ClassVar[str] = "detector-accuracy"
     dim: ClassVar[int | None] = 1
+    smooth: ClassVar[bool] = True
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "accuracy": (0, 1),
+        "accuracy_real": (0, 1),
+        "accuracy_fake": (0, 1),
+    }
     higher_is_better: ClassVar[Mapping[str, bool]] = {"accuracy": False}
 
     def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:

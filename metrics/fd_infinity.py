@@ -9,6 +9,7 @@ Source: Chong and Forsyth, "Effectively unbiased FID and inception score", CVPR 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -38,6 +39,8 @@ class FdInfinity(BankMetric):
     ddof: Literal[0, 1] = 1
 
     name: ClassVar[str] = "fd-infinity"
+    smooth: ClassVar[bool] = True
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"fd_infinity": (-math.inf, math.inf)}
     higher_is_better: ClassVar[Mapping[str, bool]] = {"fd_infinity": False}
 
     def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:

@@ -12,6 +12,7 @@ Source: Heusel et al., "GANs trained by a two time-scale update rule", NeurIPS 2
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -47,6 +48,8 @@ class Frechet(BankMetric):
     ddof: Literal[0, 1] = 1
 
     name: ClassVar[str] = "frechet"
+    smooth: ClassVar[bool] = True
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"frechet": (0, math.inf)}
     higher_is_better: ClassVar[Mapping[str, bool]] = {"frechet": False}
 
     def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:

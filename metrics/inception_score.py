@@ -6,6 +6,7 @@ Source: Salimans et al., "Improved techniques for training GANs", NeurIPS 2016, 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -32,6 +33,11 @@ class InceptionScore(BankMetric):
 
     name: ClassVar[str] = "inception-score"
     needs_real: ClassVar[bool] = False
+    smooth: ClassVar[bool] = True
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "inception_score": (1, math.inf),
+        "inception_score_std": (0, math.inf),
+    }
     higher_is_better: ClassVar[Mapping[str, bool]] = {"inception_score": True}
 
     def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:

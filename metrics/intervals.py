@@ -38,6 +38,7 @@ from anyres_bench.metrics.sampling import (
     half_samples,
     leave_one_out,
 )
+from anyres_bench.results import Interval
 
 
 @dataclass(frozen=True)
@@ -65,23 +66,11 @@ DEFAULT = Options()
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A value, or a difference of two, and where its expectation lies.
-
-    Attributes:
-        value: computed from all rows.
-        low, high: ends of the confidence interval.
-        standard_error: of the value.
-        freedom: degrees of freedom of the standard error.
-        method: how it was found, for records.
-    """
+class Estimate:
+    """A value, or a difference of two, computed from all rows, and where its expectation lies."""
 
     value: float
-    low: float
-    high: float
-    standard_error: float
-    freedom: float
-    method: str
+    interval: Interval
 
 
 @runtime_checkable
@@ -99,37 +88,37 @@ class Replicable(Protocol):
 class Trimmable(Protocol):
     """A metric whose ranking values are cheaper alone."""
 
-    def only_ranked(self) -> Metric[FeatureBank]:
+    def only_ranked(self) -> Metric:
         """A metric that gives these as they are, and nothing else."""
         ...
 
 
 def interval(
-    metric: Metric[FeatureBank],
+    metric: Metric,
     real: FeatureBank | None,
     fake: FeatureBank,
     rng: Stream,
     options: Options = DEFAULT,
-) -> dict[str, Interval]:
+) -> dict[str, Estimate]:
     """Confidence interval of every value of a metric that ranks models.
 
     Raises:
         MetricError: a side has fewer than two groups, or the metric is not defined on the rows
             that are left.
     """
-    run = _Run.start(metric, real, rng, options)
+    run = _Replicator.start(metric, real, rng, options)
     replicates = run.replicates(fake, run.replication("fake", fake.group))
     return run.intervals(run.value(run.real, fake), replicates)
 
 
 def paired_difference(
-    metric: Metric[FeatureBank],
+    metric: Metric,
     real: FeatureBank | None,
     fake_a: FeatureBank,
     fake_b: FeatureBank,
     rng: Stream,
     options: Options = DEFAULT,
-) -> dict[str, Interval]:
+) -> dict[str, Estimate]:
     """Confidence interval of the values of model a minus those of model b.
 
     Both are held against the same subsets of the real side, and their own subsets hold the same
@@ -138,7 +127,7 @@ def paired_difference(
     Raises:
         MetricError: as for `interval`.
     """
-    run = _Run.start(metric, real, rng, options)
+    run = _Replicator.start(metric, real, rng, options)
     groups = np.union1d(fake_a.group, fake_b.group)
     shared = run.replication("fake", groups)
     values, replicates = [], []
@@ -147,33 +136,34 @@ def paired_difference(
         values.append(run.value(run.real, fake))
         replicates.append(run.replicates(fake, dataclasses.replace(shared, part=part)))
     differences = [
-        _Side([_minus(x, y) for x, y in zip(a.values, b.values, strict=True)], a.replication)
+        dataclasses.replace(a, values=list(map(_minus, a.values, b.values)))
         for a, b in zip(*replicates, strict=True)
     ]
     return run.intervals(_minus(*values), differences)
 
 
 @dataclass(frozen=True)
-class _Side:
+class _Replicated:
     """Values with subsets of one side, and how the subsets were made."""
 
+    side: str
     values: Replicates
     replication: Replication
 
 
 @dataclass(frozen=True)
-class _Run:
+class _Replicator:
     """One metric against one real side, with the same random numbers in every computation."""
 
-    metric: Metric[FeatureBank]
+    metric: Metric
     real: FeatureBank | None
     seed: int
     options: Options
 
     @classmethod
     def start(
-        cls, metric: Metric[FeatureBank], real: FeatureBank | None, rng: Stream, options: Options
-    ) -> _Run:
+        cls, metric: Metric, real: FeatureBank | None, rng: Stream, options: Options
+    ) -> _Replicator:
         trimmed = metric.only_ranked() if isinstance(metric, Trimmable) else metric
         return cls(trimmed, real if metric.needs_real else None, int(rng.words(1)[0]), options)
 
@@ -195,27 +185,32 @@ class _Run:
             keep, scale = half_samples(count)
         return Replication(group_folds(group, count, stream(self.seed, side)), keep, scale)
 
-    def replicates(self, fake: FeatureBank, of_fake: Replication) -> list[_Side]:
+    def replicates(self, fake: FeatureBank, of_fake: Replication) -> list[_Replicated]:
         """Values with subsets of the real side, if there is one, and of the fake side."""
         with_fake = (fake.subset(kept) for kept in of_fake.masks())
         if self.real is None:
-            return [_Side([self.value(None, subset) for subset in with_fake], of_fake)]
+            return [_Replicated("fake", [self.value(None, each) for each in with_fake], of_fake)]
         real, of_real = self.real, self.replication("real", self.real.group)
         if isinstance(self.metric, Replicable):
             fast = self.metric.replicates(real, fake, of_real, of_fake)
             if fast is not None:
-                return [_Side(fast[0], of_real), _Side(fast[1], of_fake)]
+                return [
+                    _Replicated("real", fast[0], of_real),
+                    _Replicated("fake", fast[1], of_fake),
+                ]
         with_real = (real.subset(kept) for kept in of_real.masks())
         return [
-            _Side([self.value(subset, fake) for subset in with_real], of_real),
-            _Side([self.value(real, subset) for subset in with_fake], of_fake),
+            _Replicated("real", [self.value(each, fake) for each in with_real], of_real),
+            _Replicated("fake", [self.value(real, each) for each in with_fake], of_fake),
         ]
 
-    def intervals(self, value: Mapping[str, float], sides: Sequence[_Side]) -> dict[str, Interval]:
+    def intervals(
+        self, value: Mapping[str, float], sides: Sequence[_Replicated]
+    ) -> dict[str, Estimate]:
         names = self.metric.higher_is_better
         return {name: self._interval(name, value[name], sides) for name in names}
 
-    def _interval(self, name: str, value: float, sides: Sequence[_Side]) -> Interval:
+    def _interval(self, name: str, value: float, sides: Sequence[_Replicated]) -> Estimate:
         """Student's interval with the summed variances of the sides."""
         freedoms = np.array([side.replication.freedom for side in sides])
         spreads = [np.var([values[name] for values in side.values]) for side in sides]
@@ -224,9 +219,19 @@ class _Run:
         if variance > 0:
             freedom = variance**2 / float((variances**2 / freedoms).sum())
         error = float(np.sqrt(variance))
+        if not np.isfinite(error):
+            raise MetricError(f"{name} of some of the images is not finite, so it has no interval")
         half = error * float(scipy.stats.t.ppf((1 + self.options.confidence) / 2, freedom))
-        method = "delete-a-group jackknife" if self.metric.smooth else "balanced half-samples"
-        return Interval(value, value - half, value + half, error, freedom, method)
+        found = Interval(
+            low=value - half,
+            high=value + half,
+            standard_error=error,
+            freedom=freedom,
+            confidence=self.options.confidence,
+            method="delete-a-group jackknife" if self.metric.smooth else "balanced half-samples",
+            folds={each.side: each.replication.n_parts for each in sides},
+        )
+        return Estimate(value, found)
 
 
 def _minus(a: Mapping[str, float], b: Mapping[str, float]) -> dict[str, float]:

@@ -6,6 +6,7 @@ Source: Binkowski et al., "Demystifying MMD GANs", ICLR 2018, section 4.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -27,6 +28,8 @@ class Kid(BankMetric):
     """KID of all rows: no subsets, so nothing is random and no row is left out."""
 
     name: ClassVar[str] = "kid"
+    smooth: ClassVar[bool] = True
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"kid": (-math.inf, math.inf)}
     higher_is_better: ClassVar[Mapping[str, bool]] = {"kid": False}
 
     def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:
@@ -63,6 +66,11 @@ class KidSubsets(BankMetric):
     size: int = 1000
 
     name: ClassVar[str] = "kid-subsets"
+    smooth: ClassVar[bool] = True
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "kid": (-math.inf, math.inf),
+        "kid_subset_std": (0, math.inf),
+    }
     higher_is_better: ClassVar[Mapping[str, bool]] = {"kid": False}
 
     def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:

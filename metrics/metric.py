@@ -1,7 +1,8 @@
-"""What a metric is, what it keeps of a stream of batches, and how its name is read.
+"""What a metric is, and how its name is read.
 
-A metric is pure: features in, numbers out. Its options are the fields of a frozen dataclass, and
-its id spells every one of them, so a default can never drift under a published number:
+A metric is pure: two banks of features in, numbers out. Its options are the fields of a frozen
+dataclass, and its id spells every one of them, so a default can never drift under a published
+number:
 
     >>> metric_from("precision-recall-strict").id
     'precision-recall-k3-strict'
@@ -14,99 +15,29 @@ import re
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Protocol, runtime_checkable
 
 from anyres_bench.core.errors import MetricError, UnknownNameError
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.seeds import Stream
-from anyres_bench.features.stats import FeatureBank, Moments
+from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics import METRICS
-
-S = TypeVar("S")
-Side = Literal["real", "fake"]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Features of some images of one side.
-
-    Attributes:
-        side: "real" or "fake".
-        index: (n,) int64, global position of each row; it does not depend on batches or ranks.
-        group: (n,) int64; patches of one image, or renderings of one latent, share a group.
-        features: (n, dim) float32 of the task's extractor.
-    """
-
-    side: Side
-    index: NDArray[np.int64]
-    group: NDArray[np.int64]
-    features: NDArray[np.float32]
-
-
-class Accumulator(Protocol[S]):
-    """Makes a state of a stream of batches; states add, for the next batch and the other rank.
-
-    Attributes:
-        key: metrics whose accumulators have one key share one state per extractor and side.
-    """
-
-    @property
-    def key(self) -> str: ...
-
-    def start(self) -> S:
-        """The state of no batches."""
-        ...
-
-    def update(self, state: S, batch: Batch) -> S:
-        """The state with one more batch; it may consume the one that it is given."""
-        ...
-
-
-@dataclass(frozen=True)
-class KeepRows:
-    """Keeps every feature row: what all our metrics need."""
-
-    key: str = "feature-bank"
-
-    def start(self) -> FeatureBank:
-        """A bank without rows."""
-        return FeatureBank.empty()
-
-    def update(self, state: FeatureBank, batch: Batch) -> FeatureBank:
-        """The bank with the rows of the batch."""
-        return state + FeatureBank(batch.index, batch.group, batch.features)
-
-
-@dataclass(frozen=True)
-class KeepMoments:
-    """Keeps count, sum and sum of outer products, for streams too large to keep."""
-
-    key: str = "moments"
-
-    def start(self) -> Moments:
-        """Moments of no rows."""
-        return Moments.empty()
-
-    def update(self, state: Moments, batch: Batch) -> Moments:
-        """Moments with the rows of the batch, about the mean of the first one."""
-        return state + Moments.of(batch.features, state.shift if state.count else None)
 
 
 @runtime_checkable
-class Metric(Protocol[S]):
+class Metric(Protocol):
     """A number, or a few that belong together, from the features of two sets of images.
 
     Attributes:
         name: the registered name.
         id: name and every option, such as "frechet-ddof1".
-        needs: what it keeps of the batches.
-        needs_real: whether it compares with real images; if not, `finish` is given None for them.
+        needs_real: whether it compares with real images; if not, none are read, and `finish` is
+            given None for them.
         dim: the only feature length that it accepts (1: scores of a detector), None for any.
         smooth: whether small changes of the rows change the values little. They do not where
-            single neighbours count; then intervals are made from halves of the rows.
+            single neighbours count; then intervals are made from halves of the rows. There is no
+            default: the wrong choice makes intervals that are too wide or too narrow.
+        bounds: smallest and largest possible number of every value, infinite where there is none.
         higher_is_better: direction of each value that ranks models. `finish` may return others
             that help to read these (a spread, a null band).
     """
@@ -116,21 +47,21 @@ class Metric(Protocol[S]):
     @property
     def id(self) -> str: ...
     @property
-    def needs(self) -> Accumulator[S]: ...
-    @property
     def needs_real(self) -> bool: ...
     @property
     def dim(self) -> int | None: ...
     @property
     def smooth(self) -> bool: ...
     @property
+    def bounds(self) -> Mapping[str, tuple[float, float]]: ...
+    @property
     def higher_is_better(self) -> Mapping[str, bool]: ...
 
-    def finish(self, real: S | None, fake: S, rng: Stream) -> dict[str, float]:
+    def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:
         """The values.
 
         Args:
-            real, fake: states of the two sides.
+            real, fake: features of the two sides.
             rng: a stream of this task's seed; equal streams give equal values.
 
         Raises:
@@ -141,17 +72,16 @@ class Metric(Protocol[S]):
 
 @dataclass(frozen=True)
 class BankMetric:
-    """What metrics on a `FeatureBank` have in common: the id spells the fields of the subclass.
+    """What our metrics have in common: the id spells the fields of the subclass.
 
     A subclass is a frozen dataclass whose fields are its options: an `int` named `k` is written
-    `k5`, a choice of words is written as the word.
+    `k5`, a choice of words is written as the word. It states `name`, `smooth`, `bounds` and
+    `higher_is_better` as class variables.
     """
 
     name: typing.ClassVar[str]
-    needs: typing.ClassVar[Accumulator[FeatureBank]] = KeepRows()
     needs_real: typing.ClassVar[bool] = True
     dim: typing.ClassVar[int | None] = None
-    smooth: typing.ClassVar[bool] = True
 
     @property
     def id(self) -> str:
@@ -171,7 +101,7 @@ def required(real: FeatureBank | None) -> FeatureBank:
     return real
 
 
-def metric_from(text: str) -> Metric[Any]:
+def metric_from(text: str) -> Metric:
     """The metric that an id names; options that are not written have their defaults.
 
     Raises:
@@ -182,10 +112,10 @@ def metric_from(text: str) -> Metric[Any]:
         name = "-".join(words[:end])
         if name in METRICS:
             return _build(name, METRICS.get(name), words[end:])
-    return typing.cast(Metric[Any], METRICS.get(text))  # raises with the nearest names
+    return typing.cast(Metric, METRICS.get(text))  # raises with the nearest names
 
 
-def _build(name: str, registered: Any, words: Sequence[str]) -> Metric[Any]:
+def _build(name: str, registered: Any, words: Sequence[str]) -> Metric:
     is_class = isinstance(registered, type)
     options: dict[str, Any] = {}
     for word in words:
@@ -193,7 +123,7 @@ def _build(name: str, registered: Any, words: Sequence[str]) -> Metric[Any]:
         if field in options:
             raise UnknownNameError(f"metric {name!r} is given {field!r} twice; write it once")
         options[field] = value
-    return typing.cast(Metric[Any], registered(**options) if is_class else registered)
+    return typing.cast(Metric, registered(**options) if is_class else registered)
 
 
 def _option_types(metric: type) -> dict[str, Any]:

@@ -10,6 +10,7 @@ Source: Kynkaanniemi et al., "Improved precision and recall metric", NeurIPS 201
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -43,6 +44,12 @@ class Prdc(BankMetric):
 
     name: ClassVar[str] = "prdc"
     smooth: ClassVar[bool] = False
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "precision": (0, 1),
+        "recall": (0, 1),
+        "density": (0, math.inf),
+        "coverage": (0, 1),
+    }
     higher_is_better: ClassVar[Mapping[str, bool]] = {
         "precision": True,
         "recall": True,

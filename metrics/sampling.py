@@ -46,9 +46,14 @@ class Replication:
     scale: float
 
     @property
+    def n_parts(self) -> int:
+        """How many parts there are."""
+        return int(self.keep.shape[1])
+
+    @property
     def freedom(self) -> int:
         """Degrees of freedom: parts less one."""
-        return int(self.keep.shape[1]) - 1
+        return self.n_parts - 1
 
     def masks(self) -> Iterator[NDArray[np.bool_]]:
         """(n,) mask of the rows that each subset keeps."""

@@ -6,6 +6,7 @@ Pasarkar and Dieng, "Cousins of the Vendi score", AISTATS 2024, equation 4.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -30,6 +31,8 @@ class Vendi(BankMetric):
 
     name: ClassVar[str] = "vendi"
     needs_real: ClassVar[bool] = False
+    smooth: ClassVar[bool] = True
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"vendi": (1, math.inf)}
     higher_is_better: ClassVar[Mapping[str, bool]] = {"vendi": True}
 
     def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:

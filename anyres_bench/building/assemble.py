@@ -18,6 +18,7 @@ from anyres_bench.building.outcomes import IMAGES_NAME
 from anyres_bench.building.rules import Rules
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.files import atomic_write, write_json
+from anyres_bench.core.quoting import one_line_each
 from anyres_bench.data.dataset import DATASET_NAME, Dataset, check_id
 from anyres_bench.data.records import Manifest
 
@@ -37,6 +38,17 @@ class Built:
     rejects: dict[str, int]
     n_failed: int
     notes: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """For people: how many came, what did not and why, and by what the dataset is known."""
+        dataset = self.dataset
+        lines = [f"{dataset.id}: {len(dataset.manifest)} images in {dataset.folder}"]
+        lines += [f"  {n:8} left out: {reason}" for reason, n in self.rejects.items()]
+        lines += [f"  {note}" for note in self.notes]
+        lines.append(f"  recipe {dataset.recipe_id[:12]}, digest {dataset.digest[:12]}")
+        if self.n_failed:
+            lines.append(f"  {self.n_failed} failed in passing; the same command tries them again")
+        return one_line_each(lines)
 
 
 def assemble(

@@ -12,16 +12,17 @@ import io
 import json
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
 from PIL import Image
 
-from anyres_bench.core.errors import DatasetError, UnknownNameError
+from anyres_bench.core.errors import DatasetError, UnknownNameError, UsageError
 from anyres_bench.core.files import atomic_write, sha256_file, write_json
 from anyres_bench.core.registry import nearest
+from anyres_bench.core.reporting import tracked
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import decode
 from anyres_bench.data.reading import stored_bytes
@@ -31,19 +32,12 @@ PIXELS = ("original", "png")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can state
 _MODE = 0o644
 
-Told = Callable[[], None]
-
-
-def _nothing() -> None:
-    """Nobody wants to be told."""
-
 
 def export_webdataset(
     dataset: Dataset,
     folder: Path,
     pixels: str = "original",
     shard_bytes: int = 512 << 20,
-    told: Told = _nothing,
 ) -> Path:
     """Write tar shards `<id>-000000.tar`, ... and `index.json` with their counts and digests.
 
@@ -54,7 +48,6 @@ def export_webdataset(
         folder: where to; its shards of the same names are replaced.
         pixels: "original" bytes, or "png".
         shard_bytes: a shard is closed once it is longer.
-        told: is called after each image.
 
     Returns:
         The path of the index, which is written last.
@@ -75,16 +68,13 @@ def export_webdataset(
             while sample is not None and (n == 0 or file.tell() < shard_bytes):
                 _add_sample(tar, dataset, *sample, pixels)
                 n, sample = n + 1, next(samples, None)
-                told()
         shards.append({"name": path.name, "images": n, "sha256": sha256_file(path)})
     index = {**_about(dataset, pixels), "images": len(dataset.manifest), "shards": shards}
     write_json(folder / "index.json", index)
     return folder / "index.json"
 
 
-def export_stylegan_zip(
-    dataset: Dataset, path: Path, pixels: str = "png", told: Told = _nothing
-) -> Path:
+def export_stylegan_zip(dataset: Dataset, path: Path, pixels: str = "png") -> Path:
     """Write the zip that StyleGAN's family reads: stored, `00000/img00000000.png`, dataset.json.
 
     Images keep their own sizes, which the any-resolution loaders want and the original loader
@@ -94,25 +84,26 @@ def export_stylegan_zip(
         dataset: what to export.
         path: of the zip.
         pixels: "png", or "original" bytes.
-        told: is called after each image.
 
     Raises:
         UnknownNameError: no such kind of pixels.
+        UsageError: the path does not end in .zip.
         DatasetError: a file is not the one that was collected.
     """
     _check(pixels)
+    if path.suffix != ".zip":
+        raise UsageError(f"{path} does not end in .zip; name the zip, such as {path}.zip")
     names = sorted({record.label for record in dataset.manifest} - {""})
     number = {name: i for i, name in enumerate(names)}
     labels: list[list[object]] = []
     with ExitStack() as stack:
         file = stack.enter_context(atomic_write(path))
         archive = stack.enter_context(zipfile.ZipFile(file, "w", zipfile.ZIP_STORED))
-        for i, record in enumerate(dataset.manifest):
+        for i, record in enumerate(tracked(dataset.manifest, "exporting")):
             data, extension = _bytes_of(dataset, record, pixels)
             name = f"{i // 1000:05d}/img{i:08d}.{extension}"
             _add_member(archive, name, data)
             labels.append([name, number.get(record.label, -1)])
-            told()
         listed = labels if names else None
         about = {"labels": listed, "label_names": names, **_about(dataset, pixels)}
         _add_member(archive, "dataset.json", json.dumps(about, indent=1).encode())
@@ -136,7 +127,7 @@ def _about(dataset: Dataset, pixels: str) -> dict[str, object]:
 def _stems(dataset: Dataset) -> Iterator[tuple[ImageRecord, str]]:
     """Records with their keys; a WebDataset key ends at its first dot."""
     seen: set[str] = set()
-    for record in dataset.manifest:
+    for record in tracked(dataset.manifest, "exporting"):
         stem = Path(record.file_name).name.split(".")[0]
         if stem in seen:
             raise DatasetError(f"two images are called {stem}; a WebDataset needs unique names")

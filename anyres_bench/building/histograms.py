@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from anyres_bench.core.quoting import terminal
 from anyres_bench.data.records import ImageRecord
 
 _BAR = 40  # characters of the longest bar
@@ -77,7 +78,7 @@ def histograms(records: Iterable[ImageRecord]) -> list[Histogram]:
 
 def table(title: str, rows: Sequence[tuple[str, int]]) -> str:
     """A title and aligned counts of words."""
-    return "\n".join([title, *(f"{n:8}  {word}" for word, n in rows)])
+    return "\n".join([title, *(f"{n:8}  {terminal(word)}" for word, n in rows)])
 
 
 def _label(low: float, high: float) -> str:

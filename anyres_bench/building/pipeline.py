@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -29,6 +29,7 @@ from anyres_bench.collectors.collector import (
 )
 from anyres_bench.core.enclosure import Enclosure
 from anyres_bench.core.errors import DatasetError, UsageError
+from anyres_bench.core.reporting import detail, progress
 from anyres_bench.data.dataset import check_id
 
 if TYPE_CHECKING:
@@ -72,7 +73,6 @@ class Order:
 def build(
     order: Order,
     engine: Engine | None = None,
-    on_start: Callable[[int, int], None] | None = None,
     on_outcome: Callable[[Outcome], None] | None = None,
 ) -> Built:
     """Bring a dataset folder to what was ordered, going on where an earlier run ended.
@@ -80,7 +80,6 @@ def build(
     Args:
         order: what to build.
         engine: what runs the candidates; this machine by default.
-        on_start: is told how many candidates are to be done, and how many there are.
         on_outcome: is told of each candidate's end.
 
     Raises:
@@ -94,7 +93,7 @@ def build(
         said = _list(order, ledger)
         ledger.begin(order.retry)
         ledger.redo(make_room(ledger))
-        _run(order, engine or LocalEngine(), ledger, on_start, on_outcome)
+        _run(order, engine or LocalEngine(), ledger, on_outcome)
         from anyres_bench.building.assemble import assemble
 
         collector = order.collector
@@ -163,12 +162,9 @@ def _run(
     order: Order,
     engine: Engine,
     ledger: Ledger,
-    on_start: Callable[[int, int], None] | None,
     on_outcome: Callable[[Outcome], None] | None,
 ) -> None:
     counts = ledger.counts()
-    if on_start:
-        on_start(counts.get("pending", 0), sum(counts.values()))
     if not counts.get("pending"):
         return
     _tidy(ledger.inside, keep_parts=True)
@@ -177,8 +173,23 @@ def _run(
         with ledger.disconnected():  # engines that fork do so before their first outcome
             first = list(islice(outcomes, 1))
         threading.Thread(target=_load_ahead).start()
-        _commit(ledger, chain(first, outcomes), on_outcome)
+        _commit(ledger, _told(chain(first, outcomes), counts), on_outcome)
     _tidy(ledger.inside, keep_parts="failed" in ledger.counts())
+
+
+def _told(outcomes: Iterable[Outcome], counts: Mapping[str, int]) -> Iterator[Outcome]:
+    """The outcomes, each told: how many are done and left, how fast, what became of them."""
+    states: Counter[str] = Counter()
+    n_all = sum(counts.values())
+    with progress("collecting", n_all, done=n_all - counts["pending"]) as bar:
+        for outcome in outcomes:
+            states[outcome.state] += 1
+            if outcome.reason:
+                name = outcome.task.candidate.source_id
+                detail(f"{name}: {outcome.state}, {outcome.reason}: {outcome.message}")
+            bar.note(", ".join(f"{n} {state}" for state, n in sorted(states.items())))
+            bar.update()
+            yield outcome
 
 
 def _load_ahead() -> None:

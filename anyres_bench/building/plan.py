@@ -10,6 +10,9 @@ from anyres_bench.building.effort import Effort
 from anyres_bench.building.pipeline import Order
 from anyres_bench.collectors.collector import Candidate, Estimating, Resolver
 from anyres_bench.core.errors import ImageError
+from anyres_bench.core.quoting import one_line_each
+
+_MOST_ROWS = 12  # of licences and of hosts
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,23 @@ class Plan:
     def n_left(self) -> int:
         """Candidates that would be obtained."""
         return self.n_listed - sum(self.refused.values())
+
+    def text(self) -> str:
+        """For people, a fact a line; of long tables the largest rows."""
+        lines = [f"{self.n_listed:8} candidates"]
+        lines += [f"{n:8} would be left out unseen: {why}" for why, n in self.refused.items()]
+        lines.append(f"{self.n_left:8} would be obtained")
+        for title, counts in (("licence", self.licences), ("host", self.hosts)):
+            lines += [f"{n:8} {title} {word}" for word, n in [*counts.items()][:_MOST_ROWS]]
+            if len(counts) > _MOST_ROWS:
+                lines.append(f"{'':8} and {len(counts) - _MOST_ROWS} more")
+        if self.n_sized:
+            lines.append(f"{self.n_bytes / 1e9:8.1f} GB, as {self.n_sized} of them say")
+        if self.seconds:
+            lines.append(f"{self.seconds / 60:8.1f} minutes at least, at the rate for one host")
+        if self.estimate:
+            lines.append(f"{'':8} {self.estimate}")
+        return one_line_each(lines)
 
 
 def plan(order: Order, effort: Effort) -> Plan:

@@ -6,30 +6,22 @@ import dataclasses
 import inspect
 import types
 import typing
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from anyres_bench.building.effort import Effort
-from anyres_bench.building.engines import Engine, LocalEngine
-from anyres_bench.building.outcomes import Outcome
+from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.pipeline import Order, build
-from anyres_bench.building.plan import Plan, plan
+from anyres_bench.building.plan import plan
 from anyres_bench.building.ray_engine import RayEngine
 from anyres_bench.building.rules import Rules
+from anyres_bench.cli.console import show, with_options
 from anyres_bench.collectors import COLLECTORS
 from anyres_bench.collectors.collector import Collector
-from anyres_bench.core.quoting import terminal
 from anyres_bench.core.registry import nearest
-
-if TYPE_CHECKING:
-    from anyres_bench.building.assemble import Built
-
-_MOST_ROWS = 12
 
 
 class Collectors(click.Group):
@@ -61,24 +53,17 @@ def _command_of(kind: type[Collector]) -> click.Command:
     """The subcommand of a collector."""
 
     def run(out: Path, **values: Any) -> None:
-        collector = _taken(kind, values)
-        order = Order(
-            collector,
-            out,
-            values.pop("id") or out.resolve().name,
-            _taken(Rules, values),
-            values.pop("retry"),
-            values.pop("refresh"),
-        )
-        effort = _taken(Effort, values)
-        if values.pop("dry_run"):
-            _show(plan(order, effort))
-        else:
-            policy = effort.policy(values.pop("allow_private"))
-            on_ray = values.pop("engine") == "ray"
-            address = values.pop("ray_address")
-            engine = RayEngine(effort, policy, address) if on_ray else LocalEngine(effort, policy)
-            _build(order, engine)
+        collector, rules = _made(kind, values), _made(Rules, values)
+        name = values["id"] or out.resolve().name
+        order = Order(collector, out, name, rules, values["retry"], values["refresh"])
+        effort = _made(Effort, values)
+        if values["dry_run"]:
+            show(plan(order, effort).text())
+            return
+        policy = effort.policy(values["allow_private"])
+        on_ray, address = values["engine"] == "ray", values["ray_address"]
+        engine = RayEngine(effort, policy, address) if on_ray else LocalEngine(effort, policy)
+        show(build(order, engine).text())
 
     parameters = list(_parameters(kind))
     parameters += [
@@ -100,7 +85,7 @@ def _command_of(kind: type[Collector]) -> click.Command:
         click.Option(["--allow-private"], is_flag=True, hidden=True),
     ]
     summary = inspect.getdoc(kind) or ""
-    return click.Command(kind.name, callback=run, params=parameters, help=summary)
+    return with_options(click.Command(kind.name, callback=run, params=parameters, help=summary))
 
 
 def _parameters(kind: type[Any]) -> Iterator[click.Parameter]:
@@ -128,65 +113,6 @@ def _parameters(kind: type[Any]) -> Iterator[click.Parameter]:
         )
 
 
-def _taken(kind: type[Any], values: dict[str, Any]) -> Any:
-    """An object of `kind` made of its own fields, which are taken out of `values`."""
-    return kind(**{field.name: values.pop(field.name) for field in dataclasses.fields(kind)})
-
-
-def _build(order: Order, engine: Engine) -> None:
-    with _progress() as (on_start, on_outcome):
-        built = build(order, engine, on_start, on_outcome)
-    _report(built)
-
-
-@contextmanager
-def _progress() -> Iterator[tuple[Callable[[int, int], None], Callable[[Outcome], None]]]:
-    """A bar on stderr: how many are done and left, how fast, how many were refused."""
-    from tqdm import tqdm
-
-    states: Counter[str] = Counter()
-    with tqdm(unit="img", dynamic_ncols=True) as bar:
-
-        def on_start(n_pending: int, n_all: int) -> None:
-            bar.reset(n_all)
-            bar.update(n_all - n_pending)
-
-        def on_outcome(outcome: Outcome) -> None:
-            states[outcome.state] += 1
-            if bar.update():  # it was drawn
-                bar.set_postfix(states, refresh=False)
-
-        try:
-            yield on_start, on_outcome
-        finally:
-            bar.set_postfix(states, refresh=False)
-
-
-def _show(planned: Plan) -> None:
-    click.echo(f"{planned.n_listed:8} candidates")
-    for reason, n in planned.refused.items():
-        click.echo(f"{n:8} would be left out unseen: {terminal(reason)}")
-    click.echo(f"{planned.n_left:8} would be obtained")
-    for title, counts in (("licence", planned.licences), ("host", planned.hosts)):
-        for word, n in list(counts.items())[:_MOST_ROWS]:
-            click.echo(f"{n:8} {title} {terminal(word)}")
-        if len(counts) > _MOST_ROWS:
-            click.echo(f"{'':8} and {len(counts) - _MOST_ROWS} more")
-    if planned.n_sized:
-        click.echo(f"{planned.n_bytes / 1e9:8.1f} GB, as {planned.n_sized} of them say")
-    if planned.seconds:
-        click.echo(f"{planned.seconds / 60:8.1f} minutes at least, at the rate for one host")
-    if planned.estimate:
-        click.echo(f"         {planned.estimate}")
-
-
-def _report(built: Built) -> None:
-    dataset = built.dataset
-    click.echo(terminal(f"{dataset.id}: {len(dataset.manifest)} images in {dataset.folder}"))
-    for reason, n in built.rejects.items():
-        click.echo(f"  {n:8} left out: {terminal(reason)}")
-    for note in built.notes:
-        click.echo(f"  {terminal(note)}")
-    click.echo(f"  recipe {dataset.recipe_id[:12]}, digest {dataset.digest[:12]}")
-    if built.n_failed:
-        click.echo(f"  {built.n_failed} failed in passing; the same command tries them again")
+def _made(kind: type[Any], values: dict[str, Any]) -> Any:
+    """An object of `kind`, made of the values that are called like its fields."""
+    return kind(**{field.name: values[field.name] for field in dataclasses.fields(kind)})

@@ -101,6 +101,9 @@ class Console:
         from tqdm import tqdm
 
         class Bar(tqdm):  # type: ignore[misc]
+            def expect(self, total: int) -> None:
+                self.total = total
+
             def note(self, text: str) -> None:
                 self.set_postfix_str(quoting.terminal(text), refresh=False)
 
@@ -125,7 +128,7 @@ class _Lines:
         self, say: Callable[[str], None], title: str, total: int | None, done: int, unit: str
     ) -> None:
         self._say, self._title, self._unit = say, title, unit
-        self._total = "" if total is None else f" of {total:,}"
+        self._total = total
         self._n, self._note = done, ""
         self._next = time.monotonic() + _LINE_EVERY_S
 
@@ -134,7 +137,12 @@ class _Lines:
         self._n += n
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _LINE_EVERY_S
-            self._say(f"{self._title}: {self._n:,}{self._total} {self._unit} {self._note}".rstrip())
+            of = "" if self._total is None else f" of {self._total:,}"
+            self._say(f"{self._title}: {self._n:,}{of} {self._unit} {self._note}".rstrip())
+
+    def expect(self, total: int) -> None:
+        """How many there are, where that is known only now."""
+        self._total = total
 
     def note(self, text: str) -> None:
         """What stands behind the numbers from now on."""

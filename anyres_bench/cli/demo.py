@@ -79,8 +79,8 @@ def _write_wrong_sizes(data: Path, folder: Path) -> None:
     from anyres_bench.data.dataset import Dataset
     from anyres_bench.data.pixels import resize_uint8
     from anyres_bench.data.reading import read_image
+    from anyres_bench.data.splits import reference_and_held_out
     from anyres_bench.data.views import protocol_from
-    from anyres_bench.evaluation.tasks import reference_and_held_out
 
     dataset = Dataset.read(data)
     part = f"{dataset.id}:half"

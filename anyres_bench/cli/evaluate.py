@@ -112,26 +112,25 @@ def run(
         folder: of the dataset.
         request: which tasks.
         options: of the model.
-        how: `out`, `seed`, `batch_size` and `n_workers` of a `Plan`.
+        how: `out`, `seed`, `batch_size` and `n_workers` of an `EvaluationPlan`.
 
     Raises:
         MetricError: some tasks have no number; the others are written and printed.
     """
     from anyres_bench.data.dataset import Dataset
-    from anyres_bench.evaluation.evaluate import Plan, evaluate
+    from anyres_bench.evaluation.evaluate import EvaluationPlan, evaluate
     from anyres_bench.evaluation.requests import plan_tasks
-    from anyres_bench.evaluation.tables import result_table
     from anyres_bench.models.loading import resolve
+    from anyres_bench.results import result_table
 
     dataset = Dataset.read(folder)
     tasks, extractors = plan_tasks(dataset, request)
-    plan = Plan(
+    plan = EvaluationPlan(
         model=resolve(model, options, device=request.device, accept_licence=request.accept_licence),
         spec=model,
         dataset=dataset,
         tasks=tasks,
         extractors=extractors,
-        device=request.device,
         progress=_progress,
         say=_say,
         **how,

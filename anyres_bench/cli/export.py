@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from anyres_bench.building.export import PIXELS, export_stylegan_zip, export_webdataset
-from anyres_bench.core.errors import UsageError
+from anyres_bench.cli.console import show
 from anyres_bench.data.dataset import Dataset
 
 _SHARD_MB = 512
@@ -31,19 +31,9 @@ def command(folder: Path, form: str, out: Path, pixels: str | None, shard_mb: in
       anyres-bench export data/birds webdataset shards/
       anyres-bench export data/birds stylegan-zip birds.zip
     """
-    from tqdm import tqdm
-
     dataset = Dataset.read(folder)
-    if form == "stylegan-zip" and out.suffix != ".zip":
-        raise UsageError(f"{out} does not end in .zip; name the zip, such as {out}.zip")
-    with tqdm(total=len(dataset.manifest), unit="img", disable=None) as bar:
-
-        def told() -> None:
-            bar.update()
-
-        if form == "webdataset":
-            shard_bytes = shard_mb << 20
-            made = export_webdataset(dataset, out, pixels or "original", shard_bytes, told)
-        else:
-            made = export_stylegan_zip(dataset, out, pixels or "png", told)
-    click.echo(f"written: {made}")
+    if form == "webdataset":
+        made = export_webdataset(dataset, out, pixels or "original", shard_mb << 20)
+    else:
+        made = export_stylegan_zip(dataset, out, pixels or "png")
+    show(f"written: {made}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import click
 
 from anyres_bench.building.assemble import withdraw
+from anyres_bench.building.withdrawn import recheck
+from anyres_bench.cli.console import show
 from anyres_bench.collectors.flickr_api import API_URL, PER_HOUR, FlickrApi, rates, read_key
-from anyres_bench.collectors.recheck import photo_of, withdrawn
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.fetching.limits import TokenBuckets
 
@@ -34,25 +34,9 @@ def command(folder: Path, drop: bool, key_file: Path | None, api: str, calls_per
     Example:
       anyres-bench recheck data/ffhq6k --drop
     """
-    from tqdm import tqdm
-
-    dataset = Dataset.read(folder)
     client = FlickrApi(read_key(key_file), api, TokenBuckets(rates=rates(calls_per_hour)))
-    accepted = dataset.recipe.get("rules", {}).get("licences", [])
-    by_photo = {photo: record for record in dataset.manifest if (photo := photo_of(record))}
-    reasons = {
-        photo: reason
-        for photo, record in tqdm(by_photo.items(), unit="photo", disable=None)
-        if (reason := withdrawn(record, client, accepted))
-    }
-    for reason, n in Counter(reasons.values()).most_common():
-        click.echo(f"{n:8} withdrawn: {reason}")
-    click.echo(f"{len(by_photo) - len(reasons)} of {len(by_photo)} photographs may stay")
-    if drop and reasons:
-        files = {
-            record.file_name: reasons[photo]
-            for record in dataset.manifest
-            if (photo := photo_of(record)) in reasons
-        }
-        built = withdraw(folder, files)
-        click.echo(f"{len(files)} images removed; the digest is now {built.dataset.digest[:12]}")
+    found = recheck(Dataset.read(folder), client)
+    show(found.text())
+    if drop and found.files:
+        digest = withdraw(folder, found.files).dataset.digest
+        show(f"{len(found.files)} images removed; the digest is now {digest[:12]}")

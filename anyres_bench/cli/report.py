@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from anyres_bench.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from anyres_bench.evaluation.pairs import Difference
-    from anyres_bench.evaluation.results import Result
+    from anyres_bench.results import Result
 
 
 @click.command()
@@ -40,16 +41,21 @@ def command(
       anyres-bench report results --out report.html --title "Birds, June"
       anyres-bench report --compare results/real/x.json results/mine/x.json
     """
-    from anyres_bench.evaluation.results import read_result, read_results
+    from anyres_bench.core.quoting import terminal
+    from anyres_bench.metrics import METRICS
+    from anyres_bench.results import read_result, read_results
 
     if compare is not None:
         _compare(*(read_result(path) for path in compare))
         return
-    write_report(read_results(results or (Path("results"),)), out, title)
+    reading = read_results(results or (Path("results"),), metrics=METRICS)
+    for oddity in reading.oddities:
+        click.echo(terminal(oddity), err=True)
+    write_report(reading.results, out, title)
     click.echo(f"wrote {out}")
 
 
-def write_report(results: list[Result], out: Path, title: str) -> None:
+def write_report(results: Sequence[Result], out: Path, title: str) -> None:
     """Render the page and write it.
 
     Raises:
@@ -77,7 +83,7 @@ def write_report(results: list[Result], out: Path, title: str) -> None:
 
 def _compare(a: Result, b: Result) -> None:
     from anyres_bench.evaluation.pairs import paired
-    from anyres_bench.evaluation.tables import number, value_label
+    from anyres_bench.results import number, value_label
 
     differences = paired(a, b)
     if differences is None:
@@ -85,7 +91,7 @@ def _compare(a: Result, b: Result) -> None:
             "the features of these results are not in this machine's cache; evaluate both models "
             "here and compare again"
         )
-    click.echo(f"{a.task}\n{a.model['id']} minus {b.model['id']}")
+    click.echo(f"{a.task}\n{a.model.id} minus {b.model.id}")
     for name, found in differences.items():
         verdict = "apart" if found.separated else "not told apart"
         low, high = number(found.low), number(found.high)

@@ -20,6 +20,14 @@ import click
 @click.option("--encoder", default="siglip-so400m", show_default=True, help="Vision encoder.")
 @click.option("--model", "language", default="qwen2-7b", show_default=True, help="Language model.")
 @click.option("--explain", "explained", is_flag=True, help="Say why, decision by decision.")
+@click.option(
+    "--detail",
+    "pages",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="PAGES",
+    help="Draw so many documents of the size and say what can still be read; seconds a tiler.",
+)
 @click.option("--csv", "csv", type=click.Path(path_type=Path, dir_okay=False), help="Write a CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 @click.option(
@@ -32,6 +40,7 @@ def command(
     encoder: str,
     language: str,
     explained: bool,
+    pages: int,
     csv: Path | None,
     as_json: bool,
     page: Path | None,
@@ -45,9 +54,12 @@ def command(
     Examples:
       anyres-bench tile 1080x1920
       anyres-bench tile 1080x1920 --tiler internvl:max_tiles=6 --explain
+      anyres-bench tile 1650x1275 --detail 3 --budget 1024
       anyres-bench tile photo.jpg --page photo.html
       anyres-bench tile photographs/ --budget 1024 --csv tokens.csv
     """
+    from tqdm import tqdm
+
     from anyres_bench.tilers import reports, workbench
     from anyres_bench.tilers.targets import read_target
 
@@ -56,7 +68,9 @@ def command(
     if budget is not None:
         chosen, said = reports.within(chosen, images, budget)
         click.echo(said, err=as_json)
-    report = reports.report(chosen, images, models)
+    report = reports.report(
+        tqdm(chosen, unit="tiler", disable=None if pages else True), images, models, pages
+    )
     if csv:
         report.write_csv(csv)
         click.echo(f"written: {csv}", err=True)

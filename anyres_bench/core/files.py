@@ -70,6 +70,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         temporary, descriptor = _new_temporary(path, _create_folder)
         try:
             yield temporary
+            path.mkdir()  # a rename would silently replace an empty folder that came meanwhile
             temporary.rename(path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)

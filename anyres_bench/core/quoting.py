@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 
 _JOINERS = "\u200c\u200d"  # parts of words and of emoji, without a shape of their own
 _LONGEST_MESSAGE = 2000
@@ -48,6 +49,11 @@ def terminal_lines(text: object) -> str:
         ends = plain[:_LONGEST_MESSAGE], plain[-_LONGEST_MESSAGE:]
         plain = f"{ends[0]} [... {left_out} characters ...] {ends[1]}"
     return "\n".join(terminal(line.replace("\t", "    ")) for line in plain.split("\n"))
+
+
+def one_line_each(lines: Iterable[object]) -> str:
+    """Lines for a terminal, where a line end within one is spelled out and makes no other."""
+    return "\n".join(terminal(line) for line in lines)
 
 
 def csv_cell(text: object) -> str:

@@ -25,6 +25,9 @@ class Progress(Protocol):
     def update(self, n: int = 1) -> object:
         """`n` more are done."""
 
+    def expect(self, total: int) -> object:
+        """How many there are, where that is known only now."""
+
     def note(self, text: str) -> object:
         """What stands behind the numbers from now on."""
 
@@ -59,6 +62,9 @@ class _Silent:
         """Nothing."""
 
     def update(self, n: int = 1) -> None:
+        """Nothing."""
+
+    def expect(self, total: int) -> None:
         """Nothing."""
 
     def note(self, text: str) -> None:

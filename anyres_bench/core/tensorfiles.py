@@ -77,6 +77,19 @@ def read_tensor_file(path: Path) -> TensorFile:
         return TensorFile(path.name, hashlib.sha256(data).hexdigest(), kind, content)
 
 
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file.
+
+    Raises:
+        CheckpointError: it is not there, damaged, too large or of another kind.
+    """
+    with map_file(path) as data:
+        head = bytes(data[:HEAD_BYTES])
+        if not _is_safetensors(head):
+            raise CheckpointError(f"this file is {describe(head)}; expected .safetensors")
+        return _read_safetensors(path, head)
+
+
 def _read(path: Path, data: memoryview, budget: Budget) -> tuple[Kind, Any]:
     head = bytes(data[:HEAD_BYTES])
     if head.startswith(ZIP_MAGIC):

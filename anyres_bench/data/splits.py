@@ -11,9 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
+from anyres_bench.core.errors import UsageError
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.records import ImageRecord, Manifest
+from anyres_bench.data.views import Protocol
 
 HALF = "half"  # how task ids spell this split
 _SHARE, _SEED = 0.5, 0  # part of every published id that ends in ":half"
@@ -23,6 +25,31 @@ def halves(dataset: Dataset) -> tuple[Dataset, Dataset]:
     """The reference half of a dataset, and the half that is left for all else."""
     reference, rest = split_groups(dataset.manifest, _SHARE, _SEED)
     return replace(dataset, manifest=reference), replace(dataset, manifest=rest)
+
+
+def reference_and_held_out(
+    dataset: Dataset, part: str, protocol: Protocol
+) -> tuple[Dataset, Dataset | None]:
+    """The images that a protocol takes as reference, and those that it leaves out.
+
+    Args:
+        dataset: what is at hand.
+        part: the dataset part of a task's id, such as "photos" or "photos:half".
+        protocol: says which role it looks at.
+
+    Raises:
+        UsageError: `part` is not of this dataset.
+    """
+    name, _, half = part.partition(":")
+    if name != dataset.id or half not in ("", HALF):
+        raise UsageError(
+            f"the task is about {part!r}, the dataset is {dataset.id!r}: use {dataset.id} or "
+            f"{dataset.id}:{HALF}"
+        )
+    if not half:
+        return protocol.images(dataset), None
+    reference, held_out = (protocol.images(each) for each in halves(dataset))
+    return reference, held_out
 
 
 def split_groups(

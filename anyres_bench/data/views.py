@@ -38,6 +38,7 @@ from anyres_bench.core.seeds import stream
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import Rounding, center_square
 from anyres_bench.data.records import Manifest
+from anyres_bench.results import one_spelling
 
 SUBPATCH = 299  # px: what Inception takes without a resize
 MIN_IMAGES = 2  # one image has no spread
@@ -376,11 +377,11 @@ def epochs(n_items: int, seed: int) -> Iterator[int]:
 
 
 _FORMS = {
-    "anyres-full": r"anyres-full(\d+)",
-    "anyres-up": r"anyres-up(\d+)",
-    "anyres-patch": r"anyres-patch(\d+)-min(\d+)max(\d+)",
-    "anyres-subpatch": r"anyres-subpatch(\d+)-min(\d+)max(\d+)",
-    "patch-at": r"patch(\d+)-at(\d+)",
+    "anyres-full": r"anyres-full([0-9]+)",
+    "anyres-up": r"anyres-up([0-9]+)",
+    "anyres-patch": r"anyres-patch([0-9]+)-min([0-9]+)max([0-9]+)",
+    "anyres-subpatch": r"anyres-subpatch([0-9]+)-min([0-9]+)max([0-9]+)",
+    "patch-at": r"patch([0-9]+)-at([0-9]+)",
 }
 EXAMPLES = (
     "anyres-full256",
@@ -398,10 +399,10 @@ def protocol_from(text: str) -> Protocol:
         UnknownNameError: the text has the form of no protocol; the nearest is suggested.
         UsageError: its numbers do not go together.
 
-    >>> protocol_from("fid-patch256-min256max0").id
+    >>> protocol_from("fid-patch256-min0256max0").id
     'anyres-patch256-min256max0'
     """
-    name = re.sub(r"^fid-", "anyres-", text)
+    name = one_spelling(re.sub(r"^fid-", "anyres-", text))
     body, centre = name.removesuffix("-centre"), name.endswith("-centre")
     body, noflip = body.removesuffix("-noflip"), body.endswith("-noflip")
     for form, pattern in _FORMS.items():

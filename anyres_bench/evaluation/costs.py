@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.models.generator import Generator, networks_of
+from anyres_bench.evaluation.metadata import networks
+from anyres_bench.models.generator import Generator
+from anyres_bench.results import Cost
 
 
 @runtime_checkable
@@ -18,7 +20,7 @@ class Partial(Protocol):
         ...
 
 
-def render_cost(generator: Generator, window: Region) -> dict[str, Any]:
+def render_cost(generator: Generator, window: Region) -> Cost | None:
     """What rendering one window of one image takes, found by doing it once more.
 
     Args:
@@ -26,13 +28,11 @@ def render_cost(generator: Generator, window: Region) -> dict[str, Any]:
         window: what is rendered of which canvas.
 
     Returns:
-        `canvas` and `window` (height, width), `macs` (multiplications of convolutions and matrix
-        products), `parameters` (weights, those of a base included), `seconds` and
-        `seconds_per_megapixel` of the window; empty for models without a network.
+        None for models without a network.
     """
-    networks = list(networks_of(generator))
-    if not networks:
-        return {}
+    found = list(networks(generator))
+    if not found:
+        return None
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -47,14 +47,14 @@ def render_cost(generator: Generator, window: Region) -> dict[str, Any]:
     if isinstance(generator, Partial):
         n_parameters = generator.n_parameters(window.canvas)
     else:
-        weights = {id(p): p.numel() for network in networks for p in network.parameters()}
+        weights = {id(p): p.numel() for network in found for p in network.parameters()}
         n_parameters = sum(weights.values())
-    return {
-        "canvas": list(window.canvas),
-        "window": list(window.size),
-        "macs": counter.get_total_flops() // 2,
-        "parameters": n_parameters,
-        "seconds": seconds,
-        "seconds_per_megapixel": seconds / (window.size.pixels / 1e6),
-        "threads": torch.get_num_threads(),
-    }
+    return Cost(
+        canvas=(window.canvas.height, window.canvas.width),
+        window=(window.size.height, window.size.width),
+        macs=counter.get_total_flops() // 2,
+        parameters=n_parameters,
+        seconds=seconds,
+        seconds_per_megapixel=seconds / (window.size.pixels / 1e6),
+        threads=torch.get_num_threads(),
+    )

@@ -11,13 +11,14 @@ from typing import Any
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.splits import reference_and_held_out
 from anyres_bench.data.views import protocol_from
-from anyres_bench.evaluation.evaluate import Plan, evaluate
+from anyres_bench.evaluation.evaluate import EvaluationPlan, evaluate
 from anyres_bench.evaluation.requests import Request, plan_tasks
-from anyres_bench.evaluation.tasks import Task, reference_and_held_out
 from anyres_bench.features.extractor import FeatureExtractor
 from anyres_bench.metrics.metric import metric_from
 from anyres_bench.models.generator import Generator
+from anyres_bench.results import Task
 from anyres_bench.training.loop import Evaluation
 
 
@@ -70,13 +71,12 @@ def plan_evaluation(
     [task] = tasks
     _try_out(dataset, task, extractors[task.extractor])
     plan = functools.partial(
-        Plan,
+        EvaluationPlan,
         spec=str(folder),
         dataset=dataset,
         tasks=tasks,
         extractors=extractors,
         out=folder / "results",
-        device=device,
         say=say,
     )
     name, higher = next(iter(metric_from(task.metric).higher_is_better.items()))
@@ -92,7 +92,7 @@ def _try_out(dataset: Dataset, task: Task, extractor: FeatureExtractor) -> None:
     extractor(torch.zeros(1, 3, *views[0].view.size, dtype=torch.uint8))
 
 
-def _measure(plan: Callable[..., Plan], generator: Generator) -> dict[str, float]:
+def _measure(plan: Callable[..., EvaluationPlan], generator: Generator) -> dict[str, float]:
     """Values of one task and the ends of their intervals, the same on every process."""
     whole = plan(model=generator)
     outcome = evaluate(whole)
@@ -100,7 +100,7 @@ def _measure(plan: Callable[..., Plan], generator: Generator) -> dict[str, float
     for result in outcome.results:
         values |= result.values
         for name, interval in result.intervals.items():
-            values |= {f"{name}-{end}": interval[end] for end in ("low", "high")}
+            values |= {f"{name}-{end}": getattr(interval, end) for end in ("low", "high")}
     for task, reason in outcome.failures.items():
         whole.say(f"{task} has no number: {reason}")
     return distributed.gather(values)[0]

@@ -8,53 +8,52 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from anyres_bench.core import distributed
-from anyres_bench.core.errors import MetricError, UsageError
+from anyres_bench.core.errors import DataError, MetricError, UsageError
 from anyres_bench.core.files import cache_dir
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.splits import reference_and_held_out
 from anyres_bench.data.views import Protocol, protocol_from
+from anyres_bench.evaluation.banks import FeatureRun, Progress, feature_banks
 from anyres_bench.evaluation.costs import render_cost
-from anyres_bench.evaluation.facts import dataset_facts, image_facts, model_facts, versions
-from anyres_bench.evaluation.pairs import measure
-from anyres_bench.evaluation.results import (
+from anyres_bench.evaluation.metadata import dataset_record, device_of, images_record, versions
+from anyres_bench.evaluation.sample_sets import SampleSet, model_samples, reference_samples
+from anyres_bench.evaluation.samples import keep_samples
+from anyres_bench.features.extractor import FeatureExtractor
+from anyres_bench.features.stats import FeatureBank
+from anyres_bench.features.store import StateStore
+from anyres_bench.metrics.measuring import measure
+from anyres_bench.metrics.metric import metric_from
+from anyres_bench.models.controls import HeldOut
+from anyres_bench.models.generator import Generator, ImageGenerator
+from anyres_bench.results import (
+    Cost,
+    Device,
+    ExtractorRecord,
+    ModelRecord,
     Result,
+    State,
+    Task,
     read_result,
     result_key,
     result_path,
     write_result,
 )
-from anyres_bench.evaluation.samples import keep_samples
-from anyres_bench.evaluation.sides import (
-    FeatureRun,
-    Progress,
-    Side,
-    fake_side,
-    feature_banks,
-    real_side,
-)
-from anyres_bench.evaluation.tasks import Task, reference_and_held_out
-from anyres_bench.features.extractor import FeatureExtractor
-from anyres_bench.features.stats import FeatureBank
-from anyres_bench.features.store import StateStore
-from anyres_bench.metrics.metric import metric_from
-from anyres_bench.models.controls import HeldOut
-from anyres_bench.models.generator import Generator, ImageGenerator
 
 
 class Silent:
     """A progress bar that shows nothing."""
 
     def update(self, n: int) -> None:
-        """n more items are done."""
+        """n more samples are done."""
 
     def close(self) -> None:
-        """The last item is done."""
+        """The last sample is done."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class EvaluationPlan:
     """What to evaluate, and how.
 
     Attributes:
@@ -65,9 +64,8 @@ class Plan:
         extractors: by id; every extractor of the tasks.
         out: folder of the results.
         seed: of views and latents.
-        batch_size: items at a time; changes speed and memory only.
+        batch_size: samples at a time; changes speed and memory only.
         n_workers: threads that decode images.
-        device: of the extractors, for the records; the models say their own.
         progress: makes a progress bar of a title, a total and what is done already.
         say: is told what people should know.
     """
@@ -81,7 +79,6 @@ class Plan:
     seed: int = 0
     batch_size: int = 16
     n_workers: int = 0
-    device: str = "cpu"
     progress: Callable[[str, int, int], Progress] = lambda title, total, done: Silent()
     say: Callable[[str], None] = lambda text: None
 
@@ -92,7 +89,7 @@ class Plan:
 
 
 @dataclass
-class Outcome:
+class EvaluationOutcome:
     """What came of a plan.
 
     Attributes:
@@ -104,7 +101,7 @@ class Outcome:
     failures: dict[str, str] = field(default_factory=dict)
 
 
-def evaluate(plan: Plan) -> Outcome:
+def evaluate(plan: EvaluationPlan) -> EvaluationOutcome:
     """Run a plan; tasks whose result is there already are not run again.
 
     Every rank computes its share of the features; the first one finishes and writes.
@@ -115,7 +112,7 @@ def evaluate(plan: Plan) -> Outcome:
         GeneratorError: the model broke its contract.
         CacheError, DataError: something on disk is damaged or cannot be written.
     """
-    outcome = Outcome()
+    outcome = EvaluationOutcome()
     for (part, protocol_id, n), tasks in _by_view(plan.tasks):
         protocol = protocol_from(protocol_id)
         reference, held_out = reference_and_held_out(plan.dataset, part, protocol)
@@ -150,11 +147,20 @@ def _generator(model: Generator | HeldOut, held_out: Dataset | None, part: str) 
     return model.on(held_out)
 
 
+@dataclass(frozen=True)
+class _Features:
+    """Features of one set of samples by every extractor, and the seconds that they took."""
+
+    samples: SampleSet
+    banks: Mapping[str, FeatureBank]
+    seconds: float
+
+
 @dataclass
 class _Comparison:
-    """One model, one protocol: two sides, and all metrics on them."""
+    """One model, one protocol: samples of both, and all metrics on them."""
 
-    plan: Plan
+    plan: EvaluationPlan
     reference: Dataset
     generator: Generator
     protocol: Protocol
@@ -162,30 +168,44 @@ class _Comparison:
 
     def finished(self, task: Task) -> Result | None:
         """The result that an earlier run has written, as the first rank sees it."""
+        return distributed.gather(self._kept(task) if distributed.is_main() else None)[0]
+
+    def _kept(self, task: Task) -> Result | None:
         key = result_key(task, self.generator.id, self.plan.digest, self.plan.seed)
         path = result_path(self.plan.out, task, self.generator.id, key)
-        found = read_result(path) if distributed.is_main() and path.is_file() else None
-        return distributed.gather(found)[0]
+        if not path.is_file():
+            return None
+        try:
+            result = read_result(path)
+        except DataError as error:
+            self.plan.say(f"computed again: {error}")
+            return None
+        if result.key != key:
+            self.plan.say(f"computed again: {path} is the result of another task, model or seed")
+            return None
+        return result
 
-    def run(self, tasks: Sequence[Task], outcome: Outcome) -> None:
+    def run(self, tasks: Sequence[Task], outcome: EvaluationOutcome) -> None:
         """Features of both sides, then every metric."""
         plan = self.plan
-        how = (self.reference, self.protocol, self.n, plan.seed, plan.n_workers)
-        sides = [real_side(*how), fake_side(self.generator, *how)]
-        self._say_survivors()
         extractors = {task.extractor: plan.extractors[task.extractor] for task in tasks}
-        banks: dict[str, dict[str, FeatureBank]] = {}
-        seconds: dict[str, float] = {}
-        for side in sides:
-            start = time.perf_counter()
-            banks[side.name] = feature_banks(side, extractors, self._feature_run(side))
-            seconds[side.name] = time.perf_counter() - start
+        compared = {
+            task.extractor: plan.extractors[task.extractor]
+            for task in tasks
+            if metric_from(task.metric).needs_real
+        }
+        how = (self.reference, self.protocol, self.n, plan.seed, plan.n_workers)
+        real = reference_samples(*how) if compared else None
+        fake = model_samples(self.generator, *how)
+        self._say_survivors()
+        features = {"real": self._features(real, compared)} if real else {}
+        features["fake"] = self._features(fake, extractors)
         if not distributed.is_main():
             return
         cost = self._cost()
         for task in tasks:
             try:
-                result = self._measure(task, sides, banks, seconds, cost)
+                result = self._measure(task, features, cost)
             except MetricError as error:
                 outcome.failures[task.id] = str(error)
                 continue
@@ -195,72 +215,73 @@ class _Comparison:
     def _say_survivors(self) -> None:
         """Tell which images were left out, because they are too small or cannot be read."""
         name = self.protocol.id
-        facts = dataset_facts(self.plan.dataset, self.reference, self.protocol)
-        if facts["n_survivors"] < facts["n_reference"]:
+        known = dataset_record(self.plan.dataset, self.reference, self.protocol)
+        if known.n_survivors < known.n_reference:
             self.plan.say(
-                f"{name}: {facts['n_survivors']} of {facts['n_reference']} reference images are "
+                f"{name}: {known.n_survivors} of {known.n_reference} reference images are "
                 f"large enough ({self.protocol.rule.needs} px)"
             )
-        facts = image_facts(self.generator, self.reference, self.protocol)
-        if facts and facts["n_survivors"] < facts["n_images"]:
+        images = images_record(self.generator, self.reference, self.protocol)
+        if images is None:
+            return
+        if images.n_survivors < images.n_images:
             self.plan.say(
-                f"{name}: {facts['n_survivors']} of {facts['n_images']} images of "
+                f"{name}: {images.n_survivors} of {images.n_images} images of "
                 f"{self.generator.id} are large enough"
             )
-        for reason, n_files in facts.get("rejects", {}).items():
+        for reason, n_files in images.rejects.items():
             self.plan.say(f"{self.generator.id}: {n_files} files left out: {reason}")
-        if n_known := facts.get("n_in_reference", 0):
-            self.plan.say(f"{self.generator.id}: {n_known} images are in the reference too")
+        if images.n_in_reference:
+            self.plan.say(
+                f"{self.generator.id}: {images.n_in_reference} images are in the reference too"
+            )
 
-    def _feature_run(self, side: Side) -> FeatureRun:
+    def _features(
+        self, samples: SampleSet, extractors: Mapping[str, FeatureExtractor]
+    ) -> _Features:
         plan = self.plan
-        who = "reference" if side.name == "real" else self.generator.id
-        return FeatureRun(
+        who = "reference" if samples.side == "real" else self.generator.id
+        run = FeatureRun(
             store=StateStore(cache_dir() / "features"),
             batch_size=plan.batch_size,
             progress=functools.partial(plan.progress, f"{self.protocol.id} {who}"),
             show=keep_samples,
         )
+        start = time.perf_counter()
+        banks = feature_banks(samples, extractors, run)
+        return _Features(samples, banks, time.perf_counter() - start)
 
-    def _cost(self) -> dict[str, Any]:
-        """What the first window of the fake side takes to render; empty for sets of images."""
+    def _cost(self) -> Cost | None:
+        """What the first window of a model takes to render; None for sets of images."""
         if isinstance(self.generator, ImageGenerator):
-            return {}
+            return None
         _, view = self.protocol.fake(self.reference.manifest, self.n, self.plan.seed)[0]
         return render_cost(self.generator, view.rendered(self.generator.native))
 
-    def _measure(
-        self,
-        task: Task,
-        sides: Sequence[Side],
-        banks: Mapping[str, Mapping[str, FeatureBank]],
-        seconds: Mapping[str, float],
-        cost: Mapping[str, Any],
-    ) -> Result:
+    def _measure(self, task: Task, features: Mapping[str, _Features], cost: Cost | None) -> Result:
         plan, metric = self.plan, metric_from(task.metric)
-        extractor = plan.extractors[task.extractor]
+        extractor, native = plan.extractors[task.extractor], self.generator.native
+        used = {side: of for side, of in features.items() if side == "fake" or metric.needs_real}
+        banks = {side: of.banks[task.extractor] for side, of in used.items()}
         start = time.perf_counter()
-        real, fake = (banks[side.name][task.extractor] for side in sides)
-        measured = measure(metric, real, fake, plan.seed)
+        measured = measure(metric, banks.get("real"), banks["fake"], plan.seed)
+        seconds = {side: of.seconds for side, of in used.items()}
         return Result(
             task=task.id,
-            model={**model_facts(self.generator, plan.spec), "cost": dict(cost)},
+            model=ModelRecord(self.generator.id, plan.spec, (native.height, native.width), cost),
             values=measured.values,
             intervals=measured.intervals,
             higher_is_better=dict(metric.higher_is_better),
-            dataset=dataset_facts(plan.dataset, self.reference, self.protocol),
-            fake=image_facts(self.generator, self.reference, self.protocol),
-            extractor={
-                "id": task.extractor,
-                "dim": extractor.dim,
-                "is_fid": extractor.is_fid,
-                "device": plan.device,
-            },
+            dataset=dataset_record(plan.dataset, self.reference, self.protocol),
+            fake=images_record(self.generator, self.reference, self.protocol),
+            extractor=ExtractorRecord(task.extractor, extractor.dim, extractor.is_fid),
             seed=plan.seed,
-            n_real=len(real),
-            n_fake=len(fake),
-            device=plan.device,
+            n_real=len(banks["real"]) if "real" in banks else 0,
+            n_fake=len(banks["fake"]),
+            device=Device(device_of(self.generator), device_of(extractor)),
             seconds={**seconds, "metric": time.perf_counter() - start},
             versions=versions(),
-            states={side.name: {"key": dict(side.key), "n": len(side)} for side in sides},
+            states={
+                side: State(dict(of.samples.key), len(of.samples)) for side, of in used.items()
+            },
         )

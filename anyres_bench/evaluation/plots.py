@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import io
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
+
+from anyres_bench.core.quoting import plot
+from anyres_bench.evaluation.curves import Curve
+from anyres_bench.results import Histogram
 
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -33,19 +36,9 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#3
 _MARKERS = "osD^vPX*"
 
 
-@dataclass(frozen=True)
-class Point:
-    """A value at a canvas size, with its interval where it has one."""
-
-    size: int
-    value: float
-    low: float
-    high: float
-
-
-def histogram(sizes: Mapping[str, Sequence[int]]) -> str:
+def histogram(sizes: Histogram) -> str:
     """Data URI of a histogram of shorter sides; bins half an octave wide look equally wide."""
-    edges, counts = list(sizes["edges"]), list(sizes["counts"])
+    edges, counts = list(sizes.edges), list(sizes.counts)
     with rc_context(_STYLE):
         figure = Figure(figsize=(5.6, 2.3), layout="constrained")
         axes = figure.subplots()
@@ -61,22 +54,24 @@ def histogram(sizes: Mapping[str, Sequence[int]]) -> str:
         return _uri(figure)
 
 
-def curves(lines: Mapping[str, Sequence[Point]], label: str, logarithmic: bool) -> str:
+def curve(drawn: Curve) -> str:
     """Data URI of a value against canvas size, one line a model, intervals as bands."""
     with rc_context(_STYLE):
         figure = Figure(figsize=(9.2, 3.8), layout="constrained")
         axes = figure.subplots()
-        for i, (model, points) in enumerate(lines.items()):
+        for i, (model, points) in enumerate(drawn.lines.items()):
             colour, marker = COLOURS[i % len(COLOURS)], _MARKERS[i % len(_MARKERS)]
             sizes = [point.size for point in points]
             low, high = [p.low for p in points], [p.high for p in points]
             axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0)
             values = [point.value for point in points]
-            axes.plot(sizes, values, marker, linestyle="-", color=colour, label=model, ms=5, lw=1.6)
-        _size_axis(axes, sorted({p.size for points in lines.values() for p in points}))
-        if logarithmic:
+            axes.plot(
+                sizes, values, marker, linestyle="-", color=colour, label=plot(model), ms=5, lw=1.6
+            )
+        _size_axis(axes, drawn.sizes)
+        if drawn.spans_decades:
             axes.set_yscale("log")
-        axes.set(xlabel="canvas side, px", ylabel=label)
+        axes.set(xlabel="canvas side, px", ylabel=plot(drawn.label))
         figure.legend(loc="outside right upper", fontsize=8)
         return _uri(figure)
 

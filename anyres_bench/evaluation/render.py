@@ -13,13 +13,11 @@ import jinja2
 
 from anyres_bench import __version__
 from anyres_bench.evaluation import plots
+from anyres_bench.evaluation.curves import curves_of, place_of
 from anyres_bench.evaluation.pairs import Difference
-from anyres_bench.evaluation.results import Result
 from anyres_bench.evaluation.samples import samples_path
-from anyres_bench.evaluation.tables import chance_band, number, value_label
-from anyres_bench.evaluation.tasks import Task
+from anyres_bench.results import DatasetRecord, Result, Task, chance_band, number, value_label
 
-_CURVE = re.compile(r"patch(\d+)-at(\d+)")
 _ROLES = {"real": "ceiling", "resample": "floor", "constant": "floor"} | dict.fromkeys(
     ("scenes", "houses"), "perfect model"
 )
@@ -63,12 +61,14 @@ def render_report(results: Sequence[Result], pairing: Pairing, title: str) -> st
         title=title,
         version=__version__,
         datasets=_datasets(results),
-        curves=list(_curves(results)),
+        curves=[
+            {"scope": curve.scope, "image": plots.curve(curve)} for curve in curves_of(results)
+        ],
         tables=[_table(group, pairing) for group in groups if not _is_curve(group[0])],
         curve_tables=[_table(group, pairing) for group in groups if _is_curve(group[0])],
         samples=list(_samples(results)),
         runs=[_run(result) for result in results],
-        any_fid=any(result.extractor["is_fid"] for result in results),
+        any_fid=any(result.extractor.is_fid for result in results),
     )
 
 
@@ -76,7 +76,7 @@ def _groups(results: Iterable[Result]) -> list[list[Result]]:
     """Results of one task on the same images, best first."""
     groups: dict[Group, list[Result]] = defaultdict(list)
     for result in results:
-        groups[result.task, result.dataset["digest"], result.seed].append(result)
+        groups[result.task, result.dataset.digest, result.seed].append(result)
     return [sorted(group, key=_rank) for _, group in sorted(groups.items(), key=_size_order)]
 
 
@@ -91,7 +91,7 @@ def _rank(result: Result) -> float:
 
 
 def _is_curve(result: Result) -> bool:
-    return _CURVE.fullmatch(Task.parse(result.task).protocol) is not None
+    return place_of(Task.parse(result.task).protocol) is not None
 
 
 def _role(model_id: str) -> str:
@@ -99,46 +99,15 @@ def _role(model_id: str) -> str:
 
 
 def _datasets(results: Iterable[Result]) -> list[dict[str, Any]]:
-    known = {result.dataset["digest"]: result.dataset for result in results}
+    known = {result.dataset.digest: result.dataset for result in results}
+
+    def by_id(record: DatasetRecord) -> str:
+        return record.id
+
     return [
-        {**facts, "histogram": plots.histogram(facts["sizes"])}
-        for facts in sorted(known.values(), key=lambda facts: facts["id"])
+        {"record": record, "histogram": plots.histogram(record.sizes)}
+        for record in sorted(known.values(), key=by_id)
     ]
-
-
-def _curves(results: Iterable[Result]) -> Iterable[dict[str, Any]]:
-    """One plot a value of a metric, dataset, window, extractor and number of fakes."""
-    groups: dict[Group, dict[str, list[plots.Point]]] = defaultdict(lambda: defaultdict(list))
-    labels: dict[Group, str] = {}
-    for result in results:
-        task = Task.parse(result.task)
-        match = _CURVE.fullmatch(task.protocol)
-        if match is None:
-            continue
-        name = next(iter(result.higher_is_better))
-        value = result.values[name]
-        interval = result.intervals.get(name, {"low": value, "high": value})
-        scope = task.id.replace(task.protocol, f"patch{match[1]}-at*")
-        key = (scope, result.dataset["digest"], result.seed)
-        labels[key] = value_label(result, name)
-        point = plots.Point(int(match[2]), value, interval["low"], interval["high"])
-        groups[key][result.model["id"]].append(point)
-    for key, lines in groups.items():
-        ordered = {
-            model: sorted(points, key=lambda point: point.size)
-            for model, points in sorted(lines.items(), key=lambda item: item[1][-1].value)
-        }
-        yield {
-            "scope": key[0],
-            "image": plots.curves(ordered, labels[key], _spans_decades(ordered)),
-        }
-
-
-def _spans_decades(lines: Mapping[str, Sequence[plots.Point]]) -> bool:
-    """Whether a logarithmic axis shows more: values far apart, and nothing at or below zero."""
-    lows = [point.low for points in lines.values() for point in points]
-    highs = [point.high for points in lines.values() for point in points]
-    return min(lows) > 0 and max(highs) > 30 * min(highs)
 
 
 def _table(group: Sequence[Result], pairing: Pairing) -> dict[str, Any]:
@@ -148,15 +117,15 @@ def _table(group: Sequence[Result], pairing: Pairing) -> dict[str, Any]:
     spans = {name: _span(group, name) for name in names}
     rows = [
         {
-            "model": result.model["id"],
-            "role": _role(result.model["id"]),
+            "model": result.model.id,
+            "role": _role(result.model.id),
             "cells": [_cell(result, name, spans[name], (pairs or {}).get(name)) for name in names],
         }
         for result, pairs in zip(group, above, strict=True)
     ]
     return {
         "task": group[0].task,
-        "digest": group[0].dataset["digest"][:12],
+        "digest": group[0].dataset.digest[:12],
         "n_real": group[0].n_real,
         "n_fake": group[0].n_fake,
         "seed": group[0].seed,
@@ -169,7 +138,7 @@ def _span(group: Sequence[Result], name: str) -> tuple[float, float]:
     ends = [result.values[name] for result in group]
     for result in group:
         if interval := result.intervals.get(name):
-            ends += [interval["low"], interval["high"]]
+            ends += [interval.low, interval.high]
     return min(ends), max(ends)
 
 
@@ -177,16 +146,14 @@ def _cell(
     result: Result, name: str, span: tuple[float, float], difference: Difference | None
 ) -> Cell:
     value = result.values[name]
-    interval = result.intervals.get(name, {"low": value, "high": value})
+    interval = result.intervals.get(name)
+    low, high = (interval.low, interval.high) if interval else (value, value)
     room = (span[1] - span[0]) or 1.0
-    left, right, at = (
-        100 * (x - span[0]) / room for x in (interval["low"], interval["high"], value)
-    )
-    known = name in result.intervals
+    left, right, at = (100 * (x - span[0]) / room for x in (low, high, value))
     return Cell(
         text=number(value),
-        low=number(interval["low"]) if known else "",
-        high=number(interval["high"]) if known else "",
+        low=number(low) if interval else "",
+        high=number(high) if interval else "",
         chance=chance_band(result, name),
         left=left,
         width=right - left,
@@ -200,8 +167,9 @@ def _samples(results: Iterable[Result]) -> Iterable[dict[str, Any]]:
     strips: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for result in results:
         task = Task.parse(result.task)
-        for side, who in (("real", "reference"), ("fake", result.model["id"])):
-            image = plots.file_uri(samples_path(result.states[side]["key"]))
+        for side, who in (("real", "reference"), ("fake", result.model.id)):
+            state = result.states.get(side)
+            image = plots.file_uri(samples_path(state.key)) if state else None
             if image is not None:
                 strips[task.dataset, task.protocol].setdefault(who, image)
     for (dataset, protocol), images in strips.items():
@@ -211,10 +179,16 @@ def _samples(results: Iterable[Result]) -> Iterable[dict[str, Any]]:
 def _run(result: Result) -> dict[str, Any]:
     return {
         "task": result.task,
-        "model": result.model["id"],
-        "device": result.device,
+        "model": result.model.id,
+        "device": _device(result),
         "seconds": sum(result.seconds.values()),
         "versions": ", ".join(f"{name} {text}" for name, text in result.versions.items()),
-        "survivors": f"{result.dataset['n_survivors']} of {result.dataset['n_reference']}",
+        "survivors": f"{result.dataset.n_survivors} of {result.dataset.n_reference}",
         "fake": result.fake,
     }
+
+
+def _device(result: Result) -> str:
+    """Where it was computed: once where model and extractor ran in one place."""
+    model, extractor = result.device.model, result.device.extractor
+    return model if model == extractor else f"model {model}, extractor {extractor}"

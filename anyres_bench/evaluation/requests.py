@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from anyres_bench.core.errors import UsageError
 from anyres_bench.data.dataset import Dataset
-from anyres_bench.data.splits import HALF
+from anyres_bench.data.splits import HALF, reference_and_held_out
 from anyres_bench.data.views import protocol_from
+from anyres_bench.evaluation.queries import TaskQuery
 from anyres_bench.evaluation.suites import SUITES, suite
-from anyres_bench.evaluation.tasks import Task, TaskQuery, reference_and_held_out
 from anyres_bench.features.extractor import FeatureExtractor, extractor_from
 from anyres_bench.metrics.metric import metric_from
+from anyres_bench.results import Task
 
 DEFAULT_EXTRACTOR = "builtin"
 DEFAULT_N = 1000
@@ -56,7 +57,7 @@ def plan_tasks(
         n = query.n or request.n or query.default_n or DEFAULT_N
         if query.n is None and request.n is None:
             n = _at_most(n, query, dataset)
-        task = query.complete(part, extractor.id, n)
+        task = replace(query, extractor=extractor.id).complete(part, extractor.id, n)
         metric = metric_from(task.metric)
         if metric.dim not in (None, extractor.dim):
             raise UsageError(

@@ -19,7 +19,7 @@ from anyres_bench.core.errors import CacheError
 from anyres_bench.core.files import atomic_write, cache_dir, sha256_text
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.pixels import resize_uint8
-from anyres_bench.evaluation.sides import OURS, Side
+from anyres_bench.evaluation.sample_sets import OURS, SampleSet
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,17 +42,17 @@ def samples_path(key: Mapping[str, Any]) -> Path:
     return cache_dir() / "samples" / f"{sha256_text(json.dumps(dict(key), sort_keys=True))}.png"
 
 
-def keep_samples(side: Side, pixels: Tensor) -> None:
-    """Keep the first pictures of a side, in a row, as far as their licences permit.
+def keep_samples(samples: SampleSet, pixels: Tensor) -> None:
+    """Keep the first pictures of a set, in a row, as far as their licences permit.
 
     Args:
-        side: whose pictures they are.
-        pixels: (n, 3, h, w) uint8, the first items in the side's order.
+        samples: whose pictures they are.
+        pixels: (n, 3, h, w) uint8, the first ones in the order in which they are computed.
 
     Raises:
         CacheError: the file cannot be written.
     """
-    licences = [side.licences[i] for i in side.order[: len(pixels)]]
+    licences = [samples.licences[i] for i in samples.order[: len(pixels)]]
     images = pixels.permute(0, 2, 3, 1).numpy()
     shown = [i for i, licence in enumerate(licences) if may_show(licence)]
     if not shown:
@@ -60,7 +60,7 @@ def keep_samples(side: Side, pixels: Tensor) -> None:
     scale = min(1.0, LARGEST / max(images.shape[1:3]))
     size = Size(*(max(1, round(scale * length)) for length in images.shape[1:3]))
     row = np.concatenate([resize_uint8(images[i], size) for i in shown], axis=1)
-    path = samples_path(side.key)
+    path = samples_path(samples.key)
     try:
         with atomic_write(path) as file:
             Image.fromarray(row).save(file, "PNG", optimize=True)

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.data.dataset import Dataset
-from anyres_bench.data.splits import HALF
+from anyres_bench.data.splits import HALF, reference_and_held_out
 from anyres_bench.data.views import MIN_IMAGES, protocol_from
-from anyres_bench.evaluation.tasks import TaskQuery, reference_and_held_out
+from anyres_bench.evaluation.curves import ladder, protocol_at
+from anyres_bench.evaluation.queries import TaskQuery
 
 SUITES = ("quick", "paper")
 QUICK_METRICS = ("frechet", "kid", "precision-recall", "detectability")
@@ -49,7 +50,7 @@ def _paper(dataset: Dataset) -> Sequence[str]:
 
 def _quick(dataset: Dataset) -> list[str]:
     for window in QUICK_WINDOWS:
-        if _share(dataset, f"patch{window}-at{window}") >= 0.9:
+        if _share(dataset, protocol_at(window, window)) >= 0.9:
             break
     else:
         raise DatasetError(
@@ -63,10 +64,8 @@ def _quick(dataset: Dataset) -> list[str]:
 
 
 def curve(dataset: Dataset, window: int) -> list[str]:
-    """Protocols of one window on canvases that grow by half octaves, while a quarter of the images
-    are large enough."""
-    sizes = (round(window * 2 ** (k / 2)) for k in range(20))
-    names = [f"patch{window}-at{size}" for size in sizes]
+    """Protocols of one window on growing canvases, while a quarter of the images are large."""
+    names = [protocol_at(window, size) for size in ladder(window)]
     return [name for name in names if _share(dataset, name) >= 0.25]
 
 

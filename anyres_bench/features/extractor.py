@@ -24,6 +24,7 @@ EXTRACTORS = Registry(
         "builtin": "anyres_bench.features.builtin:build",
         "cnndetection": "anyres_bench.features.cnndetection:build",
         "inception-v3": "anyres_bench.features.inception:build",
+        "tiles": "anyres_bench.features.tiles:build",
     },
     entry_points="anyres_bench.extractors",
 )
@@ -71,6 +72,7 @@ class ExtractorSpec:
         options: what follows each "+".
         device: where the network runs, as torch names it.
         accept_licence: whether the user has accepted a non-commercial licence.
+        argument: what follows "NAME:", for extractors that read it themselves.
     """
 
     name: str
@@ -78,6 +80,7 @@ class ExtractorSpec:
     options: tuple[str, ...] = ()
     device: str = "cpu"
     accept_licence: bool = False
+    argument: str = ""
 
     @classmethod
     def parse(
@@ -85,9 +88,14 @@ class ExtractorSpec:
     ) -> ExtractorSpec:
         """Read `name[@file:PATH][+option...]`; a "+" inside PATH is part of it if such a file is.
 
+        Where a registered name is followed by ":", the rest is its argument and is not read here.
+
         Raises:
             UsageError: what follows "@" is not `file:PATH`.
         """
+        name, colon, argument = text.partition(":")
+        if colon and name in EXTRACTORS:
+            return cls(name, None, (), device, accept_licence, argument)
         head, *options = text.split("+")
         name, at, source = head.partition("@")
         if not at:

@@ -34,6 +34,7 @@ from urllib3.exceptions import HTTPError, InvalidHeader, ReadTimeoutError, SSLEr
 from anyres_bench import __version__
 from anyres_bench.core.errors import FetchError
 from anyres_bench.core.files import sha256_file
+from anyres_bench.core.reporting import progress
 from anyres_bench.fetching.addresses import (
     Guard,
     Pools,
@@ -284,7 +285,6 @@ def download(
     sha256: str | None = None,
     md5: str | None = None,
     n_bytes: int | None = None,
-    progress: bool = False,
     allow_private: bool = False,
 ) -> Path:
     """Fetch one large file, going on where an earlier try ended; a file that is there is kept.
@@ -293,7 +293,6 @@ def download(
         url: http or https.
         path: where to put it; missing folders are made. Processes that want it at once take turns.
         sha256, md5, n_bytes: what the file must be.
-        progress: draw a bar on stderr.
         allow_private: reach loopback and private addresses and any port too; for tests.
 
     Raises:
@@ -310,7 +309,10 @@ def download(
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone(path.with_name(f".{path.name}.lock")):
         if not (path.is_file() and expect.problem(path, sha256_file(path)) is None):
-            with _bar(path.name, progress) as watch, contextlib.closing(Fetcher(policy)) as fetcher:
+            with (
+                _watched(path.name, n_bytes) as watch,
+                contextlib.closing(Fetcher(policy)) as fetcher,
+            ):
                 fetcher.fetch(url, path, expect, resume=True, watch=watch)
     return path
 
@@ -376,16 +378,16 @@ def _alone(lock_path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _bar(name: str, shown: bool) -> Iterator[Watch | None]:
-    if not shown:
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(desc=name, unit="B", unit_scale=True, unit_divisor=1024) as bar:
+def _watched(name: str, n_bytes: int | None) -> Iterator[Watch]:
+    """What tells how many bytes of a file have come."""
+    with progress(name, n_bytes, unit="B") as bar:
+        told = 0
 
         def watch(so_far: int, total: int | None) -> None:
-            bar.total = total
-            bar.update(so_far - bar.n)
+            nonlocal told
+            if total is not None:
+                bar.expect(total)
+            bar.update(so_far - told)
+            told = so_far
 
         yield watch

@@ -6,7 +6,6 @@ Which files there are stands beside the models and extractors that use them.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from anyres_bench.core.errors import FetchError, UnknownNameError, WeightsError
 from anyres_bench.core.files import cache_dir, sha256_file
 from anyres_bench.core.registry import nearest
+from anyres_bench.core.reporting import detail, say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ def obtain(
     offline: bool | None = None,
     allow_private: bool = False,
 ) -> Path:
-    """A weight file, verified; downloaded with progress on stderr if it is not in the cache.
+    """A weight file, verified; downloaded if it is not in the cache, and what happens is told.
 
     An interrupted download goes on where it was. `allow_private` lets it come from a private
     address, for mirrors and tests.
@@ -109,6 +109,7 @@ def _verified(weights: WeightFile) -> Path:
             f"{weights.path} is not the registered {weights.name} file: its sha256 is {got}; "
             f"delete it.{_help(weights)}"
         )
+    detail(f"{weights.name}: {weights.path}, its digest is right")
     return weights.path
 
 
@@ -116,14 +117,13 @@ def _download(weights: WeightFile, allow_private: bool) -> None:
     from anyres_bench.fetching.http import download
 
     assert weights.url is not None
-    sys.stderr.write(f"{weights.name}: {weights.filename}, licence: {weights.licence}\n")
+    say(f"{weights.name}: {weights.filename}, licence: {weights.licence}")
     try:
         download(
             weights.url,
             weights.path,
             sha256=weights.sha256,
             n_bytes=weights.n_bytes,
-            progress=True,
             allow_private=allow_private,
         )
     except FetchError as error:

@@ -6,22 +6,22 @@ StyleGAN2-ADA) and `read_torch_file` (.pt, .pth). Loading never executes anythin
 
 from __future__ import annotations
 
-import difflib
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from anyres_bench.core.budget import MAX_JSON_BYTES
 from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.files import atomic_folder, atomic_write, write_json
+from anyres_bench.core.tensorfiles import map_file, read_safetensors
 from anyres_bench.models.families import recognise
 from anyres_bench.models.official import (
     OfficialNetwork,
@@ -35,9 +35,7 @@ __all__ = [
     "Checkpoint",
     "OfficialNetwork",
     "OfficialSnapshot",
-    "check_fits",
     "from_official",
-    "load_strict",
     "read_checkpoint",
     "read_official_pickle",
     "read_torch_file",
@@ -55,9 +53,7 @@ _FIELDS = {
     "source": dict,
     "training": dict | None,
 }
-_MAX_ABOUT_BYTES = 16 << 20
-_MAX_COMPARED = 100
-_MAX_SHOWN = 10
+_SEAL = "about_sha256"
 
 
 @dataclass(frozen=True)
@@ -99,6 +95,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """
     metadata = {name: getattr(checkpoint, name) for name in _FIELDS}
     about = {**to_plain(metadata), "schema": SCHEMA, "digest": checkpoint.digest}
+    about[_SEAL] = _seal(about)
     # Cloned, because safetensors refuses tensors that share memory.
     state = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
@@ -120,15 +117,16 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """
     about = _read_about(Path(folder) / ABOUT)
     path = Path(folder) / WEIGHTS
-    try:
-        state = safetensors.torch.load_file(path)
-    except (OSError, safetensors.SafetensorError, KeyError) as error:
-        raise CheckpointError(f"{path}: these weights cannot be read: {error}") from error
+    state = read_safetensors(path)
     checkpoint = Checkpoint(state=state, **{name: about[name] for name in _FIELDS})
     if checkpoint.digest != about["digest"]:
         raise CheckpointError(
             f"{folder}: the digest of config and weights is {checkpoint.digest}, and {ABOUT} says "
             f"{about['digest']!r:.70}; one of the files was changed: convert or copy it again"
+        )
+    if about.get(_SEAL, _seal(about)) != _seal(about):
+        raise CheckpointError(
+            f"{Path(folder) / ABOUT} was changed after it was written; copy or convert it again"
         )
     return checkpoint
 
@@ -183,48 +181,10 @@ def read_training_options(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: it cannot be read, or is no JSON object.
     """
-    options = to_plain(_read_json(path))
+    options = _read_json(path)
     if not isinstance(options, dict):
         raise CheckpointError(f"{path} is no JSON object; these are not training options")
     return options
-
-
-def check_fits(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Refuse tensors that are not exactly those of `module`, which may be without memory (meta).
-
-    Args:
-        module: any network.
-        state: tensors by state-dict name.
-        source: where the tensors are from, for the message.
-
-    Raises:
-        CheckpointError: lists missing, unexpected and misshapen names, the likeliest pairs first.
-    """
-    wanted = module.state_dict()
-    missing, unexpected = set(wanted) - set(state), set(state) - set(wanted)
-    misshapen = [
-        f"{name}: {_kind(state[name])} in the file, {_kind(wanted[name])} in the network"
-        for name in wanted
-        if name in state and _kind(state[name]) != _kind(wanted[name])
-    ]
-    if missing or unexpected or misshapen:
-        parts = [
-            *_listed("missing", len(missing), _nearest_first(missing, unexpected)),
-            *_listed("unexpected", len(unexpected), _nearest_first(unexpected, missing)),
-            *_listed("of another shape or kind", len(misshapen), misshapen),
-        ]
-        title = f"{source} does not fit {type(module).__name__}"
-        raise CheckpointError("\n".join([title, *parts]))
-
-
-def load_strict(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Copy `state` into `module`, which must have exactly these names, shapes and kinds.
-
-    Raises:
-        CheckpointError: see `check_fits`.
-    """
-    check_fits(module, state, source)
-    module.load_state_dict(dict(state), strict=True)
 
 
 def _canonical(value: object) -> bytes:
@@ -232,12 +192,14 @@ def _canonical(value: object) -> bytes:
 
 
 def _read_json(path: Path) -> Any:
-    try:
-        if path.stat().st_size > _MAX_ABOUT_BYTES:
-            raise CheckpointError(f"{path} is larger than {_MAX_ABOUT_BYTES} bytes")
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
+    """A small JSON file, of finite numbers and printable names."""
+    with map_file(path) as data:
+        if len(data) > MAX_JSON_BYTES:
+            raise CheckpointError(f"{len(data)} bytes; at most {MAX_JSON_BYTES} are read")
+        try:
+            return to_plain(json.loads(bytes(data)))
+        except (ValueError, RecursionError) as error:
+            raise CheckpointError(f"this is no JSON, or damaged: {error}") from error
 
 
 def _read_about(path: Path) -> dict[str, Any]:
@@ -247,29 +209,14 @@ def _read_about(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path} has schema {got!r:.60}; this version reads {SCHEMA!r}")
     kinds = {**_FIELDS, "digest": str}
     bad = [name for name in kinds if not isinstance(about.get(name, ...), kinds[name])]
+    texts = ("architecture", "licence")
+    bad += [n for n in texts if n not in bad and not about[n].isprintable()]
     if bad:
         raise CheckpointError(f"{path}: {', '.join(bad)} are missing or of the wrong kind")
     return about
 
 
-def _kind(tensor: Tensor) -> str:
-    numbers = "floats" if tensor.is_floating_point() else str(tensor.dtype).removeprefix("torch.")
-    return f"{tuple(tensor.shape)} {numbers}"
-
-
-def _nearest_first(names: Iterable[str], others: Iterable[str]) -> list[str]:
-    """`names` with the likeliest of `others` beside each, the closest pairs first."""
-    compared = sorted(others)[:_MAX_COMPARED]
-    rows: list[tuple[float, str]] = []
-    for name in sorted(names)[:_MAX_COMPARED]:
-        scored = [(difflib.SequenceMatcher(None, name, other).ratio(), other) for other in compared]
-        score, nearest = max(scored, default=(0.0, ""))
-        rows.append((-score, f"{name} (nearest: {nearest})" if score > 0.5 else name))
-    return [text for _, text in sorted(rows)]
-
-
-def _listed(title: str, n: int, rows: list[str]) -> list[str]:
-    if not n:
-        return []
-    more = [f"    ... and {n - _MAX_SHOWN} more"] if n > _MAX_SHOWN else []
-    return [f"  {n} {title}:", *(f"    {row}" for row in rows[:_MAX_SHOWN]), *more]
+def _seal(about: Mapping[str, Any]) -> str:
+    """Digest of all facts: that of the weights covers neither licence nor source."""
+    facts = {name: value for name, value in about.items() if name != _SEAL}
+    return hashlib.sha256(_canonical(facts)).hexdigest()

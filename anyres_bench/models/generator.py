@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from anyres_bench.core.errors import GeneratorError
@@ -10,7 +10,7 @@ from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.registry import Registry
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from anyres_bench.data.dataset import Dataset
     from anyres_bench.data.pixels import Pixels
@@ -110,23 +110,6 @@ class FiniteGenerator(Generator, Protocol):
 
     @property
     def n_pictures(self) -> int: ...
-
-
-def networks_of(generator: Any, depth: int = 4) -> Iterator[nn.Module]:
-    """The networks that a generator, or what it is made of, holds."""
-    from torch import nn
-
-    if isinstance(generator, nn.Module):
-        yield generator
-    elif depth and hasattr(generator, "__dict__") and not isinstance(generator, type):
-        for part in vars(generator).values():
-            yield from networks_of(part, depth - 1)
-
-
-def rendering_device(generator: Any) -> str:
-    """Where a generator renders, as torch names it: where its networks are; "cpu" without any."""
-    weights = (w for network in networks_of(generator) for w in network.parameters())
-    return ", ".join(sorted({str(weight.device) for weight in weights})) or "cpu"
 
 
 def check_output(generator_id: str, images: Tensor, n: int, size: Size) -> None:

@@ -7,7 +7,7 @@ A spec is one of these:
     anyres-ffhq6k            a registered official checkpoint (`convert --list`)
     scenes, folder:PATH      a registered generator or baseline, with its argument
     package.module:factory   a function without arguments, or a class: anything that keeps the
-                             contract of `Generator`
+                             contract of `Generator`; a digest of its code joins its id
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from anyres_bench.models.checkpoint import (
 from anyres_bench.models.controls import HeldOut
 from anyres_bench.models.families import parts, published_weights
 from anyres_bench.models.generator import GENERATORS, Generator
+from anyres_bench.models.sources import source_digest, with_source
 
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _MEMBERS = ("id", "native", "canvases", "latents", "sample")
@@ -86,7 +87,9 @@ def resolve(
         checkpoint = _checkpoint(spec, accept_licence)
         return _make(spec, _builder(spec, checkpoint), (checkpoint,), options or {}, ours)
     if _FACTORY.fullmatch(spec):
-        return _make(spec, _imported(spec), (), options or {}, ours)
+        module = spec.partition(":")[0]
+        made = _make(spec, _imported(spec), (), options or {}, ours)
+        return made if isinstance(made, HeldOut) else with_source(made, source_digest(module))
     raise UnknownNameError(
         f"{spec!r} is no file, folder or package.module:factory, and no registered model; "
         f"{_nearest_model(head)}"

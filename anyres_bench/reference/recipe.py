@@ -28,7 +28,8 @@ from anyres_bench.core.geometry import Size
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.pixels import to_float
 from anyres_bench.features.lpips import load_lpips
-from anyres_bench.models.checkpoint import Checkpoint, load_strict
+from anyres_bench.models.checkpoint import Checkpoint
+from anyres_bench.models.fitting import load_strict
 from anyres_bench.models.generator import Generator
 from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
 from anyres_bench.reference.discriminator import Discriminator

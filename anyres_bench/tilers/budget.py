@@ -12,12 +12,14 @@ import numpy as np
 
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Size
+from anyres_bench.tilers.content import SeedContent
 from anyres_bench.tilers.idefics import Idefics
 from anyres_bench.tilers.internvl import InternVL
 from anyres_bench.tilers.llava import Llava
 from anyres_bench.tilers.native import FastVLM, NaFlex, NaViT, Pixtral, Vitar
 from anyres_bench.tilers.plan import Tiler
 from anyres_bench.tilers.qwen import Qwen
+from anyres_bench.tilers.seed import Seed
 
 _MOST_TILES = 144
 _LONGEST_EDGE = 16_384  # px
@@ -125,6 +127,18 @@ def _idefics(tiler: Idefics, budget: int) -> Iterator[Tiler]:
     edges = range(min(budget, _LONGEST_EDGE // tiler.tile) * tiler.tile, 0, -tiler.tile)
     yield from _descending(tiler, "longest_edge", edges)
     yield with_options(tiler, longest_edge=tiler.tile, split=False)
+
+
+@settings.register
+def _seed(tiler: Seed, budget: int) -> Iterator[Tiler]:
+    most = min(max(budget // tiler.side**2 - 1, 1), _MOST_TILES)  # the overview is one more
+    return _descending(tiler, "max_tiles", range(most, 0, -1))
+
+
+@settings.register
+def _seed_content(tiler: SeedContent, budget: int) -> Iterator[Tiler]:
+    for most in range(min(max(budget // tiler.seed.side**2 - 1, 1), _MOST_TILES), 0, -1):
+        yield with_options(tiler, max_tiles=most, coarse_tiles=min(tiler.coarse_tiles, most))
 
 
 def with_options(tiler: Any, **changes: Any) -> Any:

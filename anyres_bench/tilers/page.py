@@ -25,7 +25,18 @@ from anyres_bench.tilers.plan import Tiler
 from anyres_bench.tilers.targets import Target
 
 KINDS = (
-    *("InternVL", "Llava", "Qwen", "NaFlex", "Pixtral", "NaViT", "FastVLM", "Vitar", "Idefics"),
+    *(
+        "InternVL",
+        "Llava",
+        "Qwen",
+        "NaFlex",
+        "Pixtral",
+        "NaViT",
+        "FastVLM",
+        "Vitar",
+        "Idefics",
+        "Seed",
+    ),
 )
 """Classes of tilers that `templates/plans.js` knows."""
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anyres_bench.core.errors import ImageError
+from anyres_bench.core.errors import ImageError, UsageError
 from anyres_bench.core.files import atomic_write
 from anyres_bench.core.geometry import Size
 from anyres_bench.core.quoting import csv_cell, terminal
 from anyres_bench.tilers.budget import solve
 from anyres_bench.tilers.explain import explain
+from anyres_bench.tilers.legibility import Detail
 from anyres_bench.tilers.plan import Tiler
 from anyres_bench.tilers.targets import Target
 from anyres_bench.tilers.workbench import Models, Row, Summary, record, row, summary
@@ -28,6 +30,10 @@ _IMAGE_HEAD = (
 _FOLDER_HEAD = (
     *("tiler", "images", "refused", "tokens: least", "median", "most", "all"),
     *("packed", "over context", *_COSTS),
+)
+_DETAIL_HEAD = (
+    *("tiler", "tokens", "smallest legible capital, px", "95 %"),
+    *("dots miscounted", "95 %", "lines off, px", "95 %"),
 )
 _UNITS = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
@@ -69,11 +75,23 @@ class Report:
                 writer.writerow({k: _cell(v) for k, v in line.items()})
 
 
-def report(tilers: Sequence[Tiler], target: Target, models: Models) -> Report:
-    """All tilers on all images of a target."""
+def report(tilers: Iterable[Tiler], target: Target, models: Models, pages: int = 0) -> Report:
+    """All tilers on all images of a target.
+
+    Args:
+        tilers: one after the other.
+        target: one image, or many.
+        models: what the tokens are for.
+        pages: documents of the image's size to read through each tiler; 0 for none.
+
+    Raises:
+        UsageError: documents are asked for and there are several images, or it is too small.
+    """
+    if pages and len(target.images) != 1:
+        raise UsageError("documents are drawn at one size; name one image or one size")
     if len(target.images) == 1:
         [(_, size)] = target.images
-        rows = tuple(row(tiler, size, models) for tiler in tilers)
+        rows = tuple(row(tiler, size, models, pages) for tiler in tilers)
         return Report(rows, (), tuple(record(item) for item in rows))
     summaries = tuple(summary(tiler, target.images, models) for tiler in tilers)
     return Report((), summaries, tuple(_plain(item) for item in summaries))
@@ -105,8 +123,10 @@ def explained(tilers: Sequence[Tiler], target: Target) -> str:
 
 
 def _image_text(rows: Sequence[Row]) -> str:
-    lines = [_IMAGE_HEAD, *(_image_cells(item) for item in rows if item.card)]
-    texts = [_table(lines)]
+    texts = [_table([_IMAGE_HEAD, *(_image_cells(item) for item in rows if item.card)])]
+    if any(item.detail for item in rows):
+        read = [(item.tiler, item.detail) for item in rows if item.detail]
+        texts += ["", _table([_DETAIL_HEAD, *(_detail_cells(*pair) for pair in read)]), ""]
     texts += [f"{item.tiler} refuses it: {item.refused}" for item in rows if item.refused]
     for item in rows:
         texts += [f"trap: {item.tiler}: {trap.name}: {trap.text}" for trap in item.traps]
@@ -130,6 +150,27 @@ def _image_cells(item: Row) -> tuple[str, ...]:
         f"{c.distortion:.3f}",
         *(f"{x:.1%}" for x in shares[1]),
         *(_big(x) for x in (c.encoder_flops, c.prefill_flops, c.kv_bytes)),
+    )
+
+
+def _detail_cells(tiler: str, detail: Detail) -> tuple[str, ...]:
+    least, most = min(detail.accuracy), max(detail.accuracy)
+    text = detail.legible
+    if text.value <= least:
+        legible = f"{least} or less"
+    else:
+        legible = f"{text.value:.1f}" if math.isfinite(text.value) else f"over {most}"
+    return (
+        tiler,
+        f"{detail.tokens:,}",
+        legible,
+        f"{text.low:.1f} to {text.high:.1f}"
+        if math.isfinite(text.high)
+        else f"from {text.low:.1f}",
+        f"{detail.counting.value:.1%}",
+        f"{detail.counting.low:.1%} to {detail.counting.high:.1%}",
+        f"{detail.lines.value:.2f}",
+        f"{detail.lines.low:.2f} to {detail.lines.high:.2f}",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,12 +23,14 @@ from anyres_bench.tilers.costs import (
     card,
 )
 from anyres_bench.tilers.explain import Trap, traps
+from anyres_bench.tilers.legibility import Detail, measure
 from anyres_bench.tilers.plan import Plan, Tiler
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _WORST = 10
+_ENDS = ("value", "low", "high")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Row:
         plan, card: None where it refuses the size.
         traps: that the image falls into.
         refused: why, where it does.
+        detail: what of documents of this size survives, where it was measured.
     """
 
     tiler: str
@@ -46,6 +50,7 @@ class Row:
     card: Card | None
     traps: tuple[Trap, ...] = ()
     refused: str = ""
+    detail: Detail | None = None
 
 
 @dataclass(frozen=True)
@@ -102,14 +107,24 @@ def tilers(names: Iterable[str] = ()) -> list[Tiler]:
     return [load(name) for name in list(names) or TILERS]
 
 
-def row(tiler: Tiler, image: Size, models: Models) -> Row:
-    """One tiler on one size."""
+def row(tiler: Tiler, image: Size, models: Models, pages: int = 0) -> Row:
+    """One tiler on one size; `pages` documents of it are drawn and read where it is not 0.
+
+    Raises:
+        UsageError: documents are asked for, and the size is too small for them.
+    """
     try:
         plan = tiler.plan(image)
     except ImageError as error:
         return Row(tiler.name, None, None, refused=str(error))
-    found = traps(plan, models.language.context)
-    return Row(tiler.name, plan, card(plan, models.encoder, models.language), tuple(found))
+    detail = measure(tiler, image, range(pages)) if pages else None
+    return Row(
+        tiler=tiler.name,
+        plan=plan,
+        card=card(plan, models.encoder, models.language),
+        traps=tuple(traps(plan, models.language.context)),
+        detail=detail,
+    )
 
 
 def summary(tiler: Tiler, images: Sequence[tuple[str, Size]], models: Models) -> Summary:
@@ -178,4 +193,12 @@ def record(item: Row) -> dict[str, Any]:
     values = {name: getattr(item.card, name, None) for name in fields}
     plain = {k: str(v) if isinstance(v, Size) else v for k, v in values.items()}
     named = "; ".join(trap.name for trap in item.traps)
-    return {"tiler": item.tiler, **plain, "traps": named, "refused": item.refused}
+    read = {} if item.detail is None else _detail(item.detail)
+    return {"tiler": item.tiler, **plain, **read, "traps": named, "refused": item.refused}
+
+
+def _detail(detail: Detail) -> dict[str, Any]:
+    measured = {"legible": detail.legible, "counting": detail.counting, "lines": detail.lines}
+    ends = {f"{name}_{end}": getattr(m, end) for name, m in measured.items() for end in _ENDS}
+    finite = {name: value if math.isfinite(value) else None for name, value in ends.items()}
+    return {"pages": detail.pages, **finite}

@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 from torch import Tensor
 
 from anyres_bench.baselines.anycost.network import BASE_WIDTH, RATIOS, Generator
-from anyres_bench.core.errors import UsageError
+from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.geometry import Box, Size
-from anyres_bench.models.checkpoint import Checkpoint, load_strict
+from anyres_bench.models.checkpoint import Checkpoint
+from anyres_bench.models.fitting import fitted
 from anyres_bench.models.fixed_sizes import FixedSizes
 from anyres_bench.models.noise import normal_field
 from anyres_bench.models.official_files import (
@@ -32,6 +34,7 @@ from anyres_bench.models.official_files import (
 from anyres_bench.models.styles import StyleLatent, Styles
 
 WEIGHTS = "anycost-ffhq-config-f"
+_MOST_CONVS = 22  # of a generator of 8192 px
 
 
 @dataclass(frozen=True)
@@ -139,12 +142,16 @@ def from_state(state: Mapping[str, Tensor], source: str, device: str) -> Generat
     style_dim = shape_of(sizes, "style.1.weight", what)[0]
     wide = shape_of(sizes, "input.input", what)[1]
     last = shape_of(sizes, last_name, what)[1]
+    if n_convs > _MOST_CONVS:
+        raise CheckpointError(f"{what}: it has {n_convs} convolutions; at most {_MOST_CONVS}")
     resolution = 4 << (n_convs // 2)
     n_mlp = sum(bool(re.fullmatch(r"style\.\d+\.weight", name)) for name in state)
     multiplier = last / (BASE_WIDTH // resolution)
-    network = Generator(resolution, style_dim, n_mlp, multiplier, wide)
-    load_strict(network, state, source)
-    return ready(network, device)
+
+    def make() -> Generator:
+        return Generator(resolution, style_dim, n_mlp, multiplier, wide)
+
+    return ready(fitted(make, state, source), device)
 
 
 def build(
@@ -207,7 +214,14 @@ def _made(official: OfficialFile, ratio_text: str, size: str, psi: str, device: 
         raise UsageError(f"no size {target}; {official.name} makes {network.resolutions[1:]}")
     trained: tuple[int, ...] = ()
     if isinstance(official.content, Checkpoint):
-        trained = tuple(official.content.config["sides"])
+        trained = _trained_sides(official.content.config.get("sides"), network, official.name)
     truncation = read_number("psi", psi, 0, 2)
     renderer = AnycostRenderer(network, official.digest, ratio, target, truncation, trained)
     return FixedSizes(renderer, exact=target is not None)
+
+
+def _trained_sides(sides: Any, network: Generator, source: str) -> tuple[int, ...]:
+    known = network.resolutions[1:]
+    if not isinstance(sides, list | tuple) or not sides or any(side not in known for side in sides):
+        raise CheckpointError(f"{source} says it was trained at {sides!r:.80}; it makes {known}")
+    return tuple(sides)

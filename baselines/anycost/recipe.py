@@ -35,7 +35,8 @@ from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.geometry import Size
 from anyres_bench.core.seeds import Stream, stream
 from anyres_bench.data.pixels import to_float
-from anyres_bench.models.checkpoint import Checkpoint, load_strict
+from anyres_bench.models.checkpoint import Checkpoint
+from anyres_bench.models.fitting import load_strict
 from anyres_bench.models.fixed_sizes import FixedSizes
 from anyres_bench.models.official_files import read_official
 from anyres_bench.training.adversarial import (

@@ -20,7 +20,8 @@ from anyres_bench.baselines.infinitygan.network import (
 from anyres_bench.baselines.infinitygan.patches import Patches
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Region, Size
-from anyres_bench.models.checkpoint import Checkpoint, load_strict
+from anyres_bench.models.checkpoint import Checkpoint
+from anyres_bench.models.fitting import fitted
 from anyres_bench.models.fixed_sizes import check_inside
 from anyres_bench.models.generator import Canvases
 from anyres_bench.models.noise import latent_vector, normal_field
@@ -133,6 +134,6 @@ def from_checkpoint(checkpoint: Checkpoint, device: str = "cpu") -> InfinityGAN:
 
 def _made(official: OfficialFile, device: str) -> InfinityGAN:
     state = {n: t for n, t in official.state("g_ema").items() if "tmp_var" not in n}
-    network = Generator(Architecture.of(shapes(state)))
-    load_strict(network, state, official.name)
+    architecture = Architecture.of(shapes(state))
+    network = fitted(lambda: Generator(architecture), state, official.name)
     return InfinityGAN(ready(network, device), official.digest)

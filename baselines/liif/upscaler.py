@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-from anyres_bench.baselines.liif.network import LIIF
-from anyres_bench.core.errors import CheckpointError
+from anyres_bench.baselines.liif.network import LIIF, RDN
 from anyres_bench.core.geometry import Box, Region, Size
-from anyres_bench.models.checkpoint import Checkpoint, load_strict
-from anyres_bench.models.official_files import OfficialFile, device_of, read_official, ready
+from anyres_bench.models.checkpoint import Checkpoint
+from anyres_bench.models.fitting import check_config, fitted
+from anyres_bench.models.official_files import (
+    OfficialFile,
+    device_of,
+    read_official,
+    ready,
+    shape_of,
+    shapes,
+)
 from anyres_bench.models.upscaling import Base, Upscaled, band_regions, over_base
 
 WEIGHTS = "liif-edsr-baseline"
+_EDSR_BLOCK = r"encoder\.body\.\d+\.body\.0\.weight"
+_DECODER = r"imnet\.layers\.(\d{1,6})\.weight"
 
 
 @dataclass(frozen=True)
@@ -24,7 +34,7 @@ class LIIFUpscaler:
 
     Attributes:
         network: the model.
-        digest: of its file.
+        digest: of its file, and whether its options had to be assumed.
     """
 
     network: LIIF
@@ -54,20 +64,61 @@ def from_file(official: OfficialFile, device: str) -> LIIF:
     Raises:
         CheckpointError: it is no LIIF file, or of a kind that is not built.
     """
-    content: Any = official.content
-    try:
-        if isinstance(content, Checkpoint):
-            spec, state = content.config, content.state
-        else:
-            spec, state = content["model"]["args"], content["model"]["sd"]
-        network = LIIF.from_spec(spec)
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{official.name} is no LIIF file: it holds {official.holds} and lacks {error}; "
-            "expected model.args and model.sd"
-        ) from error
-    load_strict(network, state, official.name)
+    spec, state = _parts(official)
+    check_config(spec, len(state), official.name)
+    network = fitted(lambda: LIIF.from_spec(spec), state, official.name)
     return ready(network, device)
+
+
+def _parts(official: OfficialFile) -> tuple[Mapping[str, Any], dict[str, Tensor]]:
+    """What the model is made from, and its tensors."""
+    state, spec = official.state("sd", "state_dict"), _spec(official)
+    return read_spec(shapes(state), official.name) if spec is None else spec, state
+
+
+def _spec(official: OfficialFile) -> Mapping[str, Any] | None:
+    """`model.args`; None where there is none."""
+    content: Any = official.content
+    if isinstance(content, Checkpoint):
+        return content.config
+    model = content.get("model") if isinstance(content, Mapping) else None
+    spec = model.get("args") if isinstance(model, Mapping) else None
+    return spec if isinstance(spec, Mapping) else None
+
+
+def read_spec(sizes: Mapping[str, tuple[int, ...]], source: str) -> dict[str, Any]:
+    """`model.args` of a state that came without them, read off its shapes.
+
+    What leaves no trace in a state is as in the published models: a local ensemble, and residuals
+    that are not scaled.
+
+    Raises:
+        CheckpointError: it is not the state of a LIIF.
+    """
+    what = f"{source} is no LIIF file: it has neither model.args nor the names of a LIIF"
+    if "encoder.SFENet1.weight" in sizes:
+        n_blocks = sum(name.endswith(".LFF.weight") for name in sizes)
+        named = [name for name, (n, *_) in RDN.CONFIGS.items() if n == n_blocks]
+        channels = shape_of(sizes, "encoder.SFENet1.weight", what)[0]
+        options = {"G0": channels, "RDNconfig": named[0] if named else f"of {n_blocks} blocks"}
+        encoder = {"name": "rdn", "args": options}
+    else:
+        channels = shape_of(sizes, "encoder.head.0.weight", what)[0]
+        n_blocks = sum(bool(re.fullmatch(_EDSR_BLOCK, name)) for name in sizes)
+        options = {"n_resblocks": n_blocks, "n_feats": channels}
+        encoder = {"name": "edsr-baseline", "args": options}
+    numbers = {int(m[1]): sizes[name] for name in sizes if (m := re.fullmatch(_DECODER, name))}
+    n_in = shape_of(sizes, "imnet.layers.0.weight", what)[1]
+    unfolds = n_in > 9 * channels
+    return {
+        "encoder_spec": {**encoder, "args": {**options, "no_upsampling": True}},
+        "imnet_spec": {
+            "name": "mlp",
+            "args": {"hidden_list": [numbers[i][0] for i in sorted(numbers)[:-1] if numbers[i]]},
+        },
+        "feat_unfold": unfolds,
+        "cell_decode": n_in - channels * (9 if unfolds else 1) == 4,
+    }
 
 
 def load_upscaler(
@@ -81,7 +132,8 @@ def load_upscaler(
         accept_licence: of downloaded weights.
     """
     official = read_official(weights or WEIGHTS, accept_licence=accept_licence)
-    return LIIFUpscaler(from_file(official, device), official.digest)
+    assumed = "" if _spec(official) is not None else "-as-published"
+    return LIIFUpscaler(from_file(official, device), official.digest + assumed)
 
 
 def build(

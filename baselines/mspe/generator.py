@@ -17,7 +17,8 @@ from anyres_bench.baselines.mspe.network import CONFIGS, Config, Generator
 from anyres_bench.core.errors import CheckpointError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Box, Size
 from anyres_bench.core.registry import nearest
-from anyres_bench.models.checkpoint import Checkpoint, load_strict
+from anyres_bench.models.checkpoint import Checkpoint
+from anyres_bench.models.fitting import check_config, fitted
 from anyres_bench.models.fixed_sizes import FixedSizes
 from anyres_bench.models.noise import normal_field
 from anyres_bench.models.official_files import (
@@ -148,8 +149,10 @@ def read_config(name: str, changes: Mapping[str, Any], source: str) -> Config:
 
 def _made(official: OfficialFile, name: str, size: str, psi: str, device: str) -> FixedSizes:
     own = official.content.config if isinstance(official.content, Checkpoint) else {}
-    network = Generator(read_config(name, own, official.name))
-    load_strict(network, official.state("state_dict", prefix="generator_ema."), official.name)
+    state = official.state("state_dict", prefix="generator_ema.")
+    check_config(own, len(state), official.name)
+    config = read_config(name, own, official.name)
+    network = fitted(lambda: Generator(config), state, official.name)
     target = Size.parse(size) if size else None
     if target and any(side % network.step or side < 4 * network.step for side in target):
         raise UsageError(

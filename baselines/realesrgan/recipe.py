@@ -34,7 +34,8 @@ from anyres_bench.baselines.realesrgan.upscaler import RealESRGANUpscaler, from_
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.seeds import stream
-from anyres_bench.models.checkpoint import Checkpoint, load_strict
+from anyres_bench.models.checkpoint import Checkpoint
+from anyres_bench.models.fitting import load_strict
 from anyres_bench.models.generator import Generator
 from anyres_bench.models.official_files import read_official
 from anyres_bench.training.config import LoopConfig, above, at_least, to_plain

@@ -20,7 +20,7 @@ from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.core.registry import nearest
 from anyres_bench.data.pixels import to_float, to_uint8
-from anyres_bench.models.checkpoint import load_strict
+from anyres_bench.models.fitting import fitted
 from anyres_bench.models.interpolation import find_filter, resample, source_window
 from anyres_bench.models.official_files import (
     OfficialFile,
@@ -28,6 +28,8 @@ from anyres_bench.models.official_files import (
     read_number,
     read_official,
     ready,
+    shape_of,
+    shapes,
 )
 from anyres_bench.models.upscaling import Base, Filtered, Upscaled, over_base
 
@@ -122,36 +124,38 @@ def from_state(state: Mapping[str, Tensor], source: str, device: str) -> Network
     Raises:
         CheckpointError: it is neither of the two networks.
     """
-    network: Network
     if "conv_first.weight" in state:
-        network = _rrdbnet(state, source)
+        make = _rrdbnet(state, source)
     elif "body.0.weight" in state and "body.1.weight" in state:
-        network = _compact(state)
+        make = _compact(state, source)
     else:
         raise CheckpointError(
             f"{source} is neither an RRDBNet (conv_first.weight) nor a compact network with PReLU "
             f"(body.1.weight); {nearest('conv_first.weight', state)}"
         )
-    load_strict(network, state, source)
-    return ready(network, device)
+    return ready(fitted(make, state, source), device)
 
 
-def _rrdbnet(state: Mapping[str, Tensor], source: str) -> RRDBNet:
-    num_feat, n_in = state["conv_first.weight"].shape[:2]
-    growth = state.get("body.0.rdb1.conv1.weight")
+def _rrdbnet(state: Mapping[str, Tensor], source: str) -> Callable[[], Network]:
+    what = f"{source} is not the state of an RRDBNet"
+    num_feat, n_in = shape_of(shapes(state), "conv_first.weight", what)[:2]
+    growth = shape_of(shapes(state), "body.0.rdb1.conv1.weight", what)[0]
     fold = math.isqrt(n_in // 3)
-    if growth is None or fold not in (1, 2, 4) or 3 * fold**2 != n_in:
-        raise CheckpointError(f"{source}: an RRDBNet of {n_in} input channels or without blocks")
+    if fold not in (1, 2, 4) or 3 * fold**2 != n_in:
+        raise CheckpointError(f"{source}: an RRDBNet of {n_in} input channels")
     n_blocks = len({name.split(".")[1] for name in state if name.startswith("body.")})
-    return RRDBNet(3, 3, 4 // fold, num_feat, n_blocks, growth.shape[0])
+    return lambda: RRDBNet(3, 3, 4 // fold, num_feat, n_blocks, growth)
 
 
-def _compact(state: Mapping[str, Tensor]) -> SRVGGNetCompact:
-    last = max(int(name.split(".")[1]) for name in state if name.startswith("body."))
-    n_out = state[f"body.{last}.weight"].shape[0]
-    return SRVGGNetCompact(
-        3, 3, state["body.0.weight"].shape[0], last // 2 - 1, math.isqrt(n_out // 3)
-    )
+def _compact(state: Mapping[str, Tensor], source: str) -> Callable[[], Network]:
+    what = f"{source} is not the state of a compact network"
+    numbers = (re.fullmatch(r"body\.(\d{1,6})\.weight", name) for name in state)
+    last = max(int(match[1]) for match in numbers if match)
+    if last > 2 * len(state):
+        raise CheckpointError(f"{what}: it has a layer {last} and {len(state)} tensors")
+    n_out = shape_of(shapes(state), f"body.{last}.weight", what)[0]
+    num_feat = shape_of(shapes(state), "body.0.weight", what)[0]
+    return lambda: SRVGGNetCompact(3, 3, num_feat, last // 2 - 1, math.isqrt(n_out // 3))
 
 
 def _state(official: OfficialFile) -> dict[str, Tensor]:

@@ -44,7 +44,7 @@ def test_from_a_folder_to_an_export(
     assert code == 0
     assert "data: 5 images in" in text
     assert "1 left out: not-an-image" in text
-    assert "6/6" in bar
+    assert not bar  # no terminal, and done within a minute
 
     plot = tmp_path / "plot.png"
     code, text, _ = run(capsys, "inspect", out, "--plot", plot, "--verify")

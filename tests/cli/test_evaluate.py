@@ -16,7 +16,7 @@ import pytest
 from anyres_bench.cli.main import main
 from anyres_bench.cli.options import read_options
 from anyres_bench.core.errors import UsageError
-from anyres_bench.evaluation.results import read_results
+from anyres_bench.results import read_results
 from tests.fakes import write_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -170,7 +170,7 @@ def test_a_stopped_run_keeps_what_is_complete(data: str, tmp_path: Path, capfd) 
     code, _, err = call(capfd, *again)
     assert code == 0, err
     assert all((features / name).stat().st_mtime_ns == stamp for name, stamp in kept.items())
-    (result,) = read_results([Path("results")])
+    (result,) = read_results([Path("results")]).results
     assert result.n_fake == 300
 
 

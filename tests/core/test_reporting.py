@@ -2,36 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
 from anyres_bench.core import reporting
-from anyres_bench.core.reporting import Progress, report_to
-
-
-class Recorder:
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[object] = []
-
-    def say(self, text: str) -> None:
-        self.told.append(("say", text))
-
-    def detail(self, text: str) -> None:
-        self.told.append(("detail", text))
-
-    @contextlib.contextmanager
-    def progress(self, title: str, total: int | None, done: int, unit: str) -> Iterator[Progress]:
-        self.told.append((title, total, done, unit))
-        yield self
-        self.told.append("end")
-
-    def update(self, n: int = 1) -> None:
-        self.told.append(n)
-
-    def note(self, text: str) -> None:
-        self.told.append(text)
+from anyres_bench.core.reporting import report_to
+from tests.reporters import Recorder
 
 
 def test_all_that_is_told_reaches_the_reporter() -> None:
@@ -41,8 +14,10 @@ def test_all_that_is_told_reaches_the_reporter() -> None:
         reporting.detail("b")
         with reporting.progress("c", 3, done=1, unit="B") as bar:
             bar.update(2)
+            bar.expect(4)
             bar.note("d")
-    assert recorder.told == [("say", "a"), ("detail", "b"), ("c", 3, 1, "B"), 2, "d", "end"]
+    assert recorder.told[:2] == [("say", "a"), ("detail", "b")]
+    assert recorder.told[2:] == [("c", 3, 1, "B"), 2, "of 4", "d", "end"]
 
 
 def test_nothing_is_told_outside() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from anyres_bench.core import distributed
 from anyres_bench.data.dataset import Dataset
-from anyres_bench.evaluation.evaluate import Plan, evaluate
-from anyres_bench.evaluation.tasks import Task
+from anyres_bench.evaluation.evaluate import EvaluationPlan, evaluate
 from anyres_bench.models.controls import resample
+from anyres_bench.results import Task
 from tests.fakes import Pooled, Waves
 
 TASKS = (
@@ -24,7 +24,7 @@ def main(data: Path, out: Path) -> None:
     distributed.start()
     outcomes = [
         evaluate(
-            Plan(
+            EvaluationPlan(
                 model=model,
                 spec="test",
                 dataset=Dataset.read(data),

@@ -13,12 +13,12 @@ import pytest
 
 from anyres_bench.core.errors import DatasetError, UsageError
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.splits import reference_and_held_out
 from anyres_bench.data.views import protocol_from
 from anyres_bench.evaluation.during_training import TaskRequest, plan_evaluation
-from anyres_bench.evaluation.results import read_results
-from anyres_bench.evaluation.tasks import reference_and_held_out
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.recipe import AnyResConfig, AnyResRecipe
+from anyres_bench.results import read_results
 from anyres_bench.training.config import LoopConfig
 from anyres_bench.training.items import ImageItems, SourceConfig
 from anyres_bench.training.loop import Evaluation
@@ -52,8 +52,8 @@ def test_a_model_in_training_is_measured_by_a_task(data: str, tmp_path: Path) ->
     recipe = AnyResRecipe(config(data), LoopConfig(batch=4, micro_batch=4))
     generator = recipe.generator(recipe.generator_network)
     values = evaluation.measure(generator)
-    [record] = read_results([tmp_path / "run" / "results"])
-    assert (record.task, record.model["id"]) == (evaluation.task, generator.id)
+    [record] = read_results([tmp_path / "run" / "results"]).results
+    assert (record.task, record.model.id) == (evaluation.task, generator.id)
     assert values["frechet"] == record.values["frechet"]
     assert evaluation.measure(generator) == values
 

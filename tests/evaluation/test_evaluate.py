@@ -20,11 +20,11 @@ from anyres_bench.core.errors import (
     UsageError,
 )
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.evaluation.evaluate import Outcome, Plan, evaluate
+from anyres_bench.evaluation.evaluate import EvaluationOutcome, EvaluationPlan, evaluate
+from anyres_bench.evaluation.metadata import device_of
 from anyres_bench.evaluation.pairs import paired
-from anyres_bench.evaluation.results import Result
-from anyres_bench.evaluation.tasks import Task
 from anyres_bench.models.controls import constant, folder, real, resample
+from anyres_bench.results import Device, Task, read_result
 from tests.fakes import Broken, Pooled, Waves, write_dataset
 
 SIZES = [(48 + 2 * i, 50 + 4 * (i % 5)) for i in range(20)]
@@ -63,8 +63,8 @@ class CountingPooled(Pooled):
         return super().__call__(images)
 
 
-def run(dataset, out: Path, tasks, model=None, **changes) -> Outcome:
-    plan = Plan(
+def run(dataset, out: Path, tasks, model=None, **changes) -> EvaluationOutcome:
+    plan = EvaluationPlan(
         model=model or Waves(),
         spec="waves",
         dataset=dataset,
@@ -75,7 +75,7 @@ def run(dataset, out: Path, tasks, model=None, **changes) -> Outcome:
     return evaluate(dataclasses.replace(plan, **changes))
 
 
-def numbers(outcome: Outcome) -> dict[str, dict[str, float]]:
+def numbers(outcome: EvaluationOutcome) -> dict[str, dict[str, float]]:
     return {result.task: dict(result.values) for result in outcome.results}
 
 
@@ -145,7 +145,8 @@ def test_records_hold_everything(dataset, tmp_path: Path) -> None:
     (result,) = run(dataset, tmp_path, [PATCH], seed=3).results
     (path,) = tmp_path.joinpath("waves").glob("*.json")
     record = json.loads(path.read_text())
-    assert Result(**record) == result
+    assert read_result(path) == result
+    assert record == result.to_json()
     assert record["task"] == PATCH
     assert record["dataset"]["digest"] == dataset.digest
     assert record["dataset"]["n_reference"] == 10
@@ -171,8 +172,8 @@ def test_the_ceiling_is_above_the_floors(dataset, tmp_path: Path) -> None:
     assert values == sorted(values)
     difference = paired(results[1], results[0])["frechet"]
     assert difference.value == pytest.approx(values[1] - values[0])
-    assert results[0].fake["n_in_reference"] == 0
-    assert results[0].fake["n_images"] == 10
+    assert results[0].fake.n_in_reference == 0
+    assert results[0].fake.n_images == 10
 
 
 def test_paired_differences_are_surer_than_values(dataset, tmp_path: Path) -> None:
@@ -182,9 +183,7 @@ def test_paired_differences_are_surer_than_values(dataset, tmp_path: Path) -> No
     difference = paired(two, one)["frechet"]
     width = difference.high - difference.low
     assert difference.separated
-    assert all(
-        width < r.intervals["frechet"]["high"] - r.intervals["frechet"]["low"] for r in (one, two)
-    )
+    assert all(width < r.intervals["frechet"].high - r.intervals["frechet"].low for r in (one, two))
 
 
 def test_forgotten_features_are_no_pair(dataset, tmp_path: Path, monkeypatch) -> None:
@@ -213,7 +212,7 @@ def test_folders_of_wrong_sizes_report_survivors(dataset, tmp_path: Path) -> Non
     said: list[str] = []
     model = folder(str(tmp_path / "mine"))
     (result,) = run(dataset, tmp_path / "out", [PATCH], model, say=said.append).results
-    assert result.fake["n_survivors"] == 3
+    assert result.fake.n_survivors == 3
     assert any("3 of 5 images of folder:tiny@" in line for line in said)
     with pytest.raises(DatasetError, match="asked for 20 different images, but there are only 6"):
         run(dataset, tmp_path / "out", [FULL], model)
@@ -223,7 +222,7 @@ def test_copies_of_the_reference_are_counted(dataset, tmp_path: Path) -> None:
     said: list[str] = []
     model = folder(str(dataset.folder))
     (result,) = run(dataset, tmp_path, [PATCH], model, say=said.append).results
-    assert result.fake["n_in_reference"] == 10
+    assert result.fake.n_in_reference == 10
     assert any("10 images are in the reference too" in line for line in said)
 
 
@@ -291,7 +290,7 @@ def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
     other = write_dataset(tmp_path / "other", [(99, 98)] * 20)
     for image in other.manifest:
         (dataset.folder / image.file_name).write_bytes(other.path(image).read_bytes())
-    with pytest.raises(DatasetError, match="is 99x98, its record says"):
+    with pytest.raises(DatasetError, match="is not the file that was collected"):
         run(dataset, tmp_path / "out", [PATCH])
 
 
@@ -302,3 +301,48 @@ def test_metric_errors_are_metric_errors(dataset, tmp_path: Path) -> None:
 
     with pytest.raises(MetricError, match="not finite"):
         run(dataset, tmp_path, [PATCH], extractors={"pooled": Blind()})
+
+
+def test_a_metric_of_fakes_alone_reads_no_real_image(dataset, tmp_path: Path, cache: Path) -> None:
+    extractor, alone = CountingPooled(), PATCH.replace("frechet-ddof1", "vendi")
+    (result,) = run(dataset, tmp_path, [alone], extractors={"pooled": extractor}).results
+    assert extractor.n_seen == 150
+    assert (result.n_real, list(result.states)) == (0, ["fake"])
+    assert result.intervals["vendi"].folds == {"fake": 20}
+    other = run(dataset, tmp_path, [alone], constant("")).results[0]
+    assert paired(result, other)["vendi"].value > 0
+    with_others = run(dataset, tmp_path / "both", [alone, PATCH]).results
+    assert [r.n_real for r in with_others] == [0, 150]
+    assert dict(with_others[0].values) == dict(result.values)
+
+
+def test_intervals_say_what_was_done(dataset, tmp_path: Path) -> None:
+    tasks = [PATCH, PATCH.replace("frechet-ddof1", "precision-recall-k3-inclusive")]
+    smooth, steps = run(dataset, tmp_path, tasks, real("")).results
+    found = smooth.intervals["frechet"]
+    assert (found.method, found.folds) == ("delete-a-group jackknife", {"real": 10, "fake": 10})
+    found = steps.intervals["recall"]
+    assert (found.method, found.folds) == ("balanced half-samples", {"real": 8, "fake": 8})
+    assert found.confidence == 0.95
+
+
+def test_a_result_that_was_changed_is_computed_again(dataset, tmp_path: Path) -> None:
+    (result,) = run(dataset, tmp_path, [PATCH]).results
+    (path,) = tmp_path.joinpath("waves").glob("*.json")
+    text, said = path.read_text(), list[str]()
+    path.write_text(text.replace('"seed": 0', '"seed": 1'))
+    assert run(dataset, tmp_path, [PATCH], say=said.append).results[0].values == result.values
+    assert any("computed again" in line and "its seal is another" in line for line in said)
+    said.clear()
+    run(dataset, tmp_path, [PATCH], say=said.append)
+    assert said == []
+
+
+def test_records_say_where_the_networks_were(dataset, tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Placed(Waves):
+        network: torch.nn.Module = field(default_factory=lambda: torch.nn.Linear(2, 2).to("meta"))
+
+    generator = Placed(id="placed")
+    assert (device_of(generator), device_of(Pooled())) == ("meta", "cpu")
+    assert run(dataset, tmp_path, [PATCH]).results[0].device == Device("cpu", "cpu")

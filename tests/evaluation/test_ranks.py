@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from anyres_bench.evaluation.results import read_results
+from anyres_bench.results import read_results
 from tests.evaluation.on_ranks import main
 from tests.fakes import write_dataset
 
@@ -40,7 +40,7 @@ def test_two_processes_give_the_numbers_of_one(tmp_path: Path) -> None:
         timeout=300,
     )
     assert run.returncode == 0, run.stderr
-    one, two = (read_results(sorted((tmp_path / name).rglob("*.json"))) for name in ("one", "two"))
+    one, two = (read_results([tmp_path / name]).results for name in ("one", "two"))
     assert len(one) == 4
     assert {r.key: r.values for r in one} == {r.key: r.values for r in two}
     assert {r.key: r.intervals for r in one} == {r.key: r.intervals for r in two}

@@ -15,43 +15,24 @@ import torch
 from PIL import Image
 
 from anyres_bench.evaluation import plots
+from anyres_bench.evaluation.curves import Curve, Point
 from anyres_bench.evaluation.pairs import Difference
 from anyres_bench.evaluation.render import render_report
-from anyres_bench.evaluation.results import Result
+from anyres_bench.evaluation.sample_sets import SampleSet
 from anyres_bench.evaluation.samples import keep_samples, may_show, samples_path
-from anyres_bench.evaluation.sides import Side
+from anyres_bench.results import Result, State
+from tests.results.records import TASK, dataset, interval, model
+from tests.results.records import result as record
 
-TASK = "d:half/anyres-full64/frechet-ddof1/builtin/n100@1"
 
-
-def result(model: str, value: float, task: str = TASK, digest: str = "0" * 64) -> Result:
-    half = 0.2 * value
-    return Result(
+def result(name: str, value: float, task: str = TASK, digest: str = "0" * 64) -> Result:
+    return record(
         task=task,
-        model={"id": model, "spec": model, "native": [64, 64]},
+        model=model(name),
         values={"frechet": value},
-        intervals={"frechet": {"low": value - half, "high": value + half, "confidence": 0.95}},
-        higher_is_better={"frechet": False},
-        dataset={
-            "id": "d",
-            "digest": digest,
-            "n_images": 40,
-            "n_reference": 20,
-            "n_survivors": 18,
-            "sizes": {"edges": [64, 91, 128], "counts": [30, 10]},
-        },
-        fake={},
-        extractor={"id": "builtin", "dim": 8, "is_fid": False},
-        seed=0,
-        n_real=20,
-        n_fake=100,
-        device="cpu",
-        seconds={"real": 1.0, "fake": 2.5},
-        versions={"torch": "2"},
-        states={
-            "real": {"key": {"side": "real"}, "n": 20},
-            "fake": {"key": {"m": model}, "n": 100},
-        },
+        intervals={"frechet": interval(0.8 * value, 1.2 * value)},
+        dataset=dataset(digest),
+        states={"real": State({"side": "real"}, 20), "fake": State({"m": name}, 100)},
     )
 
 
@@ -108,7 +89,7 @@ def test_one_task_one_card_best_first() -> None:
     asked = []
 
     def pairing(a: Result, b: Result) -> dict[str, Difference]:
-        asked.append((a.model["id"], b.model["id"]))
+        asked.append((a.model.id, b.model.id))
         return {"frechet": Difference(1.0, 0.5, 1.5)}
 
     text, _ = page(results, pairing)
@@ -130,44 +111,47 @@ def test_differences_that_hold_zero_are_not_apart() -> None:
 
 
 def test_curves_are_one_plot_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = []
-    monkeypatch.setattr(plots, "curves", lambda *drawing: drawn.append(drawing) or "data:image/png")
+    drawn: list[Curve] = []
+    monkeypatch.setattr(plots, "curve", lambda curve: drawn.append(curve) or "data:image/png")
     results = [
         result(model, value * size, task=TASK.replace("anyres-full64", f"patch32-at{size}"))
         for model, value in (("real", 1.0), ("resample:nearest@8", 7.0))
         for size in (128, 32, 64)
     ]
     page(results)
-    ((lines, label, logarithmic),) = drawn
-    assert list(lines) == ["real", "resample:nearest@8"]
-    assert [point.size for point in lines["real"]] == [32, 64, 128]
-    assert label == "frechet ↓"
-    assert not logarithmic
+    (curve,) = drawn
+    assert list(curve.lines) == ["real", "resample:nearest@8"]
+    assert [point.size for point in curve.lines["real"]] == curve.sizes == [32, 64, 128]
+    assert curve.label == "frechet ↓"
+    assert not curve.spans_decades
 
 
 def test_curves_draw() -> None:
-    points = [plots.Point(size, size**0.5, size**0.5 - 1, size**0.5 + 1) for size in (32, 45, 64)]
-    for logarithmic in (False, True):
-        uri = plots.curves({"model": points}, "frechet", logarithmic)
+    points = [Point(size, size**0.5, size**0.5 - 1, size**0.5 + 1) for size in (32, 45, 64)]
+    far = Point(91, 900.0, 800.0, 1000.0)
+    for line in (points, [*points, far]):
+        drawing = Curve("scope", "frechet", {r"a$\frac$b": line})
+        assert drawing.spans_decades is (far in line)
+        uri = plots.curve(drawing)
         image = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
         assert np.asarray(image.convert("L")).std() > 5
 
 
-def side(licences: list[str]) -> Side:
+def samples(licences: list[str]) -> SampleSet:
     n = len(licences)
-    return Side(
+    return SampleSet(
         "real", {"licences": licences}, range(n), licences, range(n), lambda parts: iter(())
     )
 
 
 def test_only_free_pictures_are_kept() -> None:
     pixels = (torch.arange(3)[:, None, None, None] * 100).expand(3, 3, 4, 5).to(torch.uint8)
-    mixed = side(["CC0-1.0", "all-rights-reserved", "CC-BY-4.0"])
+    mixed = samples(["CC0-1.0", "all-rights-reserved", "CC-BY-4.0"])
     keep_samples(mixed, pixels)
     kept = np.asarray(Image.open(samples_path(mixed.key)))
     assert kept.shape == (4, 10, 3)
     assert sorted(set(kept.flatten())) == [0, 200]
-    closed = side(["unknown"] * 3)
+    closed = samples(["unknown"] * 3)
     keep_samples(closed, pixels)
     assert not samples_path(closed.key).exists()
 
@@ -194,17 +178,17 @@ def test_licences(licence: str, free: bool) -> None:
 
 def test_pictures_that_are_kept_are_shown(tmp_path: Path) -> None:
     shown = result("real", 1.0)
-    path = samples_path(shown.states["fake"]["key"])
+    path = samples_path(shown.states["fake"].key)
     path.parent.mkdir(parents=True)
     Image.new("RGB", (8, 4), "red").save(path)
     text, _ = page([shown])
     assert 'alt="Samples of real"' in text
     assert "licences of these images do not permit" not in text
-    bare, _ = page([replace(shown, states={"real": {"key": {}}, "fake": {"key": {"x": 1}}})])
+    bare, _ = page([replace(shown, states={"fake": State({"x": 1}, 100)})])
     assert "licences of these images do not permit" in bare
 
 
 def test_large_pictures_are_shrunk() -> None:
-    wide = side(["CC0-1.0"] * 2)
+    wide = samples(["CC0-1.0"] * 2)
     keep_samples(wide, torch.zeros(2, 3, 512, 256, dtype=torch.uint8))
     assert Image.open(samples_path(wide.key)).size == (256, 256)

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from anyres_bench.core.errors import UnknownNameError, WeightsError
+from anyres_bench.core.reporting import report_to
 from anyres_bench.features.weights import WEIGHTS
 from anyres_bench.fetching.weights import WeightFile, locate, obtain
 from anyres_bench.models.families import published_weights
+from tests.reporters import Recorder
 from tests.servers import Handler, ImageHost, raw, serve
 
 CONTENT = bytes(range(256)) * 4000
@@ -50,14 +52,18 @@ def leftovers(folder: Path) -> set[str]:
 
 
 def test_downloaded_once_with_its_licence_shown(
-    net: WeightFile, host: ImageHost, cache: Path, capsys: pytest.CaptureFixture[str]
+    net: WeightFile, host: ImageHost, cache: Path
 ) -> None:
-    path = obtain(net, allow_private=True)
+    recorder = Recorder()
+    with report_to(recorder):
+        path = obtain(net, allow_private=True)
     assert path == cache / "weights" / "net-v1.pth"
     assert path.read_bytes() == CONTENT
-    said = capsys.readouterr().err
-    assert said.startswith("net: net-v1.pth, licence: MIT\n")
-    assert "net-v1.pth: 100%" in said
+    said, started, *came, end = recorder.told
+    assert said == ("say", "net: net-v1.pth, licence: MIT")
+    assert started == ("net-v1.pth", len(CONTENT), 0, "B")
+    assert sum(n for n in came if isinstance(n, int)) == len(CONTENT)
+    assert end == "end"
     assert obtain(net, allow_private=True) == path
     assert host.hits["/net.pth"] == 1
     assert leftovers(cache) == {"net-v1.pth"}

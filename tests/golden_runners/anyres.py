@@ -19,7 +19,8 @@ from anyres_bench.data.pixels import to_uint8
 from anyres_bench.data.reading import view_pixels
 from anyres_bench.data.views import Patch, RealView, View
 from anyres_bench.metrics.frechet import frechet_distance
-from anyres_bench.models.checkpoint import load_strict, read_official_pickle
+from anyres_bench.models.checkpoint import read_official_pickle
+from anyres_bench.models.fitting import load_strict
 from anyres_bench.models.resample import (
     Padding,
     downsample2d,

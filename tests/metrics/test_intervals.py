@@ -31,6 +31,8 @@ class MeanGap(BankMetric):
     """Mean of real minus mean of fake: its jackknife is known in closed form."""
 
     name: ClassVar[str] = "mean-gap"
+    smooth: ClassVar[bool] = True
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"gap": (-np.inf, np.inf)}
     higher_is_better: ClassVar[Mapping[str, bool]] = {"gap": False}
 
     def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:
@@ -56,10 +58,10 @@ def test_one_fold_a_row_is_students_interval_of_the_mean() -> None:
     fake = bank(1, 12)
     got = interval(FakeMean(), None, fake, stream(0), Options(folds=12))["gap"]
     x = fake.features().astype(np.float64)[:, 0]
-    assert got.method == "delete-a-group jackknife"
+    assert got.interval.method == "delete-a-group jackknife"
     want = scipy.stats.t.interval(0.95, 11, x.mean(), x.std(ddof=1) / np.sqrt(12))
-    assert (got.low, got.high) == pytest.approx(want, rel=1e-10)
-    assert (got.value, got.freedom) == pytest.approx((x.mean(), 11))
+    assert (got.interval.low, got.interval.high) == pytest.approx(want, rel=1e-10)
+    assert (got.value, got.interval.freedom) == pytest.approx((x.mean(), 11))
 
 
 def test_two_sides_are_welchs_interval() -> None:
@@ -67,8 +69,8 @@ def test_two_sides_are_welchs_interval() -> None:
     got = interval(MeanGap(), real, fake, stream(0), Options(folds=30, confidence=0.9))["gap"]
     welch = scipy.stats.ttest_ind(real.features()[:, 0], fake.features()[:, 0], equal_var=False)
     want = welch.confidence_interval(0.9)
-    assert (got.low, got.high) == pytest.approx((want.low, want.high), rel=1e-5)
-    assert got.freedom == pytest.approx(welch.df, rel=1e-5)
+    assert (got.interval.low, got.interval.high) == pytest.approx((want.low, want.high), rel=1e-5)
+    assert got.interval.freedom == pytest.approx(welch.df, rel=1e-5)
 
 
 def test_half_samples_of_a_mean_are_the_jackknife() -> None:
@@ -79,11 +81,15 @@ def test_half_samples_of_a_mean_are_the_jackknife() -> None:
 
     fake = bank(4, 16)
     halves = interval(Steps(), None, fake, stream(0))["gap"]
-    assert halves.method == "balanced half-samples"
+    assert halves.interval.method == "balanced half-samples"
     folds = interval(FakeMean(), None, fake, stream(0), Options(folds=16))["gap"]
-    assert dataclasses.astuple(halves)[:5] == pytest.approx(dataclasses.astuple(folds)[:5])
+    assert halves.value == pytest.approx(folds.value)
+    for field in ("low", "high", "standard_error", "freedom", "confidence"):
+        want = getattr(folds.interval, field)
+        assert getattr(halves.interval, field) == pytest.approx(want)
+    assert halves.interval.folds == folds.interval.folds == {"fake": 16}
     fewer = interval(Steps(), None, bank(4, 13), stream(0))["gap"]
-    assert fewer.freedom == 7
+    assert fewer.interval.freedom == 7
 
 
 def test_groups_are_what_is_left_out() -> None:
@@ -93,7 +99,7 @@ def test_groups_are_what_is_left_out() -> None:
     grouped = FeatureBank(index, index // 5, rows[index // 5])
     alone = FeatureBank(index[:10], index[:10], rows)
     ours = interval(FakeMean(), None, grouped, stream(0))["gap"]
-    assert ours.standard_error == pytest.approx(rows.std(ddof=1) / np.sqrt(10), rel=1e-5)
+    assert ours.interval.standard_error == pytest.approx(rows.std(ddof=1) / np.sqrt(10), rel=1e-5)
     assert ours == interval(FakeMean(), None, alone, stream(0))["gap"]
 
 
@@ -102,11 +108,11 @@ def test_a_pair_cancels_what_it_shares() -> None:
     b = FeatureBank(a.index, a.group, a.features() + np.float32(0.25))
     both = paired_difference(MeanGap(), real, a, b, stream(0))["gap"]
     assert both.value == pytest.approx(0.25, abs=1e-7)
-    assert both.standard_error < 1e-7
-    assert interval(MeanGap(), real, a, stream(0))["gap"].standard_error > 0.1
+    assert both.interval.standard_error < 1e-7
+    assert interval(MeanGap(), real, a, stream(0))["gap"].interval.standard_error > 0.1
     assert paired_difference(MeanGap(), real, a, a, stream(0))["gap"].value == 0.0
     apart = paired_difference(MeanGap(), real, a, bank(9, 60), stream(0))["gap"]
-    assert apart.standard_error > 0.1
+    assert apart.interval.standard_error > 0.1
 
 
 def test_a_pair_may_lack_some_groups() -> None:
@@ -114,7 +120,11 @@ def test_a_pair_may_lack_some_groups() -> None:
     real, a = bank(1, 60), bank(2, 60)
     b = FeatureBank(a.index, a.group, a.features() + np.float32(0.25)).subset(a.index % 6 > 0)
     got = paired_difference(MeanGap(), real, a, b, stream(0))["gap"]
-    assert 0 < got.standard_error < interval(MeanGap(), real, a, stream(0))["gap"].standard_error
+    assert (
+        0
+        < got.interval.standard_error
+        < interval(MeanGap(), real, a, stream(0))["gap"].interval.standard_error
+    )
 
 
 def test_the_same_stream_gives_the_same_interval_and_one_draw_serves_all() -> None:
@@ -125,16 +135,16 @@ def test_the_same_stream_gives_the_same_interval_and_one_draw_serves_all() -> No
     args = Noise(), bank(1, 20), bank(2, 20)
     first, again = interval(*args, stream(5))["noise"], interval(*args, stream(5))["noise"]
     assert first == again
-    assert first.standard_error == 0.0
+    assert first.interval.standard_error == 0.0
     assert first != interval(*args, stream(6))["noise"]
 
 
-def hidden(metric: Metric[FeatureBank]) -> Any:
+def hidden(metric: Metric) -> Any:
     """The metric without its faster way to replicates."""
 
     class Slow:
-        id, name, needs, dim = metric.id, metric.name, metric.needs, metric.dim
-        needs_real, smooth = metric.needs_real, metric.smooth
+        id, name, dim = metric.id, metric.name, metric.dim
+        needs_real, smooth, bounds = metric.needs_real, metric.smooth, metric.bounds
         higher_is_better = metric.higher_is_better
         finish = metric.finish
 
@@ -161,10 +171,11 @@ def test_the_fast_way_is_the_slow_one(name: str, per_group: int) -> None:
     fast = interval(metric, real, fake, stream(1))
     slow = interval(hidden(metric), real, fake, stream(1))
     for value in metric.higher_is_better:
-        for field in ("value", "low", "high", "standard_error", "freedom"):
-            want = getattr(slow[value], field)
-            assert getattr(fast[value], field) == pytest.approx(want, rel=1e-8)
-        assert fast[value].low < fast[value].high
+        assert fast[value].value == pytest.approx(slow[value].value, rel=1e-8)
+        for field in ("low", "high", "standard_error", "freedom"):
+            want = getattr(slow[value].interval, field)
+            assert getattr(fast[value].interval, field) == pytest.approx(want, rel=1e-8)
+        assert fast[value].interval.low < fast[value].interval.high
 
 
 def test_frechet_has_no_fast_way_near_as_many_rows_as_dimensions() -> None:
@@ -191,8 +202,8 @@ def test_every_metric_has_an_interval(name: str) -> None:
     ):
         assert got.keys() == metric.higher_is_better.keys()
         for value in got.values():
-            assert np.isfinite(dataclasses.astuple(value)[:5]).all()
-            assert value.low <= value.value <= value.high
+            assert np.isfinite(dataclasses.astuple(value.interval)[:5]).all()
+            assert value.interval.low <= value.value <= value.interval.high
 
 
 def test_one_group_is_refused() -> None:

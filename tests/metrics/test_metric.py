@@ -11,18 +11,11 @@ import pytest
 
 from anyres_bench.core.errors import MetricError, UnknownNameError
 from anyres_bench.core.seeds import Stream, stream
-from anyres_bench.features.stats import FeatureBank, Moments
+from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics import METRICS
 from anyres_bench.metrics.contract import check_metric
-from anyres_bench.metrics.frechet import frechet_distance, frechet_from_moments
-from anyres_bench.metrics.metric import (
-    BankMetric,
-    Batch,
-    KeepMoments,
-    Metric,
-    metric_from,
-    required,
-)
+from anyres_bench.metrics.metric import BankMetric, Metric, metric_from, required
+from anyres_bench.metrics.prdc import prdc
 
 # What is known of two identical sets; detectability has its own test.
 IDENTICAL: dict[str, dict[str, float]] = {
@@ -115,6 +108,8 @@ def test_the_real_side_is_required_where_it_is_compared() -> None:
 @dataclasses.dataclass(frozen=True)
 class Good(BankMetric):
     name: ClassVar[str] = "good"
+    smooth: ClassVar[bool] = True
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"good": (0, np.inf)}
     higher_is_better: ClassVar[Mapping[str, bool]] = {"good": False}
 
     def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:
@@ -124,10 +119,13 @@ class Good(BankMetric):
 
 
 class ForgetsToSort(Good):
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"good": (0, np.inf), "first": (-9, 9)}
+
     def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:
         if not fake._parts:
             raise MetricError("no images")
-        return {"good": float(fake._parts[0][2][0, 0])}
+        first = float(fake._parts[0][2][0, 0])
+        return {**super().finish(real, fake, rng), "first": first}
 
 
 class KeepsState(Good):
@@ -154,7 +152,46 @@ class AcceptsNothing(Good):
 
 
 class ForgetsAValue(Good):
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"good": (0, 1), "better": (0, 1)}
     higher_is_better: ClassVar[Mapping[str, bool]] = {"good": False, "better": True}
+
+
+class LeavesItsBounds(Good):
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"good": (0, 0.125)}
+
+
+class StatesNoBounds(Good):
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {}
+
+
+class StatesNoBoundsOfAll(Good):
+    def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:
+        return super().finish(real, fake, rng) | {"spread": 1.0}
+
+
+@dataclasses.dataclass(frozen=True)
+class DoesNotSayWhetherItIsSmooth(BankMetric):
+    name: ClassVar[str] = "good"
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"good": (0, np.inf)}
+    higher_is_better: ClassVar[Mapping[str, bool]] = {"good": False}
+
+    def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:
+        return {"good": 0.0}
+
+
+class HasNoIntervals(Good):
+    def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:
+        if len(fake) != 120:
+            raise MetricError("no images")
+        return super().finish(real, fake, rng)
+
+
+class Counts(Good):
+    """Says that it is smooth, and counts neighbours."""
+
+    def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:
+        a, b = required(real).features(), fake.features()
+        return {"good": prdc(a, b, 3, "inclusive")["precision"]}
 
 
 class HasNoDirection(Good):
@@ -180,9 +217,15 @@ def test_a_good_metric_passes() -> None:
         (GivesNan(), "spread is nan"),
         (GivesNumpy(), "expected a finite float"),
         (AcceptsNothing(), "no images at all"),
-        (ForgetsAValue(), "does not return"),
+        (ForgetsAValue(), "gives no better, which should rank"),
+        (LeavesItsBounds(), "outside its bounds 0 to 0.125"),
+        (StatesNoBounds(), "the bounds of good are nan"),
+        (StatesNoBoundsOfAll(), "states no bounds of spread"),
+        (DoesNotSayWhetherItIsSmooth(), "it lacks smooth"),
+        (HasNoIntervals(), "no interval of good"),
+        (Counts(), "comes twice, so single neighbours count: say smooth = False"),
         (HasNoDirection(), "no value has a direction"),
-        (object(), "lacks an attribute"),
+        (object(), "it lacks name, id, needs_real, dim, smooth, bounds, higher_is_better of"),
     ],
 )
 def test_a_broken_metric_does_not(broken: Any, message: str) -> None:
@@ -197,39 +240,38 @@ def test_a_wrong_value_of_identical_sets_is_noticed() -> None:
         check_metric(WritesToFeatures())
 
 
-# --- another state ---------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["authpct", "density-coverage", "prdc", "precision-recall"])
+def test_metrics_that_count_neighbours_say_so(name: str) -> None:
+    metric = metric_from(name)
+    assert not metric.smooth
+    object.__setattr__(metric, "smooth", True)
+    with pytest.raises(MetricError, match="say smooth = False"):
+        check_metric(metric)
 
 
 @dataclasses.dataclass(frozen=True)
-class StreamingFrechet:
-    """A metric of sums, as a plug-in for streams too large to keep would write it."""
+class FakesAlone:
+    """A metric of a package of its own, which looks at the model's images alone."""
 
-    name: str = "streaming-frechet"
-    id: str = "streaming-frechet-ddof1"
-    needs: KeepMoments = dataclasses.field(default_factory=KeepMoments)
-    needs_real: bool = True
-    smooth: bool = True
+    name: str = "spread"
+    id: str = "spread"
+    needs_real: bool = False
     dim: None = None
+    smooth: bool = True
+    bounds: Mapping[str, tuple[float, float]] = dataclasses.field(
+        default_factory=lambda: {"spread": (0.0, np.inf)}
+    )
     higher_is_better: Mapping[str, bool] = dataclasses.field(
-        default_factory=lambda: {"frechet": False}
+        default_factory=lambda: {"spread": True}
     )
 
-    def finish(self, real: Moments | None, fake: Moments, rng: Stream) -> dict[str, float]:
-        assert real is not None
-        return {"frechet": frechet_from_moments(real, fake)}
+    def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:
+        assert real is None
+        if len(fake) < 2:
+            raise MetricError("no spread of fewer than two images")
+        return {"spread": float(fake.features().std())}
 
 
-def test_metrics_of_moments_fit_the_same_contract() -> None:
-    metric: Metric[Moments] = StreamingFrechet()
-    check_metric(metric, {"frechet": 0.0})
-    rng = np.random.default_rng(3)
-    rows = [rng.standard_normal((60, 5)).astype(np.float32) + shift for shift in (0, 0.2)]
-    states = []
-    for side, features in zip(("real", "fake"), rows, strict=True):
-        state = metric.needs.start()
-        for part in np.split(np.arange(60), 6):
-            batch = Batch(side, part, part, features[part])  # type: ignore[arg-type]
-            state = metric.needs.update(state, batch)
-        states.append(state)
-    got = metric.finish(states[0], states[1], stream(0))["frechet"]
-    assert got == pytest.approx(frechet_distance(*rows), rel=1e-12)
+def test_a_metric_needs_no_base_class_of_ours() -> None:
+    metric: Metric = FakesAlone()
+    check_metric(metric)

@@ -16,12 +16,12 @@ from torch import nn
 from anyres_bench.core.errors import CheckpointError
 from anyres_bench.models.checkpoint import (
     Checkpoint,
-    load_strict,
     read_checkpoint,
     read_official_pickle,
     read_torch_file,
     write_checkpoint,
 )
+from anyres_bench.models.fitting import load_strict
 from tests.models.official_pickles import tiny_network, write_snapshot
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "anyres_snapshot_tiny.pkl"
@@ -117,15 +117,15 @@ def test_changed_files_are_noticed(tmp_path: Path) -> None:
         ("checkpoint.json", json.dumps({**about, "licence": None}), "licence"),
         ("checkpoint.json", json.dumps({**about, "training": [1]}), "training"),
         ("checkpoint.json", json.dumps([about]), "schema 'list'"),
-        ("checkpoint.json", "[" * 100_000, "cannot be read"),
-        ("checkpoint.json", "{", "cannot be read"),
+        ("checkpoint.json", "[" * 100_000, "no JSON"),
+        ("checkpoint.json", "{", "no JSON"),
     ):
         (tmp_path / "toy" / name).write_text(content)
         with pytest.raises(CheckpointError, match=message):
             read_checkpoint(tmp_path / "toy")
     with (tmp_path / "toy" / "checkpoint.json").open("wb") as file:
         file.truncate(1 << 25)
-    with pytest.raises(CheckpointError, match="is larger than"):
+    with pytest.raises(CheckpointError, match="at most"):
         read_checkpoint(tmp_path / "toy")
     (tmp_path / "toy" / "checkpoint.json").unlink()
     with pytest.raises(CheckpointError, match=r"checkpoint\.json"):
@@ -144,7 +144,7 @@ def test_damaged_weights_are_noticed(tmp_path: Path) -> None:
         with pytest.raises(CheckpointError, match=r"toy"):
             read_checkpoint(tmp_path / "toy")
     path.unlink()
-    with pytest.raises(CheckpointError, match="cannot be read"):
+    with pytest.raises(CheckpointError, match="No such file"):
         read_checkpoint(tmp_path / "toy")
 
 

@@ -11,6 +11,7 @@ import torch
 
 from anyres_bench.core.errors import CheckpointError, GeneratorError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Region, Size
+from anyres_bench.evaluation.metadata import device_of
 from anyres_bench.models.checkpoint import (
     Checkpoint,
     from_official,
@@ -18,7 +19,6 @@ from anyres_bench.models.checkpoint import (
     write_checkpoint,
 )
 from anyres_bench.models.controls import HeldOut
-from anyres_bench.models.generator import rendering_device
 from anyres_bench.models.loading import load, read_snapshot, resolve, snapshot_files
 from anyres_bench.models.networks import load_network
 from tests.models.official_pickles import tiny_network, write_snapshot
@@ -91,8 +91,8 @@ def test_a_path_that_is_not_there_says_so() -> None:
 
 
 def test_a_factory_is_called_with_its_options(factories: str) -> None:
-    assert load(f"{factories}:Grey").id == "grey:0"
-    assert load(f"{factories}:Grey", {"level": "9"}).id == "grey:9"
+    assert load(f"{factories}:Grey").id.startswith("grey:0+code@")
+    assert load(f"{factories}:Grey", {"level": "9"}).id.startswith("grey:9+code@")
     with pytest.raises(UsageError, match=r"no option psi; its options: level"):
         load(f"{factories}:Grey", {"psi": "1"})
 
@@ -169,10 +169,10 @@ def test_registered_snapshots_are_pickles_with_all_facts_stated() -> None:
 
 def test_a_model_renders_where_it_was_asked_to(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "out", read_snapshot(str(GOLDEN)))
-    assert rendering_device(load(str(tmp_path / "out"), device="cpu")) == "cpu"
+    assert device_of(load(str(tmp_path / "out"), device="cpu")) == "cpu"
     moved = load(str(tmp_path / "out"), device="meta")
-    assert rendering_device(moved) == "meta"
+    assert device_of(moved) == "meta"
     enlarged = load(f"lanczos:{tmp_path / 'out'}", device="meta")
-    assert rendering_device(enlarged) == "meta"
+    assert device_of(enlarged) == "meta"
     with pytest.raises(UsageError, match="no option device"):
         load(str(tmp_path / "out"), {"device": "meta"})

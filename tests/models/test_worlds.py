@@ -92,7 +92,7 @@ def test_a_window_stays_where_it_was_on_a_larger_canvas() -> None:
     assert abs(small.left / small.canvas.width - large.left / large.canvas.width) < 1 / 60
 
 
-def test_ids_name_the_world_and_the_camera() -> None:
+def test_ids_name_the_world_and_its_frames() -> None:
     assert scenes("").id.startswith("scenes:128-512:1:1,4:3,3:2:dead-leaves@")
     assert scenes("128-512:16:9").id != scenes("").id
     assert houses("").id == "houses:128-512:1:1:houses@1"

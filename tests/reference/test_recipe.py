@@ -201,7 +201,7 @@ def test_a_panorama_trains_on_cuts_across_the_seam(data: str, tmp_path: Path) ->
     assert train(recipe, LOOP, tmp_path, {"loop": to_plain(LOOP)}, Hooks(lambda line: None))
     assert not torch.equal(recipe.generator_network.mapping.w_avg, before)
     [picture] = (tmp_path / "samples").iterdir()
-    assert Image.open(picture).size == (96, 16)  # once around: 6 frames of 60 degrees
+    assert Image.open(picture).size == (96, 4 * 16)  # once around: 6 frames of 60 degrees
     seams = {recipe._seam(StepContext(0, step, 0, 0, "G")) for step in range(400)}
     assert {cut for _, cut in seams} == set(range(17))
     columns = recipe.generator_network.synthesis.input.columns_a_turn

@@ -31,7 +31,7 @@ OPTIONS = (
     *("llava-next:base=false,anyres_max=2", "qwen2-vl:rounding=half-up"),
     *("qwen2-vl-utils:max_pixels=15680", "pixtral:rounding=half-even", "fastvlm:shape=squash"),
     *("navit:max_tokens=500,drop=0.3", "vitar:target=7", "idefics3:split=false"),
-    "idefics3:longest_edge=8000",
+    *("idefics3:longest_edge=8000", "seed:max_tiles=20,max_stretch=1.2"),
 )
 DRAWN = [name for name in TILERS if type(load(name)).__name__ in KINDS]
 

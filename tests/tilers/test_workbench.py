@@ -82,7 +82,7 @@ def test_a_budget_is_kept_by_every_image_and_used_as_far_as_settings_go(
         return
     again = load(solution.tiler.name)
     tokens = [again.plan(size).tokens for size in SIZES[:1] + SIZES[2:]]
-    assert max(tokens) == solution.tokens <= budget
+    assert max(tokens) <= solution.tokens <= budget
     assert solution.tokens > budget / 5
 
 

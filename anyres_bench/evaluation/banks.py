@@ -1,0 +1,151 @@
+"""Features of samples, each computed once: sharded, kept on disk, shared by ranks.
+
+Shards are keyed by everything their pixels depend on. A run that was stopped goes on after the last
+complete shard; what was ever computed is never computed again; ranks take every `world_size`-th
+shard. What shard a sample falls into depends on the sample alone, so features do not depend on
+batch size, workers or ranks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from anyres_bench.core import distributed
+from anyres_bench.core.errors import CacheError
+from anyres_bench.evaluation.sample_sets import N_SHOWN, SampleSet
+from anyres_bench.features.extractor import FeatureExtractor
+from anyres_bench.features.stats import FeatureBank
+from anyres_bench.features.store import StateStore
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SHARD = 64  # samples whose features are kept together: the unit of restart
+
+
+class Progress(Protocol):
+    """What a progress bar offers."""
+
+    def update(self, n: int) -> Any:
+        """n more samples are done."""
+        ...
+
+    def close(self) -> Any:
+        """The last sample is done."""
+        ...
+
+
+@dataclass(frozen=True)
+class FeatureRun:
+    """How features are computed; nothing here changes them.
+
+    Attributes:
+        store: where shards are kept.
+        batch_size: samples rendered and extracted at a time.
+        progress: is told of every sample of this rank.
+        show: is given the pixels of the first samples when they are computed.
+    """
+
+    store: StateStore
+    batch_size: int
+    progress: Callable[[int, int], Progress]
+    show: Callable[[SampleSet, Tensor], None]
+
+
+def feature_banks(
+    samples: SampleSet, extractors: Mapping[str, FeatureExtractor], run: FeatureRun
+) -> dict[str, FeatureBank]:
+    """Features of all samples by each extractor, the same on every rank.
+
+    Raises:
+        CacheError: a shard on disk is damaged, or cannot be written.
+        GeneratorError, ImageError, DatasetError: an image cannot be had.
+    """
+    banks = {name: FeatureBank.empty() for name in extractors}
+    missing: list[tuple[range, list[str]]] = []
+    mine = list(_shards(len(samples)))[distributed.rank() :: distributed.world_size()]
+    for shard in mine:
+        absent = []
+        for name in extractors:
+            state = run.store.load(_shard_key(samples.key, name, shard))
+            if isinstance(state, FeatureBank):
+                banks[name] += state
+            else:
+                absent.append(name)
+        if absent:
+            missing.append((shard, absent))
+    total, todo = sum(map(len, mine)), sum(len(shard) for shard, _ in missing)
+    with contextlib.closing(run.progress(total, total - todo)) as progress:
+        for shard, names, features in _compute(samples, missing, extractors, run, progress):
+            items = np.array([samples.order[i] for i in shard])
+            groups = np.array([samples.groups[i] for i in items])
+            for name in names:
+                bank = FeatureBank(items, groups, np.concatenate(features[name]))
+                _keep(run.store, _shard_key(samples.key, name, shard), bank)
+                banks[name] += bank
+    return {name: distributed.reduce(bank, operator.add) for name, bank in banks.items()}
+
+
+def kept_bank(
+    store: StateStore, key: Mapping[str, Any], extractor_id: str, n: int
+) -> FeatureBank | None:
+    """The features that an earlier run has kept; None if a shard is gone."""
+    bank = FeatureBank.empty()
+    for shard in _shards(n):
+        state = store.load(_shard_key(key, extractor_id, shard))
+        if not isinstance(state, FeatureBank):
+            return None
+        bank += state
+    return bank
+
+
+def _shards(n: int) -> Iterator[range]:
+    return (range(start, min(start + SHARD, n)) for start in range(0, n, SHARD))
+
+
+def _shard_key(key: Mapping[str, Any], extractor_id: str, shard: range) -> dict[str, Any]:
+    return {**key, "extractor": extractor_id, "shard": [shard.start, shard.stop]}
+
+
+def _compute(
+    samples: SampleSet,
+    missing: Sequence[tuple[range, list[str]]],
+    extractors: Mapping[str, FeatureExtractor],
+    run: FeatureRun,
+    progress: Progress,
+) -> Iterator[tuple[range, list[str], dict[str, list[Any]]]]:
+    """Each missing shard with its features, a list of batches by extractor."""
+    parts = [_parts(samples, shard, run.batch_size) for shard, _ in missing]
+    pixels = samples.batches([part for shard in parts for part in shard])
+    for (shard, names), batches in zip(missing, parts, strict=True):
+        features: dict[str, list[Any]] = {name: [] for name in names}
+        for part in batches:
+            images = next(pixels)
+            if part[0] == samples.order[0]:
+                run.show(samples, images[:N_SHOWN])
+            for name in names:
+                features[name].append(extractors[name](images).numpy())
+            progress.update(len(part))
+        yield shard, names, features
+
+
+def _parts(samples: SampleSet, shard: range, batch_size: int) -> list[list[int]]:
+    items = [samples.order[i] for i in shard]
+    return [items[start : start + batch_size] for start in range(0, len(items), batch_size)]
+
+
+def _keep(store: StateStore, key: Mapping[str, Any], bank: FeatureBank) -> None:
+    try:
+        store.save(key, bank)
+    except OSError as error:
+        raise CacheError(
+            f"features cannot be kept in {store.folder}: {error.strerror or error}; free some "
+            "space, or set ANYRES_BENCH_CACHE to a folder with room. What was kept before is whole "
+            "and the same command goes on from there"
+        ) from error

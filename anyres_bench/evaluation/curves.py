@@ -1,0 +1,99 @@
+"""The curve of a value against canvas size: one window, seen on canvases that grow.
+
+A point of it is a task of the protocol `patch{window}-at{size}`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from anyres_bench.results import Result, Task, value_label
+
+_PROTOCOL = re.compile(r"patch([0-9]{1,9})-at([0-9]{1,9})")
+_OCTAVES = 10
+
+
+@dataclass(frozen=True)
+class Point:
+    """A value at a canvas size, and the ends of its interval; the value itself where it has none.
+
+    Attributes:
+        size: side of the canvas, px.
+    """
+
+    size: int
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What all models have of one value, one window, one set of images and one seed.
+
+    Attributes:
+        scope: the tasks' id, with the size left open.
+        label: the value's name with its direction.
+        lines: model -> its points, small canvases first; models in the order of their last points.
+    """
+
+    scope: str
+    label: str
+    lines: Mapping[str, Sequence[Point]]
+
+    @property
+    def sizes(self) -> list[int]:
+        """All canvas sizes, px, ascending."""
+        return sorted({point.size for points in self.lines.values() for point in points})
+
+    @property
+    def spans_decades(self) -> bool:
+        """Whether a logarithmic axis shows more: values far apart, and nothing at or below zero."""
+        points = [point for line in self.lines.values() for point in line]
+        highs = [point.high for point in points]
+        return min(point.low for point in points) > 0 and max(highs) > 30 * min(highs)
+
+
+def protocol_at(window: int, size: int) -> str:
+    """Id of the protocol of one point."""
+    return f"patch{window}-at{size}"
+
+
+def place_of(protocol: str) -> tuple[int, int] | None:
+    """Window and canvas size, px, of the point that a protocol is; None if it is none."""
+    match = _PROTOCOL.fullmatch(protocol)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def ladder(window: int) -> list[int]:
+    """Canvas sizes, px, from the window's own up by half octaves."""
+    return [round(window * 2 ** (k / 2)) for k in range(2 * _OCTAVES)]
+
+
+def curves_of(results: Iterable[Result]) -> list[Curve]:
+    """The curves that results are points of; each shows the first value that ranks."""
+    groups: dict[tuple[str, str, int], list[tuple[Result, int]]] = defaultdict(list)
+    for result in results:
+        task = Task.parse(result.task)
+        place = place_of(task.protocol)
+        if place is not None:
+            scope = task.id.replace(task.protocol, f"patch{place[0]}-at*")
+            groups[scope, result.dataset.digest, result.seed].append((result, place[1]))
+    return [_curve(scope, points) for (scope, _, _), points in groups.items()]
+
+
+def _curve(scope: str, members: Sequence[tuple[Result, int]]) -> Curve:
+    name = next(iter(members[0][0].higher_is_better))
+    lines: dict[str, list[Point]] = defaultdict(list)
+    for result, size in members:
+        value, interval = result.values[name], result.intervals.get(name)
+        low, high = (interval.low, interval.high) if interval else (value, value)
+        lines[result.model.id].append(Point(size, value, low, high))
+    ordered = [
+        (model, sorted(points, key=lambda p: p.size))
+        for model, points in sorted(lines.items(), key=lambda item: item[1][-1].value)
+    ]
+    return Curve(scope, value_label(members[0][0], name), dict(ordered))

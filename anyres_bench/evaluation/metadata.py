@@ -1,0 +1,91 @@
+"""What a record says of images, model and machine beside its numbers."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import platform
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from anyres_bench import __version__
+from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.records import Manifest
+from anyres_bench.data.views import Protocol
+from anyres_bench.models.generator import Generator, ImageGenerator
+from anyres_bench.results import DatasetRecord, Histogram, ImagesRecord
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow")
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that a number may depend on."""
+    packages = {name: version(name) for name in _PACKAGES}
+    return {"anyres-bench": __version__, "python": platform.python_version(), **packages}
+
+
+def dataset_record(dataset: Dataset, reference: Dataset, protocol: Protocol) -> DatasetRecord:
+    """Which images there are, and how many of them a protocol can use."""
+    return DatasetRecord(
+        id=dataset.id,
+        digest=dataset.digest,
+        recipe_id=dataset.recipe_id,
+        reference_digest=reference.digest,
+        n_images=len(dataset.manifest),
+        n_reference=len(reference.manifest),
+        n_survivors=len(protocol.survivors(reference.manifest)),
+        sizes=size_histogram(dataset.manifest),
+    )
+
+
+def images_record(
+    generator: Generator, reference: Dataset, protocol: Protocol
+) -> ImagesRecord | None:
+    """Which images stand for a model, and how many the reference holds too; None for others."""
+    if not isinstance(generator, ImageGenerator):
+        return None
+    images = generator.images
+    known = {image.sha256 for image in reference.manifest}
+    return ImagesRecord(
+        n_images=len(images.manifest),
+        n_survivors=len(protocol.survivors(images.manifest)),
+        n_in_reference=sum(image.sha256 in known for image in images.manifest),
+        rejects=dict(images.recipe.get("rejects", {})),
+    )
+
+
+def size_histogram(images: Manifest) -> Histogram:
+    """Images by shorter side: edges in px, half an octave apart, and the counts between them."""
+    sides = np.array([image.size.shorter for image in images])
+    low = math.floor(2 * math.log2(sides.min()))
+    high = math.floor(2 * math.log2(sides.max())) + 1
+    edges = [round(2 ** (k / 2)) for k in range(low, high + 1)]
+    counts, _ = np.histogram(sides, [*edges[:-1], max(edges[-1], sides.max() + 1)])
+    return Histogram(tuple(edges), tuple(counts.tolist()))
+
+
+def device_of(thing: Any) -> str:
+    """Where the networks of a generator or an extractor are, as torch names it; else "cpu"."""
+    devices = {
+        str(tensor.device)
+        for network in networks(thing)
+        for tensor in itertools.chain(network.parameters(), network.buffers())
+    }
+    return " ".join(sorted(devices)) or "cpu"
+
+
+def networks(value: Any, depth: int = 4) -> Iterator[nn.Module]:
+    """The networks that a generator or an extractor, or what it is made of, holds."""
+    from torch import nn
+
+    if isinstance(value, nn.Module):
+        yield value
+    elif depth and hasattr(value, "__dict__") and not isinstance(value, type):
+        for part in vars(value).values():
+            yield from networks(part, depth - 1)

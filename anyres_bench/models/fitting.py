@@ -1,0 +1,164 @@
+"""From the tensors of a file to a network: refused unless every one has its place.
+
+What a file says of a network's sizes is not believed: the network is first laid out without memory,
+and made when the tensors of the file fill it exactly.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from anyres_bench.core.errors import CheckpointError, ConfigError
+
+# No network of today comes near these; without a bound, a config could ask for days of work.
+_MAX_NUMBER = 1 << 17
+_MAX_RESOLUTION = 1 << 13
+_MAX_MARGIN = 64
+_MAX_EXPONENT = 64
+# part of a key -> the largest value, besides counts, which are bounded by the number of tensors
+_LIMITS = {"resolution": _MAX_RESOLUTION, "out_size": _MAX_RESOLUTION, "side": _MAX_RESOLUTION}
+_LIMITS |= {"margin": _MAX_MARGIN, "pad": _MAX_MARGIN, "scales": _MAX_EXPONENT}
+_LIMITS |= {"fp16": _MAX_EXPONENT, "kernel": _MAX_EXPONENT, "rel": _MAX_EXPONENT}
+_COUNTS = ("layers", "mlp", "blocks", "n_ups")
+_MAX_COMPARED = 100
+_MAX_SHOWN = 10
+
+N = TypeVar("N", bound=nn.Module)
+
+
+def fitted(make: Callable[[], N], state: Mapping[str, Tensor], source: str) -> N:
+    """The network that `make` gives, with the tensors of `state`.
+
+    Args:
+        make: builds the network, untrained; called twice, first on torch's `meta` device.
+        state: tensors by state-dict name.
+        source: where the tensors are from, for the message.
+
+    Raises:
+        CheckpointError: no network can be made, or the tensors do not fit it.
+    """
+    try:
+        with torch.device("meta"):
+            check_fits(make(), state, source)
+        network = make()
+    except _REFUSED as error:
+        raise CheckpointError(f"{source}: no network can be made of it: {error}") from error
+    load_strict(network, state, source)
+    return network
+
+
+_REFUSED = (
+    ConfigError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    MemoryError,
+)
+"""What building a network raises when sizes make no sense, or are too large for this machine."""
+
+
+def check_config(config: Mapping[str, Any], n_tensors: int, source: str) -> None:
+    """Bound what building and using a network of a config costs, before any of its shapes is known.
+
+    Args:
+        config: numbers, and lists and mappings of them.
+        n_tensors: in the file; no network has more layers than that.
+        source: where it is from, for the message.
+
+    Raises:
+        CheckpointError: a number is larger than in any network of today, or is none.
+    """
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            check_config(value, n_tensors, source)
+        elif isinstance(value, list | tuple):
+            if len(value) > n_tensors:
+                raise CheckpointError(f"{source}: {len(value)} values for {key} in its config")
+            check_config({key: dict(enumerate(value))} if _nested(value) else {}, n_tensors, source)
+            for item in value:
+                _check_number(str(key), item, n_tensors, source)
+        else:
+            _check_number(str(key), value, n_tensors, source)
+
+
+def _nested(values: Iterable[Any]) -> bool:
+    return any(isinstance(value, Mapping | list | tuple) for value in values)
+
+
+def _check_number(key: str, value: Any, n_tensors: int, source: str) -> None:
+    limit = next((limit for part, limit in _LIMITS.items() if part in key), _MAX_NUMBER)
+    limit = n_tensors if any(part in key for part in _COUNTS) else limit
+    if isinstance(value, int | float) and not abs(value) <= limit:
+        raise CheckpointError(
+            f"{source}: {key} is {value!r:.40} in its config; at most {limit} is possible with "
+            f"{n_tensors} tensors"
+        )
+
+
+def check_fits(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Refuse tensors that are not exactly those of `module`, which may be without memory (meta).
+
+    Args:
+        module: any network.
+        state: tensors by state-dict name.
+        source: where the tensors are from, for the message.
+
+    Raises:
+        CheckpointError: lists missing, unexpected and misshapen names, the likeliest pairs first.
+    """
+    wanted = module.state_dict()
+    missing, unexpected = set(wanted) - set(state), set(state) - set(wanted)
+    misshapen = [
+        f"{name}: {_kind(state[name])} in the file, {_kind(wanted[name])} in the network"
+        for name in wanted
+        if name in state and _kind(state[name]) != _kind(wanted[name])
+    ]
+    if missing or unexpected or misshapen:
+        parts = [
+            *_listed("missing", len(missing), _nearest_first(missing, unexpected)),
+            *_listed("unexpected", len(unexpected), _nearest_first(unexpected, missing)),
+            *_listed("of another shape or kind", len(misshapen), misshapen),
+        ]
+        title = f"{source} does not fit {type(module).__name__}"
+        raise CheckpointError("\n".join([title, *parts]))
+
+
+def load_strict(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Copy `state` into `module`, which must have exactly these names, shapes and kinds.
+
+    Raises:
+        CheckpointError: see `check_fits`.
+    """
+    check_fits(module, state, source)
+    module.load_state_dict(dict(state), strict=True)
+
+
+def _kind(tensor: Tensor) -> str:
+    numbers = "floats" if tensor.is_floating_point() else str(tensor.dtype).removeprefix("torch.")
+    return f"{tuple(tensor.shape)} {numbers}"
+
+
+def _nearest_first(names: Iterable[str], others: Iterable[str]) -> list[str]:
+    """`names` with the likeliest of `others` beside each, the closest pairs first."""
+    compared = sorted(others)[:_MAX_COMPARED]
+    rows: list[tuple[float, str]] = []
+    for name in sorted(names)[:_MAX_COMPARED]:
+        scored = [(difflib.SequenceMatcher(None, name, other).ratio(), other) for other in compared]
+        score, nearest = max(scored, default=(0.0, ""))
+        rows.append((-score, f"{name} (nearest: {nearest})" if score > 0.5 else name))
+    return [text for _, text in sorted(rows)]
+
+
+def _listed(title: str, n: int, rows: list[str]) -> list[str]:
+    if not n:
+        return []
+    more = [f"    ... and {n - _MAX_SHOWN} more"] if n > _MAX_SHOWN else []
+    return [f"  {n} {title}:", *(f"    {row}" for row in rows[:_MAX_SHOWN]), *more]

@@ -1,0 +1,82 @@
+"""Tasks and results: text and numbers that the standard library alone can read and write.
+
+>>> from anyres_bench.results import read_results, result_table
+>>> reading = read_results([Path("results")])  # doctest: +SKIP
+>>> print(result_table(reading.results))  # doctest: +SKIP
+"""
+
+from anyres_bench.results.files import (
+    Reading,
+    read_result,
+    read_results,
+    result_path,
+    write_result,
+)
+from anyres_bench.results.record import (
+    SCHEMA,
+    UNKNOWN,
+    Cost,
+    DatasetRecord,
+    Device,
+    ExtractorRecord,
+    Histogram,
+    ImagesRecord,
+    Interval,
+    ModelRecord,
+    Result,
+    State,
+    result_key,
+)
+from anyres_bench.results.tables import (
+    chance_band,
+    number,
+    result_table,
+    to_csv,
+    to_frame,
+    to_latex,
+    value_label,
+)
+from anyres_bench.results.task import (
+    SUPERSESSIONS,
+    Supersession,
+    Task,
+    differences,
+    newest_version,
+    one_spelling,
+    require_one_task,
+)
+
+__all__ = [
+    "SCHEMA",
+    "SUPERSESSIONS",
+    "UNKNOWN",
+    "Cost",
+    "DatasetRecord",
+    "Device",
+    "ExtractorRecord",
+    "Histogram",
+    "ImagesRecord",
+    "Interval",
+    "ModelRecord",
+    "Reading",
+    "Result",
+    "State",
+    "Supersession",
+    "Task",
+    "chance_band",
+    "differences",
+    "newest_version",
+    "number",
+    "one_spelling",
+    "read_result",
+    "read_results",
+    "require_one_task",
+    "result_key",
+    "result_path",
+    "result_table",
+    "to_csv",
+    "to_frame",
+    "to_latex",
+    "value_label",
+    "write_result",
+]

@@ -1,0 +1,166 @@
+"""Records as files: one JSON file a (model, task), written once, never edited, never rounded."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anyres_bench.core.errors import DataError
+from anyres_bench.core.files import write_json
+from anyres_bench.results.earlier import from_schema_1
+from anyres_bench.results.plain import from_plain
+from anyres_bench.results.record import SCHEMA, Result, seal
+from anyres_bench.results.task import Task, newest_version
+
+_LARGEST_FILE = 4 << 20  # bytes; a record has a few thousand
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What came of reading files.
+
+    Attributes:
+        results: each once.
+        oddities: a sentence for each file that is no result, and for each result that is one but
+            that this version could not compute or compare.
+    """
+
+    results: tuple[Result, ...]
+    oddities: tuple[str, ...]
+
+
+def result_path(folder: Path, task: Task, model_id: str, key: str) -> Path:
+    """Where the result of a key lies: a name for people, and the key at its end."""
+    return folder / _slug(model_id) / f"{_slug(task.id)}-{key[:8]}.json"
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.+@=-]+", "_", text)[:160]
+
+
+def write_result(folder: Path, result: Result) -> Path:
+    """Write a result where `result_path` says, atomically.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    path = result_path(folder, Task.parse(result.task), result.model.id, result.key)
+    try:
+        write_json(path, result.to_json())
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be written: {error.strerror or error}; free some space or choose "
+            "another --out: features that were kept are not computed again"
+        ) from error
+    return path
+
+
+def read_result(path: Path) -> Result:
+    """Read one record, of this schema or of an earlier one.
+
+    Raises:
+        DataError: the file is missing, no record, damaged, changed, or of a later schema.
+    """
+    try:
+        body = _load(Path(path))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is no result of this package: {_short(error)}") from error
+    try:
+        return from_plain(Result, _newest(body))
+    except (DataError, RecursionError) as error:
+        raise DataError(f"{path} cannot be used: {_short(error)}; evaluate again") from error
+
+
+def read_results(paths: Iterable[Path], metrics: Container[str] | None = None) -> Reading:
+    """Read records; a folder stands for every .json file below it.
+
+    Args:
+        paths: files, each of which has to be a record, and folders, whose other files are oddities.
+        metrics: names of the metrics that are known here; others are oddities, and are read.
+
+    Raises:
+        DataError: a file that was named is no result, or there is no result at all.
+    """
+    asked = [Path(path) for path in paths]
+    results: dict[str, Result] = {}
+    oddities: list[str] = []
+    for path, named in _files(asked):
+        try:
+            result = read_result(path)
+        except DataError as error:
+            if named:
+                raise
+            oddities.append(str(error))
+            continue
+        twin = results.setdefault(result.key, result)
+        if twin.values != result.values:
+            oddities.append(f"{path} left out: another file has other values for the same key")
+        oddities += [f"{path}: {said}" for said in _remarks(Task.parse(result.task), metrics)]
+    if not results:
+        names = ", ".join(str(path) for path in asked)
+        said = "".join(f"\n  {oddity}" for oddity in oddities[:5])
+        raise DataError(f"no results in {names}; make some with `anyres-bench evaluate`{said}")
+    return Reading(tuple(results.values()), tuple(oddities))
+
+
+def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+    """Files to read, and whether each was named itself."""
+    for path in paths:
+        if not path.is_dir():
+            yield path, True
+        else:
+            yield from ((file, False) for file in sorted(path.rglob("*.json")))
+
+
+def _remarks(task: Task, metrics: Container[str] | None) -> Iterator[str]:
+    newest, why = newest_version(task)
+    if task.version > newest:
+        yield f"version {task.version} of its task is later than {newest}, which is known here"
+    if task.version < newest:
+        yield f"its task is superseded by version {newest}: {why}"
+    words = task.metric.split("-")
+    names = ["-".join(words[:end]) for end in range(len(words), 0, -1)]
+    if metrics is not None and not any(name in metrics for name in names):
+        yield f"metric {task.metric} is not known here; its numbers are shown as they are"
+
+
+def _load(path: Path) -> Any:
+    """JSON of a regular file of sensible size; a pipe or a device is never waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is no regular file")
+        if status.st_size > _LARGEST_FILE:
+            raise ValueError(f"it has {status.st_size} bytes, expected {_LARGEST_FILE} at most")
+        return json.loads(file.read(_LARGEST_FILE + 1), parse_constant=_no_number)
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number")
+
+
+def _short(error: Exception) -> str:
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+
+
+def _newest(body: Any) -> dict[str, Any]:
+    """The fields of the newest schema, the seal held against them."""
+    if not isinstance(body, dict) or type(body.get("schema")) is not int:
+        raise DataError("it has no schema, so it is no result of this package")
+    fields = {name: value for name, value in body.items() if name not in ("schema", "seal")}
+    if body["schema"] == 1:
+        return from_schema_1(fields)
+    if body["schema"] != SCHEMA:
+        raise DataError(f"it has schema {body['schema']}; this version reads 1 to {SCHEMA}")
+    if body.get("seal") != seal(body):
+        raise DataError("it was changed after it was written: its seal is another")
+    return fields

@@ -1,0 +1,128 @@
+"""Results as tables: text for a terminal, a frame of pandas, CSV and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from anyres_bench.core.quoting import csv_cell, terminal
+from anyres_bench.results.record import Result
+from anyres_bench.results.task import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "model",
+    "name",
+    "value",
+    "low",
+    "high",
+    "standard_error",
+    "confidence",
+    "method",
+    "higher_is_better",
+    "dataset",
+    "protocol",
+    "metric",
+    "extractor",
+    "n",
+    "version",
+    "seed",
+    "n_real",
+    "n_fake",
+    "dataset_digest",
+)
+
+
+def value_label(result: Result, name: str) -> str:
+    """A value's name with its direction; only published Inception features make an FID."""
+    shown = "FID" if name == "frechet" and result.extractor.is_fid else name
+    direction = result.higher_is_better.get(name)
+    return shown if direction is None else f"{shown} {'↑' if direction else '↓'}"
+
+
+def number(value: float) -> str:
+    """Four significant digits."""
+    return f"{value:.4g}"
+
+
+def chance_band(result: Result, name: str) -> str:
+    """Where chance alone puts a value, for metrics that say so; else empty."""
+    low, high = (result.values.get(f"{name}_null_{end}") for end in ("low", "high"))
+    return "" if low is None or high is None else f"chance {number(low)} to {number(high)}"
+
+
+def result_table(results: Sequence[Result]) -> str:
+    """One line a value that ranks: its interval, and the id of its task, beside it."""
+    rows = [("model", "value", "", "95 % interval", "task")]
+    for result in results:
+        for name in result.higher_is_better:
+            note = f"{_span(result, name)} {chance_band(result, name)}".strip()
+            label, value = terminal(value_label(result, name)), number(result.values[name])
+            rows.append((terminal(result.model.id), label, value, note, terminal(result.task)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def to_frame(results: Iterable[Result]) -> pd.DataFrame:
+    """One row a value that ranks, nothing rounded; the columns are `COLUMNS`."""
+    import pandas as pd
+
+    return pd.DataFrame(list(_rows(results)), columns=list(COLUMNS))
+
+
+def to_csv(results: Iterable[Result]) -> str:
+    """The frame as CSV; no cell is a formula for a spreadsheet."""
+    frame = to_frame(results)
+    frame = frame.map(lambda cell: csv_cell(cell) if isinstance(cell, str) else cell)
+    text: str = frame.to_csv(index=False, lineterminator="\n")
+    return text
+
+
+def to_latex(results: Iterable[Result]) -> str:
+    """A `tabular` with the lines of `result_table`: model, value, interval and task."""
+    import pandas as pd
+
+    rows = [
+        (result.model.id, name, number(result.values[name]), _span(result, name), result.task)
+        for result in results
+        for name in result.higher_is_better
+    ]
+    frame = pd.DataFrame(rows, columns=["model", "value", "", "interval", "task"])
+    text: str = frame.to_latex(index=False, escape=True)
+    return text
+
+
+def _span(result: Result, name: str) -> str:
+    interval = result.intervals.get(name)
+    return f"[{number(interval.low)}, {number(interval.high)}]" if interval else ""
+
+
+def _rows(results: Iterable[Result]) -> Iterator[tuple[Any, ...]]:
+    for result in results:
+        task = Task.parse(result.task)
+        for name, higher in result.higher_is_better.items():
+            found = result.intervals.get(name)
+            yield (
+                result.model.id,
+                name,
+                result.values[name],
+                *((found.low, found.high, found.standard_error) if found else (None,) * 3),
+                *((found.confidence, found.method) if found else (None,) * 2),
+                higher,
+                task.dataset,
+                task.protocol,
+                task.metric,
+                task.extractor,
+                task.n,
+                task.version,
+                result.seed,
+                result.n_real,
+                result.n_fake,
+                result.dataset.digest,
+            )

@@ -1,0 +1,47 @@
+"""Tables: a number stands beside its task; frames, CSV and LaTeX hold what the records hold."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from anyres_bench.results import ExtractorRecord, result_table, to_csv, to_frame, to_latex
+from tests.results.records import TASK, model, result
+
+
+def test_numbers_stand_beside_their_task() -> None:
+    lines = result_table([result()]).splitlines()
+    assert lines[1].split() == ["real", "frechet", "↓", "0.3333", "[0.25,", "0.4]", TASK]
+    fid = result(extractor=ExtractorRecord("inception-v3", 2048, is_fid=True))
+    assert "FID ↓" in result_table([fid])
+    chance = result(
+        values={"ap": 0.6, "ap_null_low": 0.45, "ap_null_high": 0.55},
+        intervals={},
+        higher_is_better={"ap": False},
+    )
+    assert "chance 0.45 to 0.55" in result_table([chance])
+
+
+def test_text_of_others_is_inert() -> None:
+    odd = result(model=model("=1+1\x1b[31m & 50% _a_"))
+    assert "\x1b" not in result_table([odd])
+    (row,) = csv.DictReader(io.StringIO(to_csv([odd])))
+    assert row["model"].startswith("'=1+1")
+    assert r"\& 50\% \_a\_" in to_latex([odd])
+
+
+def test_frames_round_nothing() -> None:
+    bare = result(model=model("bare"), intervals={})
+    frame = to_frame([result(), bare])
+    assert list(frame["value"]) == [1 / 3, 1 / 3]
+    assert frame["low"].isna().tolist() == [False, True]
+    assert frame["protocol"].tolist() == ["anyres-full64"] * 2
+    first, second = csv.DictReader(io.StringIO(to_csv([result(), bare])))
+    assert float(first["value"]) == 1 / 3
+    assert (first["n"], second["low"]) == ("100", "")
+
+
+def test_latex_is_a_tabular() -> None:
+    text = to_latex([result()])
+    assert text.startswith(r"\begin{tabular}")
+    assert "real & frechet & 0.3333 & [0.25, 0.4] &" in text
