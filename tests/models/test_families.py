@@ -76,7 +76,7 @@ def test_a_new_family_is_one_folder_and(
     run(*evaluate, "--n", 12, "--out", tmp_path / "results", "--json")
     [record] = json.loads(capsys.readouterr().out)
     assert record["model"]["id"].startswith("toy@")
-    assert (record["model"]["device"], record["extractor"]["device"]) == ("cpu", "cpu")
+    assert record["device"] == {"model": "cpu", "extractor": "cpu"}
     run("generate", model, "--size", 24, "--out", tmp_path / "out")
     assert (tmp_path / "out" / "seed0000.png").is_file()
     run("convert", "--list")
