@@ -15,9 +15,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from anyres_bench.baselines import UPSCALERS
 from anyres_bench.baselines.mspe import network as mspe
 from anyres_bench.core.errors import CheckpointError
+from anyres_bench.models.families import parts
 from anyres_bench.models.loading import load
 from tests.baselines import tiny
 
@@ -38,7 +38,7 @@ class Family:
 
 def _upscaler(module: str) -> Callable[[str], nn.Module]:
     def made(file: str) -> nn.Module:
-        return UPSCALERS.get(module)(weights=file).network
+        return parts("upscalers").get(module)(weights=file).network
 
     return made
 
