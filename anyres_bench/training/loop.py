@@ -25,7 +25,7 @@ from anyres_bench.training.batches import Parts, read_ahead
 from anyres_bench.training.checkpoints import read_newest_state, write_state
 from anyres_bench.training.config import LoopConfig
 from anyres_bench.training.recipe import Moment, Phase, Recipe
-from anyres_bench.training.records import RunFolder, stop_requests
+from anyres_bench.training.records import RunFolder, check_folder, stop_requests
 
 _DIVERGED = 1e6  # no loss or gradient of a healthy run comes near
 # Settings of the loop under which a run may be continued with other values.
@@ -102,6 +102,7 @@ def train(
     Raises:
         TrainingError: a loss or gradient is not finite, or has diverged.
         ConfigError: the folder holds a run of another configuration.
+        UsageError: the folder holds something that a run would replace.
     """
     # Set up networks, their running average and optimisers.
     device = distributed.device()
@@ -118,6 +119,8 @@ def train(
         _check_same_run(state["settings"], settings, folder)
         _restore(run, state)
         hooks.report(f"resumed at {run.n_images / 1000:.1f} kimg")
+    if distributed.is_main():
+        check_folder(folder, is_resumed=state is not None)
     records = RunFolder(folder, config)
     records.start(settings, run.n_images)
     n_steps = math.ceil(config.total_kimg * 1000 / config.batch)
