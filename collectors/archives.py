@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import contextlib
 import lzma
+import os
 import re
 import stat
+import struct
 import tarfile
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Protocol, cast
 
 from anyres_bench.core.errors import DatasetError, ImageError, UsageError
 
@@ -36,7 +39,15 @@ _DAMAGE = (
     OSError,
     RuntimeError,
     ValueError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    struct.error,
 )
+_LONGEST_HEADER = 1 << 16
+_LISTING_S, _MEMBER_S = 60.0, 0.001
+# LZMA is none of them: its dictionary may ask for gigabytes before a byte is unpacked.
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 _CLIMBS = re.compile(r"(^|[/\\])\.\.($|[/\\])|^[/\\]|^[A-Za-z]:")
 
 
@@ -45,14 +56,18 @@ class Member:
     """One file of an archive.
 
     Attributes:
-        name: as the archive has it.
+        name: as the archive has it, without the "./" that some begin with.
         n_bytes: unpacked, as the archive says.
         refusal: why it may not be read; empty where it may.
+        place: of its header in the archive, which tells members of one name apart.
+        stamp: what differs once the member is changed.
     """
 
     name: str
     n_bytes: int
     refusal: str = ""
+    place: int = 0
+    stamp: str = ""
 
 
 class Archive(Protocol):
@@ -61,7 +76,7 @@ class Archive(Protocol):
     def members(self) -> Iterator[Member]:
         """Its files, in the archive's order."""
 
-    def open(self, name: str) -> contextlib.AbstractContextManager[IO[bytes]]:
+    def open(self, member: Member) -> contextlib.AbstractContextManager[IO[bytes]]:
         """The content of a file that `members` did not refuse."""
 
 
@@ -75,6 +90,8 @@ def open_archive(path: Path) -> Archive:
     kinds: dict[str, Callable[[Path], Archive]] = {".zip": _Zip, ".tar": _Tar}
     if path.suffix.lower() not in kinds:
         raise UsageError(f"{path} is neither a folder nor {' nor '.join(SUFFIXES)}; unpack it")
+    if not path.is_file():
+        raise UsageError(f"{path} is no file; give a folder or an archive")
     try:
         archive = kinds[path.suffix.lower()](path)
         total = sum(member.n_bytes for member in archive.members() if not member.refusal)
@@ -98,7 +115,7 @@ def extract(archive: Archive, member: Member, path: Path) -> None:
     with open(path, "wb") as target:
         for data in _content(archive, member):
             target.write(data)
-    if path.stat().st_size != member.n_bytes:
+    if os.stat(path).st_size != member.n_bytes:
         raise ImageError("truncated", f"member {member.name!r} is shorter than it says")
 
 
@@ -106,7 +123,7 @@ def _content(archive: Archive, member: Member) -> Iterator[bytes]:
     """As many bytes as the member says that it has, and no more."""
     left = member.n_bytes
     try:
-        with archive.open(member.name) as source:
+        with archive.open(member) as source:
             while data := source.read(min(left, _CHUNK)):
                 yield data
                 left -= len(data)
@@ -117,14 +134,19 @@ def _content(archive: Archive, member: Member) -> Iterator[bytes]:
 class _Zip:
     def __init__(self, path: Path) -> None:
         self._zip = zipfile.ZipFile(path)
+        self._infos = {info.header_offset: info for info in self._zip.infolist()}
 
     def members(self) -> Iterator[Member]:
-        for info in self._zip.infolist():
-            if not info.is_dir():
-                yield Member(info.filename, info.file_size, self._refusal(info))
+        files = [info for info in self._zip.infolist() if not info.is_dir()]
+        last = {_plain_name(info.filename): info for info in files}
+        for info in files:
+            name = _plain_name(info.filename)
+            refusal = self._refusal(info) if last[name] is info else "name-twice"
+            stamp = f"{info.CRC:08x}-{info.file_size}"
+            yield Member(name, info.file_size, refusal, info.header_offset, stamp)
 
-    def open(self, name: str) -> IO[bytes]:
-        return self._zip.open(name)
+    def open(self, member: Member) -> IO[bytes]:
+        return self._zip.open(self._infos[member.place])
 
     def _refusal(self, info: zipfile.ZipInfo) -> str:
         kind = stat.S_IFMT(info.external_attr >> 16)
@@ -132,26 +154,74 @@ class _Zip:
             return "unsafe-member"
         if info.flag_bits & 1:
             return "encrypted"
+        if info.compress_type not in _PACKINGS:
+            return "packing"
         return _size_refusal(info.file_size, info.compress_size)
 
 
 class _Tar:
     def __init__(self, path: Path) -> None:
         self._path = path
-        with tarfile.TarFile(path) as tar:
-            self._infos = {info.name: info for info in tar.getmembers() if not info.isdir()}
+        with open(path, "rb") as file:
+            headers = cast(IO[bytes], _Headers(file))
+            with tarfile.TarFile(fileobj=headers, encoding="utf-8") as tar:
+                self._infos = list(_forwards(tar))
 
     def members(self) -> Iterator[Member]:
-        for info in self._infos.values():
+        last = {_plain_name(info.name): info for info in self._infos}
+        for info in self._infos:
+            name = _plain_name(info.name)
             unsafe = _CLIMBS.search(info.name) or not info.isreg() or info.issparse()
             refusal = "unsafe-member" if unsafe else _size_refusal(info.size, info.size)
-            yield Member(info.name, info.size, refusal)
+            refusal = refusal if last[name] is info else "name-twice"
+            stamp = f"{info.mtime}-{info.size}"
+            yield Member(name, info.size, refusal, info.offset_data, stamp)
 
     @contextlib.contextmanager
-    def open(self, name: str) -> Iterator[IO[bytes]]:
+    def open(self, member: Member) -> Iterator[IO[bytes]]:
         with open(self._path, "rb") as file:  # its own: several threads read at once
-            file.seek(self._infos[name].offset_data)
+            file.seek(member.place)
             yield file
+
+
+class _Headers:
+    """A tar of which only headers are read: a longer piece is what a hostile one states."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, n_bytes: int = -1) -> bytes:
+        if not 0 <= n_bytes <= _LONGEST_HEADER:
+            raise tarfile.ReadError(f"a header says that it has {n_bytes} bytes")
+        return self._file.read(n_bytes)
+
+
+def _forwards(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The files of a tar, as long as each begins behind the one before.
+
+    A member of a negative size would be followed by itself, for ever.
+
+    Raises:
+        tarfile.ReadError: it goes back, or takes longer to list than any archive of pictures.
+    """
+    before, n, start = -1, 0, time.monotonic()
+    while (info := tar.next()) is not None:
+        n += 1
+        if info.size < 0 or info.offset_data <= before:
+            raise tarfile.ReadError(f"member {n} does not begin behind the one before it")
+        if time.monotonic() - start > _LISTING_S + n * _MEMBER_S:
+            raise tarfile.ReadError(f"its headers take too long, after {n} members")
+        before = info.offset_data
+        if not info.isdir():
+            yield info
+
+
+def _plain_name(name: str) -> str:
+    """A name without "./" before it, as `tar -C folder -cf x.tar .` writes them."""
+    while name.startswith("./"):
+        name = name[2:].lstrip("/")
+    return name
 
 
 def _size_refusal(n_bytes: int, n_packed: int) -> str:

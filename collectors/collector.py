@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNKNOWN_LICENCE = "unknown"
+ROLES = ("hr", "lr")  # that protocols look at
 _LONGEST_KEY = 100
 
 

@@ -6,14 +6,16 @@ import dataclasses
 import datetime
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
+from urllib.parse import quote
 
 from anyres_bench.collectors.collector import Candidate, key_of
+from anyres_bench.collectors.flickr_answers import entries, part, whole, words
 from anyres_bench.collectors.flickr_api import (
     API_URL,
     DEFAULT_ALLOWED,
@@ -25,6 +27,7 @@ from anyres_bench.collectors.flickr_api import (
     read_key,
 )
 from anyres_bench.collectors.flickr_sizes import Rendition, SizeRule, choose_size
+from anyres_bench.collectors.lists import read_lines
 from anyres_bench.core.errors import (
     ConfigError,
     DataError,
@@ -94,27 +97,49 @@ def read_domain(name: str) -> Domain:
     """
     if name in presets():
         place = resources.files("anyres_bench.collectors").joinpath("domains", f"{name}.toml")
-        text = place.read_text(encoding="utf-8")
+        data = place.read_bytes()
     elif Path(name).is_file():
-        text = Path(name).read_text(encoding="utf-8")
+        data = Path(name).read_bytes()
     else:
         raise UnknownNameError(f"{name!r} is no domain and no file; {nearest(name, presets())}")
     try:
-        values = tomllib.loads(text)
+        values = tomllib.loads(data.decode("utf-8-sig"))
         size = SizeRule(**values["size"])
         listed = values.get("list", {})
-        return Domain(
+        domain = Domain(
             source=values["source"],
             size=size,
             role=values.get("role", "hr"),
             search=values.get("search", {}),
             n_lines=listed.get("n_lines"),
         )
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        _check(domain)
+        return domain
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigError(
             f"{name}: {error!r}; a domain has source, [size] with mode, min_side and max_side, and "
             "[list] or [search]"
         ) from error
+
+
+def _check(domain: Domain) -> None:
+    """Raises TypeError or KeyError where a domain has not what it must have."""
+    size = domain.size
+    for value, kind in (
+        (domain.source, str),
+        (domain.role, str),
+        (domain.search, dict),
+        (domain.n_lines, int | None),
+        (size.min_side, int),
+        (size.max_side, int | None),
+    ):
+        if not isinstance(value, kind):
+            raise TypeError(f"{value!r:.60} is not {kind}")
+    if size.mode not in ("LR", "HR"):
+        raise TypeError(f"mode is {size.mode!r:.60}, expected LR or HR")
+    for day in ("first", "last") if domain.search else ():
+        if not isinstance(domain.search[day], datetime.date):
+            raise TypeError(f"{day} is {domain.search[day]!r:.60}, expected a date")
 
 
 @dataclass(frozen=True)
@@ -231,9 +256,9 @@ class Flickr:
         fetched = fetcher.fetch(candidate.url, path, Expect(accept=refuse_others))
         return dataclasses.replace(candidate, fetched=fetched)
 
-    def _choose(self, photo: str, sizes: Sequence[Mapping[str, Any]]) -> Rendition:
+    def _choose(self, photo: str, sizes: object) -> Rendition:
         try:
-            chosen = choose_size(sizes, self.domain_of.size, self.policy)
+            chosen = choose_size(_sound(sizes), self.domain_of.size, self.policy)
         except DataError as error:
             raise ImageError("bad-size", f"photo {photo}: {error}") from error
         if chosen is None:
@@ -256,8 +281,7 @@ class Flickr:
         Raises:
             UsageError: a line is no photo, or the list has not the published length.
         """
-        text = self._list().read_text(encoding="utf-8")
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        lines = [line.strip() for line in read_lines(self._list()) if line.strip()]
         wanted = self.domain_of.n_lines
         if wanted is not None and len(lines) != wanted and not self.any_list:
             raise UsageError(
@@ -283,16 +307,23 @@ class Flickr:
         first, last = (_seconds(domain.search[key]) for key in ("first", "last"))
         fixed = {"media": "photos", "extras": _EXTRAS, "sort": "date-posted-asc"}
         photos = self.client.search({**query, **fixed}, first, last + 86_399)
-        for photo in sorted(photos, key=lambda photo: int(photo["id"])):
-            owner = photo.get("pathalias") or photo.get("owner", "")
-            about = {
-                "author": str(photo.get("ownername", "")),
-                "source_url": _PAGE.format(owner=owner, photo=photo["id"]),
-                "extra": {"sizes": list(_renditions(photo))},
-            }
-            yield self._candidate(photo["id"], photo.get("license"), about)
+        for i, photo in enumerate(sorted(photos, key=lambda photo: whole(photo.get("id")) or 0)):
+            number = whole(photo.get("id"))
+            if number is None or number < 0:
+                told = f"the search has a photo of the number {photo.get('id')!r:.60}"
+                yield self._candidate(f"odd-{i}", None, {"refusal": f"bad-answer: {told}"})
+                continue
+            about = {"extra": {"sizes": list(_renditions(photo))}}
+            licence = whole(photo.get("license"))
+            candidate = self._candidate(str(number), licence, about)
+            owner = words(photo.get("pathalias")) or words(photo.get("owner"))
+            yield dataclasses.replace(
+                candidate,
+                author=words(photo.get("ownername")),
+                source_url=_page(owner, candidate),
+            )
 
-    def _candidate(self, photo: str, licence: str | None, about: Mapping[str, Any]) -> Candidate:
+    def _candidate(self, photo: str, licence: object, about: Mapping[str, Any]) -> Candidate:
         known = licence_of(licence) if licence is not None else None
         base = Candidate(
             key=key_of(self.domain_of.source, photo),
@@ -307,31 +338,39 @@ class Flickr:
 
 
 def _with_info(candidate: Candidate, info: Mapping[str, Any]) -> Candidate:
-    """The candidate with the photo's licence of today; the one of the list is kept beside it."""
-    licence = licence_of(info.get("license", -1))
-    owner = info.get("owner", {})
-    photo = candidate.source_id
+    """The candidate with the photo's licence of today; the one of the list is kept beside it.
+
+    Raises:
+        FetchError: `bad-answer`, where the licence is none.
+    """
+    licence, owner = licence_of(info.get("license")), part(info, "owner")
     return dataclasses.replace(
         candidate,
         licence_id=licence.spdx,
         licence_url=licence.url,
-        author=str(owner.get("realname") or owner.get("username") or ""),
-        source_url=_PAGE.format(
-            owner=owner.get("path_alias") or owner.get("nsid", ""), photo=photo
-        ),
-        caption=_text(info.get("title")),
+        author=words(owner.get("realname")) or words(owner.get("username")),
+        source_url=_page(words(owner.get("path_alias")) or words(owner.get("nsid")), candidate),
+        caption=words(info.get("title")),
         extra={
             **candidate.extra,
             "licence_in_list": candidate.licence_id,
             "share_changed_versions": licence.derivatives,
-            "last_update": str(info.get("dates", {}).get("lastupdate", "")),
+            "last_update": words(part(info, "dates").get("lastupdate")),
         },
     )
 
 
-def _text(node: Any) -> str:
-    """Flickr wraps text as {"_content": ...}."""
-    return str(node.get("_content", "")) if isinstance(node, Mapping) else str(node or "")
+def _page(owner: str, candidate: Candidate) -> str:
+    return _PAGE.format(owner=quote(owner, "@"), photo=candidate.source_id)
+
+
+def _sound(sizes: object) -> list[Mapping[str, Any]]:
+    """The entries that name a rendition and where it is."""
+    return [
+        entry
+        for entry in entries(sizes)
+        if isinstance(entry.get("label"), str) and isinstance(entry.get("source"), str)
+    ]
 
 
 def _renditions(photo: Mapping[str, Any]) -> Iterable[dict[str, Any]]:

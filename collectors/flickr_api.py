@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError
 
+from anyres_bench.collectors.flickr_answers import entries, part, read_answer, whole, words
 from anyres_bench.core.errors import FetchError, UsageError
 from anyres_bench.fetching.http import USER_AGENT
 from anyres_bench.fetching.limits import Limits, Rate, TokenBuckets, wait_turn
@@ -26,12 +28,12 @@ PER_HOUR = 3600  # calls a key may make
 PER_PAGE = 500  # photos an answer of a search holds, at most
 REAL_RESULTS = 4000  # photos a search shows, at most; later pages repeat
 _LIMIT_KEY = "flickr-api"
-_TRANSIENT_CODES = {0, 105, 106, 201}  # "not currently available", "service unavailable", ...
 _TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
-_INVALID_KEY = 100
-_GONE_CODES = {1: "not-found", 2: "private"}
 _N_TRIES = 5
-_TIMEOUT_S = (10.0, 30.0)
+_TIMEOUT_S = (10.0, 30.0)  # for a connection, and for the next bytes
+_DEADLINE_S = 120.0  # for a whole answer
+_MOST_BYTES = 16 << 20  # of an answer; a page of a search has one or two
+_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,16 @@ LICENCES = {
 DEFAULT_ALLOWED = tuple(LICENCES[number].spdx for number in (4, 5, 7, 8, 9, 10, 11, 12))
 
 
-def licence_of(number: int | str) -> Licence:
-    """The licence of a number; an unknown one is called `flickr-NUMBER` and allows nothing."""
-    return LICENCES.get(int(number), Licence(f"flickr-{number}", "", False))
+def licence_of(number: object) -> Licence:
+    """The licence of a number; an unknown one is called `flickr-NUMBER` and allows nothing.
+
+    Raises:
+        FetchError: `bad-answer`, where it is no number: the licence is not known then.
+    """
+    known = whole(number)
+    if known is None:
+        raise FetchError("bad-answer", f"Flickr gives the licence {str(number)!r:.60}, no number")
+    return LICENCES.get(known, Licence(f"flickr-{known}", "", False))
 
 
 def read_key(path: Path | None) -> str:
@@ -136,17 +145,17 @@ class FlickrApi:
     sleep: Callable[[float], None] = time.sleep
     sessions: threading.local = field(default_factory=threading.local, repr=False)
 
-    def sizes(self, photo_id: str) -> list[dict[str, Any]]:
+    def sizes(self, photo_id: str) -> list[Any]:
         """The renditions of a photo, in Flickr's order.
 
         Raises:
             FetchError: `not-found`, `private` or another final answer.
         """
         answer = self.call("flickr.photos.getSizes", photo_id=photo_id)
-        entries = answer.get("sizes", {}).get("size")
-        if not isinstance(entries, list):
+        sizes = part(answer, "sizes").get("size")
+        if not isinstance(sizes, list):
             raise FetchError("bad-answer", f"getSizes of photo {photo_id} lists no sizes")
-        return entries
+        return sizes
 
     def info(self, photo_id: str) -> dict[str, Any]:
         """Licence, owner, dates and title of a photo.
@@ -160,7 +169,9 @@ class FlickrApi:
             raise FetchError("bad-answer", f"getInfo of photo {photo_id} describes no photo")
         return photo
 
-    def search(self, query: Mapping[str, Any], first: int, last: int) -> Iterator[dict[str, Any]]:
+    def search(
+        self, query: Mapping[str, Any], first: int, last: int
+    ) -> Iterator[Mapping[str, Any]]:
         """All photos of a query that were uploaded from `first` to `last`, each once.
 
         A search shows no more than its first 4,000 results, so the window is halved until it holds
@@ -172,7 +183,7 @@ class FlickrApi:
         """
         window = {**query, "min_upload_date": first, "max_upload_date": last}
         page = self._page(window, 1)
-        total = int(page.get("total") or 0)
+        total = whole(page.get("total")) or 0
         if total >= REAL_RESULTS and last > first:
             middle = (first + last) // 2
             yield from self.search(query, first, middle)
@@ -182,9 +193,9 @@ class FlickrApi:
         n_pages = -(-min(total, REAL_RESULTS) // PER_PAGE)
         for number in range(1, n_pages + 1):
             page = page if number == 1 else self._page(window, number)
-            for photo in page.get("photo", []):
-                if photo["id"] not in seen:
-                    seen.add(photo["id"])
+            for photo in entries(page.get("photo")):
+                if (name := words(photo.get("id"))) not in seen:
+                    seen.add(name)
                     yield photo
 
     def _page(self, window: Mapping[str, Any], number: int) -> dict[str, Any]:
@@ -216,21 +227,26 @@ class FlickrApi:
 
     def _once(self, method: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         fixed = {"method": method, "api_key": self.key, "format": "json", "nojsoncallback": "1"}
-        failure = None
+        failure = ""
         try:
-            response = self._session().get(
-                self.url, params={**arguments, **fixed}, timeout=_TIMEOUT_S, allow_redirects=False
-            )
-        except requests.RequestException as error:
+            with self._session().get(
+                self.url,
+                params={**arguments, **fixed},
+                timeout=_TIMEOUT_S,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                status, headers, data = response.status_code, response.headers, _body(response)
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             failure = type(error).__name__
-        if failure is not None:  # outside the handler: the error's text and chain hold the key
+        if failure:  # outside the handler: the error's text and chain hold the key
             raise FetchError("timeout", f"{method} got no answer ({failure}); try again later")
-        if response.status_code in _TRANSIENT_STATUS:
-            if response.status_code == 429:
-                after = response.headers.get("Retry-After", "")
+        if status in _TRANSIENT_STATUS:
+            if status == 429:
+                after = headers.get("Retry-After", "")
                 self.limits.throttled(_LIMIT_KEY, float(after) if after.isdecimal() else None)
-            raise FetchError("busy", f"{method} answered HTTP {response.status_code}")
-        return _checked(method, response)
+            raise FetchError("busy", f"{method} answered HTTP {status}")
+        return read_answer(method, data, self.key)
 
     def _session(self) -> requests.Session:
         """One session a thread."""
@@ -243,20 +259,11 @@ class FlickrApi:
         return session_of_thread
 
 
-def _checked(method: str, response: requests.Response) -> dict[str, Any]:
-    """The answer's JSON, if it says that all is well."""
-    try:
-        answer = response.json()
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict) or answer.get("stat") not in ("ok", "fail"):
-        raise FetchError("unparsable", f"{method} answered no JSON of the expected form")
-    if answer["stat"] == "ok":
-        return answer
-    code = int(answer.get("code", -1))
-    message = f"{method}: Flickr says {code}: {str(answer.get('message', ''))[:200]}"
-    if code == _INVALID_KEY:
-        raise UsageError(f"{message}; check {KEY_VARIABLE} or the file of --key-file")
-    if code in _TRANSIENT_CODES:
-        raise FetchError("busy", message)
-    raise FetchError(_GONE_CODES.get(code, f"flickr-{code}"), message)
+def _body(response: requests.Response) -> bytes:
+    """The answer's bytes; those beyond any answer's length are left, and so is one that drips."""
+    data, end = b"", time.monotonic() + _DEADLINE_S
+    for chunk in response.iter_content(_CHUNK):
+        data += chunk
+        if len(data) > _MOST_BYTES or time.monotonic() > end:
+            raise requests.ConnectionError("the answer is too long")
+    return data

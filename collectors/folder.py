@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import shutil
+import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import IO, Annotated, Any, ClassVar
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from anyres_bench.collectors.archives import Archive, Member, extract, open_archive
 from anyres_bench.collectors.collector import Candidate, key_of
+from anyres_bench.core.enclosure import open_regular
 from anyres_bench.core.errors import ConfigError, ImageError, UsageError
+from anyres_bench.core.quoting import storable
 from anyres_bench.fetching.http import Fetcher
+
+_CHUNK = 1 << 20
+_SPELLED = re.compile(r"\\x[0-9a-f]{2}")
 
 
 @dataclass(frozen=True)
@@ -49,19 +55,26 @@ class Folder:
     def candidates(self) -> Iterator[Candidate]:
         """One a file, in the order of their paths; hidden files and folders are left out.
 
+        Folders that are links, or cannot be read, are candidates too, which are rejected for that.
+
         Raises:
             UsageError: there is no such folder or archive.
         """
         if self.path.is_file():
-            shown = (name for name in self._members if not _is_hidden(name))
-            yield from map(self._candidate, sorted(shown))
+            yield from (self._of_member(self._members[name]) for name in sorted(self._members))
             return
         if not self.path.is_dir():
             raise UsageError(f"{self.path} is no folder; give a folder of images")
-        for folder, folders, names in os.walk(self.path):
+        unreadable: list[OSError] = []
+        for folder, folders, names in os.walk(self.path, onerror=unreadable.append):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in sorted(name for name in names if not name.startswith(".")):
-                yield self._candidate(os.path.relpath(os.path.join(folder, name), self.path))
+            linked = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+            for name in sorted(name for name in (*names, *linked) if not name.startswith(".")):
+                yield self._of_file(os.path.join(folder, name), name in linked)
+        for error in unreadable:
+            if error.filename == os.fspath(self.path):
+                raise UsageError(f"{self.path} cannot be read: {error}") from error
+            yield self._of_folder(error)
 
     def obtain(self, candidate: Candidate, path: Path, fetcher: Fetcher) -> Candidate:
         """Copy or link the file.
@@ -70,19 +83,26 @@ class Folder:
             ImageError: `unreadable`, or what is wrong with a member of an archive.
         """
         if self.path.is_file():
-            extract(self._archive, self._members[candidate.source_id], path)
+            member = self._members.get(candidate.source_id)
+            if member is None:
+                raise ImageError("unreadable", f"{self.path} has no {candidate.source_id} any more")
+            extract(self._archive, member, path)
             return candidate
-        original = self.path / os.fsdecode(unquote_to_bytes(candidate.url))
-        try:
-            if not original.is_file():
-                raise ImageError("unreadable", f"{original} is no file, or a link to nowhere")
-            if not (self.hardlink and _linked(original, path)):
-                with open(original, "rb") as source, open(path, "wb") as target:
-                    shutil.copyfileobj(source, target, 1 << 20)
-                    os.fsync(target.fileno())
-        except PermissionError as error:
-            raise ImageError("unreadable", f"{original} may not be read: {error}") from error
+        original = self._inside(os.fsdecode(unquote_to_bytes(candidate.url)))
+        if not (self.hardlink and _linked(original, path)):
+            _copy(original, path)
         return candidate
+
+    def _inside(self, relative: str) -> Path:
+        """The file of a relative path; a link is followed, but no path leads out by its name.
+
+        Raises:
+            ImageError: `unreadable`.
+        """
+        parts = Path(relative).parts
+        if os.path.isabs(relative) or ".." in parts or "\0" in relative:
+            raise ImageError("unreadable", f"{relative!r:.200} does not lie in {self.path}")
+        return self.path.joinpath(*parts)
 
     @cached_property
     def _archive(self) -> Archive:
@@ -90,40 +110,116 @@ class Folder:
 
     @cached_property
     def _members(self) -> dict[str, Member]:
-        return {_readable(member.name): member for member in self._archive.members()}
+        """Readable name -> member; those of one name but the last are refused under others."""
+        members: dict[str, Member] = {}
+        for member in self._archive.members():
+            name = readable(member.name.encode("utf-8", "surrogateescape"))
+            if not _is_hidden(name):
+                twice = f"{name} ({member.place})"
+                members[twice if member.refusal == "name-twice" else name] = member
+        return members
 
     def __getstate__(self) -> dict[str, Any]:
         """Worker processes open the archive themselves."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
-    def _candidate(self, relative: str) -> Candidate:
-        readable = _readable(relative)
-        label = Path(readable).parent.name if self.labels else ""
+    def _of_file(self, path: str, is_folder: bool) -> Candidate:
+        relative = os.fsencode(os.path.relpath(path, self.path))
+        if is_folder:
+            told = "linked-folder: it is a link to a folder; collect that folder itself"
+            return self._candidate(relative, refusal=told)
+        return self._candidate(relative, stamp=_stamp(path))
+
+    def _of_folder(self, error: OSError) -> Candidate:
+        """What stands for a folder that cannot be looked into."""
+        relative = os.fsencode(os.path.relpath(error.filename, self.path))
+        return self._candidate(relative, refusal=f"unreadable: the folder cannot be read: {error}")
+
+    def _of_member(self, member: Member) -> Candidate:
+        name = member.name.encode("utf-8", "surrogateescape")
+        if member.refusal == "name-twice":
+            name += f" ({member.place})".encode()
+            told = "name-twice: another member of the archive has this name, and comes behind it"
+            return self._candidate(name, refusal=told)
+        return self._candidate(name, stamp=member.stamp)
+
+    def _candidate(self, relative: bytes, stamp: str = "", refusal: str = "") -> Candidate:
+        name = readable(relative)
         return Candidate(
-            key=key_of(self.source, os.path.splitext(readable)[0]),
-            url=quote_from_bytes(os.fsencode(relative)),
+            key=key_of(self.source, os.path.splitext(name)[0]),
+            url=quote_from_bytes(relative),
             source=self.source,
-            source_id=readable,
+            source_id=name,
             author=self.author,
             licence_id=self.licence,
-            label=label,
+            label=Path(name).parent.name if self.labels else "",
+            stamp=stamp,
+            refusal=storable(refusal),
         )
 
 
-def _readable(name: str) -> str:
-    """A file's name as text that can be stored, whatever bytes it is made of."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+def readable(name: bytes) -> str:
+    """A file's name as text that can be stored, whatever bytes it is made of.
+
+    No two names read the same: where some bytes are spelled out, or seem to be, each backslash of
+    the name itself is doubled.
+
+    >>> readable(b"a\xe9"), readable(b"a\\xe9"), readable(b"a\\b")
+    ('a\\xe9', 'a\\\\xe9', 'a\\b')
+    """
+    try:
+        text = name.decode()
+        return text.replace("\\", "\\\\") if _SPELLED.search(text) else text
+    except UnicodeDecodeError:
+        return name.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
 
 
 def _is_hidden(name: str) -> bool:
     return any(part.startswith((".", "__MACOSX")) and part != ".." for part in name.split("/"))
 
 
+def _stamp(path: str) -> str:
+    """Size and time of a file; empty where there is none."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return ""
+    return f"{found.st_size}-{found.st_mtime_ns}"
+
+
+def _copy(original: Path, path: Path) -> None:
+    """Copy a regular file.
+
+    Raises:
+        ImageError: `unreadable`.
+        OSError: the copy cannot be written.
+    """
+    try:
+        source = open_regular(original)
+    except OSError as error:
+        raise ImageError("unreadable", f"{original} cannot be read: {error}") from error
+    with source, open(path, "wb") as target:
+        while data := _read(source, original):
+            target.write(data)
+        target.flush()
+        os.fsync(target.fileno())
+
+
+def _read(source: IO[bytes], original: Path) -> bytes:
+    try:
+        return source.read(_CHUNK)
+    except OSError as error:
+        raise ImageError("unreadable", f"{original} cannot be read on: {error}") from error
+
+
 def _linked(original: Path, path: Path) -> bool:
-    """Try to link; False where the file systems differ or cannot."""
+    """Try to link to the file itself; False where it is none, or the file systems cannot."""
     path.unlink(missing_ok=True)
     try:
-        os.link(original, path)
+        target = os.path.realpath(original, strict=True)
+        if not stat.S_ISREG(os.stat(target).st_mode):
+            return False
+        os.link(target, path, follow_symlinks=False)
     except OSError:
         return False
     return True

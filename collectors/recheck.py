@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from anyres_bench.collectors.flickr_answers import entries, part
 from anyres_bench.collectors.flickr_api import FlickrApi, licence_of
 from anyres_bench.core.errors import FetchError
 from anyres_bench.data.records import ImageRecord
@@ -43,7 +44,7 @@ def withdrawn(record: ImageRecord, api: FlickrApi, accepted: Collection[str]) ->
         if error.reason in _GONE:
             return error.reason
         raise
-    if licence_of(info.get("license", -1)).spdx not in (accepted or {record.licence_id}):
+    if licence_of(info.get("license")).spdx not in (accepted or {record.licence_id}):
         return "licence"
-    tags = info.get("tags", {}).get("tag", [])
+    tags = entries(part(info, "tags").get("tag"))
     return "objection" if any(tag.get("raw") == OBJECTION for tag in tags) else None

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from anyres_bench.collectors.collector import Candidate, key_of
-from anyres_bench.collectors.lists import Row, read_rows
+from anyres_bench.collectors.collector import ROLES, Candidate, key_of
+from anyres_bench.collectors.lists import BadRow, Row, read_rows
 from anyres_bench.core.errors import ConfigError, UnknownNameError, UsageError
 from anyres_bench.core.files import sha256_file, sha256_text
+from anyres_bench.core.quoting import storable
 from anyres_bench.core.registry import nearest
 from anyres_bench.fetching.bodies import Expect
 from anyres_bench.fetching.http import Fetcher
@@ -24,6 +26,8 @@ _FIELDS = (
     "split", "group", "role", "label", "caption", "sha256", "md5", *_NUMBERS,
 )  # fmt: skip
 _ID_DIGITS = 16
+_LARGEST = 1 << 53  # what a number of a list can be and is still whole
+_DIGESTS = {"sha256": re.compile("[0-9a-fA-F]{64}"), "md5": re.compile("[0-9a-fA-F]{32}")}
 
 
 @dataclass(frozen=True)
@@ -64,15 +68,19 @@ class Urls:
         }
 
     def candidates(self) -> Iterator[Candidate]:
-        """One a row; the same URL or id twice counts once.
+        """One a row; the same URL or id twice counts once, and a row that cannot be read is one.
 
         Raises:
-            UsageError: the list is of no known kind, or has no column of URLs.
-            DatasetError: a row cannot be read.
+            UsageError: the list is of no known kind, has no column of URLs, or one of roles that
+                holds no roles.
+            DatasetError: the list cannot be read to its end.
         """
         column_of = {field: field for field in _FIELDS} | self._renamed()
         is_empty = True
         for row in read_rows(self.path):
+            if isinstance(row, BadRow):
+                yield self._refused(row.number, f"row {row.number}: {row.message}")
+                continue
             if is_empty and column_of["url"] not in row:
                 raise UsageError(
                     f"{self.path} has no column {column_of['url']!r}, only {', '.join(row)}; "
@@ -80,6 +88,12 @@ class Urls:
                 )
             is_empty = False
             yield self._candidate(row, column_of)
+
+    def _refused(self, number: int, message: str) -> Candidate:
+        """What stands for a row that cannot be read."""
+        row = f"row-{number}"
+        key = key_of(self.source, row)
+        return Candidate(key=key, source=self.source, source_id=row, refusal=f"bad-row: {message}")
 
     def obtain(self, candidate: Candidate, path: Path, fetcher: Fetcher) -> Candidate:
         """Fetch the file.
@@ -100,21 +114,39 @@ class Urls:
                 raise UnknownNameError(f"no field {field!r}; {nearest(field, _FIELDS)}")
         return {field: column for field, _, column in pairs}
 
+    def _check_role(self, role: str, column: str) -> None:
+        """Images of another role are in no number of any protocol, so nobody can have meant it."""
+        if role not in ROLES:
+            raise UsageError(
+                f"column {column!r} of {self.path} holds the role {role!r:.60}; the roles that "
+                f"protocols use are {' and '.join(ROLES)}. If the column means something else, "
+                "rename it in the list, or take the role from another one: --column role=COLUMN "
+                "(a column that is not there makes every image hr)"
+            )
+
     def _candidate(self, row: Row, column_of: Mapping[str, str]) -> Candidate:
         told = {field: _text(row[name]) for field, name in column_of.items() if name in row}
         values: dict[str, Any] = {field: text for field, text in told.items() if text}
+        if "role" in values:
+            values["role"] = values["role"].strip().lower()
+            self._check_role(values["role"], column_of["role"])
         values |= {name: _number(told[name]) for name in _NUMBERS if name in told}
         url = told.get("url", "").strip()
         source_id = values.setdefault("source_id", sha256_text(url)[:_ID_DIGITS])
         values.setdefault("licence_id", self.licence)
         values |= {"key": key_of(self.source, source_id), "url": url, "source": self.source}
+        for claim, digest in _DIGESTS.items():
+            if claim in values and not digest.fullmatch(values[claim]):
+                about = f"the list's {claim} {values[claim]!r:.80} is no digest"
+                values["refusal"] = f"digest-mismatch: {about}"
         taken = set(column_of.values())
-        extra = {name: _plain(value) for name, value in row.items() if name not in taken}
+        extra = {storable(str(k)): _plain(v) for k, v in row.items() if k not in taken}
         return Candidate(**values, extra=extra)
 
 
 def _text(value: Any) -> str:
-    return "" if value is None or value != value else str(value)
+    """A cell as text that can be stored; NaN and null are empty."""
+    return "" if value is None or value != value else storable(str(value))
 
 
 def _number(text: str) -> int | None:
@@ -123,15 +155,19 @@ def _number(text: str) -> int | None:
         number = float(text)
     except ValueError:
         return None
-    return int(number) if math.isfinite(number) and number > 0 else None
+    return int(number) if math.isfinite(number) and 0 < number < _LARGEST else None
 
 
 def _plain(value: Any) -> Any:
     """The value as JSON can hold it."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if value is None or isinstance(value, str | int | float | bool):
+    if isinstance(value, str):
+        return storable(value)
+    if value is None or isinstance(value, int | float | bool):
         return value
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list | tuple) else str(value)
+        return {storable(str(k)): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return storable(str(value))

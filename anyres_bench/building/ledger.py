@@ -47,7 +47,7 @@ from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.files import sha256_text
 from anyres_bench.core.plain import read_json
 
-_GONE = "gone"
+_GONE, _GONE_TOLD = "gone", "its source is not there any more"
 _WITHDRAWN = "withdrawn after it was collected"
 _STATE = (
     "candidate = ?1, state = ?2, reason = ?3, message = ?4, "
@@ -248,14 +248,23 @@ class Ledger:
         return state == "done" != values[1]
 
     def _gone(self, seen: bytearray) -> int:
-        """Reject what is pending and was not listed; how many done ones were not."""
-        query = "SELECT number, state, candidate FROM candidates WHERE number < ?"
-        n_gone, gone = 0, []
-        for number, state, text in self._db.execute(query, (len(seen),)):
-            if not seen[number] and state in ("pending", "failed"):
-                gone.append((text, "rejected", _GONE, "its source is not there any more", number))
-            n_gone += not seen[number] and state == "done"
+        """Reject what is pending and was not listed, and forget what was rejected and was not.
+
+        Returns:
+            How many done ones were not listed.
+        """
+        query = "SELECT number, state, candidate, message FROM candidates WHERE number < ?"
+        n_gone, gone, forgotten = 0, [], []
+        for number, state, text, message in self._db.execute(query, (len(seen),)):
+            if seen[number]:
+                continue
+            n_gone += state == "done"
+            if state in ("pending", "failed"):
+                gone.append((text, "rejected", _GONE, _GONE_TOLD, number))
+            elif state == "rejected" and message not in (_WITHDRAWN, _GONE_TOLD):
+                forgotten.append((number,))
         self._db.executemany(f"UPDATE candidates SET {_STATE} WHERE number = ?5", gone)
+        self._db.executemany("DELETE FROM candidates WHERE number = ?", forgotten)
         return n_gone
 
     def begin(self, retry: Iterable[str] = ()) -> None:

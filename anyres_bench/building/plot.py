@@ -10,7 +10,7 @@ import numpy as np
 
 from anyres_bench.building.histograms import Histogram, histograms
 from anyres_bench.core.errors import UsageError
-from anyres_bench.core.files import atomic_write
+from anyres_bench.core.seals import check_ours, sealed_write
 from anyres_bench.data.records import ImageRecord
 
 _INK, _PALE = "#22577a", "#9aa5b1"
@@ -25,11 +25,12 @@ def plot(records: Sequence[ImageRecord], path: Path) -> None:
         path: ends in .png, .pdf or .svg.
 
     Raises:
-        UsageError: it ends in something else.
+        UsageError: it ends in something else, or there is a file that `inspect` has not written.
     """
     kind = path.suffix.lower().removeprefix(".")
     if kind not in _FORMATS:
         raise UsageError(f"cannot draw {path}; give a name that ends in .{', .'.join(_FORMATS)}")
+    check_ours(path, "inspect")
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 7), layout="constrained")
@@ -37,7 +38,7 @@ def plot(records: Sequence[ImageRecord], path: Path) -> None:
     for panel, histogram in zip(panels, histograms(records)[:3], strict=False):
         _bars(panel, histogram)
     _nominal_against_effective(panels[3], records)
-    with atomic_write(path) as file:
+    with sealed_write(path, "inspect") as file:
         # Without a date in it the same dataset gives the same file.
         figure.savefig(file, format=kind, dpi=110, metadata={_date_key(kind): None})
 

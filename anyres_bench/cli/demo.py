@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 _MODELS = ("real", "resample:lanczos@64", "resample:bicubic@32", "constant")
+_NOTES = "not an image\n"
 _N_WRONG = 60  # files of the folder of wrong sizes
 _N_FAKES = 64  # for each number: enough to see the order of the models, within minutes
 
@@ -71,15 +72,15 @@ def _window_tasks(data: Path) -> Sequence[str]:
 def _write_wrong_sizes(data: Path, folder: Path) -> None:
     """Files as people have them: of all sizes, some too small, some no images."""
     import numpy as np
-    from PIL import Image
 
-    from anyres_bench.core.files import atomic_write
     from anyres_bench.core.geometry import Size
+    from anyres_bench.core.seals import is_ours
     from anyres_bench.core.seeds import stream
     from anyres_bench.data.dataset import Dataset
     from anyres_bench.data.pixels import resize_uint8
     from anyres_bench.data.reading import read_image
     from anyres_bench.data.splits import reference_and_held_out
+    from anyres_bench.data.strips import write_strips
     from anyres_bench.data.views import protocol_from
 
     dataset = Dataset.read(data)
@@ -87,11 +88,24 @@ def _write_wrong_sizes(data: Path, folder: Path) -> None:
     _, held_out = reference_and_held_out(dataset, part, protocol_from("patch32-at32"))
     assert held_out is not None
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "notes.txt").write_text("not an image\n", encoding="utf-8")
+    _write_notes(folder / "notes.txt")
     for i in range(min(_N_WRONG, len(held_out.manifest))):
         size, draws = held_out.manifest[i].size, stream(0, "wrong size", i)
         factors = 0.3 + 0.9 * np.asarray(draws.uniform(2))
         wrong = Size(*(max(1, round(side * f)) for side, f in zip(size, factors, strict=True)))
-        pixels = resize_uint8(read_image(held_out, i), wrong)
-        with atomic_write(folder / f"{i:03d}.png") as file:
-            Image.fromarray(pixels).save(file, "PNG")
+        path = folder / f"{i:03d}.png"
+        if not is_ours(path, "demo"):
+            pixels = resize_uint8(read_image(held_out, i), wrong)
+            write_strips(path, wrong, [pixels], "", "demo")
+
+
+def _write_notes(path: Path) -> None:
+    """What is no image, among images; a file of that name that is somebody's stays."""
+    from anyres_bench.core.errors import UsageError
+
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(_NOTES)
+    except FileExistsError:
+        if path.is_symlink() or not path.is_file() or path.read_bytes() != _NOTES.encode():
+            raise UsageError(f"{path} is there already; run the demo in another folder") from None

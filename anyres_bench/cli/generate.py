@@ -15,6 +15,7 @@ from anyres_bench import __version__
 from anyres_bench.cli.options import label_options, option_option, read_options
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Region, Size
+from anyres_bench.core.seals import check_ours, is_ours
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from anyres_bench.models.generator import Generator
 
+_BY = "generate"  # in seals
 _STRIPS = {"png", "tif"}
 
 
@@ -114,8 +116,9 @@ def command(
     """Render images of any size from MODEL.
 
     MODEL is a folder made by `convert`, an official checkpoint, a registered name such as
-    `scenes`, or package.module:factory. An image depends on its seed alone. Files that are
-    already there are not rendered again, so an interrupted call goes on where it was.
+    `scenes`, or package.module:factory. An image depends on its seed alone. Images that an earlier
+    call made are not rendered again, so an interrupted call goes on where it was; a file that
+    `generate` has not written is never replaced.
 
     \b
     Examples:
@@ -133,6 +136,8 @@ def command(
     check_canvas(generator, canvas)
     numbers = parse_seeds(seeds)
     job = Job(generator, parse_region(region, canvas), out, suffix)
+    for name in _names(numbers, suffix, video, grid, interpolate, zoom):
+        check_ours(out / name, _BY)
     if interpolate:
         _write_interpolation(job, numbers, interpolate, fps, video)
     elif zoom:
@@ -141,6 +146,17 @@ def command(
         _write_images(job, numbers)
         if grid:
             _write_grid(job, numbers)
+
+
+def _names(
+    seeds: list[int], suffix: str, video: str, grid: bool, interpolate: int | None, zoom: str | None
+) -> list[str]:
+    """What will be written."""
+    if interpolate:
+        return [f"interpolation.{video}"]
+    if zoom:
+        return [f"zoom{seed:04d}.{video}" for seed in seeds]
+    return [f"seed{seed:04d}.{suffix}" for seed in seeds] + [f"grid.{suffix}"] * grid
 
 
 def _write_images(job: Job, seeds: list[int]) -> None:
@@ -152,8 +168,8 @@ def _write_images(job: Job, seeds: list[int]) -> None:
     with tqdm(total=len(seeds), unit="image", file=sys.stderr, disable=None) as progress:
         for seed in seeds:
             path, note = job.folder / f"seed{seed:04d}.{job.suffix}", job.note(seed=seed)
-            if not path.exists() or _note_of(path) != note:
-                write_strips(path, job.region.size, _bands(job, seed), note)
+            if not is_ours(path, _BY) or _note_of(path) != note:
+                write_strips(path, job.region.size, _bands(job, seed), note, _BY)
             progress.update()
     click.echo(f"{len(seeds)} images of {job.region.size} in {job.folder}")
 
@@ -203,7 +219,7 @@ def _write_grid(job: Job, seeds: list[int]) -> None:
 
     path = job.folder / f"grid.{job.suffix}"
     size = Size(n_rows * height, n_columns * width)
-    write_strips(path, size, rows(), job.note(seeds=seeds))
+    write_strips(path, size, rows(), job.note(seeds=seeds), _BY)
     click.echo(f"grid of {n_rows} x {n_columns} in {path}")
 
 
@@ -243,5 +259,5 @@ def _write_video(path: Path, pictures: Iterator[Any], n_frames: int, fps: int) -
     from anyres_bench.data.animation import write_animation
 
     shown = tqdm(pictures, total=n_frames, unit="frame", file=sys.stderr, disable=None)
-    write_animation(path, shown, fps)
+    write_animation(path, shown, fps, _BY)
     click.echo(f"{n_frames} frames in {path}")

@@ -40,3 +40,4 @@ def command(folder: Path, drop: bool, key_file: Path | None, api: str, calls_per
     if drop and found.files:
         digest = withdraw(folder, found.files).dataset.digest
         show(f"{len(found.files)} images removed; the digest is now {digest[:12]}")
+    found.check_complete()

@@ -60,13 +60,15 @@ def write_report(results: Sequence[Result], out: Path, title: str) -> None:
 
     Raises:
         DataError: the page cannot be written.
+        UsageError: there is a file that `report` has not written.
     """
     from tqdm import tqdm
 
-    from anyres_bench.core.files import atomic_write
+    from anyres_bench.core.seals import check_ours, sealed_write
     from anyres_bench.evaluation.pairs import paired
     from anyres_bench.evaluation.render import render_report
 
+    check_ours(out, "report")
     with tqdm(desc="paired differences", unit="pair", file=sys.stderr, disable=None) as progress:
 
         def pairing(a: Result, b: Result) -> dict[str, Difference] | None:
@@ -75,8 +77,8 @@ def write_report(results: Sequence[Result], out: Path, title: str) -> None:
 
         page = render_report(results, pairing, title)
     try:
-        with atomic_write(out, "w") as file:
-            file.write(page)
+        with sealed_write(out, "report") as file:
+            file.write(page.encode())
     except OSError as error:
         raise DataError(f"{out} cannot be written: {error.strerror or error}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,14 +14,20 @@ import click
 from anyres_bench import __version__
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import ImageError, UsageError
-from anyres_bench.core.files import sha256_file
+from anyres_bench.core.files import sha256_bytes
 from anyres_bench.core.geometry import Size
+from anyres_bench.core.seals import check_ours, is_ours
+from anyres_bench.data.containers import LARGEST_PIXELS, MAX_PIXELS, check_size
+from anyres_bench.data.headers import bytes_for, content_of, probe
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from anyres_bench.models.upscaling import Upscaler
+
+
+_BY = "upscale"  # in seals
 
 
 @click.command()
@@ -31,6 +38,13 @@ if TYPE_CHECKING:
 @click.option("--weights", help="A registered name (`convert --list`) or an official file.")
 @click.option("--mode", help="Of realesrgan: exact, tiled or official.  [default: exact]")
 @click.option("--denoise", help="Of realesr-general-x4v3: 0 to 1.")
+@click.option(
+    "--max-megapixels",
+    default=MAX_PIXELS / 1e6,
+    show_default="89",
+    type=click.FloatRange(0, LARGEST_PIXELS / 1e6, min_open=True),
+    help="Larger images of IN are left out before they are decoded.",
+)
 @click.option("--accept-licence", is_flag=True, help="Accept the licence of downloaded weights.")
 def command(
     source: Path,
@@ -40,12 +54,14 @@ def command(
     weights: str | None,
     mode: str | None,
     denoise: str | None,
+    max_megapixels: float,
     accept_licence: bool,
 ) -> None:
     """Enlarge the images of IN, a folder or one file, to PNG files in OUT.
 
-    Nothing is stretched. Images that are already there are not made again, so an interrupted call
-    goes on where it was; files that are no images are reported and left out.
+    Nothing is stretched. Images that an earlier call made are not made again, so an interrupted
+    call goes on where it was; a file that `upscale` has not written is never replaced. Files that
+    are no images are reported and left out.
 
     \b
     Examples:
@@ -61,20 +77,24 @@ def command(
     upscaler = make_upscaler(model, options, accept_licence, seams.append)
     if out.resolve().is_relative_to(source.resolve()):
         raise UsageError(f"{out} lies in {source}; write to a folder outside of it")
-    paths = list_files(source)
-    n_made, rejected = 0, list[str]()
-    for path, name in tqdm(paths, unit="image", file=sys.stderr, disable=None):
+    max_pixels = round(max_megapixels * 1e6)
+    jobs, rejected = list_images(source, out, size, max_pixels)
+    n_made = n_kept = 0
+    for path, target in tqdm(jobs, unit="image", file=sys.stderr, disable=None):
         try:
-            n_made += enlarge_file(upscaler, path, out / name, size)
+            is_made = enlarge_file(upscaler, path, target, size, max_pixels)
+            n_made, n_kept = n_made + is_made, n_kept + (not is_made)
         except ImageError as error:
-            rejected.append(f"left out: {error}")
+            rejected.append(str(error))
     for line in rejected:
-        click.echo(line, err=True)
+        click.echo(f"left out: {line}", err=True)
     if seams:
         click.echo(f"columns differ by at most {max(seams):.3f} grey levels where they meet")
-    n_kept = len(paths) - len(rejected) - n_made
-    click.echo(f"{n_made} images made by {upscaler.id}, {n_kept} already in {out}")
-    if len(rejected) == len(paths):
+    click.echo(
+        f"{n_made} images made by {upscaler.id}, {n_kept} already in {out}, "
+        f"{len(rejected)} files left out"
+    )
+    if not n_made + n_kept:
         raise ImageError("not-an-image", f"{source} holds no image that can be read")
 
 
@@ -103,48 +123,90 @@ def make_upscaler(
     return upscaler
 
 
-def list_files(source: Path) -> list[tuple[Path, str]]:
-    """Every file of a folder and its subfolders, and what it is called in the output.
+def list_images(
+    source: Path, out: Path, size: str, max_pixels: int
+) -> tuple[list[tuple[Path, Path]], list[str]]:
+    """Every image of a folder and its subfolders with where it goes, and what is left out and why.
+
+    Hidden files, such as what a killed call left behind, are passed over.
 
     Raises:
-        UsageError: the folder is empty, or two files would get one name.
+        UsageError: the folder is empty, two images would get one name, one would be stretched, or
+            something would be replaced that `upscale` has not written.
     """
-    if source.is_file():
-        return [(source, f"{source.stem}.png")]
-    paths = sorted(path for path in source.rglob("*") if path.is_file())
-    if not paths:
+    paths, rejected = ([source], []) if source.is_file() else _files(source)
+    if not paths and not rejected:
         raise UsageError(f"{source} holds no files")
-    names: dict[str, Path] = {}
+    targets: dict[Path, Path] = {}
     for path in paths:
-        name = path.relative_to(source).with_suffix(".png").as_posix()
-        if name in names:
-            raise UsageError(f"{names[name]} and {path} would both be {name}; rename one")
-        names[name] = path
-    return [(path, name) for name, path in names.items()]
+        try:
+            info = probe(path)
+            check_size(info.size, max_pixels, str(path))
+        except ImageError as error:
+            rejected.append(str(error))
+            continue
+        name = Path(path.name) if path == source else path.relative_to(source)
+        target = out / name.with_suffix(".png")
+        if target in targets:
+            raise UsageError(f"{targets[target]} and {path} would both be {target}; rename one")
+        canvas_of(info.size, size)
+        targets[target] = path
+    originals = {_identity(path) for path in targets.values()}
+    for target, path in targets.items():
+        if target.exists() and _identity(target) in originals:
+            raise UsageError(
+                f"{target} would replace an image that is to be enlarged ({path}); write to "
+                "another folder"
+            )
+        check_ours(target, _BY)
+    return [(path, target) for target, path in targets.items()], rejected
 
 
-def enlarge_file(upscaler: Upscaler, source: Path, path: Path, size: str) -> bool:
+def _files(root: Path) -> tuple[list[Path], list[str]]:
+    """All visible files below a folder, and the folders that cannot be looked into."""
+    files, left_out = list[Path](), list[str]()
+
+    def cannot(error: OSError) -> None:
+        left_out.append(f"{error.filename} cannot be read: {error.strerror}")
+
+    for folder, subfolders, names in os.walk(root, onerror=cannot):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        links = [name for name in subfolders if os.path.islink(os.path.join(folder, name))]
+        left_out += [f"{os.path.join(folder, name)} is a link to a folder" for name in links]
+        files += [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
+    return sorted(files), left_out
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def enlarge_file(
+    upscaler: Upscaler, source: Path, path: Path, size: str, max_pixels: int = MAX_PIXELS
+) -> bool:
     """Enlarge one file; False where the same result is already there.
 
     Raises:
         ImageError: the file is no image that can be read.
-        UsageError: the size has another aspect than the image.
+        UsageError: the size has another aspect than the image, or `path` is somebody else's file.
     """
     from anyres_bench.data.pixels import decode
     from anyres_bench.data.strips import write_strips
 
-    pixels = decode(str(source)).pixels
+    data = content_of(source, bytes_for(max_pixels))
+    pixels = decode(data, max_pixels, name=str(source)).pixels
     canvas = canvas_of(Size(*pixels.shape[:2]), size)
     about = {
         "upscaler": upscaler.id,
-        "source_sha256": sha256_file(source),
+        "source_sha256": sha256_bytes(data),
         "canvas": list(canvas),
         "anyres_bench": __version__,
     }
     note = json.dumps(about, sort_keys=True)
-    if path.is_file() and _starts_with(path, note):
+    if is_ours(path, _BY) and _starts_with(path, note):
         return False
-    write_strips(path, canvas, _bands(upscaler, pixels, canvas), note)
+    write_strips(path, canvas, _bands(upscaler, pixels, canvas), note, _BY)
     return True
 
 

@@ -10,35 +10,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyres_bench.core.errors import UsageError
-from anyres_bench.core.files import atomic_write
+from anyres_bench.core.seals import sealed_write
 
 if TYPE_CHECKING:
     from PIL import Image
 
 
-def write_animation(path: Path, frames: Iterable[NDArray[np.uint8]], fps: int) -> None:
+def write_animation(path: Path, frames: Iterable[NDArray[np.uint8]], fps: int, by: str) -> None:
     """Write frames as an animation that loops; the file appears whole or not at all.
 
     Args:
         path: ends in .webp (lossy, quality 90) or .mp4 (H.264).
         frames: (h, w, 3) uint8 arrays of one size; mp4 cuts odd sizes by one pixel.
         fps: frames per second.
+        by: the command that writes; only what it has written is replaced.
 
     Raises:
-        UsageError: another file type, no frame rate, or mp4 without PyAV.
+        UsageError: another file type, no frame rate, mp4 without PyAV, or there is a file that
+            `by` has not written.
     """
     writers = {".webp": _write_webp, ".mp4": _write_mp4}
     writer = writers.get(Path(path).suffix)
     if writer is None or fps < 1:
         raise UsageError(f"cannot write {path} at {fps} frames a second; use .webp or .mp4, 1 up")
-    writer(path, frames, fps)
+    writer(path, frames, fps, by)
 
 
-def _write_webp(path: Path, frames: Iterable[NDArray[np.uint8]], fps: int) -> None:
+def _write_webp(path: Path, frames: Iterable[NDArray[np.uint8]], fps: int, by: str) -> None:
     from PIL import Image
 
     pictures: list[Image.Image] = [Image.fromarray(frame) for frame in frames]
-    with atomic_write(path) as file:
+    with sealed_write(path, by) as file:
         pictures[0].save(
             file,
             "WEBP",
@@ -50,14 +52,14 @@ def _write_webp(path: Path, frames: Iterable[NDArray[np.uint8]], fps: int) -> No
         )
 
 
-def _write_mp4(path: Path, frames: Iterable[NDArray[np.uint8]], fps: int) -> None:
+def _write_mp4(path: Path, frames: Iterable[NDArray[np.uint8]], fps: int, by: str) -> None:
     try:
         import av
     except ImportError:
         raise UsageError(
             "writing mp4 needs PyAV: pip install 'anyres-bench[video]', or use --video webp"
         ) from None
-    with atomic_write(path) as file, av.open(file, "w", format="mp4") as container:
+    with sealed_write(path, by) as file, av.open(file, "w", format="mp4") as container:
         stream: Any = None
         for frame in frames:
             even = frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2]

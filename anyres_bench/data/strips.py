@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anyres_bench.core.errors import UsageError
-from anyres_bench.core.files import atomic_write
 from anyres_bench.core.geometry import Size
+from anyres_bench.core.seals import sealed_write
 
 Rows = NDArray[np.uint8]
 _PNG_LIMIT = (1 << 31) - 1
@@ -22,7 +22,7 @@ _TYPE_BYTES = {_ASCII: 1, _SHORT: 2, _LONG: 4, _LONG8: 8}
 _TYPE_FORMAT = {_SHORT: "H", _LONG: "I", _LONG8: "Q"}
 
 
-def write_strips(path: Path, size: Size, bands: Iterable[Rows], note: str) -> None:
+def write_strips(path: Path, size: Size, bands: Iterable[Rows], note: str, by: str) -> None:
     """Write an RGB image from consecutive bands of rows, holding one band at a time.
 
     The file appears when the last band is written, whole or not at all.
@@ -33,9 +33,10 @@ def write_strips(path: Path, size: Size, bands: Iterable[Rows], note: str) -> No
         bands: (h, width, 3) uint8 arrays whose heights add up to the image's.
         note: text kept in the file: a PNG text chunk named "anyres-bench", or TIFF's
             ImageDescription.
+        by: the command that writes; only what it has written is replaced.
 
     Raises:
-        UsageError: another file type.
+        UsageError: another file type, or there is a file that `by` has not written.
         ValueError: a band of wrong width or type, or too few or too many rows.
     """
     writers: dict[str, Callable[[IO[Any], Size, Iterator[Rows], str], None]] = {
@@ -46,7 +47,7 @@ def write_strips(path: Path, size: Size, bands: Iterable[Rows], note: str) -> No
     writer = writers.get(Path(path).suffix.lower())
     if writer is None:
         raise UsageError(f"cannot write {path} strip by strip; use {', '.join(writers)}")
-    with atomic_write(path) as file:
+    with sealed_write(path, by) as file:
         writer(file, size, _checked(size, bands), note)
 
 

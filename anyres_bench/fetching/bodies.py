@@ -15,13 +15,21 @@ from pathlib import Path
 
 from urllib3 import BaseHTTPResponse
 
+from anyres_bench.core.enclosure import create_regular, open_regular
 from anyres_bench.core.errors import FetchError
 from anyres_bench.core.files import write_json
 
 _CHUNK = 1 << 20  # most that one receive takes; it returns as soon as anything is there
 _UNPACKED_CHUNK = 1 << 20
+_LONGEST_NOTE = 1 << 16  # bytes
 _HEAD = 512  # bytes that `Expect.accept` is shown
 _GZIP_OR_ZLIB = 47  # zlib's number for "look at the header yourself"
+
+_VALIDATOR = re.compile(r"[\x20-\x7e]{1,1000}")  # what may go into a header of ours
+# Eighteen digits are more bytes than there are, and no more than a number has room for.
+_RANGE = re.compile(
+    r"bytes (?P<start>[0-9]{1,18})-(?P<end>[0-9]{0,18})(?:/(?:(?P<total>[0-9]{1,18})|\*))?\s*"
+)
 
 Watch = Callable[[int, int | None], None]
 
@@ -85,9 +93,9 @@ class Part:
         """
         self.offset, self._sha256 = 0, hashlib.sha256()
         validator = self._read_validator() if self._resume else ""
-        if not validator or not self._part.exists():
+        if not validator or self._part.is_symlink() or not self._part.is_file():
             return {}
-        with open(self._part, "rb") as file:
+        with open_regular(self._part) as file:
             while chunk := file.read(_UNPACKED_CHUNK):
                 self.offset += len(chunk)
                 self._sha256.update(chunk)
@@ -100,8 +108,7 @@ class Part:
             FetchError: `incomplete`, when it sends another part than was asked for.
         """
         if response.status == 206:
-            start = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-            if start is None or int(start[1]) != self.offset:
+            if not _is_rest(response.headers.get("Content-Range", ""), self.offset):
                 self.discard()
                 raise FetchError("incomplete", f"{url} sent another part than was asked for")
             return
@@ -119,7 +126,8 @@ class Part:
     ) -> None:
         """Append `chunks`; `accept` is shown the first bytes, `watch` how many have come."""
         head = b""
-        with open(self._part, "ab" if self.offset else "wb") as file:
+        flags = os.O_WRONLY | (os.O_APPEND if self.offset else os.O_TRUNC)
+        with os.fdopen(create_regular(self._part, flags), "ab") as file:
             for chunk in chunks:
                 file.write(chunk)
                 self._sha256.update(chunk)
@@ -166,14 +174,26 @@ class Part:
 
     def _read_validator(self) -> str:
         try:
-            return str(json.loads(self._note.read_text(encoding="utf-8"))["validator"])
-        except (OSError, ValueError, KeyError, TypeError):
+            with open_regular(self._note) as file:
+                validator = json.loads(file.read(_LONGEST_NOTE))["validator"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return ""
+        is_sound = isinstance(validator, str) and _VALIDATOR.fullmatch(validator)
+        return validator if is_sound else ""
+
+
+def _is_rest(content_range: str, offset: int) -> bool:
+    """Whether a Content-Range goes from `offset` to the end, as far as it says."""
+    part = _RANGE.fullmatch(content_range)
+    if part is None or int(part["start"]) != offset:
+        return False
+    return not part["end"] or not part["total"] or int(part["total"]) == int(part["end"]) + 1
 
 
 def _validator(response: BaseHTTPResponse) -> str:
     etag = response.headers.get("ETag", "")
-    return etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
+    validator = etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
+    return validator if _VALIDATOR.fullmatch(validator) else ""
 
 
 def declared_length(response: BaseHTTPResponse, url: str, bounds: Bounds) -> int | None:

@@ -17,6 +17,7 @@ import fcntl
 import fnmatch
 import http.client
 import math
+import os
 import random
 import re
 import ssl
@@ -32,6 +33,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError, InvalidHeader, ReadTimeoutError, SSLError
 
 from anyres_bench import __version__
+from anyres_bench.core.enclosure import create_regular
 from anyres_bench.core.errors import FetchError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.core.reporting import progress
@@ -49,6 +51,7 @@ AGENT = "anyres-bench"
 USER_AGENT = f"{AGENT}/{__version__} (collects images for research; honours X-Robots-Tag)"
 _HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Accept": "*/*"}
 
+_LONGEST_HEADER = 1000  # characters that are kept
 _REDIRECTS = (301, 302, 303, 307, 308)
 _TRANSIENT_STATUS = (408, 425, 429, 500, 502, 503, 504)
 _TRANSIENT = {f"http-{status}" for status in _TRANSIENT_STATUS} | {
@@ -224,7 +227,11 @@ class Fetcher:
         location = response.headers.get("Location")
         if not location:
             raise FetchError("bad-redirect", f"{url} redirects without saying where to")
-        target = urljoin(url, location)
+        try:
+            target = urljoin(url, location)
+        except ValueError as error:
+            told = f"{url} redirects to {location!r:.200}, which is no URL: {error}"
+            raise FetchError("bad-redirect", told) from error
         if any(fnmatch.fnmatch(target, pattern) for pattern in self.policy.placeholders):
             raise FetchError("placeholder", f"{url} is gone: {target} stands in its place")
         return target
@@ -267,9 +274,9 @@ class Fetcher:
             n_bytes=part.offset,
             url=url,
             status=response.status,
-            content_type=response.headers.get("Content-Type", ""),
-            etag=response.headers.get("ETag", ""),
-            last_modified=response.headers.get("Last-Modified", ""),
+            content_type=_header(response, "Content-Type"),
+            etag=_header(response, "ETag"),
+            last_modified=_header(response, "Last-Modified"),
             fetched_at=time.time(),
         )
 
@@ -359,20 +366,29 @@ def _plain_errors(url: str, guard: Guard) -> Iterator[None]:
         raise FetchError("disconnected", f"{host_of(url)} broke off over {url}: {error}") from error
 
 
+def _header(response: BaseHTTPResponse, name: str) -> str:
+    """A header as it is kept: what is longer than any sensible one is cut."""
+    return response.headers.get(name, "")[:_LONGEST_HEADER]
+
+
 def _retry_after_s(text: str) -> float | None:
     """Seconds that a Retry-After header asks for, as a number or a date; None without one."""
-    if re.fullmatch(r"\s*\d{1,9}\s*", text):
+    if re.fullmatch(r"\s*[0-9]{1,9}\s*", text):
         return float(text)
     try:
         return max(email.utils.parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
-    except ValueError:
+    except (ValueError, TypeError, LookupError, OverflowError, OSError):  # of dates that are none
         return None
 
 
 @contextlib.contextmanager
 def _alone(lock_path: Path) -> Iterator[None]:
     """Wait until no other process is inside with the same lock file."""
-    with open(lock_path, "w") as lock:
+    try:
+        lock = os.fdopen(create_regular(lock_path, os.O_RDWR), "r+b")
+    except OSError as error:
+        raise FetchError("lock", f"{lock_path} cannot be used ({error}); remove it") from error
+    with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 
 from anyres_bench.core.errors import ConfigError, FetchError
 
+_MOST_DOUBLINGS = 32  # by then any pause is at its ceiling
 _FIRST_PAUSE_S = 5.0  # after a 429 that does not say how long; doubled with each further one
 
 
@@ -171,7 +172,7 @@ class TokenBuckets:
             now, (_, paused_until, strikes) = self.clock(), self.states.get(key)
             if paused_until <= now:
                 strikes += 1
-            doubled = _FIRST_PAUSE_S * 2.0 ** (max(strikes, 1) - 1)
+            doubled = _FIRST_PAUSE_S * 2.0 ** min(max(strikes, 1) - 1, _MOST_DOUBLINGS)
             pause = min(doubled if retry_after_s is None else retry_after_s, self.longest_pause_s)
             paused_until = max(paused_until, now + pause)
             # Those who wait take a new place when the pause ends: one by one, without a burst.

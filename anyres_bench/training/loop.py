@@ -25,7 +25,7 @@ from anyres_bench.training.batches import Parts, read_ahead
 from anyres_bench.training.checkpoints import read_newest_state, write_state
 from anyres_bench.training.config import LoopConfig
 from anyres_bench.training.recipe import Phase, Recipe, StepContext
-from anyres_bench.training.run_folder import RunFolder, stop_requests
+from anyres_bench.training.run_folder import RunFolder, check_folder, stop_requests
 
 Seen = dict[int, dict[str, Tensor]]
 """Scores of a step by micro-batch: what its later phases may use."""
@@ -107,6 +107,7 @@ def train(
     Raises:
         TrainingError: a loss or gradient is not finite, or has diverged.
         ConfigError: the folder holds a run of another configuration.
+        UsageError: the folder holds something that a run would replace.
     """
     # Set up networks, their running average and optimisers.
     device = distributed.device()
@@ -125,6 +126,8 @@ def train(
         _check_same_run(state["settings"], settings, folder)
         _restore(run, state)
         hooks.report(f"resumed at {run.n_images / 1000:.1f} kimg")
+    if distributed.is_main():
+        check_folder(folder, is_resumed=state is not None)
     run_folder = RunFolder(folder, config)
     run_folder.start(settings, run.n_images)
     n_steps = math.ceil(config.total_kimg * 1000 / config.batch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import re
 import resource
 import shutil
 import signal
@@ -21,12 +22,39 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anyres_bench.core import distributed
+from anyres_bench.core.errors import UsageError
 from anyres_bench.core.files import atomic_write, write_json
 from anyres_bench.models.checkpoint import Checkpoint, write_checkpoint
 from anyres_bench.training.charts import LOG, draw, read_entries
 from anyres_bench.training.config import LoopConfig
 
-CURVE, BEST = "evaluation.json", "best"
+CURVE, BEST, SETTINGS = "evaluation.json", "best", "settings.json"
+_DELIVERED = re.compile(r"ema-\d{9}")
+
+
+def delivered(folder: Path) -> list[Path]:
+    """The checkpoint folders that a run has written and not dropped, oldest first."""
+    return sorted(path for path in folder.glob("ema-*") if _DELIVERED.fullmatch(path.name))
+
+
+def check_folder(folder: Path, is_resumed: bool) -> None:
+    """Refuse to train where a run would replace what it has not written, or what cannot go on.
+
+    Raises:
+        UsageError: there are files and no run, or a run whose states are gone.
+    """
+    if is_resumed or not folder.exists():
+        return
+    found = sorted(path.name for path in folder.iterdir() if not path.name.endswith(".tmp"))
+    if found and SETTINGS not in found:
+        raise UsageError(
+            f"{folder} holds {', '.join(found[:3])} and no run; train into a folder of its own"
+        )
+    if kept := delivered(folder):
+        raise UsageError(
+            f"{folder} holds a run of which {kept[-1].name} is left, but no state to go on from, "
+            "and starting anew would replace it; train into another folder"
+        )
 
 
 @dataclass(frozen=True)
@@ -138,7 +166,7 @@ class RunFolder:
             shutil.copytree(path, self.folder / BEST)
             shutil.rmtree(aside, ignore_errors=True)
         draw(self.folder)
-        for old in sorted(self.folder.glob("ema-*"))[: -self.config.keep]:
+        for old in delivered(self.folder)[: -self.config.keep]:
             shutil.rmtree(old)
 
     def start(self, settings: Mapping[str, Any], n_images: int) -> None:
@@ -146,7 +174,7 @@ class RunFolder:
         self._tick_step = n_images // self.config.batch
         if not distributed.is_main():
             return
-        write_json(self.folder / "settings.json", dict(settings))
+        write_json(self.folder / SETTINGS, dict(settings))
         kept = [entry for entry in read_entries(self.folder / LOG) if entry["images"] <= n_images]
         self._seconds_before = kept[-1]["seconds"] if kept else 0.0
         with atomic_write(self.folder / LOG, "w") as file:

@@ -49,12 +49,40 @@ def test_a_second_call_renders_only_what_is_missing_or_other(tmp_path: Path) -> 
     generate(tmp_path, "--seeds", "0-2", "--size", "40x64")
     before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     (tmp_path / "seed0001.png").unlink()
-    (tmp_path / "seed0002.png").write_bytes(b"cut off")
+    generate(tmp_path, "--seeds", "2", "--size", "32x64")
     generate(tmp_path, "--seeds", "0-2", "--size", "40x64")
     after = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert [before[name] == after[name] for name in sorted(before)] == [True, False, False]
     generate(tmp_path, "--seeds", "0", "--size", "32")
     assert pixels(tmp_path / "seed0000.png").shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("seed0001.png", ()),
+        ("seed0001.tif", ("--format", "tif")),
+        ("grid.png", ("--grid",)),
+        ("zoom0001.webp", ("--zoom", "64", "--frames", "2")),
+    ],
+)
+def test_only_what_generate_wrote_is_replaced(
+    tmp_path: Path, name: str, more: tuple[str, ...]
+) -> None:
+    call = ("--seeds", "0-1", "--size", "32", *more)
+    (tmp_path / name).write_bytes(b"somebody's")
+    with pytest.raises(UsageError, match=f"{name} is there already"):
+        generate(tmp_path, *call)
+    assert [path.name for path in tmp_path.iterdir()] == [name], "nothing was begun"
+    assert (tmp_path / name).read_bytes() == b"somebody's"
+    (tmp_path / name).unlink()
+    generate(tmp_path, *call)
+    generate(tmp_path, *call)
+    with (tmp_path / name).open("r+b") as file:
+        file.seek(200)
+        file.write(b"edited")
+    with pytest.raises(UsageError, match="not as `anyres-bench generate` wrote it"):
+        generate(tmp_path, *call)
 
 
 def test_a_region_is_the_crop_of_the_whole(tmp_path: Path) -> None:

@@ -335,12 +335,15 @@ def test_txt_lists_and_other_column_names(tmp_path: Path) -> None:
     [
         ("l.xlsx", b"", UsageError, "is none of .txt, .csv"),
         ("l.csv", b"link\nx\n", UsageError, "no column 'url', only link"),
-        ("l.csv", b"url\na,b\n", DatasetError, "row 1 .* more cells"),
-        ("l.csv", b"url\n\xff\xfe\n", DatasetError, "cannot be read after row"),
-        ("l.jsonl", b'{"url": 1}\n{', DatasetError, "line 2 .* is no JSON"),
-        ("l.jsonl", b"[1]", DatasetError, "no JSON object"),
+        ("l.csv", b"url,URL,url\n", DatasetError, "has the columns url twice"),
+        ("l.csv", b"url,\xff\nx,y\n", DatasetError, "has no head that can be read"),
+        ("l.csv", b'url\na\n"b\nc\nd\n', DatasetError, "line 3: a quote is opened.*3 lines"),
+        ("l.csv", b'url,c\na,"b\nc,"d"\ne,f\n', DatasetError, "line 2: a quote is opened"),
         ("l.parquet", b"PAR1", DatasetError, "cannot be read as Parquet"),
-        ("l.csv.gz", b"plain", DatasetError, "cannot be read after row 0"),
+        ("l.csv.gz", b"plain", DatasetError, "cannot be read: Not a gzipped file"),
+        ("l.txt.gz", gzip.compress(b"http://a\n" * 9999)[:-9], DatasetError, "be read after row"),
+        ("l.csv.gz", gzip.compress(b"url\n" * 9999)[:-9], DatasetError, "be read after line"),
+        ("l.csv", "url\nx".encode("utf-16")[:-1], DatasetError, "cannot be read after line"),
     ],
 )
 def test_lists_that_cannot_be_read(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from anyres_bench.core.errors import ConfigError, TrainingError
+from anyres_bench.core.errors import ConfigError, TrainingError, UsageError
 from anyres_bench.training.checkpoints import checkpoints, read_newest_state
 from anyres_bench.training.config import LoopConfig, to_plain
 from anyres_bench.training.loop import Evaluation, Hooks, train
@@ -91,6 +92,9 @@ def test_the_log_is_rewound_on_resume(tmp_path: Path) -> None:
         path.unlink()
     log = tmp_path / "log.jsonl"
     assert not checkpoints(tmp_path), "one checkpoint, at the end"
+    with pytest.raises(UsageError, match="no state to go on from"):
+        run(tmp_path, config(8, checkpoint_ticks=4))
+    shutil.rmtree(tmp_path / "ema-000000064")
     run(tmp_path, config(8, checkpoint_ticks=4))
     images = [json.loads(line)["images"] for line in log.read_text().splitlines()]
     assert images == [16, 32, 48, 64]
