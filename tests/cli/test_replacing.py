@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from anyres_bench.training.records import check_folder
+from anyres_bench.training.run_folder import check_folder
 
 from anyres_bench.building.plot import plot
 from anyres_bench.cli.demo import _write_notes
