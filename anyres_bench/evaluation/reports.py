@@ -39,14 +39,15 @@ def compare(a: Result, b: Result) -> str:
     """The paired differences of two results, for people.
 
     Raises:
-        UsageError: the features of these results are not in this machine's cache.
+        UsageError: the features of these results are not in this machine's cache, or their metric
+            is not known here.
         IncomparableError: they are of two tasks.
     """
     differences = paired(a, b)
     if differences is None:
         raise UsageError(
-            "the features of these results are not in this machine's cache; evaluate both models "
-            "here and compare again"
+            "the features of these results are not in this machine's cache, or their metric is not "
+            "known here; evaluate both models here and compare again"
         )
     lines = [str(a.task), f"{a.model.id} minus {b.model.id}"]
     for name, found in differences.items():
