@@ -75,7 +75,6 @@ def test_what_is_imported_is_declared() -> None:
     assert imported() - needed - optional == set()
 
 
-@pytest.mark.xfail(reason="the linear detector is not scikit-learn's yet")
 def test_what_is_declared_has_a_job() -> None:
     needed, optional = declared()
     assert (needed | optional) - imported() == set()
