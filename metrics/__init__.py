@@ -11,6 +11,25 @@ if __name__ != "anyres_bench.metrics":
 
 from anyres_bench.core.registry import Registry
 
+_FID = (
+    "FID is frechet on features of Inception: write a paper's name, such as {}, or "
+    "PROTOCOL/frechet with an Inception --extractor (`anyres-bench tasks` lists them)"
+)
+_PRECISION = "write precision-recall, or prdc for density and coverage too"
+_HINTS = {
+    **{name: _FID.format("fid-full256") for name in ("fid", "fid50k", "fid-50k", "clean-fid")},
+    **{
+        name: _FID.format("fid-patch256-min256max0")
+        for name in ("pfid", "patch-fid", "patchfid", "p-fid")
+    },
+    **dict.fromkeys(("p", "p/r", "pr", "precision", "recall", "p&r"), _PRECISION),
+    **dict.fromkeys(("density", "coverage", "d/c"), "write density-coverage"),
+    **dict.fromkeys(("is", "inception", "inceptionscore"), "write inception-score"),
+    **dict.fromkeys(("fid-infinity", "fid-inf", "fidinf"), "write fd-infinity"),
+    **dict.fromkeys(("fd", "fréchet", "wasserstein"), "write frechet"),
+    **dict.fromkeys(("mmd", "kernel-distance"), "write kid"),
+}
+
 METRICS = Registry(
     "metric",
     {
@@ -29,4 +48,5 @@ METRICS = Registry(
         "vendi": "anyres_bench.metrics.vendi:Vendi",
     },
     entry_points="anyres_bench.metrics",
+    hints=_HINTS,
 )

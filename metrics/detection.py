@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import sklearn.metrics
 from numpy.typing import ArrayLike, NDArray
 
 from anyres_bench.core.errors import MetricError
@@ -93,10 +94,10 @@ def average_precision(
     Raises:
         MetricError: no rows, unequal lengths, other labels, or scores that are not finite.
     """
-    hits, alarms = _at_thresholds(*_checked(is_fake, score), weight)
-    gained = np.diff(hits, prepend=0.0)
-    precision = hits / (hits + alarms)
-    return float(gained @ precision / hits[-1]) if hits[-1] else 0.0
+    y, s = _checked(is_fake, score)
+    if not y.any():
+        return 0.0
+    return float(sklearn.metrics.average_precision_score(y, s, sample_weight=weight))
 
 
 def roc_auc(is_fake: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> float:
@@ -108,9 +109,8 @@ def roc_auc(is_fake: ArrayLike, score: ArrayLike, weight: ArrayLike | None = Non
     y, s = _checked(is_fake, score)
     if y.min() == y.max():
         raise MetricError("AUC needs real and generated images; all labels are alike")
-    hits, alarms = _at_thresholds(y, s, weight)
-    height = hits - np.diff(hits, prepend=0.0) / 2
-    return float(np.diff(alarms, prepend=0.0) @ height / (hits[-1] * alarms[-1]))
+    alarms, hits, _ = sklearn.metrics.roc_curve(y, s, sample_weight=weight)
+    return float(sklearn.metrics.auc(alarms, hits))
 
 
 def accuracy(is_fake: ArrayLike, probability: ArrayLike) -> float:
@@ -121,17 +121,6 @@ def accuracy(is_fake: ArrayLike, probability: ArrayLike) -> float:
     """
     y, p = _checked(is_fake, probability, allow_infinite=True)
     return float(np.mean((p > 0.5) == (y == 1)))
-
-
-def _at_thresholds(
-    is_fake: NDArray[Any], score: NDArray[Any], weight: ArrayLike | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weight of generated and of real images at or above each distinct score, highest first."""
-    order = np.argsort(-score, kind="stable")
-    each = np.ones(len(score)) if weight is None else np.asarray(weight, np.float64)[order]
-    fake = is_fake[order] == 1
-    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
-    return np.cumsum(each * fake)[last], np.cumsum(each * ~fake)[last]
 
 
 def _checked(

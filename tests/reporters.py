@@ -23,8 +23,10 @@ class Recorder:
     @contextlib.contextmanager
     def progress(self, title: str, total: int | None, done: int, unit: str) -> Iterator[Progress]:
         self.told.append((title, total, done, unit))
-        yield self
-        self.told.append("end")
+        try:
+            yield self
+        finally:
+            self.told.append("end")
 
     def update(self, n: int = 1) -> None:
         self.told.append(n)

@@ -16,6 +16,7 @@ from tests.golden import Check
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLIC = ROOT / "tests" / "golden"
+HEAVY = {"metrics_vgg16"}  # two gigabytes of weights
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
@@ -86,11 +87,16 @@ def test_a_case_that_crashes_or_checks_nothing_fails(tmp_path: Path) -> None:
     assert run(tmp_path, "metrics_ap_x")[1] == "0 passed, 1 failed"
 
 
-def public() -> list[golden.Case]:
-    return [case for case in golden.cases(PUBLIC) if case.stem.startswith(tuple(golden.RUNNERS))]
+def public() -> list[object]:
+    known = tuple(golden.RUNNERS)
+    cases = [case for case in golden.cases(PUBLIC) if case.stem.startswith(known)]
+    return [
+        pytest.param(case, id=case.stem, marks=[pytest.mark.slow] if case.stem in HEAVY else [])
+        for case in cases
+    ]
 
 
-@pytest.mark.parametrize("case", public(), ids=lambda case: case.stem)
+@pytest.mark.parametrize("case", public())
 def test_public_case(case: golden.Case) -> None:
     failures = {name: problems for name, problems in golden.run_case(case) if problems}
     assert not failures

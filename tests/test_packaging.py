@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+IMPORTED_AS = {"clean-fid": "cleanfid", "pillow": "PIL", "scikit-learn": "sklearn"}
+WRAPPED = {"torch.utils.tensorboard": "tensorboard"}  # torch's module is empty without it
 PROGRAM = """
 import importlib, sys
 import anyres_bench.metrics
@@ -40,6 +45,41 @@ def run(cwd: Path, **env: str) -> Path:
     )
     assert result.returncode == 0, result.stderr
     return Path(result.stdout.strip())
+
+
+def imported() -> set[str]:
+    """Names of the libraries that the package imports somewhere, the standard library left out."""
+    names: set[str] = set()
+    for room in ("anyres_bench", "collectors", "metrics", "baselines"):
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Import):
+                    modules = [alias.name for alias in node.names]
+                else:
+                    modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                names |= {WRAPPED.get(module, module).split(".")[0] for module in modules}
+    return names - set(sys.stdlib_module_names) - {"anyres_bench"}
+
+
+def declared() -> tuple[set[str], set[str]]:
+    """(dependencies, those of the extras that running needs), as import names."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    optional = [line for name in extras if name != "dev" for line in extras[name]]
+    return tuple(  # type: ignore[return-value]
+        {IMPORTED_AS.get(name, name) for line in lines for name in re.findall(r"^[\w.-]+", line)}
+        for lines in (project["dependencies"], optional)
+    )
+
+
+def test_what_is_imported_is_declared() -> None:
+    needed, optional = declared()
+    assert imported() - needed - optional == set()
+
+
+def test_what_is_declared_has_a_job() -> None:
+    needed, optional = declared()
+    assert (needed | optional) - imported() == set()
 
 
 @pytest.mark.slow

@@ -24,9 +24,10 @@ _LINE_EVERY_S = 60.0
 _SCREEN = 80, 24  # columns and rows of a terminal that does not know its size
 
 
-def show(text: object) -> None:
+def show(text: object, bold: bool = False) -> None:
     """Print a result: on stdout, line by line, with nothing in it that a terminal would obey."""
-    click.echo("\n".join(quoting.terminal(line) for line in str(text).split("\n")))
+    lines = "\n".join(quoting.terminal(line) for line in str(text).split("\n"))
+    click.echo(click.style(lines, bold=True) if bold else lines)
     console = _console()
     if console is not None:
         console.log(str(text))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from anyres_bench.cli.console import show
 from anyres_bench.cli.options import (
     device_option,
     label_options,
@@ -131,8 +131,6 @@ def run(
         dataset=dataset,
         tasks=tasks,
         extractors=extractors,
-        progress=_progress,
-        say=_say,
         **how,
     )
     distributed.start()
@@ -143,27 +141,7 @@ def run(
     if not distributed.is_main():
         return
     records = [result.to_json() for result in outcome.results]
-    click.echo(json.dumps(records, indent=2) if as_json else result_table(outcome.results))
+    show(json.dumps(records, indent=2) if as_json else result_table(outcome.results))
     if outcome.failures:
         lines = [f"  {task}: {reason}" for task, reason in outcome.failures.items()]
         raise MetricError("these tasks have no number:\n" + "\n".join(lines))
-
-
-def _progress(title: str, total: int, done: int) -> Any:
-    """A bar on stderr with rate and time left; nothing where all is done already."""
-    from tqdm import tqdm
-
-    quiet = not distributed.is_main() or done == total
-    return tqdm(
-        total=total,
-        initial=done,
-        desc=title,
-        unit="img",
-        file=sys.stderr,
-        disable=True if quiet else None,
-    )
-
-
-def _say(text: str) -> None:
-    if distributed.is_main():
-        click.echo(text, err=True)

@@ -29,6 +29,7 @@ COMMANDS = {
     "collect": ("anyres_bench.cli.collect", "Build a dataset of images at their native sizes."),
     "convert": ("anyres_bench.cli.convert", "Turn official checkpoints into safetensors, safely."),
     "demo": ("anyres_bench.cli.demo", "Collect, evaluate and report: everything in one go."),
+    "doctor": ("anyres_bench.cli.doctor", "Test whether this machine computes right."),
     "evaluate": ("anyres_bench.cli.evaluate", "Measure a model on a dataset."),
     "export": ("anyres_bench.cli.export", "Write a dataset as WebDataset or StyleGAN zip."),
     "generate": ("anyres_bench.cli.generate", "Render images of any size from a model."),

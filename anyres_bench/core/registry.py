@@ -10,6 +10,7 @@ import difflib
 import importlib
 import importlib.metadata
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from anyres_bench.core.errors import UnknownNameError, UsageError
@@ -38,12 +39,18 @@ class Registry:
         table: name -> "module:attribute".
         entry_points: entry-point group through which other packages add names; a name that is
             already taken is an error, never a silent replacement.
+        hints: what people call things elsewhere, in small letters -> what to write here instead.
     """
 
     def __init__(
-        self, kind: str, table: Mapping[str, str], entry_points: str | None = None
+        self,
+        kind: str,
+        table: Mapping[str, str],
+        entry_points: str | None = None,
+        hints: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.kind = kind
+        self.hints = dict(hints)
         self._table = dict(table)
         self._group = entry_points
         self._outside_read = entry_points is None
@@ -62,7 +69,8 @@ class Registry:
         """
         names = self._names()
         if name not in names:
-            raise UnknownNameError(f"unknown {self.kind} {name!r}; {nearest(name, names)}")
+            advice = self.hints.get(name.lower()) or nearest(name, names)
+            raise UnknownNameError(f"unknown {self.kind} {name!r}; {advice}")
         return read_place(names[name])
 
     def _names(self) -> dict[str, str]:

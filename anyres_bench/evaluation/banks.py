@@ -8,16 +8,16 @@ batch size, workers or ranks.
 
 from __future__ import annotations
 
-import contextlib
 import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import CacheError
+from anyres_bench.core.reporting import Progress, progress
 from anyres_bench.evaluation.sample_sets import N_SHOWN, SampleSet
 from anyres_bench.features.extractor import FeatureExtractor
 from anyres_bench.features.stats import FeatureBank
@@ -29,18 +29,6 @@ if TYPE_CHECKING:
 SHARD = 64  # samples whose features are kept together: the unit of restart
 
 
-class Progress(Protocol):
-    """What a progress bar offers."""
-
-    def update(self, n: int) -> Any:
-        """n more samples are done."""
-        ...
-
-    def close(self) -> Any:
-        """The last sample is done."""
-        ...
-
-
 @dataclass(frozen=True)
 class FeatureRun:
     """How features are computed; nothing here changes them.
@@ -48,13 +36,13 @@ class FeatureRun:
     Attributes:
         store: where shards are kept.
         batch_size: samples rendered and extracted at a time.
-        progress: is told of every sample of this rank.
+        title: of the progress.
         show: is given the pixels of the first samples when they are computed.
     """
 
     store: StateStore
     batch_size: int
-    progress: Callable[[int, int], Progress]
+    title: str
     show: Callable[[SampleSet, Tensor], None]
 
 
@@ -81,8 +69,8 @@ def feature_banks(
         if absent:
             missing.append((shard, absent))
     total, todo = sum(map(len, mine)), sum(len(shard) for shard, _ in missing)
-    with contextlib.closing(run.progress(total, total - todo)) as progress:
-        for shard, names, features in _compute(samples, missing, extractors, run, progress):
+    with progress(run.title, total, done=total - todo) as bar:
+        for shard, names, features in _compute(samples, missing, extractors, run, bar):
             items = np.array([samples.order[i] for i in shard])
             groups = np.array([samples.groups[i] for i in items])
             for name in names:
@@ -118,7 +106,7 @@ def _compute(
     missing: Sequence[tuple[range, list[str]]],
     extractors: Mapping[str, FeatureExtractor],
     run: FeatureRun,
-    progress: Progress,
+    bar: Progress,
 ) -> Iterator[tuple[range, list[str], dict[str, list[Any]]]]:
     """Each missing shard with its features, a list of batches by extractor."""
     parts = [_parts(samples, shard, run.batch_size) for shard, _ in missing]
@@ -131,7 +119,7 @@ def _compute(
                 run.show(samples, images[:N_SHOWN])
             for name in names:
                 features[name].append(extractors[name](images).numpy())
-            progress.update(len(part))
+            bar.update(len(part))
         yield shard, names, features
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from anyres_bench.results import Result, Task, value_label
 
-_PROTOCOL = re.compile(r"patch([0-9]{1,9})-at([0-9]{1,9})")
+_PROTOCOL = re.compile(r"patch([1-9][0-9]{0,8})-at([1-9][0-9]{0,8})")
 _OCTAVES = 10
 
 
@@ -75,18 +75,18 @@ def ladder(window: int) -> list[int]:
 
 def curves_of(results: Iterable[Result]) -> list[Curve]:
     """The curves that results are points of; each shows the first value that ranks."""
-    groups: dict[tuple[str, str, int], list[tuple[Result, int]]] = defaultdict(list)
+    groups: dict[tuple[str, str, str, int], list[tuple[Result, int]]] = defaultdict(list)
     for result in results:
         task = Task.parse(result.task)
         place = place_of(task.protocol)
         if place is not None:
             scope = task.id.replace(task.protocol, f"patch{place[0]}-at*")
-            groups[scope, result.dataset.digest, result.seed].append((result, place[1]))
-    return [_curve(scope, points) for (scope, _, _), points in groups.items()]
+            name = next(iter(result.higher_is_better))
+            groups[scope, name, result.dataset.digest, result.seed].append((result, place[1]))
+    return [_curve(scope, name, points) for (scope, name, _, _), points in groups.items()]
 
 
-def _curve(scope: str, members: Sequence[tuple[Result, int]]) -> Curve:
-    name = next(iter(members[0][0].higher_is_better))
+def _curve(scope: str, name: str, members: Sequence[tuple[Result, int]]) -> Curve:
     lines: dict[str, list[Point]] = defaultdict(list)
     for result, size in members:
         value, interval = result.values[name], result.intervals.get(name)

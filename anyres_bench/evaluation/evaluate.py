@@ -5,17 +5,18 @@ from __future__ import annotations
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import DataError, MetricError, UsageError
 from anyres_bench.core.files import cache_dir
+from anyres_bench.core.reporting import say
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.splits import reference_and_held_out
 from anyres_bench.data.views import Protocol, protocol_from
-from anyres_bench.evaluation.banks import FeatureRun, Progress, feature_banks
+from anyres_bench.evaluation.banks import FeatureRun, feature_banks
 from anyres_bench.evaluation.costs import render_cost
 from anyres_bench.evaluation.metadata import dataset_record, device_of, images_record, versions
 from anyres_bench.evaluation.sample_sets import SampleSet, model_samples, reference_samples
@@ -42,16 +43,6 @@ from anyres_bench.results import (
 )
 
 
-class Silent:
-    """A progress bar that shows nothing."""
-
-    def update(self, n: int) -> None:
-        """n more samples are done."""
-
-    def close(self) -> None:
-        """The last sample is done."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class EvaluationPlan:
     """What to evaluate, and how.
@@ -66,8 +57,6 @@ class EvaluationPlan:
         seed: of views and latents.
         batch_size: samples at a time; changes speed and memory only.
         n_workers: threads that decode images.
-        progress: makes a progress bar of a title, a total and what is done already.
-        say: is told what people should know.
     """
 
     model: Generator | HeldOut
@@ -79,8 +68,6 @@ class EvaluationPlan:
     seed: int = 0
     batch_size: int = 16
     n_workers: int = 0
-    progress: Callable[[str, int, int], Progress] = lambda title, total, done: Silent()
-    say: Callable[[str], None] = lambda text: None
 
     @functools.cached_property
     def digest(self) -> str:
@@ -178,10 +165,10 @@ class _Comparison:
         try:
             result = read_result(path)
         except DataError as error:
-            self.plan.say(f"computed again: {error}")
+            say(f"computed again: {error}")
             return None
         if result.key != key:
-            self.plan.say(f"computed again: {path} is the result of another task, model or seed")
+            say(f"computed again: {path} is the result of another task, model or seed")
             return None
         return result
 
@@ -217,7 +204,7 @@ class _Comparison:
         name = self.protocol.id
         known = dataset_record(self.plan.dataset, self.reference, self.protocol)
         if known.n_survivors < known.n_reference:
-            self.plan.say(
+            say(
                 f"{name}: {known.n_survivors} of {known.n_reference} reference images are "
                 f"large enough ({self.protocol.rule.needs} px)"
             )
@@ -225,16 +212,14 @@ class _Comparison:
         if images is None:
             return
         if images.n_survivors < images.n_images:
-            self.plan.say(
+            say(
                 f"{name}: {images.n_survivors} of {images.n_images} images of "
                 f"{self.generator.id} are large enough"
             )
         for reason, n_files in images.rejects.items():
-            self.plan.say(f"{self.generator.id}: {n_files} files left out: {reason}")
+            say(f"{self.generator.id}: {n_files} files left out: {reason}")
         if images.n_in_reference:
-            self.plan.say(
-                f"{self.generator.id}: {images.n_in_reference} images are in the reference too"
-            )
+            say(f"{self.generator.id}: {images.n_in_reference} images are in the reference too")
 
     def _features(
         self, samples: SampleSet, extractors: Mapping[str, FeatureExtractor]
@@ -244,7 +229,7 @@ class _Comparison:
         run = FeatureRun(
             store=StateStore(cache_dir() / "features"),
             batch_size=plan.batch_size,
-            progress=functools.partial(plan.progress, f"{self.protocol.id} {who}"),
+            title=f"{self.protocol.id} {who}",
             show=keep_samples,
         )
         start = time.perf_counter()

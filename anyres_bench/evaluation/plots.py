@@ -34,6 +34,13 @@ _STYLE: dict[Any, Any] = {
 # Told apart by people who do not see red and green as two colours (Wong, Nature Methods 2011).
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#3b434c", "#8c6d31")
 _MARKERS = "osD^vPX*"
+_LARGEST = 1e100
+_LONGEST = 60  # characters of a label
+
+
+def shortened(text: str) -> str:
+    """At most 60 characters: the beginning, and the end, which tells long ids apart."""
+    return text if len(text) <= _LONGEST else f"{text[:28]}...{text[-(_LONGEST - 31) :]}"
 
 
 def histogram(sizes: Histogram) -> str:
@@ -62,11 +69,18 @@ def curve(drawn: Curve) -> str:
         for i, (model, points) in enumerate(drawn.lines.items()):
             colour, marker = COLOURS[i % len(COLOURS)], _MARKERS[i % len(_MARKERS)]
             sizes = [point.size for point in points]
-            low, high = [p.low for p in points], [p.high for p in points]
+            low, high = _drawable([p.low for p in points]), _drawable([p.high for p in points])
             axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0)
-            values = [point.value for point in points]
+            values = _drawable([point.value for point in points])
             axes.plot(
-                sizes, values, marker, linestyle="-", color=colour, label=plot(model), ms=5, lw=1.6
+                sizes,
+                values,
+                marker,
+                linestyle="-",
+                color=colour,
+                label=plot(shortened(model)),
+                ms=5,
+                lw=1.6,
             )
         _size_axis(axes, drawn.sizes)
         if drawn.spans_decades:
@@ -74,6 +88,11 @@ def curve(drawn: Curve) -> str:
         axes.set(xlabel="canvas side, px", ylabel=plot(drawn.label))
         figure.legend(loc="outside right upper", fontsize=8)
         return _uri(figure)
+
+
+def _drawable(values: Sequence[float]) -> list[float]:
+    """Values whose differences are finite: an axis of larger ones has no ticks."""
+    return [min(max(value, -_LARGEST), _LARGEST) for value in values]
 
 
 def _size_axis(axes: Any, sizes: Sequence[int]) -> None:

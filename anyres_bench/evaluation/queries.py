@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from anyres_bench.core.errors import UnknownNameError, UsageError
 from anyres_bench.core.registry import nearest
 from anyres_bench.data.views import EXAMPLES, protocol_from
+from anyres_bench.metrics import METRICS
 from anyres_bench.metrics.metric import metric_from
 from anyres_bench.results import Task, newest_version
 
@@ -51,7 +52,7 @@ class TaskQuery:
             metric = metric_from(PAPER_METRIC).id
             return cls(protocol, metric, None, None, n, version, PAPER_EXTRACTOR, PAPER_N)
         dataset = None if _is_protocol(parts[0]) or len(parts) < 3 else parts.pop(0)
-        if not 2 <= len(parts) <= 3:
+        if not 2 <= len(parts) <= 3 or text.lower() in METRICS.hints:
             raise _unreadable(text)
         protocol, metric = protocol_from(parts[0]).id, metric_from(parts[1]).id
         return cls(protocol, metric, dataset, parts[2] if len(parts) == 3 else None, n, version)
@@ -88,7 +89,8 @@ def _is_protocol(text: str) -> bool:
 
 
 def _unreadable(text: str) -> UsageError:
-    hint = nearest(text.split("/")[0], [*EXAMPLES, "fid-full256", "fid-patch256-min256max0"])
+    known = [*EXAMPLES, "fid-full256", "fid-patch256-min256max0"]
+    hint = METRICS.hints.get(text.lower()) or nearest(text.split("/")[0], known)
     return UnknownNameError(
         f"unknown task {text!r}; a task is PROTOCOL/METRIC, such as anyres-full256/frechet, or a "
         f"paper's name, such as fid-full256; {hint}"

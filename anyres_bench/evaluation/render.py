@@ -111,7 +111,8 @@ def _datasets(results: Iterable[Result]) -> list[dict[str, Any]]:
 
 
 def _table(group: Sequence[Result], pairing: Pairing) -> dict[str, Any]:
-    names = list(group[0].higher_is_better)
+    # A record of others may have other values for the same task.
+    names = [n for n in group[0].higher_is_better if all(n in r.values for r in group)]
     above: list[Mapping[str, Difference] | None] = [None]
     above += [pairing(one, two) for two, one in itertools.pairwise(group)]
     spans = {name: _span(group, name) for name in names}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from anyres_bench.core.errors import UsageError
+from anyres_bench.core.reporting import say
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.splits import HALF, reference_and_held_out
 from anyres_bench.data.views import protocol_from
@@ -75,9 +76,14 @@ def _queries(dataset: Dataset, request: Request) -> Iterator[TaskQuery]:
         if text not in SUITES:
             yield TaskQuery.parse(text)
             continue
+        lowered: dict[str, int] = {}
         for query in suite(text, dataset):
             n = _at_most(request.n, query, dataset) if request.n else None
+            if n is not None and n != request.n:
+                lowered[query.protocol] = n
             yield replace(query, n=n)
+        for protocol, n in lowered.items():
+            say(f"{protocol}: {n} fakes, not {request.n}: {dataset.id} has no more whole images")
 
 
 def _part(query: TaskQuery, dataset: Dataset) -> str:

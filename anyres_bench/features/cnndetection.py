@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.geometry import Size
-from anyres_bench.data.pixels import resize_uint8
+from anyres_bench.data.resize import MODES, resize
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.tensors import read_weights
 from anyres_bench.features.weights import WEIGHTS
@@ -132,11 +132,15 @@ RULES = {
 }
 
 
-def prepare(pixels: NDArray[np.uint8], rule: Rule) -> Tensor:
+RESIZES = ("quantised-bilinear", *sorted(MODES.keys() - {"quantised-bilinear"}))
+"""How `resize256` resizes; the first is the authors'."""
+
+
+def prepare(pixels: NDArray[np.uint8], rule: Rule, resize_mode: str = RESIZES[0]) -> Tensor:
     """One picture, (h, w, 3) RGB, as the network wants it: (1, 3, h, w) float32."""
-    if rule.resize is not None:
-        pixels = resize_shorter(pixels, rule.resize)
     tensor = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
+    if rule.resize is not None:
+        tensor = resize(tensor, shorter_side(Size(*pixels.shape[:2]), rule.resize), resize_mode)
     if rule.crop is not None:
         tensor = centre_crop(tensor, rule.crop)
     mean, std = (torch.tensor(values).reshape(3, 1, 1) for values in (MEAN, STD))
@@ -152,10 +156,9 @@ def centre_crop(images: Tensor, side: int) -> Tensor:
     return images[:, :, top : top + side, left : left + side]
 
 
-def resize_shorter(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Resize (h, w, 3) bilinearly until the shorter side has `side` px; fractions are cut off."""
-    h, w = pixels.shape[:2]
-    return resize_uint8(pixels, Size(side * h // min(h, w), side * w // min(h, w)), "bilinear")
+def shorter_side(size: Size, side: int) -> Size:
+    """The size whose shorter side has `side` px, of the same aspect; fractions are cut off."""
+    return Size(*(side * length // size.shorter for length in size))
 
 
 def blur(pixels: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
@@ -171,22 +174,32 @@ class CNNDetection:
         path: an official checkpoint.
         rule: a name of `RULES`.
         device: where the network runs, as torch names it.
+        resize_mode: a name of `RESIZES`, where the rule resizes.
     """
 
     dim = 1
     is_fid = False
 
-    def __init__(self, path: Path, rule: str = "crop224", device: str = "cpu") -> None:
+    def __init__(
+        self,
+        path: Path,
+        rule: str = "crop224",
+        device: str = "cpu",
+        resize_mode: str = RESIZES[0],
+    ) -> None:
         weights = read_weights(path, "model")
         self._network = load_network(weights.tensors, path.name).to(device)
         self._rule, self._device = RULES[rule], device
-        self.id = f"cnndetection{_source(weights.sha256)}+{rule}"
+        self._resize_mode = resize_mode
+        how = rule if resize_mode == RESIZES[0] else f"{rule}+{resize_mode}"
+        self.id = f"cnndetection{_source(weights.sha256)}+{how}"
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
         """(n, 3, h, w) uint8 -> (n, 1) float32 logits; pictures go in one at a time."""
         pictures = images.permute(0, 2, 3, 1).cpu().numpy()
-        inputs = (prepare(picture, self._rule).to(self._device) for picture in pictures)
+        how = (self._rule, self._resize_mode)
+        inputs = (prepare(picture, *how).to(self._device) for picture in pictures)
         rows = [self._network(picture).float().cpu() for picture in inputs]
         return torch.cat(rows) if rows else torch.empty((0, 1))
 
@@ -200,9 +213,11 @@ def _source(digest: str) -> str:
 
 
 def build(spec: ExtractorSpec) -> CNNDetection:
-    """The extractor of a spec: `cnndetection[@file:PATH][+rule][+prob0.1]`."""
-    rule, file = spec.pick(list(RULES), list(FILES))
+    """The extractor of a spec: `cnndetection[@file:PATH][+rule][+resize][+prob0.1]`."""
+    rule, file, resize_mode = spec.pick(list(RULES), list(FILES), RESIZES)
+    if resize_mode != RESIZES[0] and RULES[rule].resize is None:
+        raise UsageError(f"cnndetection+{rule} resizes nothing; +{resize_mode} goes with resize256")
     if spec.file is not None and file:
         raise UsageError(f"cnndetection: +{file} and @file:{spec.file} exclude each other")
     path = spec.file or locate(FILES[file], WEIGHTS, accept_licence=spec.accept_licence)
-    return CNNDetection(path, rule, spec.device)
+    return CNNDetection(path, rule, spec.device, resize_mode)

@@ -25,6 +25,7 @@ EXTRACTORS = Registry(
         "cnndetection": "anyres_bench.features.cnndetection:build",
         "inception-v3": "anyres_bench.features.inception:build",
         "tiles": "anyres_bench.features.tiles:build",
+        "vgg16": "anyres_bench.features.vgg16:build",
     },
     entry_points="anyres_bench.extractors",
 )

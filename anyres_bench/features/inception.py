@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Size
-from anyres_bench.data.resize import resize
+from anyres_bench.data.resize import MODES, resize
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.inception_network import load_network
 from anyres_bench.features.tensors import read_weights
@@ -35,7 +35,11 @@ TAPS = {
 """Tap -> dim; the first is the one that FID is defined on. All but the logits are averaged over
 the picture. `logits_unbiased` are those of the Inception score."""
 
-RESIZES = ("clean", "legacy_pytorch", "legacy_tensorflow")
+RESIZES = ("clean", *sorted(MODES.keys() - {"clean"}))
+"""Rules by which an image gets the network's size; the first is the usual one."""
+
+_FID_RESIZES = ("clean", "legacy_pytorch", "legacy_tensorflow", "torch-bilinear-antialias")
+# Those of packages that call it FID: clean-fid, pytorch-fid, torch-fidelity, torchmetrics
 FILES = {"": "inception-v3", "torchscript": "inception-v3-torchscript"}
 """Option -> registered weights; both are FID's, converted from one graph by different people."""
 
@@ -87,7 +91,8 @@ class InceptionV3:
     @property
     def is_fid(self) -> bool:
         published = not self._source.startswith("@")
-        return published and self._tap == "2048" and not self._bf16
+        usual = self._tap == "2048" and not self._bf16 and self._resize_mode in _FID_RESIZES
+        return published and usual
 
     def __call__(self, images: Tensor) -> Tensor:
         """Features of a batch, (n, 3, h, w) uint8 to (n, dim) float32 on the CPU.

@@ -1,17 +1,19 @@
 """From the tensors of a file to a network: refused unless every one has its place.
 
-What a file says of a network's sizes is not believed: the network is first laid out without memory,
-and made when the tensors of the file fill it exactly.
+What a file says of a network's sizes is not believed: a network that asks for much more than the
+tensors of the file is not made.
 """
 
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from anyres_bench.core.errors import CheckpointError, ConfigError
 
@@ -24,6 +26,7 @@ _MAX_EXPONENT = 64
 _LIMITS = {"resolution": _MAX_RESOLUTION, "out_size": _MAX_RESOLUTION, "side": _MAX_RESOLUTION}
 _LIMITS |= {"margin": _MAX_MARGIN, "pad": _MAX_MARGIN, "scales": _MAX_EXPONENT}
 _LIMITS |= {"fp16": _MAX_EXPONENT, "kernel": _MAX_EXPONENT, "rel": _MAX_EXPONENT}
+_MOST_TIMES, _FREE_NUMBERS = 4, 1 << 22  # of what the tensors hold, and besides
 _COUNTS = ("layers", "mlp", "blocks", "n_ups")
 _MAX_COMPARED = 100
 _MAX_SHOWN = 10
@@ -31,21 +34,54 @@ _MAX_SHOWN = 10
 N = TypeVar("N", bound=nn.Module)
 
 
+class _Metered(TorchFunctionMode):
+    """Counts the numbers that are allocated while a network is made, before they are.
+
+    torch's `meta` device would do as well, and takes two seconds to import what it needs.
+    """
+
+    def __init__(self, limit: int, source: str) -> None:
+        super().__init__()
+        self._left, self._source = limit, source
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if func in _MAKERS:
+            self._left -= _numel(args, kwargs or {})
+            if self._left < 0:
+                raise CheckpointError(
+                    f"{self._source}: a network of its config is much larger than its tensors"
+                )
+        return func(*args, **(kwargs or {}))
+
+
+_MAKERS = {torch.empty, torch.zeros, torch.ones, torch.full, torch.rand, torch.randn, torch.eye}
+_MAKERS |= {torch.arange, torch.linspace, torch.randint}
+
+
+def _numel(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
+    """At most so many numbers are made of sizes given as `(3, 4)`, `((3, 4),)` or `size=(3, 4)`."""
+    sizes = kwargs.get("size", args[0] if args and not isinstance(args[0], int | float) else args)
+    sizes = sizes if isinstance(sizes, list | tuple) else (sizes,)
+    return math.prod(abs(int(side)) for side in sizes if isinstance(side, int | float))
+
+
 def fitted(make: Callable[[], N], state: Mapping[str, Tensor], source: str) -> N:
     """The network that `make` gives, with the tensors of `state`.
 
     Args:
-        make: builds the network, untrained; called twice, first on torch's `meta` device.
+        make: builds the network, untrained.
         state: tensors by state-dict name.
         source: where the tensors are from, for the message.
 
     Raises:
         CheckpointError: no network can be made, or the tensors do not fit it.
     """
+    limit = _MOST_TIMES * sum(tensor.numel() for tensor in state.values()) + _FREE_NUMBERS
     try:
-        with torch.device("meta"):
-            check_fits(make(), state, source)
-        network = make()
+        with _Metered(limit, source):
+            network = make()
     except _REFUSED as error:
         raise CheckpointError(f"{source}: no network can be made of it: {error}") from error
     load_strict(network, state, source)

@@ -77,7 +77,8 @@ class Histogram:
 
     def __post_init__(self) -> None:
         rising = all(0 < a <= b for a, b in zip(self.edges, self.edges[1:], strict=False))
-        if not 2 <= len(self.edges) == len(self.counts) + 1 <= _MOST_BINS + 1 or not rising:
+        fits = 2 <= len(self.edges) == len(self.counts) + 1 <= _MOST_BINS + 1
+        if not (fits and rising and min(self.counts) >= 0):
             raise DataError(
                 f"a histogram has {len(self.edges)} edges and {len(self.counts)} counts; expected "
                 f"rising edges, one more than counts, and {_MOST_BINS} counts at most"

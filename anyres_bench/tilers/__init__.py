@@ -9,13 +9,14 @@ A tiler takes (height, width) to a `Plan`, and everything else follows from the 
     stitching.sequence(plan, features)         # encoder features in the language model's order
     tiler.listing(heights, widths)             # the same numbers for a million sizes at once
 
-`plan` says what a tiler is; `TILERS` names them. Nothing here needs weights, and nothing but
-`vitar`, `attention` and the like, which are torch modules, needs torch.
+`plan` says what a tiler is; `TILERS` names them. Nothing here needs weights, and nothing but the
+torch modules `vitar` and `navit` needs torch.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 from anyres_bench.core.errors import ConfigError
@@ -27,7 +28,7 @@ from anyres_bench.tilers.plan import ContentTiler, Plan, Tiler
 TILERS = Registry(
     "tiler",
     {
-        "fastvlm": "anyres_bench.tilers.native:FASTVLM",
+        "fastvlm": "anyres_bench.tilers.fixed:FASTVLM",
         "idefics3": "anyres_bench.tilers.idefics:IDEFICS3",
         "internvl": "anyres_bench.tilers.internvl:INTERNVL",
         "llava-next": "anyres_bench.tilers.llava:LLAVA_NEXT",
@@ -37,6 +38,7 @@ TILERS = Registry(
         "llava-onevision-hf": "anyres_bench.tilers.llava:LLAVA_ONEVISION_HF",
         "navit": "anyres_bench.tilers.native:NAVIT",
         "pixtral": "anyres_bench.tilers.native:PIXTRAL",
+        "pixtral-4.49": "anyres_bench.tilers.native:PIXTRAL_449",
         "qwen2-vl": "anyres_bench.tilers.qwen:QWEN2_VL",
         "qwen2-vl-4.49": "anyres_bench.tilers.qwen:QWEN2_VL_449",
         "qwen2-vl-utils": "anyres_bench.tilers.qwen:QWEN2_VL_UTILS",
@@ -47,7 +49,7 @@ TILERS = Registry(
         "seed-content": "anyres_bench.tilers.content:SEED_CONTENT",
         "siglip2-naflex": "anyres_bench.tilers.native:NAFLEX",
         "smolvlm": "anyres_bench.tilers.idefics:SMOLVLM",
-        "vitar": "anyres_bench.tilers.native:VITAR",
+        "vitar": "anyres_bench.tilers.fixed:VITAR",
     },
     entry_points="anyres_bench.tilers",
 )
@@ -102,6 +104,12 @@ def _read(key: str, text: str, now: Any) -> Any:
             return float(text)
     except (ValueError, KeyError):
         raise ConfigError(f"option {key}={text} is no {type(now).__name__}; now {now}") from None
-    if isinstance(now, str):
-        return text
-    raise ConfigError(f"option {key} cannot be given as text; it is now {now!r}")
+    return _pairs(key, text) if isinstance(now, tuple) else text
+
+
+def _pairs(key: str, text: str) -> tuple[tuple[int, int], ...]:
+    """Read "336x672+672x336"."""
+    pairs = [re.fullmatch(r"(\d+)x(\d+)", pair) for pair in text.split("+")]
+    if None in pairs:
+        raise ConfigError(f"option {key}={text} is no list of pairs such as 336x672+672x336")
+    return tuple((int(pair[1]), int(pair[2])) for pair in pairs if pair)

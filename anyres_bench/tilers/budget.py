@@ -13,10 +13,11 @@ import numpy as np
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.tilers.content import SeedContent
+from anyres_bench.tilers.fixed import FastVLM, Vitar
 from anyres_bench.tilers.idefics import Idefics
 from anyres_bench.tilers.internvl import InternVL
 from anyres_bench.tilers.llava import Llava
-from anyres_bench.tilers.native import FastVLM, NaFlex, NaViT, Pixtral, Vitar
+from anyres_bench.tilers.native import NaFlex, NaViT, Pixtral
 from anyres_bench.tilers.plan import Tiler
 from anyres_bench.tilers.qwen import Qwen
 from anyres_bench.tilers.seed import Seed

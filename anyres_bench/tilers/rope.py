@@ -157,6 +157,28 @@ def _interleaved(sections: Sequence[int]) -> Ints:
     return axis
 
 
+def v2pe_positions(segments: Sequence[tuple[str, int]], step: float) -> NDArray[np.float64]:
+    """InternVL's variable visual positions: a text token advances by 1, a visual one by `step`.
+
+    Args:
+        segments: ("t", tokens) or ("i", tokens).
+        step: 1/256 to 1 in powers of two, drawn in training, chosen by length in use.
+
+    Returns:
+        (n,) position of each token: that of the token before it, and its own step; the first is 0.
+
+    Source: V2PE (Ge et al., 2024), as InternVL3 uses it.
+
+    >>> v2pe_positions([("t", 2), ("i", 4), ("t", 1)], 0.25).tolist()
+    [0.0, 1.0, 1.25, 1.5, 1.75, 2.0, 3.0]
+    """
+    if not 0 < step <= 1:
+        raise UsageError(f"a visual token advances by more than 0 and at most 1; got {step}")
+    parts = [np.full(n, 1.0 if kind == "t" else step) for kind, n in segments]
+    steps = np.concatenate([np.empty(0), *parts])
+    return np.asarray(np.cumsum(steps) - steps[:1], np.float64)
+
+
 # extrapolation ------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Size
-from anyres_bench.tilers.native import fuse
+from anyres_bench.tilers.fixed import fuse
 
 
 class TokenMerger(nn.Module):

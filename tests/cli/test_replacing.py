@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from anyres_bench.training.run_folder import check_folder
 
 from anyres_bench.building.plot import plot
-from anyres_bench.cli.demo import _write_notes
-from anyres_bench.cli.report import write_report
 from anyres_bench.core.errors import UsageError
+from anyres_bench.evaluation.demonstration import _write_notes
+from anyres_bench.evaluation.reports import write_report
+from anyres_bench.training.run_folder import check_folder
 from tests.fakes import write_dataset
 from tests.results.records import result
 

@@ -28,3 +28,9 @@ def test_unknown_names_suggest_the_nearest() -> None:
 
 def test_nearest_lists_a_few() -> None:
     assert nearest("x", [str(i) for i in range(100, 200)]).endswith(", ...")
+
+
+def test_a_name_of_elsewhere_is_told_what_to_write_here() -> None:
+    registry = Registry("metric", {"kid": "a:b"}, hints={"fid": "write frechet"})
+    with pytest.raises(UnknownNameError, match="unknown metric 'FID'; write frechet"):
+        registry.get("FID")

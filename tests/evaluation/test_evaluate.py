@@ -20,12 +20,14 @@ from anyres_bench.core.errors import (
     UsageError,
 )
 from anyres_bench.core.geometry import Region, Size
+from anyres_bench.core.reporting import report_to
 from anyres_bench.evaluation.evaluate import EvaluationOutcome, EvaluationPlan, evaluate
 from anyres_bench.evaluation.metadata import device_of
 from anyres_bench.evaluation.pairs import paired
 from anyres_bench.models.controls import constant, folder, real, resample
 from anyres_bench.results import Device, Task, read_result
 from tests.fakes import Broken, Pooled, Waves, write_dataset
+from tests.reporters import Recorder
 
 SIZES = [(48 + 2 * i, 50 + 4 * (i % 5)) for i in range(20)]
 PATCH = "tiny:half/patch32-at40/frechet-ddof1/pooled/n150@1"
@@ -118,21 +120,19 @@ def test_a_stopped_run_goes_on_where_it_was(dataset, tmp_path: Path) -> None:
 
 
 def test_progress_counts_what_is_left(dataset, tmp_path: Path) -> None:
-    seen = []
-
-    class Bar:
-        def __init__(self, title: str, total: int, done: int) -> None:
-            seen.append([title, total, done])
-
-        def update(self, n: int) -> None:
-            seen[-1][2] += n
-
-        def close(self) -> None:
+    recorder = Recorder()
+    with report_to(recorder):
+        with pytest.raises(KeyboardInterrupt):
+            run(dataset, tmp_path, [PATCH], Counting(stop=100))
+        run(dataset, tmp_path, [PATCH])
+    seen: list[list[object]] = []
+    for told in recorder.told:
+        if isinstance(told, tuple) and told[0] != "say":
+            seen.append(list(told[:3]))
+        elif isinstance(told, int):
+            seen[-1][2] += told  # type: ignore[operator]
+        elif told == "end":
             seen[-1].append("closed")
-
-    with pytest.raises(KeyboardInterrupt):
-        run(dataset, tmp_path, [PATCH], Counting(stop=100), progress=Bar)
-    run(dataset, tmp_path, [PATCH], progress=Bar)
     assert seen == [
         ["patch32-at40 reference", 150, 150, "closed"],
         ["patch32-at40 waves", 150, 112, "closed"],
@@ -209,21 +209,23 @@ def test_models_without_a_size_of_their_own_are_warped_up(dataset, tmp_path: Pat
 
 def test_folders_of_wrong_sizes_report_survivors(dataset, tmp_path: Path) -> None:
     write_dataset(tmp_path / "mine", [(30, 90), (41, 40), (300, 200), (64, 64), (39, 39)])
-    said: list[str] = []
+    recorder = Recorder()
     model = folder(str(tmp_path / "mine"))
-    (result,) = run(dataset, tmp_path / "out", [PATCH], model, say=said.append).results
+    with report_to(recorder):
+        (result,) = run(dataset, tmp_path / "out", [PATCH], model).results
     assert result.fake.n_survivors == 3
-    assert any("3 of 5 images of folder:tiny@" in line for line in said)
+    assert any("3 of 5 images of folder:tiny@" in line for line in recorder.said)
     with pytest.raises(DatasetError, match="asked for 20 different images, but there are only 6"):
         run(dataset, tmp_path / "out", [FULL], model)
 
 
 def test_copies_of_the_reference_are_counted(dataset, tmp_path: Path) -> None:
-    said: list[str] = []
+    recorder = Recorder()
     model = folder(str(dataset.folder))
-    (result,) = run(dataset, tmp_path, [PATCH], model, say=said.append).results
+    with report_to(recorder):
+        (result,) = run(dataset, tmp_path, [PATCH], model).results
     assert result.fake.n_in_reference == 10
-    assert any("10 images are in the reference too" in line for line in said)
+    assert any("10 images are in the reference too" in line for line in recorder.said)
 
 
 @pytest.mark.parametrize(
@@ -329,13 +331,15 @@ def test_intervals_say_what_was_done(dataset, tmp_path: Path) -> None:
 def test_a_result_that_was_changed_is_computed_again(dataset, tmp_path: Path) -> None:
     (result,) = run(dataset, tmp_path, [PATCH]).results
     (path,) = tmp_path.joinpath("waves").glob("*.json")
-    text, said = path.read_text(), list[str]()
+    text, recorder = path.read_text(), Recorder()
     path.write_text(text.replace('"seed": 0', '"seed": 1'))
-    assert run(dataset, tmp_path, [PATCH], say=said.append).results[0].values == result.values
-    assert any("computed again" in line and "its seal is another" in line for line in said)
-    said.clear()
-    run(dataset, tmp_path, [PATCH], say=said.append)
-    assert said == []
+    with report_to(recorder):
+        assert run(dataset, tmp_path, [PATCH]).results[0].values == result.values
+    assert any("computed again" in line and "its seal is another" in line for line in recorder.said)
+    recorder = Recorder()
+    with report_to(recorder):
+        run(dataset, tmp_path, [PATCH])
+    assert recorder.said == []
 
 
 def test_records_say_where_the_networks_were(dataset, tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from anyres_bench.core.errors import UnknownNameError, UsageError
+from anyres_bench.core.reporting import report_to
 from anyres_bench.data.splits import reference_and_held_out
 from anyres_bench.data.views import protocol_from
 from anyres_bench.evaluation.queries import TaskQuery
 from anyres_bench.evaluation.requests import Request, plan_tasks
 from anyres_bench.evaluation.suites import PAPER, PAPER_ELSEWHERE, curve, suite
 from tests.fakes import write_dataset
+from tests.reporters import Recorder
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,12 @@ def test_open_parts_are_filled() -> None:
             "version 2 cannot be computed; this package computes version 1",
         ),
         ("anyres-full64", UnknownNameError, "PROTOCOL/METRIC"),
+        ("fid", UnknownNameError, "write a paper's name, such as fid-full256"),
+        ("pfid", UnknownNameError, "such as fid-patch256-min256max0"),
+        ("p/r", UnknownNameError, "write precision-recall"),
+        ("anyres-full64/FID", UnknownNameError, "PROTOCOL/frechet with an Inception"),
+        ("anyres-full64/p/r", UnknownNameError, "write precision-recall"),
+        ("anyres-full64/is", UnknownNameError, "write inception-score"),
         ("anyres-full６4/frechet", UnknownNameError, "unknown protocol"),
     ],
 )
@@ -132,6 +140,12 @@ def test_suites_take_as_many_whole_images_as_there_are(dataset) -> None:
             {expected[0]},
             expected[1],
         )
+    recorder = Recorder()
+    with report_to(recorder):
+        plan_tasks(dataset, Request(["quick"], n=500))
+    assert recorder.said == [
+        "anyres-full64-noflip: 12 fakes, not 500: tiny has no more whole images"
+    ]
     (exact,), _ = plan_tasks(dataset, Request(["anyres-full64/frechet"], n=500))
     assert exact.n == 500
     (papers,), _ = plan_tasks(dataset, Request(["fid-full64"], extractor="builtin"))

@@ -16,7 +16,7 @@ from PIL import Image
 
 from anyres_bench.evaluation import plots
 from anyres_bench.evaluation.curves import Curve, Point
-from anyres_bench.evaluation.pairs import Difference
+from anyres_bench.evaluation.pairs import Difference, paired
 from anyres_bench.evaluation.render import render_report
 from anyres_bench.evaluation.sample_sets import SampleSet
 from anyres_bench.evaluation.samples import keep_samples, may_show, samples_path
@@ -30,7 +30,7 @@ def result(name: str, value: float, task: str = TASK, digest: str = "0" * 64) ->
         task=task,
         model=model(name),
         values={"frechet": value},
-        intervals={"frechet": interval(0.8 * value, 1.2 * value)},
+        intervals={"frechet": interval(*sorted((0.8 * value, 1.2 * value)))},
         dataset=dataset(digest),
         states={"real": State({"side": "real"}, 20), "fake": State({"m": name}, 100)},
     )
@@ -192,3 +192,34 @@ def test_large_pictures_are_shrunk() -> None:
     wide = samples(["CC0-1.0"] * 2)
     keep_samples(wide, torch.zeros(2, 3, 512, 256, dtype=torch.uint8))
     assert Image.open(samples_path(wide.key)).size == (256, 256)
+
+
+def odd_records() -> list[Result]:
+    other = {"values": {"o": 1.0}, "intervals": {}, "higher_is_better": {"o": True}}
+    curve = TASK.replace("anyres-full64", "patch32-at64")
+    ends = (1e308, -1e308, 1e-320, 0.0)
+    return [
+        *(_extreme(value, curve) for value in ends),
+        *(_extreme(value, TASK) for value in ends),
+        replace(result("other", 1.0), **other),
+        replace(result("other", 1.0, task=curve), **other),
+        result("none", 1.0, task=curve.replace("at64", "at0")),
+        result("m" * 19_000, 1.0, task=curve),
+        result("\u202e\x1b[31m$\\frac$", 1.0, task=curve),
+    ]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_odd_records_make_a_page() -> None:
+    text, _ = page(odd_records())
+    assert "patch32-at*" in text
+
+
+def _extreme(value: float, task: str) -> Result:
+    wide = {"frechet": interval(min(value, -value), max(value, -value) / 2)}
+    return replace(result(f"m{value}", value, task=task), intervals=wide)
+
+
+def test_what_is_not_known_here_is_no_pair() -> None:
+    for task in (TASK.replace("frechet-ddof1", "theirs"), TASK.replace("@1", "@7")):
+        assert paired(result("a", 1.0, task=task), result("b", 2.0, task=task)) is None

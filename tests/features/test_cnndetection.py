@@ -9,8 +9,19 @@ import pytest
 import torch
 
 from anyres_bench.core.errors import CheckpointError, UnknownNameError, UsageError, WeightsError
+from anyres_bench.core.geometry import Size
+from anyres_bench.data.pixels import resize_uint8
+from anyres_bench.data.resize import MODES
 from anyres_bench.features import cnndetection
-from anyres_bench.features.cnndetection import MEAN, RULES, STD, blur, prepare, resize_shorter
+from anyres_bench.features.cnndetection import (
+    MEAN,
+    RESIZES,
+    RULES,
+    STD,
+    blur,
+    prepare,
+    shorter_side,
+)
 from anyres_bench.features.extractor import FeatureExtractor, extractor_from
 
 
@@ -49,11 +60,27 @@ def test_a_smaller_picture_gets_a_black_frame() -> None:
 
 
 def test_shorter_sides_and_blur() -> None:
-    assert resize_shorter(picture(40, 53), 32).shape == (32, 42, 3)
-    assert resize_shorter(picture(53, 40), 32).shape == (42, 32, 3)
+    assert shorter_side(Size(40, 53), 32) == Size(32, 42)
+    assert shorter_side(Size(53, 40), 32) == Size(42, 32)
     flat = np.full((9, 9, 3), 100, np.uint8)
     assert blur(flat, 2.0).max() <= 100  # fractions are cut off after each axis
     assert blur(picture(40, 40), 1.0).std() < picture(40, 40).std()
+
+
+def test_every_resize_rule_can_be_named(weights: Path) -> None:
+    assert set(RESIZES) == set(MODES)
+    wide = picture(300, 500)
+    usual = prepare(wide, RULES["resize256"])
+    size = shorter_side(Size(300, 500), 256)
+    pillow = resize_uint8(wide, size, "bilinear")[16:240, 101:325]
+    mean, std = np.float32(MEAN), np.float32(STD)
+    expected = torch.from_numpy((np.float32(pillow) / 255 - mean) / std).permute(2, 0, 1)
+    torch.testing.assert_close(usual[0], expected)
+    assert not torch.equal(prepare(wide, RULES["resize256"], "clean-lanczos"), usual)
+    extractor = extractor_from(f"cnndetection@file:{weights}+resize256+clean-lanczos")
+    assert extractor.id.endswith("+resize256+clean-lanczos")
+    with pytest.raises(UsageError, match="crop224 resizes nothing"):
+        extractor_from(f"cnndetection@file:{weights}+clean-lanczos")
 
 
 def test_the_extractor_scores_each_picture_alone(weights: Path) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from anyres_bench.core.errors import CheckpointError, UnknownNameError, UsageError, WeightsError
 from anyres_bench.core.geometry import Size
+from anyres_bench.data.resize import MODES, resize
 from anyres_bench.features import inception
 from anyres_bench.features.contract import check_contract, pictures
 from anyres_bench.features.extractor import extractor_from
@@ -181,6 +182,7 @@ def test_ids_say_everything_and_only_published_weights_give_fid(path: Path) -> N
             True,
         ),
         ("inception-v3", {"tap": "192"}, "inception-v3+192", False),
+        ("inception-v3", {"resize_mode": "clean-box"}, "inception-v3+clean-box", False),
         ("inception-v3", {"bf16": True}, "inception-v3+bf16", False),
     ],
 )
@@ -196,6 +198,17 @@ def test_the_registered_digest_is_what_makes_it_fid(
     monkeypatch.setitem(inception.WEIGHTS, registered, row)
     extractor = InceptionV3(path, **options)  # type: ignore[arg-type]
     assert (extractor.id, extractor.is_fid) == (name, is_fid)
+
+
+def test_every_resize_rule_can_be_named(path: Path, state: dict[str, Tensor]) -> None:
+    assert set(inception.RESIZES) == set(MODES)
+    network, images = load_network(state), pictures(1, Size(40, 56))
+    for rule in ("torch-bilinear-antialias", "quantised-bicubic"):  # torchmetrics', dgm-eval's
+        extractor = extractor_from(f"inception-v3@file:{path}+{rule}+64")
+        assert extractor.id.endswith(f"+{rule}+64")
+        inputs = (resize(images, Size.square(299), rule) - 128) / 128
+        expected = network(inputs, last="64")["64"]
+        torch.testing.assert_close(extractor(images), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_the_contract(path: Path) -> None:

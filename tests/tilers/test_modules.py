@@ -9,7 +9,7 @@ import torch
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.tilers import rope
-from anyres_bench.tilers.native import VITAR, fuse, kernel
+from anyres_bench.tilers.fixed import VITAR, fuse, kernel
 from anyres_bench.tilers.navit import NaVit, NaVitConfig
 from anyres_bench.tilers.packing import (
     Packed,
@@ -190,6 +190,15 @@ def test_extrapolation_leaves_the_trained_size_alone_and_slows_the_slowest() -> 
     assert rope.yarn_temperature(1.0) == 1.0
     own = rope.axial_with([[3, 4]], plain[:8], plain[:8])
     assert own.cos.shape == (1, 32)
+
+
+def test_visual_positions_advance_by_their_step() -> None:
+    positions = rope.v2pe_positions([("t", 3), ("i", 256), ("t", 2)], 1 / 256)
+    assert positions[[0, 2, 3, 4]].tolist() == [0, 2, 2 + 1 / 256, 2 + 2 / 256]
+    assert positions[-3:].tolist() == [3, 4, 5]
+    assert rope.v2pe_positions([], 0.5).size == 0
+    with pytest.raises(UsageError, match="at most 1"):
+        rope.v2pe_positions([("i", 2)], 2.0)
 
 
 def test_interleaved_sections_take_turns() -> None:

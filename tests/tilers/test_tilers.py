@@ -163,6 +163,13 @@ def test_a_point_is_seen_by_tokens_whose_box_holds_it(name: str) -> None:
                 assert left <= point[1] < right
 
 
+def test_canvases_are_read_as_pairs() -> None:
+    tiler = load("llava-next:pinpoints=672x336+1008x336")
+    assert tiler.plan(Size(300, 1000)).canvas == Size(336, 1008)
+    with pytest.raises(ConfigError, match="pairs such as"):
+        load("llava-next:pinpoints=672")
+
+
 def test_options_are_read_by_their_type() -> None:
     tiler = load("internvl:max_tiles=6,thumbnail=false")
     assert dataclasses.asdict(tiler) | {"name": ""} == dataclasses.asdict(

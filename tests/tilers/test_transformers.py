@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 OLD = transformers.__version__.startswith("4.")
 ENGINE = Path(__file__).with_name("transformers_engine.py")
-IN_OLD = ["qwen2-vl-4.49", "internvl", "llava-next-hf", "pixtral", "idefics3"]
+IN_OLD = ["qwen2-vl-4.49", "internvl", "llava-next-hf", "pixtral-4.49", "idefics3"]
 IN_NEW = [
     "qwen2-vl", "qwen3-vl", "internvl", "llava-next-hf", "llava-onevision-hf", "siglip2-naflex",
     "pixtral", "idefics3", "smolvlm",
@@ -69,7 +69,9 @@ def named(name: str) -> Any:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("name", ["idefics3", named("smolvlm"), "llava-next-hf", named("internvl")])
+@pytest.mark.parametrize(
+    "name", ["idefics3", *map(named, ["smolvlm", "llava-next-hf", "internvl"])]
+)
 def test_tiles_are_the_processors_pixels(name: str, size: Size) -> None:
     pixels = picture(size, seed=len(name))
     ours = np.stack(cut(load(name).plan(size), pixels))

@@ -128,6 +128,7 @@ ENGINES: dict[str, Callable[[], Callable[[int, int], Answer]]] = {
     "llava-onevision-hf": lambda: llava(SQUARES, 384, 14, onevision=True),
     "siglip2-naflex": lambda: naflex,
     "pixtral": lambda: pixtral,
+    "pixtral-4.49": lambda: pixtral,
     "idefics3": lambda: idefics("idefics3", 364, 1456, 169),
     "smolvlm": lambda: idefics("smolvlm", 512, 2048, 64),
 }

@@ -1,0 +1,57 @@
+"""A page about results written to a file, and two results compared in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from anyres_bench.core.errors import UsageError
+from anyres_bench.core.quoting import one_line_each
+from anyres_bench.core.reporting import progress
+from anyres_bench.core.seals import check_ours, sealed_write
+from anyres_bench.evaluation.pairs import Difference, paired
+from anyres_bench.evaluation.render import render_report
+from anyres_bench.results import Result, number, value_label
+
+_BY = "report"  # in seals
+
+
+def write_report(results: Sequence[Result], out: Path, title: str) -> None:
+    """Render the page about results and write it.
+
+    Raises:
+        UsageError: there is a file that `report` has not written.
+        OSError: the page cannot be written.
+    """
+    check_ours(out, _BY)
+    with progress("paired differences", None, unit="pair") as bar:
+
+        def pairing(a: Result, b: Result) -> dict[str, Difference] | None:
+            bar.update()
+            return paired(a, b)
+
+        page = render_report(results, pairing, title)
+    with sealed_write(out, _BY) as file:
+        file.write(page.encode())
+
+
+def compare(a: Result, b: Result) -> str:
+    """The paired differences of two results, for people.
+
+    Raises:
+        UsageError: the features of these results are not in this machine's cache, or their metric
+            is not known here.
+        IncomparableError: they are of two tasks.
+    """
+    differences = paired(a, b)
+    if differences is None:
+        raise UsageError(
+            "the features of these results are not in this machine's cache, or their metric is not "
+            "known here; evaluate both models here and compare again"
+        )
+    lines = [str(a.task), f"{a.model.id} minus {b.model.id}"]
+    for name, found in differences.items():
+        verdict = "apart" if found.separated else "not told apart"
+        interval = f"[{number(found.low)}, {number(found.high)}]"
+        lines.append(f"  {value_label(a, name)}  {number(found.value)}  {interval}  {verdict}")
+    return one_line_each(lines)
