@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from anyres_bench.core import distributed
-
 if TYPE_CHECKING:
     from anyres_bench.training.loop import Evaluation
 
@@ -82,7 +80,7 @@ def command(
         from anyres_bench.evaluation.during_training import TaskRequest, plan_evaluation
 
         request = TaskRequest(task, task_dataset, task_n)
-        return plan_evaluation(request, job.model, job.folder, _say)
+        return plan_evaluation(request, job.model, job.folder)
 
     if plot:
         from anyres_bench.training.charts import draw_run
@@ -98,8 +96,3 @@ def command(
     elif not train_jobs(jobs, click.echo, evaluation):
         click.echo("stopped; the same command goes on where it was", err=True)
         sys.exit(130)
-
-
-def _say(line: str) -> None:
-    if distributed.is_main():
-        click.echo(line)

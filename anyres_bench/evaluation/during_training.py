@@ -10,6 +10,7 @@ from typing import Any
 
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
+from anyres_bench.core.reporting import say
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.splits import reference_and_held_out
 from anyres_bench.data.views import protocol_from
@@ -37,9 +38,7 @@ class TaskRequest:
     n: int = 500
 
 
-def plan_evaluation(
-    request: TaskRequest, model: Any, folder: Path, say: Callable[[str], None]
-) -> Evaluation:
+def plan_evaluation(request: TaskRequest, model: Any, folder: Path) -> Evaluation:
     """How the averaged model of a run is measured.
 
     What the task looks at is drawn, and the extractor is shown one image, before hours of training.
@@ -48,7 +47,6 @@ def plan_evaluation(
         request: the task.
         model: the configuration of what is trained; its `sources` name datasets.
         folder: of the run.
-        say: is told what people should know.
 
     Raises:
         UsageError: there is no dataset, more than one task is meant, or its images are too small
@@ -77,7 +75,6 @@ def plan_evaluation(
         tasks=tasks,
         extractors=extractors,
         out=folder / "results",
-        say=say,
     )
     name, higher = next(iter(metric_from(task.metric).higher_is_better.items()))
     return Evaluation(task.id, functools.partial(_measure, plan), name, higher)
@@ -94,13 +91,12 @@ def _try_out(dataset: Dataset, task: Task, extractor: FeatureExtractor) -> None:
 
 def _measure(plan: Callable[..., EvaluationPlan], generator: Generator) -> dict[str, float]:
     """Values of one task and the ends of their intervals, the same on every process."""
-    whole = plan(model=generator)
-    outcome = evaluate(whole)
+    outcome = evaluate(plan(model=generator))
     values: dict[str, float] = {}
     for result in outcome.results:
         values |= result.values
         for name, interval in result.intervals.items():
             values |= {f"{name}-{end}": getattr(interval, end) for end in ("low", "high")}
     for task, reason in outcome.failures.items():
-        whole.say(f"{task} has no number: {reason}")
+        say(f"{task} has no number: {reason}")
     return distributed.gather(values)[0]

@@ -42,7 +42,7 @@ def config(data: str) -> AnyResConfig:
 
 
 def plan(model: Any, folder: Path, task: str = TASK, dataset: Path | None = None) -> Evaluation:
-    return plan_evaluation(TaskRequest(task, dataset, 20), model, folder, lambda line: None)
+    return plan_evaluation(TaskRequest(task, dataset, 20), model, folder)
 
 
 def test_a_model_in_training_is_measured_by_a_task(data: str, tmp_path: Path) -> None:
