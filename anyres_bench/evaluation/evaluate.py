@@ -23,7 +23,7 @@ from anyres_bench.evaluation.sample_sets import SampleSet, model_samples, refere
 from anyres_bench.evaluation.samples import keep_samples
 from anyres_bench.features.extractor import FeatureExtractor
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.features.store import StateStore
+from anyres_bench.features.store import FeatureStore
 from anyres_bench.metrics.measuring import measure
 from anyres_bench.metrics.metric import metric_from
 from anyres_bench.models.controls import HeldOut
@@ -227,7 +227,7 @@ class _Comparison:
         plan = self.plan
         who = "reference" if samples.side == "real" else self.generator.id
         run = FeatureRun(
-            store=StateStore(cache_dir() / "features"),
+            store=FeatureStore(cache_dir() / "features"),
             batch_size=plan.batch_size,
             title=f"{self.protocol.id} {who}",
             show=keep_samples,
