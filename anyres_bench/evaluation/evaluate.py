@@ -14,6 +14,7 @@ from anyres_bench.core.errors import DataError, MetricError, UsageError
 from anyres_bench.core.files import cache_dir
 from anyres_bench.core.reporting import say
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.reading import check_sizes
 from anyres_bench.data.splits import reference_and_held_out
 from anyres_bench.data.views import Protocol, protocol_from
 from anyres_bench.evaluation.banks import FeatureRun, feature_banks
@@ -99,6 +100,7 @@ def evaluate(plan: EvaluationPlan) -> EvaluationOutcome:
         GeneratorError: the model broke its contract.
         CacheError, DataError: something on disk is damaged or cannot be written.
     """
+    check_sizes(plan.dataset)
     outcome = EvaluationOutcome()
     for (part, protocol_id, n), tasks in _by_view(plan.tasks):
         protocol = protocol_from(protocol_id)
