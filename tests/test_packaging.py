@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 IMPORTED_AS = {"clean-fid": "cleanfid", "pillow": "PIL", "scikit-learn": "sklearn"}
+FOR_TESTS = {"dev", "tilers"}  # extras that tests compare with, and running never needs
 WRAPPED = {"torch.utils.tensorboard": "tensorboard"}  # torch's module is empty without it
 PROGRAM = """
 import importlib, sys
@@ -65,7 +66,7 @@ def declared() -> tuple[set[str], set[str]]:
     """(dependencies, those of the extras that running needs), as import names."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    optional = [line for name in extras if name != "dev" for line in extras[name]]
+    optional = [line for name in extras if name not in FOR_TESTS for line in extras[name]]
     return tuple(  # type: ignore[return-value]
         {IMPORTED_AS.get(name, name) for line in lines for name in re.findall(r"^[\w.-]+", line)}
         for lines in (project["dependencies"], optional)

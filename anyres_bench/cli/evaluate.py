@@ -86,7 +86,10 @@ def command(
       anyres-bench evaluate folder:my/samples --dataset data/photos --n 2000
       anyres-bench evaluate ffhq6k.pkl --dataset data/ffhq6k --suite paper
       anyres-bench evaluate liif:folder:small --option weights=liif.pth --dataset data/photos
-      torchrun --nproc-per-node 4 -m anyres_bench evaluate out/mine --dataset data/photos
+      torchrun --nproc-per-node 4 -m anyres_bench -- evaluate out/mine --dataset data/x --n 2000
+
+    \b
+    The -- keeps torchrun from taking --n for one of its own options.
     """
     from anyres_bench.evaluation.requests import Request
 

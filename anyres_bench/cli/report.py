@@ -28,6 +28,9 @@ def command(
 ) -> None:
     """Write one HTML page about RESULTS, which are files or folders.  [default: results]
 
+    Where --out ends in .csv or .tex it is a table of them instead: every value with its interval
+    and its task, unrounded in CSV.
+
     The page holds everything it shows. Results of one task on one set of images share a table, with
     intervals and paired differences; others never do. Pictures are shown where their licence
     permits. Paired differences and pictures come from the cache of the machine that evaluated.
@@ -35,6 +38,7 @@ def command(
     \b
     Examples:
       anyres-bench report results --out report.html --title "Birds, June"
+      anyres-bench report results --out table.tex
       anyres-bench report --compare results/real/x.json results/mine/x.json
     """
     from anyres_bench.evaluation.reports import compare, write_report

@@ -69,7 +69,7 @@ def command(
       anyres-bench train runs/tiny --preset scenes-tiny --data data/scenes \\
           --task anyres-patch32-min32max128/frechet
       anyres-bench train --plot runs/tiny
-      torchrun --nproc-per-node 8 -m anyres_bench train runs/t --config mine.toml
+      torchrun --nproc-per-node 8 -m anyres_bench -- train runs/t --config mine.toml
     """
     from anyres_bench.training.config import parse_assignments
     from anyres_bench.training.stages import Job, plan_jobs, read_stages, train_jobs

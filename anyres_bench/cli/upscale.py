@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from anyres_bench.core.geometry import Size
 from anyres_bench.core.seals import check_ours, is_ours
 from anyres_bench.data.containers import LARGEST_PIXELS, MAX_PIXELS, check_size
 from anyres_bench.data.headers import bytes_for, content_of, probe
+from anyres_bench.data.trees import files_below
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,7 +134,8 @@ def list_images(
         UsageError: the folder is empty, two images would get one name, one would be stretched, or
             something would be replaced that `upscale` has not written.
     """
-    paths, rejected = ([source], []) if source.is_file() else _files(source)
+    paths, left_out = ([source], []) if source.is_file() else files_below(source)
+    rejected = [f"{path}: {reason}" for reason, path in left_out]
     if not paths and not rejected:
         raise UsageError(f"{source} holds no files")
     targets: dict[Path, Path] = {}
@@ -160,21 +161,6 @@ def list_images(
             )
         check_ours(target, _BY)
     return [(path, target) for target, path in targets.items()], rejected
-
-
-def _files(root: Path) -> tuple[list[Path], list[str]]:
-    """All visible files below a folder, and the folders that cannot be looked into."""
-    files, left_out = list[Path](), list[str]()
-
-    def cannot(error: OSError) -> None:
-        left_out.append(f"{error.filename} cannot be read: {error.strerror}")
-
-    for folder, subfolders, names in os.walk(root, onerror=cannot):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        links = [name for name in subfolders if os.path.islink(os.path.join(folder, name))]
-        left_out += [f"{os.path.join(folder, name)} is a link to a folder" for name in links]
-        files += [Path(folder, name) for name in sorted(names) if not name.startswith(".")]
-    return sorted(files), left_out
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -101,14 +101,20 @@ class ImageInfo:
     has_icc: bool
 
 
-def probe(source: Source) -> ImageInfo:
+def probe(source: Source, max_pixels: int | None = None, name: str = "") -> ImageInfo:
     """What a file's header says; no pixel is decoded. `decode` finds the same.
+
+    Args:
+        source: a path, or the file's bytes.
+        max_pixels: refuse also what `decode` would refuse by the structure of the whole file: more
+            pixels, more scans, a PNG that is cut or has a wrong checksum.
+        name: what messages call the file.
 
     Raises:
         ImageError: `unreadable`, `empty`, `not-an-image`, `too-large` (more than
             `LARGEST_PIXELS`), `too-costly`, `unsupported-mode`, `truncated` or `corrupt`.
     """
-    with opened(source) as (image, container):
+    with opened(source, name, max_pixels) as (image, container):
         return info_of(image, container)
 
 

@@ -118,6 +118,29 @@ def stored_bytes(dataset: Dataset, record: ImageRecord) -> bytes:
     return data
 
 
+def check_sizes(dataset: Dataset) -> None:
+    """Notice files that were changed or lost before something kept of them is used.
+
+    Only lengths are looked at; `read_image` holds every byte against its record.
+
+    Raises:
+        DatasetError: a file is gone, or has another length than its record says.
+    """
+    for record in dataset.manifest:
+        path = dataset.path(record)
+        try:
+            n_bytes = path.stat().st_size
+        except OSError as error:
+            raise DatasetError(
+                f"{path} cannot be read: {error.strerror}; restore it, or collect the dataset again"
+            ) from error
+        if n_bytes != record.n_bytes:
+            raise DatasetError(
+                f"{path} is not the file that was collected ({n_bytes} bytes, its record says "
+                f"{record.n_bytes}): restore it, or collect the dataset again"
+            )
+
+
 class SizedImageDataset:
     """Views of images of many sizes as tensors of one size; item i is view i.
 

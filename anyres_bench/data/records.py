@@ -15,16 +15,13 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 from anyres_bench.core.enclosure import inner_parts, open_regular
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.geometry import Size
 from anyres_bench.core.plain import checked_fields
 from anyres_bench.data.parquet import write_parquet
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 METADATA_NAME = "metadata.parquet"
 _BATCH = 10_000  # rows that are read at once
@@ -166,16 +163,6 @@ class Manifest(Sequence[ImageRecord]):
     def _digest(self) -> str:
         lines = sorted(json.dumps(_plain(r), sort_keys=True) for r in self._records)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a record, with the derived columns `aspect` and `megapixels`."""
-        import pandas as pd
-
-        rows = [_plain(r) for r in self._records]
-        frame = pd.DataFrame(rows, columns=list(_FIELDS))
-        frame["aspect"] = [r.aspect for r in self._records]
-        frame["megapixels"] = [r.megapixels for r in self._records]
-        return frame
 
     def write(self, folder: Path) -> None:
         """Write `metadata.parquet` into `folder`, atomically."""

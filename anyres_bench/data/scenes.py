@@ -33,7 +33,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Region
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.landscape import DEFAULT_STYLE, Landscape, Style
@@ -71,11 +70,6 @@ class Scene:
 
     seed: int
     style: Style = DEFAULT_STYLE
-
-    @classmethod
-    def from_seed(cls, seed: int) -> Scene:
-        """The scene of a seed in the default style."""
-        return cls(seed)
 
     @functools.cached_property
     def landscape(self) -> Landscape:
@@ -129,21 +123,6 @@ def render(scene: Scene, region: Region) -> Floats:
 SCENES = World(
     "scenes", WORLD, ("1:1", "4:3", "3:2"), lambda seed, region: render(Scene(seed), region)
 )
-
-
-def render_many(scenes: Sequence[Scene], regions: Sequence[Region]) -> Floats:
-    """Windows of one size, (n, 3, h, w) float32.
-
-    Raises:
-        UsageError: the numbers of scenes and regions, or the sizes of the regions, differ.
-    """
-    sizes = {region.size for region in regions}
-    if len(scenes) != len(regions) or len(sizes) != 1:
-        raise UsageError(
-            f"got {len(scenes)} scenes and {len(regions)} regions of sizes "
-            f"{sorted(map(str, sizes))}; expected as many of each, of one size"
-        )
-    return np.stack([render(*pair) for pair in zip(scenes, regions, strict=True)])
 
 
 class _Window(Grid):

@@ -108,40 +108,6 @@ def radial_spectrum(grey: Array) -> Spectrum:
     return Spectrum(frequency, (sums / counts).reshape(*grey.shape[:-2], n_rings))
 
 
-def octave_energy(spectrum: Spectrum, n_octaves: int) -> Array:
-    """log10 of the variance in each octave, from the highest (1/2 to 1 of Nyquist) downwards.
-
-    A 1/f^2 spectrum has the same in every octave.
-
-    Returns:
-        (..., n_octaves).
-
-    Raises:
-        UsageError: the spectrum has no ring in the lowest octave.
-    """
-    energies = []
-    for octave in range(n_octaves):
-        high = 0.5**octave
-        inside = (spectrum.frequency > high / 2) & (spectrum.frequency <= high)
-        if not inside.any():
-            raise UsageError(f"no frequencies in octave {octave}; ask for fewer than {n_octaves}")
-        area = np.pi * (high * high - high * high / 4) / 4  # of the ring, in the plane's units
-        energies.append(np.log10(spectrum.power[..., inside].mean(axis=-1) * area))
-    return np.stack(energies, axis=-1)
-
-
-def exponent(spectrum: Spectrum, low: float, high: float) -> Array:
-    """-d log power / d log frequency between two frequencies, by least squares over octaves.
-
-    Rings are weighted by 1 / frequency, so that every octave counts the same.
-    """
-    inside = (spectrum.frequency >= low) & (spectrum.frequency <= high)
-    x, y = np.log(spectrum.frequency[inside]), np.log(spectrum.power[..., inside])
-    weight = 1 / spectrum.frequency[inside]
-    x = x - np.average(x, weights=weight)
-    return np.asarray(-(y * x * weight).sum(axis=-1) / (x * x * weight).sum())
-
-
 def effective_resolution(pixels: Pixels) -> EffectiveResolution:
     """How much of the Nyquist frequency of an (h, w, 3) image holds signal.
 

@@ -21,7 +21,7 @@ from anyres_bench.core.reporting import Progress, progress
 from anyres_bench.evaluation.sample_sets import N_SHOWN, SampleSet
 from anyres_bench.features.extractor import FeatureExtractor
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.features.store import StateStore
+from anyres_bench.features.store import FeatureStore
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,7 +40,7 @@ class FeatureRun:
         show: is given the pixels of the first samples when they are computed.
     """
 
-    store: StateStore
+    store: FeatureStore
     batch_size: int
     title: str
     show: Callable[[SampleSet, Tensor], None]
@@ -61,11 +61,11 @@ def feature_banks(
     for shard in mine:
         absent = []
         for name in extractors:
-            state = run.store.load(_shard_key(samples.key, name, shard))
-            if isinstance(state, FeatureBank):
-                banks[name] += state
-            else:
+            kept = run.store.load(_shard_key(samples.key, name, shard))
+            if kept is None:
                 absent.append(name)
+            else:
+                banks[name] += kept
         if absent:
             missing.append((shard, absent))
     total, todo = sum(map(len, mine)), sum(len(shard) for shard, _ in missing)
@@ -81,15 +81,15 @@ def feature_banks(
 
 
 def kept_bank(
-    store: StateStore, key: Mapping[str, Any], extractor_id: str, n: int
+    store: FeatureStore, key: Mapping[str, Any], extractor_id: str, n: int
 ) -> FeatureBank | None:
     """The features that an earlier run has kept; None if a shard is gone."""
     bank = FeatureBank.empty()
     for shard in _shards(n):
-        state = store.load(_shard_key(key, extractor_id, shard))
-        if not isinstance(state, FeatureBank):
+        kept = store.load(_shard_key(key, extractor_id, shard))
+        if kept is None:
             return None
-        bank += state
+        bank += kept
     return bank
 
 
@@ -128,7 +128,7 @@ def _parts(samples: SampleSet, shard: range, batch_size: int) -> list[list[int]]
     return [items[start : start + batch_size] for start in range(0, len(items), batch_size)]
 
 
-def _keep(store: StateStore, key: Mapping[str, Any], bank: FeatureBank) -> None:
+def _keep(store: FeatureStore, key: Mapping[str, Any], bank: FeatureBank) -> None:
     try:
         store.save(key, bank)
     except OSError as error:

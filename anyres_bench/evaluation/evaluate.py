@@ -14,6 +14,7 @@ from anyres_bench.core.errors import DataError, MetricError, UsageError
 from anyres_bench.core.files import cache_dir
 from anyres_bench.core.reporting import say
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.reading import check_sizes
 from anyres_bench.data.splits import reference_and_held_out
 from anyres_bench.data.views import Protocol, protocol_from
 from anyres_bench.evaluation.banks import FeatureRun, feature_banks
@@ -23,7 +24,7 @@ from anyres_bench.evaluation.sample_sets import SampleSet, model_samples, refere
 from anyres_bench.evaluation.samples import keep_samples
 from anyres_bench.features.extractor import FeatureExtractor
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.features.store import StateStore
+from anyres_bench.features.store import FeatureStore
 from anyres_bench.metrics.measuring import measure
 from anyres_bench.metrics.metric import metric_from
 from anyres_bench.models.controls import HeldOut
@@ -99,6 +100,7 @@ def evaluate(plan: EvaluationPlan) -> EvaluationOutcome:
         GeneratorError: the model broke its contract.
         CacheError, DataError: something on disk is damaged or cannot be written.
     """
+    check_sizes(plan.dataset)
     outcome = EvaluationOutcome()
     for (part, protocol_id, n), tasks in _by_view(plan.tasks):
         protocol = protocol_from(protocol_id)
@@ -227,7 +229,7 @@ class _Comparison:
         plan = self.plan
         who = "reference" if samples.side == "real" else self.generator.id
         run = FeatureRun(
-            store=StateStore(cache_dir() / "features"),
+            store=FeatureStore(cache_dir() / "features"),
             batch_size=plan.batch_size,
             title=f"{self.protocol.id} {who}",
             show=keep_samples,

@@ -8,7 +8,7 @@ from anyres_bench.core.errors import IncomparableError, UnknownNameError
 from anyres_bench.core.files import cache_dir
 from anyres_bench.evaluation.banks import kept_bank
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.features.store import StateStore
+from anyres_bench.features.store import FeatureStore
 from anyres_bench.metrics.measuring import difference
 from anyres_bench.metrics.metric import Metric, metric_from
 from anyres_bench.results import Result, Task, newest_version, require_one_task
@@ -72,4 +72,4 @@ def _bank(result: Result, side: str, task: Task) -> FeatureBank | None:
     state = result.states.get(side)
     if state is None:
         return None
-    return kept_bank(StateStore(cache_dir() / "features"), state.key, task.extractor, state.n)
+    return kept_bank(FeatureStore(cache_dir() / "features"), state.key, task.extractor, state.n)

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from anyres_bench.core.errors import UsageError
+from anyres_bench.core.files import atomic_write
 from anyres_bench.core.quoting import one_line_each
 from anyres_bench.core.reporting import progress
 from anyres_bench.core.seals import check_ours, sealed_write
 from anyres_bench.evaluation.pairs import Difference, paired
 from anyres_bench.evaluation.render import render_report
-from anyres_bench.results import Result, number, value_label
+from anyres_bench.results import Result, number, to_csv, to_latex, value_label
 
 _BY = "report"  # in seals
 
 
+TABLES = {".csv": to_csv, ".tex": to_latex}
+
+
 def write_report(results: Sequence[Result], out: Path, title: str) -> None:
-    """Render the page about results and write it.
+    """Write the page about results, or a table of them where `out` ends in .csv or .tex.
 
     Raises:
-        UsageError: there is a file that `report` has not written.
-        OSError: the page cannot be written.
+        UsageError: there is a file that `report` has not written; a table replaces none at all.
+        OSError: it cannot be written.
     """
+    if table := TABLES.get(out.suffix.lower()):
+        write_new(out, table(results))
+        return
     check_ours(out, _BY)
     with progress("paired differences", None, unit="pair") as bar:
 
@@ -33,6 +41,14 @@ def write_report(results: Sequence[Result], out: Path, title: str) -> None:
         page = render_report(results, pairing, title)
     with sealed_write(out, _BY) as file:
         file.write(page.encode())
+
+
+def write_new(out: Path, text: str) -> None:
+    """Write a file of a format that has no room for a seal, where there is none."""
+    if os.path.lexists(out):
+        raise UsageError(f"{out} is there already; move it away, or write to another place")
+    with atomic_write(out, "w") as file:
+        file.write(text)
 
 
 def compare(a: Result, b: Result) -> str:

@@ -1,7 +1,7 @@
-"""Feature statistics on disk, under a digest of what they are statistics of.
+"""Features on disk, under a digest of what they are features of.
 
 A file is one safetensors file whose header holds the key in full and a digest of the tensors, so a
-state is found by content, never by a path or a label, and a damaged one is noticed. Nothing in it
+bank is found by content, never by a path or a label, and a damaged one is noticed. Nothing in it
 can execute.
 """
 
@@ -20,20 +20,19 @@ from safetensors.numpy import save
 
 from anyres_bench.core.errors import CacheError, MetricError, UsageError
 from anyres_bench.core.files import atomic_write, sha256_text
-from anyres_bench.features.stats import FeatureBank, Moments
+from anyres_bench.features.stats import FeatureBank
 
 SCHEMA = "anyres-bench/state@1"
+KIND = "feature-bank"
 
-State = FeatureBank | Moments
 
-
-class StateStore:
-    """States by content key, one file each.
+class FeatureStore:
+    """Banks by content key, one file each.
 
     Args:
         folder: where the files are; made when the first one is written.
 
-    A key is a JSON object that names everything the state depends on: manifest digest, protocol,
+    A key is a JSON object that names everything the features depend on: manifest digest, protocol,
     extractor id, side, seed, and the range of global indices where it is a shard of a run.
     """
 
@@ -41,19 +40,19 @@ class StateStore:
         self.folder = Path(folder)
 
     def path(self, key: Mapping[str, Any]) -> Path:
-        """Where the state of `key` lies, whether or not it is there.
+        """Where the bank of `key` lies, whether or not it is there.
 
         Raises:
             UsageError: the key is not plain JSON.
         """
         return self.folder / f"{sha256_text(_canonical(key))}.safetensors"
 
-    def save(self, key: Mapping[str, Any], state: State) -> Path:
-        """Write the state atomically and return its path."""
-        kind, tensors = _pack(state)
+    def save(self, key: Mapping[str, Any], bank: FeatureBank) -> Path:
+        """Write the bank atomically and return its path."""
+        tensors = _pack(bank)
         header = {
             "schema": SCHEMA,
-            "kind": kind,
+            "kind": KIND,
             "key": _canonical(key),
             "sha256": _digest(tensors),
         }
@@ -62,8 +61,8 @@ class StateStore:
             file.write(save(tensors, header))
         return path
 
-    def load(self, key: Mapping[str, Any]) -> State | None:
-        """The state of `key`, or None where there is no such file.
+    def load(self, key: Mapping[str, Any]) -> FeatureBank | None:
+        """The bank of `key`, or None where there is no such file.
 
         Raises:
             CacheError: the file is truncated, damaged, of another schema or of another key.
@@ -79,9 +78,9 @@ class StateStore:
             raise _corrupt(path, str(error)) from error
         _check_header(path, header, _canonical(key), tensors)
         try:
-            return _unpack(header["kind"], tensors)
+            return _unpack(tensors)
         except (KeyError, IndexError, MetricError) as error:
-            raise _corrupt(path, f"its tensors are not those of a {header.get('kind')}") from error
+            raise _corrupt(path, f"its tensors are not those of a {KIND}") from error
 
 
 def _check_header(
@@ -89,6 +88,8 @@ def _check_header(
 ) -> None:
     if header.get("schema") != SCHEMA:
         raise _corrupt(path, f"its schema is {header.get('schema')!r}, expected {SCHEMA!r}")
+    if header.get("kind") != KIND:
+        raise _corrupt(path, f"it holds a {header.get('kind')!r}, expected a {KIND!r}")
     if header.get("key") != key:
         raise _corrupt(path, "it was written for another key")
     if header.get("sha256") != _digest(tensors):
@@ -121,25 +122,9 @@ def _digest(tensors: Mapping[str, NDArray[Any]]) -> str:
     return digest.hexdigest()
 
 
-def _pack(state: State) -> tuple[str, dict[str, NDArray[Any]]]:
-    if isinstance(state, FeatureBank):
-        return "feature-bank", {
-            "index": state.index,
-            "group": state.group,
-            "features": state.features(),
-        }
-    return "moments", {
-        "count": np.array([state.count], np.int64),
-        "shift": state.shift,
-        "total": state.total,
-        "outer": state.outer,
-    }
+def _pack(bank: FeatureBank) -> dict[str, NDArray[Any]]:
+    return {"index": bank.index, "group": bank.group, "features": bank.features()}
 
 
-def _unpack(kind: str, tensors: Mapping[str, NDArray[Any]]) -> State:
-    if kind == "feature-bank":
-        return FeatureBank(tensors["index"], tensors["group"], tensors["features"])
-    if kind == "moments":
-        count = int(tensors["count"][0])
-        return Moments(count, tensors["shift"], tensors["total"], tensors["outer"])
-    raise KeyError(kind)
+def _unpack(tensors: Mapping[str, NDArray[Any]]) -> FeatureBank:
+    return FeatureBank(tensors["index"], tensors["group"], tensors["features"])

@@ -25,14 +25,16 @@ from anyres_bench.core.errors import (
     UnknownNameError,
     UsageError,
 )
-from anyres_bench.core.files import sha256_file
+from anyres_bench.core.files import sha256_bytes
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.registry import nearest
+from anyres_bench.data.containers import MAX_PIXELS
 from anyres_bench.data.dataset import DATASET_NAME, Dataset
-from anyres_bench.data.headers import probe
+from anyres_bench.data.headers import content_of, probe
 from anyres_bench.data.pixels import FILTERS, Pixels, crop, resize_uint8, to_float
 from anyres_bench.data.reading import read_image
 from anyres_bench.data.records import ImageRecord, Manifest
+from anyres_bench.data.trees import files_below
 from anyres_bench.models.generator import Canvases
 
 if TYPE_CHECKING:
@@ -213,8 +215,9 @@ def _tree(path: Path) -> Dataset:
     """All image files below a folder; what is no image is counted in the recipe by its reason."""
     if not path.is_dir():
         raise DatasetError(f"there is no folder {path}")
-    records, rejects = [], Counter[str]()
-    for file in sorted(file for file in path.rglob("[!.]*") if _is_visible(file, path)):
+    files, left_out = files_below(path)
+    records, rejects = [], Counter(reason for reason, _ in left_out)
+    for file in files:
         try:
             records.append(_record(path, file))
         except ImageError as error:
@@ -226,17 +229,14 @@ def _tree(path: Path) -> Dataset:
     return Dataset(name, path, Manifest(records), {"rejects": dict(sorted(rejects.items()))})
 
 
-def _is_visible(file: Path, root: Path) -> bool:
-    parts = file.relative_to(root).parts
-    return file.is_file() and not any(part.startswith(".") for part in parts)
-
-
 def _record(root: Path, file: Path) -> ImageRecord:
-    info = probe(file)
+    """The record of a file, whose digest and header are those of one reading."""
+    data = content_of(file)
+    info = probe(data, MAX_PIXELS, str(file))
     return ImageRecord(
         file_name=file.relative_to(root).as_posix(),
-        sha256=sha256_file(file),
-        n_bytes=file.stat().st_size,
+        sha256=sha256_bytes(data),
+        n_bytes=len(data),
         height=info.size.height,
         width=info.size.width,
         format=info.format,

@@ -18,7 +18,7 @@ Pixels = NDArray[np.uint8]
 
 
 def scene(seed: int, height: int = 192, width: int = 256) -> Image.Image:
-    image = render(Scene.from_seed(seed), Region.whole(Size(height, width)))
+    image = render(Scene(seed), Region.whole(Size(height, width)))
     return Image.fromarray(((image.clip(-1, 1) + 1) * 127.5).astype(np.uint8).transpose(1, 2, 0))
 
 

@@ -180,7 +180,7 @@ def test_captions_links_and_leftovers_beside_pictures(
     said = capsys.readouterr()
     assert "2 images made by lanczos, 0 already in" in said.out
     assert "3 files left out" in said.out
-    assert "more is a link to a folder" in said.err
+    assert "more: linked-folder" in said.err
     assert said.err.count("words") == 0
     write_picture(tmp_path / "in" / "0.jpg")
     assert upscale(tmp_path / "in", tmp_path / "out", *LANCZOS) == 2

@@ -7,12 +7,12 @@ import hashlib
 import numpy as np
 import pytest
 
-from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.data import scenes as scenes_module
 from anyres_bench.data.landscape import Style
-from anyres_bench.data.scenes import Scene, render, render_many
-from anyres_bench.data.spectra import Spectrum, exponent, octave_energy, radial_spectrum
+from anyres_bench.data.scenes import Scene, render
+from anyres_bench.data.spectra import Spectrum, radial_spectrum
+from tests.data.octave_tools import exponent, octave_energy
 
 CANVASES = [Size(64, 64), Size(97, 251), Size(256, 100), Size(600, 700), Size(4096, 3000)]
 
@@ -72,31 +72,11 @@ def test_a_wider_canvas_shows_more_of_the_same() -> None:
     np.testing.assert_array_equal(whole(2, 64, 164)[:, :, 50:114], whole(2, 64, 64))
 
 
-def test_a_batch_is_its_images() -> None:
-    scenes = [Scene(1), Scene(2), Scene(1)]
-    regions = [Region(Size(s, s), 3, 4, Size(20, 30)) for s in (64, 200, 1024)]
-    batch = render_many(scenes, regions)
-    assert batch.shape == (3, 3, 20, 30)
-    for image, scene, region in zip(batch, scenes, regions, strict=True):
-        np.testing.assert_array_equal(image, render(scene, region))
-
-
-def test_batches_of_unequal_parts_are_refused() -> None:
-    region = Region.whole(Size(8, 8))
-    with pytest.raises(UsageError, match="2 scenes and 1 regions"):
-        render_many([Scene(1), Scene(2)], [region])
-    with pytest.raises(UsageError, match=r"8x8.*9x9"):
-        render_many([Scene(1), Scene(2)], [region, Region.whole(Size(9, 9))])
-    with pytest.raises(UsageError, match="0 scenes"):
-        render_many([], [])
-
-
 # --- seeds
 
 
 def test_the_seed_is_all_there_is() -> None:
     np.testing.assert_array_equal(whole(3, 40), whole(3, 40))
-    assert Scene.from_seed(3) == Scene(3)
     assert np.abs(whole(3, 40) - whole(4, 40)).mean() > 0.05
 
 

@@ -48,3 +48,29 @@ def test_two_processes_give_the_numbers_of_one(tmp_path: Path) -> None:
     shards = sorted(path.name for path in (tmp_path / "cache" / "features").iterdir())
     other = sorted(path.name for path in (tmp_path / "cache of two" / "features").iterdir())
     assert shards == other
+
+
+@pytest.mark.slow
+def test_the_documented_call_starts(tmp_path: Path) -> None:
+    """The example in `evaluate --help`, on one process."""
+    write_dataset(tmp_path / "tiny", SIZES)
+    call = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "1"]
+    call += [
+        "-m",
+        "anyres_bench",
+        "--",
+        "evaluate",
+        "constant",
+        "--dataset",
+        str(tmp_path / "tiny"),
+    ]
+    call += ["--n", "8", "--suite", "anyres-patch32-min32max0-noflip/frechet"]
+    call += ["--out", str(tmp_path / "out")]
+    environment = os.environ | {
+        "ANYRES_BENCH_CACHE": str(tmp_path / "cache"),
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+    }
+    run = subprocess.run(call, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert read_results([tmp_path / "out"]).results[0].n_fake == 8

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from anyres_bench.core.errors import CacheError, UsageError
-from anyres_bench.features.stats import FeatureBank, Moments
-from anyres_bench.features.store import StateStore
+from anyres_bench.features.stats import FeatureBank
+from anyres_bench.features.store import FeatureStore
 
 KEY: dict[str, Any] = {"manifest": "ab12", "side": "real", "seed": 0, "shard": [0, 64]}
 ROWS = np.random.default_rng(1).standard_normal((9, 4)).astype(np.float32)
@@ -19,11 +19,11 @@ BANK = FeatureBank(np.arange(9)[::-1], np.arange(9) // 3, ROWS)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> StateStore:
-    return StateStore(tmp_path / "cache")
+def store(tmp_path: Path) -> FeatureStore:
+    return FeatureStore(tmp_path / "cache")
 
 
-def test_a_bank_comes_back_bit_for_bit(store: StateStore) -> None:
+def test_a_bank_comes_back_bit_for_bit(store: FeatureStore) -> None:
     assert store.load(KEY) is None
     assert not store.folder.exists()
     path = store.save(KEY, BANK)
@@ -35,13 +35,7 @@ def test_a_bank_comes_back_bit_for_bit(store: StateStore) -> None:
     assert list(store.folder.iterdir()) == [path]
 
 
-def test_moments_and_nothing_come_back(store: StateStore) -> None:
-    moments = Moments.of(ROWS)
-    store.save({"m": 1}, moments)
-    back = store.load({"m": 1})
-    assert isinstance(back, Moments)
-    assert back.count == 9
-    np.testing.assert_array_equal(back.covariance(), moments.covariance())
+def test_nothing_comes_back(store: FeatureStore) -> None:
     store.save({"m": 2}, FeatureBank.empty())
     empty = store.load({"m": 2})
     assert isinstance(empty, FeatureBank)
@@ -51,13 +45,13 @@ def test_moments_and_nothing_come_back(store: StateStore) -> None:
 @pytest.mark.parametrize(
     "change", [{"seed": 1}, {"shard": [0, 65]}, {"manifest": "ab13"}, {"x": 0}]
 )
-def test_another_key_is_another_state(store: StateStore, change: dict[str, Any]) -> None:
+def test_another_key_is_another_state(store: FeatureStore, change: dict[str, Any]) -> None:
     store.save(KEY, BANK)
     assert store.load(KEY | change) is None
 
 
 @pytest.mark.parametrize("key", [{"a": {1, 2}}, {"a": float("nan")}, {"a": (1, 2)}, {1: "a"}])
-def test_keys_must_be_plain_json(store: StateStore, key: Any) -> None:
+def test_keys_must_be_plain_json(store: FeatureStore, key: Any) -> None:
     with pytest.raises(UsageError, match="cache key must"):
         store.save(key, BANK)
 
@@ -88,7 +82,7 @@ def damage(data: bytes, how: str) -> bytes:
         "text",
     ],
 )
-def test_damage_is_noticed(store: StateStore, how: str) -> None:
+def test_damage_is_noticed(store: FeatureStore, how: str) -> None:
     path = store.save(KEY, BANK)
     path.write_bytes(damage(path.read_bytes(), how))
     with pytest.raises(CacheError, match="delete this file") as caught:
@@ -96,14 +90,14 @@ def test_damage_is_noticed(store: StateStore, how: str) -> None:
     assert str(path) in str(caught.value)
 
 
-def test_a_file_under_another_keys_name_is_refused(store: StateStore) -> None:
+def test_a_file_under_another_keys_name_is_refused(store: FeatureStore) -> None:
     store.save(KEY, BANK).rename(store.path({"other": 1}))
     with pytest.raises(CacheError, match="written for another key"):
         store.load({"other": 1})
 
 
 def test_a_failed_write_leaves_the_old_state(
-    store: StateStore, monkeypatch: pytest.MonkeyPatch
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.save(KEY, BANK)
 
@@ -112,6 +106,6 @@ def test_a_failed_write_leaves_the_old_state(
 
     monkeypatch.setattr("os.fsync", full_disk)
     with pytest.raises(OSError, match="No space"):
-        store.save(KEY, Moments.of(ROWS))
+        store.save(KEY, FeatureBank.empty())
     assert len(list(store.folder.iterdir())) == 1
     assert isinstance(store.load(KEY), FeatureBank)
