@@ -128,7 +128,7 @@ def map_file(path: Path) -> Iterator[memoryview]:
         with open(handle, "rb") as file:
             before = os.fstat(handle)
             if not stat.S_ISREG(before.st_mode):
-                raise CheckpointError("this is no regular file; expected a file of tensors")
+                raise CheckpointError("this is no regular file; expected a checkpoint")
             if not 0 < before.st_size <= MAX_FILE_BYTES:
                 raise CheckpointError(f"{before.st_size} bytes; expected 1 to {MAX_FILE_BYTES}")
             # A private mapping: torch wants buffers that could be written. The last view frees it.

@@ -24,6 +24,7 @@ from anyres_bench.core.errors import CheckpointError, GeneratorError, UnknownNam
 from anyres_bench.core.registry import nearest
 from anyres_bench.fetching.weights import WeightFile, obtain
 from anyres_bench.models.checkpoint import (
+    ABOUT,
     TRAINING_OPTIONS,
     Checkpoint,
     from_official,
@@ -134,6 +135,11 @@ def _checkpoint(spec: str, accept_licence: bool) -> Checkpoint:
     path = Path(spec)
     if spec in snapshot_files() or path.suffix == ".pkl":
         return read_snapshot(spec, accept_licence=accept_licence)
+    if path.is_dir() and not (path / ABOUT).exists():
+        raise CheckpointError(
+            f"{path} is no checkpoint folder: it has no {ABOUT}; expected a folder that `convert` "
+            "or `train` wrote"
+        )
     if not path.is_dir():
         raise CheckpointError(
             f"{path} is neither a checkpoint folder nor an official .pkl; tensors without an "

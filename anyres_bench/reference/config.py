@@ -87,6 +87,16 @@ class GeneratorConfig:
             )
         if self.panorama_fov is not None and not 0 < self.panorama_fov <= 360:
             raise ConfigError(f"panorama_fov is {self.panorama_fov}; expected degrees in (0, 360]")
+        if not 0 < self.first_cutoff <= min(self.first_stopband, self.resolution / 2):
+            raise ConfigError(
+                f"first_cutoff is {self.first_cutoff}; expected a positive number up to the first "
+                f"stopband {self.first_stopband} and half of the resolution {self.resolution}"
+            )
+        if self.margin < 0 or self.last_stopband_rel < 1:
+            raise ConfigError(
+                f"margin is {self.margin} and last_stopband_rel {self.last_stopband_rel}; expected "
+                "0 or more, and 1 or more"
+            )
         if self.n_layers <= self.n_critical:
             raise ConfigError(
                 f"{self.n_layers} layers and {self.n_critical} critical ones; expected more layers"

@@ -206,6 +206,30 @@ def legacy_file(value: object) -> bytes:
     return file.getvalue()
 
 
+def again(first: bytes, call: bytes) -> bytes:
+    """A pickle that makes one argument and calls a function of it 200,000 times."""
+    return assemble(b"(" + first + b"q\x00", (call + b"h\x00R") * 200_000, b"t")
+
+
+def source_again() -> bytes:
+    """One record whose source of 15 MiB is named again and again."""
+    facts = {"type": "class", "class_name": "Generator", "module_src": "a" * (15 << 20)}
+    meta = b"".join(text(key) + text(value) for key, value in facts.items())
+    meta = b"}(" + meta + text("version") + b"K\x06" + text("state") + b"}u\x85"
+    return again(meta, named(*RECONSTRUCT))
+
+
+def set_again() -> bytes:
+    """A set of 10,000 texts is made again and again."""
+    items = b"](" + b"".join(text(str(i)) for i in range(10_000)) + b"e\x85"
+    return again(items, named("builtins", "set"))
+
+
+def encoded_again() -> bytes:
+    """A text of 8 MiB is encoded again and again."""
+    return again(text("a" * (8 << 20)) + text("latin1") + b"\x86", named("_codecs", "encode"))
+
+
 GETATTR = named("builtins", "getattr") + named("collections", "OrderedDict") + text("__init__")
 SHARED = tensor((1024,), (1,), content=stream(1024, data=bytes(4096)))
 
@@ -370,6 +394,9 @@ BROKEN = {
         + pickle.STOP,
         "tensor bytes more",
     ),
+    "source_again": (source_again(), "steps more"),
+    "set_again": (set_again(), "steps more"),
+    "encoded_again": (encoded_again(), "text bytes more"),
     "numel_lies_upwards": (with_tensor(tensor((4,), (1,), content=stream(1 << 40))), "cut short"),
     "numel_disagrees": (
         with_tensor(tensor((4,), (1,), content=stream(1 << 40, stored=4))),
