@@ -9,13 +9,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from anyres_bench.building.duplicates import components, near_pairs
+from anyres_bench.building.duplicates import components, distances, near_components
 from anyres_bench.building.hashing import LEAST_DETAIL
 from anyres_bench.building.ledger import Ledger
 from anyres_bench.building.outcomes import Image, Task
@@ -42,55 +43,50 @@ class Stored:
 def compare(ledger: Ledger, rules: Rules) -> list[Stored]:
     """All stored images, each with its group and, where it is left out, the reason."""
     stored = [Stored(task, image) for task, image in ledger.images()]
-    hash_of, neighbours = _hashes(stored, rules)
-    stored = _grouped(stored, hash_of, neighbours, rules)
-    stored = _without_copies(stored)
+    looks = _looks(stored, rules)
+    stored = _without_copies(_grouped(stored, looks))
     if rules.near_duplicates == "drop":
-        stored = _without_near(stored, hash_of, neighbours)
+        stored = _without_near(stored, looks, rules.distance)
     return _on_one_side(stored)
 
 
-def _hashes(
-    stored: Sequence[Stored], rules: Rules
-) -> tuple[list[int | None], dict[int, list[int]]]:
-    """Per image the number of its hash, None where it has none that counts; near hashes of each."""
-    usable = [
-        s.image.facts.get("detail", 0.0) >= LEAST_DETAIL and rules.near_duplicates != "keep"
-        for s in stored
-    ]
-    texts = [s.image.facts["phash"] for s, good in zip(stored, usable, strict=True) if good]
-    unique = sorted(set(texts))
-    number = {text: i for i, text in enumerate(unique)}
-    hash_of = [
-        number[s.image.facts["phash"]] if good else None
-        for s, good in zip(stored, usable, strict=True)
-    ]
-    neighbours: dict[int, list[int]] = defaultdict(list)
-    if unique:
-        table = np.frombuffer(bytes.fromhex("".join(unique)), np.uint8).reshape(-1, 32)
-        for i, j in near_pairs(table, rules.distance).tolist():
-            neighbours[i].append(j)
-            neighbours[j].append(i)
-    return hash_of, neighbours
+@dataclass(frozen=True)
+class Looks:
+    """The images whose looks count.
+
+    Attributes:
+        numbers: (n,) of the images, ascending.
+        words: (n, 4) uint64, their hashes.
+        labels: (n,); images that hang together over near pairs have the same.
+    """
+
+    numbers: NDArray[np.int64]
+    words: NDArray[np.uint64]
+    labels: NDArray[np.int64]
 
 
-def _grouped(
-    stored: Sequence[Stored],
-    hash_of: Sequence[int | None],
-    neighbours: dict[int, list[int]],
-    rules: Rules,
-) -> list[Stored]:
+def _looks(stored: Sequence[Stored], rules: Rules) -> Looks:
+    """Those with detail enough for their hash to mean something."""
+    numbers = [
+        i
+        for i, s in enumerate(stored)
+        if s.image.facts.get("detail", 0.0) >= LEAST_DETAIL and rules.near_duplicates != "keep"
+    ]
+    text = "".join(stored[i].image.facts["phash"] for i in numbers)
+    table = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, 32)
+    labels = near_components(table, rules.distance) if len(table) else np.empty(0, np.int64)
+    return Looks(np.array(numbers, np.int64), table.view(np.uint64).reshape(-1, 4), labels)
+
+
+def _grouped(stored: Sequence[Stored], looks: Looks) -> list[Stored]:
     """Put images of one photo in one group: by their source, their bytes, or their looks."""
     first: dict[tuple[str, Any], int] = {}
     pairs = []
-    for i, (s, number) in enumerate(zip(stored, hash_of, strict=True)):
+    for i, s in enumerate(stored):
         marks = [("group", s.image.record["group"]), ("bytes", s.image.record["sha256"])]
-        marks += [("looks", number)] if number is not None else []
         pairs += [(first.setdefault(mark, i), i) for mark in marks]
-    near = [
-        (first["looks", i], first["looks", j]) for i, others in neighbours.items() for j in others
-    ]
-    roots = components(len(stored), pairs + near)
+    like = looks.numbers[looks.labels].tolist()
+    roots = components(len(stored), [*pairs, *zip(like, looks.numbers.tolist(), strict=True)])
     names = [stored[root].image.record["group"] for root in roots]
     return [Stored(s.task, s.image, n) for s, n in zip(stored, names, strict=True)]
 
@@ -110,30 +106,44 @@ def _without_copies(stored: Sequence[Stored]) -> list[Stored]:
     return kept
 
 
-def _without_near(
-    stored: Sequence[Stored], hash_of: Sequence[int | None], neighbours: dict[int, list[int]]
-) -> list[Stored]:
-    """Of pictures that look the same keep the largest of each role, or the first of equal ones."""
+def _without_near(stored: Sequence[Stored], looks: Looks, distance: int) -> list[Stored]:
+    """Of pictures that look the same keep the largest of each role, or the first of equal ones.
+
+    An image is compared with those that are kept among those that it hangs together with: they are
+    far from each other, so there are few, however many look like them.
+    """
     result = list(stored)
-    kept: dict[tuple[str, int], str] = {}
+    alike: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for place, (i, label) in enumerate(zip(looks.numbers, looks.labels, strict=True)):
+        if not stored[i].reason:
+            alike[int(label), stored[i].image.record["role"]].append(place)
 
-    def rank(i: int) -> tuple[int, int]:
-        record = stored[i].image.record
-        return -record["height"] * record["width"], i
+    def rank(place: int) -> tuple[int, int]:
+        record = stored[looks.numbers[place]].image.record
+        return -record["height"] * record["width"], place
 
-    for i in sorted(range(len(stored)), key=rank):
-        number, record = hash_of[i], stored[i].image.record
-        if stored[i].reason or number is None:
-            continue
-        looks = [(record["role"], n) for n in (number, *neighbours.get(number, ()))]
-        like = next((kept[look] for look in looks if look in kept), None)
-        if like is None:
-            kept[looks[0]] = record["file_name"]
-        else:
-            result[i] = dataclasses.replace(
-                stored[i], reason="near-duplicate", message=f"it looks like {like}"
-            )
+    for places in alike.values():
+        if len(places) > 1:
+            for place, like in _dropped(looks.words, sorted(places, key=rank), distance):
+                i, kept = looks.numbers[place], stored[looks.numbers[like]].image.file_name
+                message = f"it looks like {kept}"
+                result[i] = dataclasses.replace(stored[i], reason="near-duplicate", message=message)
     return result
+
+
+def _dropped(
+    words: NDArray[np.uint64], places: Sequence[int], distance: int
+) -> Iterator[tuple[int, int]]:
+    """(place, place of the one that it looks like) of each that is near one that is kept."""
+    kept = np.empty(len(places), np.int64)
+    n_kept = 0
+    for place in places:
+        near = distances(words[place], words[kept[:n_kept]]) <= distance
+        if near.any():
+            yield place, int(kept[int(near.argmax())])
+        else:
+            kept[n_kept] = place
+            n_kept += 1
 
 
 def _on_one_side(stored: Sequence[Stored]) -> list[Stored]:

@@ -4,6 +4,10 @@ Two hashes that differ in at most 31 of 256 bits differ, in at least one of 16 b
 at most one bit. So looking up each band and its 16 neighbours finds every such pair and meets few
 others: nothing is missed, and no pair of all n^2 is compared in vain.
 
+Where many meet, as the pictures of a camera that never moves do, they are not paired one by one:
+those near one of them are joined through it, and what is joined already is not looked at again. So
+memory grows with the number of hashes, whatever they are.
+
 Source: Norouzi, Punjani, Fleet, "Fast search in Hamming space with multi-index hashing", CVPR 2012.
 """
 
@@ -15,64 +19,140 @@ import numpy as np
 from numpy.typing import NDArray
 
 _N_BANDS = 16
-_BLOCK = 1 << 22  # candidate pairs that are compared at once
+_BLOCK = 1 << 22  # pairs that are compared at once
+_MANY = 64  # hashes of one value of a band that are no longer paired one by one
+
+Words = NDArray[np.uint64]
+Numbers = NDArray[np.int64]
 
 
-def near_pairs(hashes: NDArray[np.uint8], distance: int) -> NDArray[np.int64]:
-    """All pairs of hashes within a Hamming distance.
+def near_components(hashes: NDArray[np.uint8], distance: int) -> Numbers:
+    """For each hash the smallest number of those that it hangs together with over near pairs.
 
     Args:
         hashes: (n, 32) uint8.
-        distance: bits, 0 to 31.
+        distance: bits, 0 to 31, by which near hashes differ at most.
 
     Returns:
-        (n_pairs, 2) int64, i < j, sorted. Of equal hashes only neighbours are paired, as a chain.
+        (n,) int64.
     """
     assert 0 <= distance < 2 * _N_BANDS, f"the bands find at most 31 bits, not {distance}"
-    unique, of = np.unique(hashes, axis=0, return_inverse=True)
-    pairs = [_equal(of.reshape(-1))]
-    first = np.unique(of.reshape(-1), return_index=True)[1]
+    unique, first, of = np.unique(hashes, axis=0, return_index=True, return_inverse=True)
     words, bands = unique.view(np.uint64), unique.view(np.uint16)
+    labels = np.arange(len(unique))
+    flips = [0] + [1 << bit for bit in range(16)] * (distance >= _N_BANDS)
     for band in range(_N_BANDS):
-        for i, j in _meetings(bands[:, band], neighbours=distance >= _N_BANDS):
-            near = np.bitwise_count(words[i] ^ words[j]).sum(axis=1) <= distance
-            pairs.append(np.stack([first[i[near]], first[j[near]]], axis=1))
-    found = np.sort(np.concatenate(pairs), axis=1)
-    return np.unique(found, axis=0) if len(found) else found
+        for flip in flips:
+            labels = _joined(words, bands[:, band], flip, labels, distance)
+    smallest = np.full(len(unique), len(hashes))
+    np.minimum.at(smallest, labels, first)
+    return smallest[labels][of.reshape(-1)]
 
 
-def _equal(of: NDArray[np.intp]) -> NDArray[np.int64]:
-    """Each hash paired with the next equal one."""
-    order = np.argsort(of, kind="stable")
-    same = of[order[1:]] == of[order[:-1]]
-    return np.stack([order[:-1][same], order[1:][same]], axis=1).astype(np.int64)
+def distances(one: Words, many: Words) -> NDArray[np.int64]:
+    """Bits in which a hash of four words differs from each of many, (n,) int64."""
+    bits: NDArray[np.int64] = np.bitwise_count(one ^ many).sum(axis=-1, dtype=np.int64)
+    return bits
 
 
-def _meetings(
-    values: NDArray[np.uint16], neighbours: bool
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Blocks of pairs (i, j), i < j, whose values are equal, or differ in one bit."""
+def _joined(
+    words: Words, values: NDArray[np.uint16], flip: int, labels: Numbers, distance: int
+) -> Numbers:
+    """The labels after joining near hashes whose values of a band differ in `flip` alone."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]
-    flips = [0] + [1 << bit for bit in range(16)] * neighbours
-    for flip in flips:
-        wanted = values ^ np.uint16(flip)
-        left = np.searchsorted(ordered, wanted, "left")
-        counts = np.searchsorted(ordered, wanted, "right") - left
-        ends = np.cumsum(counts)
-        start = 0
-        while start < len(values):
-            base = ends[start - 1] if start else 0
-            stop = max(int(np.searchsorted(ends, base + _BLOCK, "right")), start + 1)
-            n = counts[start:stop]
-            i = np.repeat(np.arange(start, stop), n)
-            offset = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
-            j = order[np.repeat(left[start:stop], n) + offset]
-            yield i[i < j], j[i < j]
-            start = stop
+    left, n_met = _places(ordered, ordered ^ np.uint16(flip))
+    own_left, n_own = _places(ordered, ordered)
+    is_many = np.maximum(n_met, n_own) > max(_MANY, 8 * len(values) >> 16)
+    pairs = list(_pairs(words, order, left, np.where(is_many, 0, n_met), labels, distance))
+    for k in np.flatnonzero(is_many & (own_left == np.arange(len(order))) & (own_left <= left)):
+        members = order[own_left[k] : own_left[k] + n_own[k]]
+        if flip:
+            members = np.concatenate([members, order[left[k] : left[k] + n_met[k]]])
+        if labels[members].min() != labels[members].max():
+            labels = _merged(labels, pairs)
+            pairs = [_star_pairs(words, members, labels, distance)]
+    return _merged(labels, pairs)
 
 
-def components(n: int, pairs: Sequence[tuple[int, int]] | NDArray[np.int64]) -> list[int]:
+def _places(ordered: NDArray[np.uint16], wanted: NDArray[np.uint16]) -> tuple[Numbers, Numbers]:
+    """Where the first of each wanted value is among ordered ones, and how many there are."""
+    left = np.searchsorted(ordered, wanted, "left")
+    return left, np.searchsorted(ordered, wanted, "right") - left
+
+
+def _pairs(
+    words: Words, order: Numbers, left: Numbers, counts: Numbers, labels: Numbers, distance: int
+) -> Iterator[Numbers]:
+    """Near pairs that are not joined yet, block by block: (n, 2) each.
+
+    The k-th in `order` meets those at places `left[k]` to `left[k] + counts[k]`.
+    """
+    ends = np.cumsum(counts)
+    start = 0
+    while start < len(order):
+        base = ends[start - 1] if start else 0
+        stop = max(int(np.searchsorted(ends, base + _BLOCK, "right")), start + 1)
+        n = counts[start:stop]
+        i = order[np.repeat(np.arange(start, stop), n)]
+        offset = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
+        j = order[np.repeat(left[start:stop], n) + offset]
+        apart = labels[i] < labels[j]
+        i, j = i[apart], j[apart]
+        near = distances(words[i], words[j]) <= distance
+        yield np.stack([i[near], j[near]], axis=1)
+        start = stop
+
+
+def _star_pairs(words: Words, members: Numbers, labels: Numbers, distance: int) -> Numbers:
+    """Pairs that join what is near among members: stars around one each, then star with star."""
+    stars: list[Numbers] = []
+    pairs: list[tuple[int, int]] = []
+    left = members
+    while len(left):
+        near = distances(words[left[0]], words[left]) <= distance
+        stars.append(left[near])
+        pairs += [(int(left[0]), int(i)) for i in left[near] if labels[i] != labels[left[0]]]
+        left = left[~near]
+    centres = words[[star[0] for star in stars]]
+    radii = np.array([distances(words[star[0]], words[star]).max() for star in stars])
+    names = [labels[star[0]] for star in stars]
+    for k, star in enumerate(stars):
+        reach = distances(centres[k], centres[k + 1 :]) - radii[k] - radii[k + 1 :]
+        for m in np.flatnonzero(reach <= distance) + k + 1:
+            if names[k] != names[m] and (pair := _first_near(words, star, stars[m], distance)):
+                pairs.append(pair)
+                names = [names[k] if name == names[m] else name for name in names]
+    return np.array(pairs, np.int64).reshape(-1, 2)
+
+
+def _first_near(
+    words: Words, some: Numbers, others: Numbers, distance: int
+) -> tuple[int, int] | None:
+    """One near pair of one of some and one of others; None where there is none."""
+    n_rows = max(_BLOCK // len(others), 1)
+    for start in range(0, len(some), n_rows):
+        part = some[start : start + n_rows]
+        near = distances(words[part][:, None], words[others][None]) <= distance
+        if near.any():
+            i, j = np.unravel_index(int(near.argmax()), near.shape)
+            return int(part[i]), int(others[j])
+    return None
+
+
+def _merged(labels: Numbers, pairs: Sequence[Numbers]) -> Numbers:
+    """The labels after joining pairs."""
+    found = labels[np.concatenate(pairs)] if pairs else np.empty((0, 2), np.int64)
+    if not len(found):
+        return labels
+    names, numbers = np.unique(found, return_inverse=True)
+    roots = components(len(names), numbers.reshape(-1, 2).tolist())
+    renamed = np.arange(len(labels))
+    renamed[names] = names[roots]
+    return renamed[labels]
+
+
+def components(n: int, pairs: Sequence[Sequence[int]]) -> list[int]:
     """For each of n items, the smallest item that it hangs together with over the pairs."""
     parent = list(range(n))
 
@@ -83,6 +163,6 @@ def components(n: int, pairs: Sequence[tuple[int, int]] | NDArray[np.int64]) -> 
         return i
 
     for i, j in pairs:
-        one, two = sorted((root(int(i)), root(int(j))))
+        one, two = sorted((root(i), root(j)))
         parent[two] = one
     return [root(i) for i in range(n)]

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
+from anyres_bench.core.errors import ConfigError
 from anyres_bench.fetching.http import Policy
 from anyres_bench.fetching.limits import Rate, States, ThreadStates, TokenBuckets
+
+_LEAST: dict[str, float] = {
+    "threads": 1,
+    "processes": 0,
+    "per_host": 1,
+    "rate": 0,
+    "max_megabytes": 0.001,
+    "deadline": 0.1,
+    "memory": 64,
+    "decode_limit": 0.1,
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,14 @@ class Effort:
     deadline: Annotated[float, "Seconds that one fetch may take."] = 180.0
     memory: Annotated[int, "MiB of address space of each process that decodes."] = 4096
     decode_limit: Annotated[float, "Seconds that decoding one image may take."] = 120.0
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if not least <= value < math.inf:
+                raise ConfigError(
+                    f"--{name.replace('_', '-')} is {value}; it must be {least} or more, and finite"
+                )
 
     @property
     def n_processes(self) -> int:

@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 from anyres_bench.building.effort import Effort
 from anyres_bench.building.pipeline import Order
 from anyres_bench.collectors.collector import Candidate, Estimating, Resolver
-from anyres_bench.core.errors import ImageError
+from anyres_bench.core.errors import FetchError, ImageError
 from anyres_bench.core.quoting import one_line_each
+from anyres_bench.fetching.addresses import check_literal, check_url
+from anyres_bench.fetching.http import Policy
 
 _MOST_ROWS = 12  # of licences and of hosts
 
@@ -61,8 +63,17 @@ class Plan:
         return one_line_each(lines)
 
 
-def plan(order: Order, effort: Effort) -> Plan:
-    """List the candidates of an order and count; nothing is fetched or written."""
+def plan(order: Order, effort: Effort, policy: Policy | None = None) -> Plan:
+    """List the candidates of an order and count; nothing is fetched or written.
+
+    Every rule is applied that a run would apply before it asks anybody.
+
+    Args:
+        order: what would be built.
+        effort: how a run would go about it.
+        policy: how far one fetch might go; the effort's own by default.
+    """
+    policy = policy or effort.policy(allow_private=False)
     seen: set[str] = set()
     licences: Counter[str] = Counter()
     refused: Counter[str] = Counter()
@@ -75,7 +86,9 @@ def plan(order: Order, effort: Effort) -> Plan:
         licences[candidate.licence_id] += 1
         try:
             order.rules.check_claims(candidate, isinstance(order.collector, Resolver))
-        except ImageError as error:
+            if candidate.url and not order.collector.local:
+                _check_fetch(candidate, policy)
+        except (ImageError, FetchError) as error:
             refused[error.reason] += 1
             continue
         hosts[_host(candidate)] += 1
@@ -95,6 +108,19 @@ def plan(order: Order, effort: Effort) -> Plan:
         seconds=busiest / effort.rate if effort.rate else 0.0,
         estimate=collector.estimate(n_left) if isinstance(collector, Estimating) else "",
     )
+
+
+def _check_fetch(candidate: Candidate, policy: Policy) -> None:
+    """Refuse what the fetcher would refuse before it asks the host.
+
+    Raises:
+        FetchError: for what the URL is, the address that it spells out, or the claimed length.
+    """
+    check_url(candidate.url, policy.allow_private, policy.ports)
+    check_literal(_host(candidate), policy.allow_private)
+    if candidate.n_bytes is not None and candidate.n_bytes > policy.max_bytes:
+        told = f"it says that it has {candidate.n_bytes} bytes, the limit is {policy.max_bytes}"
+        raise FetchError("too-many-bytes", told)
 
 
 def _host(candidate: Candidate) -> str:

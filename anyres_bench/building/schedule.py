@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import islice
 from urllib.parse import urlsplit
 
+from anyres_bench.building.backlog import Backlog, Spool
 from anyres_bench.building.outcomes import Task
 from anyres_bench.fetching.limits import Limits
 
-_WINDOW = 10_000  # tasks that are looked at at once
+_WINDOW = 10_000  # tasks that are read as fast as it goes while none may start
 _AT_ONCE = 8  # that are read before one is handed out
+# Beyond the window more are read all the same, for other hosts' sake, at an easy pace.
+_BEYOND, _BEYOND_S = 1000, 0.1
 _LONGEST_NAP_S = 1.0
 
 
@@ -30,10 +34,13 @@ class Schedule:
         self._limits = limits
         self._per_host = per_host
         self._changed = threading.Condition()
-        self._waiting: dict[str, deque[Task]] = {}
+        self._spool = Spool()
+        self._waiting: dict[str, Backlog] = {}
         self._turns: deque[str] = deque()
         self._active: Counter[str] = Counter()
         self._n_waiting = 0
+        self._all_read = False
+        self._next_read = 0.0
         self._stopped = False
 
     def take(self) -> Task | None:
@@ -47,7 +54,8 @@ class Schedule:
                     continue
                 if not self._n_waiting and not self._active.total():
                     break
-                self._changed.wait(min(nap_s, _LONGEST_NAP_S))
+                longest_s = _LONGEST_NAP_S if self._all_read else _BEYOND_S
+                self._changed.wait(min(nap_s, longest_s))
             self._changed.notify_all()
             return None
 
@@ -60,27 +68,34 @@ class Schedule:
     def again(self, task: Task) -> None:
         """A task that was taken is to be taken once more, after all others of its host."""
         with self._changed:
-            self._put(task)
+            if not self._stopped:
+                self._put(task)
         self.done(task)
 
     def stop(self) -> None:
         """Hand out nothing more."""
         with self._changed:
             self._stopped = True
+            self._spool.close()
             self._changed.notify_all()
 
     def _read(self) -> bool:
-        """Read some more, because none that was read may start; False where there are none."""
-        n = min(_WINDOW - self._n_waiting, _AT_ONCE)
+        """Read some more, because none that was read may start; False where none is due."""
+        n, now = _AT_ONCE, time.monotonic()
+        if self._n_waiting >= _WINDOW:
+            if now < self._next_read:
+                return False
+            n, self._next_read = _BEYOND, now + _BEYOND_S
         before = self._n_waiting
-        for task in islice(self._tasks, max(n, 0)):
+        for task in islice(self._tasks, n):
             self._put(task)
-        return self._n_waiting > before
+        self._all_read = self._n_waiting == before
+        return not self._all_read
 
     def _put(self, task: Task) -> None:
         host = _host(task)
         if host not in self._waiting:
-            self._waiting[host] = deque()
+            self._waiting[host] = Backlog(self._spool)
             self._turns.append(host)
         self._waiting[host].append(task)
         self._n_waiting += 1

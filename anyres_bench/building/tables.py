@@ -12,6 +12,7 @@ from typing import Any
 from anyres_bench.building.compare import Stored
 from anyres_bench.building.ledger import Ledger
 from anyres_bench.core.files import atomic_write
+from anyres_bench.core.quoting import csv_cell
 from anyres_bench.data.parquet import write_parquet
 
 REJECTS_NAME = "rejects.parquet"
@@ -124,7 +125,6 @@ def write_attribution(path: Path, stored: Sequence[Stored]) -> None:
             if not s.reason:
                 record, changes = s.record, s.image.facts.get("derived")
                 changed = json.dumps(changes, sort_keys=True) if changes is not None else "none"
-                writer.writerow(
-                    [record.file_name, record.author, record.source_url, record.licence_id]
-                    + [s.task.candidate.licence_url, changed]
-                )
+                cells = [record.file_name, record.author, record.source_url, record.licence_id]
+                cells += [s.task.candidate.licence_url, changed]
+                writer.writerow([csv_cell(cell) for cell in cells])

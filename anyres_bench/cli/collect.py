@@ -57,10 +57,10 @@ def _command_of(kind: type[Collector]) -> click.Command:
         name = values["id"] or out.resolve().name
         order = Order(collector, out, name, rules, values["retry"], values["refresh"])
         effort = _made(Effort, values)
-        if values["dry_run"]:
-            show(plan(order, effort).text())
-            return
         policy = effort.policy(values["allow_private"])
+        if values["dry_run"]:
+            show(plan(order, effort, policy).text())
+            return
         on_ray, address = values["engine"] == "ray", values["ray_address"]
         engine = RayEngine(effort, policy, address) if on_ray else LocalEngine(effort, policy)
         show(build(order, engine).text())

@@ -170,6 +170,29 @@ def vetted_addresses(host: str, port: int, allow_private: bool) -> list[tuple[An
     return allowed[:_MAX_ADDRESSES]
 
 
+def check_literal(host: str, allow_private: bool) -> None:
+    """Refuse a host that spells out an address, in whichever way, that is not public.
+
+    Nobody is asked: a name is let through, but for `localhost`, which is this machine's.
+
+    Raises:
+        FetchError: `private-address`.
+    """
+    if allow_private:
+        return
+    name = host.strip("[]").rstrip(".").lower()
+    try:
+        found = socket.getaddrinfo(name, None, flags=socket.AI_NUMERICHOST)
+        is_private = not any(is_public(str(where[0]).split("%")[0]) for *_, where in found)
+    except (OSError, UnicodeError, ValueError):
+        is_private = name == "localhost" or name.endswith(".localhost")
+    if is_private:
+        raise FetchError(
+            "private-address",
+            f"{host} is not on the open internet; such addresses are never fetched",
+        )
+
+
 class _Socket(socket.socket):
     """A socket whose receives end at the request's deadline."""
 

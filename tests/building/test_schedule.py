@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+from anyres_bench.building.backlog import Backlog, Spool
 from anyres_bench.building.outcomes import Task
 from anyres_bench.building.schedule import Schedule
 from anyres_bench.fetching.limits import Rate, TokenBuckets
@@ -56,6 +57,34 @@ def test_a_paused_host_holds_up_no_other() -> None:
         order.append((host(task), time.monotonic() - start))
     assert [name for name, _ in order] == ["b", "b", "a", "a"]
     assert order[1][1] < 0.25 < 0.29 < order[2][1]
+
+
+def test_whatever_number_of_a_paused_host_comes_first() -> None:
+    limits = TokenBuckets()
+    limits.throttled("a", 3600)
+    listed = tasks(*["a"] * 11_000, *["b"] * 3)
+    schedule = Schedule(iter(listed), limits, 10_000)
+    assert [host(task) for _ in range(3) if (task := schedule.take())] == ["b"] * 3
+    schedule.stop()
+    assert schedule.take() is None
+    schedule.again(listed[0])
+
+
+def test_a_backlog_is_first_in_first_out() -> None:
+    spool = Spool()
+    one, two = Backlog(spool), Backlog(spool)
+    listed = tasks(*"a" * 1000)
+    taken = []
+    for i, task in enumerate(listed):
+        one.append(task)
+        two.append(listed[-1 - i])
+        if i % 3 == 0:
+            taken.append(one.popleft())
+    taken += [one.popleft() for _ in range(len(one))]
+    assert taken == listed
+    assert [two.popleft() for _ in range(len(two))] == listed[::-1]
+    assert len(one) == len(two) == 0
+    spool.close()
 
 
 def test_rates_are_kept_without_holding_threads() -> None:
