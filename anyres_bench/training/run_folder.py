@@ -32,7 +32,7 @@ CURVE, BEST, SETTINGS = "evaluation.json", "best", "settings.json"
 _DELIVERED = re.compile(r"ema-\d{9}")
 
 
-def delivered(folder: Path) -> list[Path]:
+def exports(folder: Path) -> list[Path]:
     """The checkpoint folders that a run has written and not dropped, oldest first."""
     return sorted(path for path in folder.glob("ema-*") if _DELIVERED.fullmatch(path.name))
 
@@ -50,7 +50,7 @@ def check_folder(folder: Path, is_resumed: bool) -> None:
         raise UsageError(
             f"{folder} holds {', '.join(found[:3])} and no run; train into a folder of its own"
         )
-    if kept := delivered(folder):
+    if kept := exports(folder):
         raise UsageError(
             f"{folder} holds a run of which {kept[-1].name} is left, but no state to go on from, "
             "and starting anew would replace it; train into another folder"
@@ -166,7 +166,7 @@ class RunFolder:
             shutil.copytree(path, self.folder / BEST)
             shutil.rmtree(aside, ignore_errors=True)
         draw(self.folder)
-        for old in delivered(self.folder)[: -self.config.keep]:
+        for old in exports(self.folder)[: -self.config.keep]:
             shutil.rmtree(old)
 
     def start(self, settings: Mapping[str, Any], n_images: int) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from anyres_bench.core.errors import CheckpointError
 from anyres_bench.models.checkpoint import ABOUT, Checkpoint, read_checkpoint
 from anyres_bench.training.checkpoints import read_newest_state
+from anyres_bench.training.run_folder import exports
 
 
 def read_warm_start(folder: Path) -> tuple[Checkpoint, Mapping[str, Mapping[str, Tensor]]]:
@@ -24,10 +25,10 @@ def read_warm_start(folder: Path) -> tuple[Checkpoint, Mapping[str, Mapping[str,
     if (folder / ABOUT).is_file():
         return read_checkpoint(folder), {}
     state = read_newest_state(folder)
-    delivered = sorted(folder.glob("ema-*"))
-    if state is None or not delivered:
+    kept = exports(folder)
+    if state is None or not kept:
         raise CheckpointError(
             f"{folder} holds neither a checkpoint nor a run; train stage 1 first, or name its "
             "folder in model.teacher"
         )
-    return read_checkpoint(delivered[-1]), state["networks"]
+    return read_checkpoint(kept[-1]), state["networks"]

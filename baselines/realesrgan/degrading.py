@@ -71,7 +71,7 @@ def degrade(image: Tensor, scale: int, rng: Stream) -> Tensor:
     Args:
         image: (1, 3, h, w) RGB in [0, 1], at least `SMALLEST` px a side.
         scale: by which the result is smaller.
-        draws: all random numbers are taken from here.
+        rng: all random numbers come from here.
 
     Returns:
         (1, 3, h // scale, w // scale) in [0, 1], rounded to 8 bits.
@@ -171,7 +171,7 @@ def poisson_noise(images: Tensor, grey: bool, rng: Stream) -> Tensor:
     Args:
         images: (1, 3, h, w).
         grey: the same for all channels, of the image's luma.
-        draws: seeds the noise.
+        rng: seeds the noise.
 
     Returns:
         (1, 1 or 3, h, w), to be added.
