@@ -29,12 +29,12 @@ from anyres_bench.training.charts import LOG, draw, read_entries
 from anyres_bench.training.config import LoopConfig
 
 CURVE, BEST, SETTINGS = "evaluation.json", "best", "settings.json"
-_DELIVERED = re.compile(r"ema-\d{9}")
+_EXPORT = re.compile(r"ema-\d{9}")
 
 
 def exports(folder: Path) -> list[Path]:
     """The checkpoint folders that a run has written and not dropped, oldest first."""
-    return sorted(path for path in folder.glob("ema-*") if _DELIVERED.fullmatch(path.name))
+    return sorted(path for path in folder.glob("ema-*") if _EXPORT.fullmatch(path.name))
 
 
 def check_folder(folder: Path, is_resumed: bool) -> None:
