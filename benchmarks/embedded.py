@@ -3,6 +3,7 @@
     python -m benchmarks.embedded data FOLDER      the datasets, once
     python -m benchmarks.embedded train FOLDER     all systems, one after another
     python -m benchmarks.embedded status FOLDER    how far each is
+    python -m benchmarks.embedded curves FOLDER    settings, ticks and evaluations as one file
 
 `train` goes on where it was stopped (Ctrl-C and SIGTERM stop it after a checkpoint; after SIGKILL
 it repeats what came after the last one), and takes some systems only where `--only PREFIX` says so.
@@ -19,10 +20,12 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from anyres_bench.core.files import write_json
 from anyres_bench.training.charts import LOG, read_entries
+from benchmarks.training_curves import curve
 
 WHOLE = "patch32-at32/frechet"
 PATCHES = "anyres-patch32-min32max128/frechet"
@@ -147,6 +150,15 @@ def _run(folder: Path, command: list[str]) -> None:
         sys.exit(status)
 
 
+def gather(folder: Path, out: Path) -> None:
+    """Write the curves of all runs, and of the short ones in `search/` that settings came from."""
+    found = {}
+    for kind in ("runs", "search"):
+        for log in sorted((folder / kind).glob(f"*/*/{LOG}")):
+            found[f"{kind}/{log.parent.parent.name}/{log.parent.name}"] = curve(log.parent)
+    write_json(out, {"systems": [asdict(system) for system in systems()], "curves": found})
+
+
 def status(folder: Path) -> None:
     """Print thousands of images of every stage, and of how many."""
     for system in systems():
@@ -158,15 +170,19 @@ def status(folder: Path) -> None:
 def main() -> None:
     """Do as told."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["data", "train", "status"])
+    parser.add_argument("what", choices=["data", "train", "status", "curves"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default="", help="systems whose name begins so")
+    out = Path("benchmarks/results/embedded.json")
+    parser.add_argument("--out", type=Path, default=out, help="of `curves`")
     args = parser.parse_args()
     folder = args.folder.resolve()
     if args.what == "data":
         make_data(folder)
     elif args.what == "train":
         train(folder, args.only)
+    elif args.what == "curves":
+        gather(folder, args.out)
     else:
         status(folder)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LEGACY_MAGIC = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 REBUILD = ("torch._utils", "_rebuild_tensor_v2")
+REBUILD_FIRST = ("torch._utils", "_rebuild_tensor")  # of torch 0.1 to 0.3
 _LEGACY_PROTOCOL = 1001
 _MAX_DIMENSIONS = 8
 # storage type -> (dtype of torch, bytes of a number)
@@ -131,15 +132,25 @@ def tensor_names(budget: Budget) -> NameTable:
         **storage_types,
         ("collections", "OrderedDict"): empty_dict,
         REBUILD: lambda arguments: to_tensor(read_layout(arguments), budget),
+        REBUILD_FIRST: lambda arguments: to_tensor(read_layout((*arguments, False, None)), budget),
         ("torch._utils", "_rebuild_parameter"): rebuild_parameter,
     }
 
 
 def file_names(budget: Budget) -> NameTable:
     """Those, and what people save beside the tensors: numbers of numpy, sizes, options."""
+
+    def ordered_dict(arguments: Arguments) -> dict[Any, Any]:
+        # Python 2 saved the items as the one argument, a list of pairs.
+        items = expect(arguments[0], list) if arguments else []
+        budget.spend("steps", len(items))
+        return {expect(key, str): value for key, value in (expect(pair, list) for pair in items)}
+
     return {
         **tensor_names(budget),
         **numpy_names(budget),
+        **{("torch", dtype): _refuse_call for dtype, _ in _DTYPES.values()},
+        ("collections", "OrderedDict"): ordered_dict,
         ("torch", "Size"): lambda arguments: arguments,
         ("torch", "device"): first_text,
         ("collections", "Counter"): empty_dict_of,

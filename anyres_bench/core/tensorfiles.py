@@ -25,6 +25,7 @@ from anyres_bench.core.filekinds import HEAD_BYTES, describe
 from anyres_bench.core.storages import (
     LEGACY_MAGIC,
     REBUILD,
+    REBUILD_FIRST,
     Storage,
     file_names,
     first_text,
@@ -156,7 +157,11 @@ def _read_legacy_file(data: memoryview, budget: Budget) -> Any:
     # The numbers lie behind the pickle of their views: one reading finds them, one uses them.
     storages: dict[str, Storage] = {}
     names = file_names(budget)
-    read_legacy_stream(data, {**names, REBUILD: read_layout}, budget, storages)
+    checked = {
+        REBUILD: read_layout,
+        REBUILD_FIRST: lambda arguments: read_layout((*arguments, False, None)),
+    }
+    read_legacy_stream(data, {**names, **checked}, budget, storages)
     return read_legacy_stream(data, names, budget, storages)
 
 

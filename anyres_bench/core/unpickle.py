@@ -279,6 +279,8 @@ _ACTIONS: dict[int, Callable[[SafeUnpickler], object]] = {
         pickle.SHORT_BINUNICODE: lambda m: m._push(m._text("<B")),
         pickle.BINUNICODE: lambda m: m._push(m._text("<I")),
         pickle.BINUNICODE8: lambda m: m._push(m._text("<Q")),
+        pickle.SHORT_BINSTRING: lambda m: m._push(m._text("<B")),  # of Python 2
+        pickle.BINSTRING: lambda m: m._push(m._text("<I")),
         pickle.SHORT_BINBYTES: lambda m: m._push(m.take(m.number("<B"))),
         pickle.BINBYTES: lambda m: m._push(m.take(m.number("<I"))),
         pickle.BINBYTES8: lambda m: m._push(m.take(m.number("<Q"))),

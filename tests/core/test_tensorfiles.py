@@ -18,6 +18,7 @@ import torch
 
 from anyres_bench.core.budget import Budget
 from anyres_bench.core.errors import CheckpointError, UnsafeCheckpointError
+from anyres_bench.core.storages import LEGACY_MAGIC
 from anyres_bench.core.tensorfiles import read_tensor_file
 
 MODEL = b"c__torch__.M\nM\n)\x81"
@@ -220,3 +221,33 @@ def test_what_would_run_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(UnsafeCheckpointError, match="'system' of 'posix'"):
         read_tensor_file(path)
     assert pickle.loads(b"\x80\x02" + LIES["a_global_of_the_system"]) == 0
+
+
+def python_2_stream() -> bytes:
+    """A state dict as Python 2 and torch 0.3 saved it: byte strings, and a dict of pairs."""
+
+    def short(value: str) -> bytes:
+        return b"U" + bytes([len(value)]) + value.encode()
+
+    names = short("storage") + b"ctorch\nFloatStorage\n" + short("94") + short("cuda:0")
+    view = b"(" + names + b"K\x04NtQ" + b"K\x01K\x03\x85K\x01\x85"
+    weight = b"ctorch._utils\n_rebuild_tensor\n(" + view + b"tR"
+    pairs = b"](](" + short("features.0.weight") + weight + b"ee\x85"
+    system = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"long": 4}}
+    return b"".join(
+        [
+            LEGACY_MAGIC,
+            pickle.dumps(1001, 2),
+            pickle.dumps(system, 2),
+            b"\x80\x02ccollections\nOrderedDict\n" + pairs + b"R.",
+            b"\x80\x02](" + short("94") + b"e.",
+            struct.pack("<q4f", 4, 0, 1, 2, 3),
+        ]
+    )
+
+
+def test_files_of_python_2_and_the_first_torch_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "vgg19.pth"
+    path.write_bytes(python_2_stream())
+    assert torch.load(path, map_location="cpu", weights_only=True)["features.0.weight"].numel() == 3
+    assert read_tensor_file(path).content["features.0.weight"].tolist() == [1, 2, 3]
