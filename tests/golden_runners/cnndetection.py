@@ -40,7 +40,7 @@ def detector(case: Case, network: cnndetection.ResNet50) -> Iterator[Check]:
         got[f"logit_{name.rpartition('/')[2]}"] = network(given[name])
     for tag, made in params["image_runs"].items():
         pixels = case.arrays[f"in_{made['img']}"]
-        prepared = cnndetection.prepare(pixels, cnndetection.Rule(crop=made["crop"]))
+        prepared = cnndetection.prepare(pixels, cnndetection.Preparation(crop=made["crop"]))
         got[f"pre_{tag}"], got[f"logit_{tag}"] = prepared, network(prepared)
     logits = {name: value for name, value in got.items() if name.startswith("logit_")}
     for name, value in logits.items():
