@@ -21,7 +21,7 @@ from anyres_bench.core.files import write_json
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.data.pixels import center_square, decode
 from anyres_bench.data.reading import shrunk_view_pixels, view_pixels
-from anyres_bench.data.views import RealView, View
+from anyres_bench.data.views import ImageView, View
 
 SHRINKS, RATIOS = (2, 4, 8), (1.0, 1.5, 2.0, 4.0)
 
@@ -47,7 +47,7 @@ def main() -> None:
         for shrink in SHRINKS:
             for ratio in RATIOS:
                 canvas = Size.square(int(square.width / shrink / ratio))
-                view = RealView(0, False, square, View(Region.whole(canvas), None))
+                view = ImageView(0, False, square, View(Region.whole(canvas), None))
                 exact = view_pixels(images[1], view).astype(int)
                 off = np.abs(exact - shrunk_view_pixels(images[shrink], size, shrink, view))
                 row = float(off.mean()), float(np.percentile(off, 99)), float(off.max())

@@ -25,7 +25,7 @@ from anyres_bench.core.seeds import stream
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import to_uint8
 from anyres_bench.data.reading import read_image, view_pixels
-from anyres_bench.data.views import RealView, Whole
+from anyres_bench.data.views import ImageView, Whole
 from anyres_bench.models.loading import load
 
 Pictures = NDArray[np.uint8]  # (n, 3, s, s)
@@ -38,7 +38,7 @@ def stored(folder: Path, side: int, n: int) -> Pictures:
     dataset, pictures = Dataset.read(folder), []
     for i, record in enumerate(dataset.manifest[:n]):
         square, view = Whole(side).draw(record.size, False, True, stream(0, "square", i))
-        pixels = view_pixels(read_image(dataset, i), RealView(i, False, square, view))
+        pixels = view_pixels(read_image(dataset, i), ImageView(i, False, square, view))
         pictures.append(pixels.transpose(2, 0, 1))
     return np.stack(pictures)
 

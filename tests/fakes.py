@@ -115,6 +115,7 @@ class Pooled:
 
     id = "pooled"
     dim = 24
+    n_views = 1
     is_fid = False
 
     def __call__(self, images: Tensor) -> Tensor:

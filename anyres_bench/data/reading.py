@@ -15,14 +15,14 @@ from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.headers import content_of
 from anyres_bench.data.pixels import Pixels, crop, decode, resample_uint8, resize_uint8
 from anyres_bench.data.records import ImageRecord
-from anyres_bench.data.views import RealView
+from anyres_bench.data.views import ImageView, Item
 from anyres_bench.data.windows import resized_window
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def view_pixels(pixels: Pixels, view: RealView) -> Pixels:
+def view_pixels(pixels: Pixels, view: ImageView) -> Pixels:
     """The pixels that a view compares: mirror, square, Lanczos to the canvas, window, part.
 
     Args:
@@ -41,7 +41,7 @@ def view_pixels(pixels: Pixels, view: RealView) -> Pixels:
     return window if part is None else crop(window, part)
 
 
-def shrunk_view_pixels(pixels: Pixels, size: Size, shrink: int, view: RealView) -> Pixels:
+def shrunk_view_pixels(pixels: Pixels, size: Size, shrink: int, view: ImageView) -> Pixels:
     """Nearly `view_pixels`, of an image that was decoded at 1/`shrink` of its size.
 
     Where what was decoded is four times as wide as the canvas, levels of photographs are off by
@@ -141,43 +141,48 @@ def check_sizes(dataset: Dataset) -> None:
             )
 
 
-class SizedImageDataset:
-    """Views of images of many sizes as tensors of one size; item i is view i.
+class ItemPixels:
+    """Items of images of many sizes as tensors of one size a view.
 
     Args:
         read: whole image of an index, (h, w, 3) uint8.
-        views: what to show of which image.
+        items: what to show of which image.
     """
 
-    def __init__(self, read: Callable[[int], Pixels], views: Sequence[RealView]) -> None:
+    def __init__(self, read: Callable[[int], Pixels], items: Sequence[Item[ImageView]]) -> None:
         self._read = read
-        self._views = views
+        self._items = items
 
     def __len__(self) -> int:
-        return len(self._views)
+        return len(self._items)
 
-    def __getitem__(self, i: int) -> Tensor:
-        """View i: (3, h, w) uint8."""
+    def __getitem__(self, i: int) -> tuple[Tensor, ...]:
+        """Item i: (3, h, w) uint8 of each of its views."""
         import torch
 
-        view = self._views[i]
-        pixels = view_pixels(self._read(view.image), view)
-        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+        shown = [view_pixels(self._read(view.image), view) for view in self._items[i].views]
+        return tuple(torch.from_numpy(np.ascontiguousarray(p.transpose(2, 0, 1))) for p in shown)
 
-    def batches(self, parts: Iterable[Sequence[int]], n_workers: int = 0) -> Iterator[Tensor]:
-        """(n, 3, h, w) uint8 of each list of items, in order; one list is prepared ahead.
+    def batches(
+        self, parts: Iterable[Sequence[int]], n_workers: int = 0
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """(n, 3, h, w) uint8 of each view of each list of items, in order; one list ahead.
 
         The pixels do not depend on the number of worker threads.
         """
-        import torch
-
         if n_workers < 1:
-            yield from (torch.stack([self[i] for i in part]) for part in parts)
+            yield from (_stacked(self[i] for i in part) for part in parts)
             return
         with ThreadPoolExecutor(n_workers) as pool:
-            ahead: list[Iterator[Tensor]] = []
+            ahead: list[Iterator[tuple[Tensor, ...]]] = []
             for part in parts:
                 ahead.append(pool.map(self.__getitem__, part))
                 if len(ahead) > 1:
-                    yield torch.stack(list(ahead.pop(0)))
-            yield from (torch.stack(list(items)) for items in ahead)
+                    yield _stacked(ahead.pop(0))
+            yield from map(_stacked, ahead)
+
+
+def _stacked(items: Iterable[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    import torch
+
+    return tuple(torch.stack(list(view)) for view in zip(*items, strict=True))

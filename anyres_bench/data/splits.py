@@ -14,8 +14,8 @@ from dataclasses import replace
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.protocols import EvalProtocol
 from anyres_bench.data.records import ImageRecord, Manifest
-from anyres_bench.data.views import Protocol
 
 HALF = "half"  # how task ids spell this split
 _SHARE, _SEED = 0.5, 0  # part of every published id that ends in ":half"
@@ -28,7 +28,7 @@ def halves(dataset: Dataset) -> tuple[Dataset, Dataset]:
 
 
 def reference_and_held_out(
-    dataset: Dataset, part: str, protocol: Protocol
+    dataset: Dataset, part: str, protocol: EvalProtocol
 ) -> tuple[Dataset, Dataset | None]:
     """The images that a protocol takes as reference, and those that it leaves out.
 

@@ -114,11 +114,11 @@ def _compute(
     for (shard, names), batches in zip(missing, parts, strict=True):
         features: dict[str, list[Any]] = {name: [] for name in names}
         for part in batches:
-            images = next(pixels)
+            views = next(pixels)
             if part[0] == samples.order[0]:
-                run.show(samples, images[:N_SHOWN])
+                run.show(samples, views[0][:N_SHOWN])
             for name in names:
-                features[name].append(extractors[name](images).numpy())
+                features[name].append(extractors[name](*views).numpy())
             bar.update(len(part))
         yield shard, names, features
 

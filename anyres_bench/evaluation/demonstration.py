@@ -13,10 +13,10 @@ from anyres_bench.core.seals import is_ours
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import resize_uint8
+from anyres_bench.data.protocols import protocol_from
 from anyres_bench.data.reading import read_image
 from anyres_bench.data.splits import HALF, reference_and_held_out
 from anyres_bench.data.strips import write_strips
-from anyres_bench.data.views import protocol_from
 from anyres_bench.evaluation.suites import suite
 
 _N_WRONG = 60  # files of the folder of wrong sizes

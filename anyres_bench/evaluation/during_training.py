@@ -12,8 +12,8 @@ from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.reporting import say
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.protocols import protocol_from
 from anyres_bench.data.splits import reference_and_held_out
-from anyres_bench.data.views import protocol_from
 from anyres_bench.evaluation.evaluate import EvaluationPlan, evaluate
 from anyres_bench.evaluation.requests import Request, plan_tasks
 from anyres_bench.features.extractor import FeatureExtractor
@@ -85,8 +85,8 @@ def _try_out(dataset: Dataset, task: Task, extractor: FeatureExtractor) -> None:
 
     protocol = protocol_from(task.protocol)
     reference, _ = reference_and_held_out(dataset, task.dataset, protocol)
-    views = protocol.real(reference.manifest, task.n, 0)
-    extractor(torch.zeros(1, 3, *views[0].view.size, dtype=torch.uint8))
+    item = protocol.real(reference.manifest, task.n, 0)[0]
+    extractor(*(torch.zeros(1, 3, *seen.view.size, dtype=torch.uint8) for seen in item.views))
 
 
 def _measure(plan: Callable[..., EvaluationPlan], generator: Generator) -> dict[str, float]:

@@ -14,9 +14,9 @@ from anyres_bench.core.errors import DataError, MetricError, UsageError
 from anyres_bench.core.files import cache_dir
 from anyres_bench.core.reporting import say
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.protocols import EvalProtocol, protocol_from
 from anyres_bench.data.reading import check_sizes
 from anyres_bench.data.splits import reference_and_held_out
-from anyres_bench.data.views import Protocol, protocol_from
 from anyres_bench.evaluation.banks import FeatureRun, feature_banks
 from anyres_bench.evaluation.costs import render_cost
 from anyres_bench.evaluation.metadata import dataset_record, device_of, images_record, versions
@@ -152,7 +152,7 @@ class _Comparison:
     plan: EvaluationPlan
     reference: Dataset
     generator: Generator
-    protocol: Protocol
+    protocol: EvalProtocol
     n: int
 
     def finished(self, task: Task) -> Result | None:
@@ -242,7 +242,7 @@ class _Comparison:
         """What the first window of a model takes to render; None for sets of images."""
         if isinstance(self.generator, ImageGenerator):
             return None
-        _, view = self.protocol.fake(self.reference.manifest, self.n, self.plan.seed)[0]
+        view = self.protocol.fake(self.reference.manifest, self.n, self.plan.seed)[0].views[0]
         return render_cost(self.generator, view.rendered(self.generator.native))
 
     def _measure(self, task: Task, features: Mapping[str, _Features], cost: Cost | None) -> Result:

@@ -13,8 +13,8 @@ import numpy as np
 
 from anyres_bench import __version__
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.protocols import EvalProtocol
 from anyres_bench.data.records import Manifest
-from anyres_bench.data.views import Protocol
 from anyres_bench.models.generator import Generator, ImageGenerator
 from anyres_bench.results import DatasetRecord, Histogram, ImagesRecord
 
@@ -30,7 +30,7 @@ def versions() -> dict[str, str]:
     return {"anyres-bench": __version__, "python": platform.python_version(), **packages}
 
 
-def dataset_record(dataset: Dataset, reference: Dataset, protocol: Protocol) -> DatasetRecord:
+def dataset_record(dataset: Dataset, reference: Dataset, protocol: EvalProtocol) -> DatasetRecord:
     """Which images there are, and how many of them a protocol can use."""
     return DatasetRecord(
         id=dataset.id,
@@ -45,7 +45,7 @@ def dataset_record(dataset: Dataset, reference: Dataset, protocol: Protocol) -> 
 
 
 def images_record(
-    generator: Generator, reference: Dataset, protocol: Protocol
+    generator: Generator, reference: Dataset, protocol: EvalProtocol
 ) -> ImagesRecord | None:
     """Which images stand for a model, and how many the reference holds too; None for others."""
     if not isinstance(generator, ImageGenerator):

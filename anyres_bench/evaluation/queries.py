@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from anyres_bench.core.errors import UnknownNameError, UsageError
 from anyres_bench.core.registry import nearest
-from anyres_bench.data.views import EXAMPLES, protocol_from
+from anyres_bench.data.protocols import EXAMPLES, protocol_from
 from anyres_bench.metrics import METRICS
 from anyres_bench.metrics.metric import metric_from
 from anyres_bench.results import Task, newest_version

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.reporting import say
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.protocols import protocol_from
 from anyres_bench.data.splits import HALF, reference_and_held_out
-from anyres_bench.data.views import protocol_from
 from anyres_bench.evaluation.queries import TaskQuery
 from anyres_bench.evaluation.suites import SUITES, suite
 from anyres_bench.features.extractor import FeatureExtractor, extractor_from
@@ -64,6 +64,12 @@ def plan_tasks(
             raise UsageError(
                 f"{metric.id} takes features of {metric.dim} dimensions, {extractor.id} gives "
                 f"{extractor.dim}; choose another --extractor"
+            )
+        n_views = protocol_from(task.protocol).n_views
+        if extractor.n_views != n_views:
+            raise UsageError(
+                f"{extractor.id} compares {extractor.n_views} views of an item, {task.protocol} "
+                f"shows {n_views}; choose another --extractor"
             )
         tasks.append(task)
         extractors[extractor.id] = extractor

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from anyres_bench.core.geometry import Size
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import Pixels, to_uint8
-from anyres_bench.data.reading import SizedImageDataset, read_image
-from anyres_bench.data.views import Protocol, RealView, View
+from anyres_bench.data.protocols import EvalProtocol
+from anyres_bench.data.reading import ItemPixels, read_image
+from anyres_bench.data.views import ImageView, Item, View
 from anyres_bench.evaluation.warps import warp_base
 from anyres_bench.models.generator import (
     FiniteGenerator,
@@ -37,6 +38,7 @@ OURS = "generated"  # licence of what a model renders
 _RULES = 1  # raised when the pixels of a key change
 
 Parts = Sequence[Sequence[int]]
+Views: TypeAlias = "tuple[Tensor, ...]"
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class SampleSet:
         groups: the group of each item; items of one group are not independent.
         licences: the licence of each item's pixels.
         order: items in the order in which they are computed.
-        batches: pixels, (n, 3, h, w) uint8, of each list of items.
+        batches: pixels of each list of items, (n, 3, h, w) uint8 of each of their views.
     """
 
     side: Literal["real", "fake"]
@@ -57,31 +59,31 @@ class SampleSet:
     groups: Sequence[int]
     licences: Sequence[str]
     order: Sequence[int]
-    batches: Callable[[Parts], Iterator[Tensor]]
+    batches: Callable[[Parts], Iterator[Views]]
 
     def __len__(self) -> int:
         return len(self.groups)
 
 
 def reference_samples(
-    reference: Dataset, protocol: Protocol, n: int, seed: int, n_workers: int = 0
+    reference: Dataset, protocol: EvalProtocol, n: int, seed: int, n_workers: int = 0
 ) -> SampleSet:
     """The reference images, seen by a protocol.
 
     Raises:
         DatasetError: too few images are large enough.
     """
-    views = protocol.real(reference.manifest, n, seed)
+    items = protocol.real(reference.manifest, n, seed)
     read = functools.partial(read_image, reference)
-    key = {"side": "real", "protocol": protocol.id, "seed": seed, "n": len(views)}
+    key = {"side": "real", "protocol": protocol.id, "seed": seed, "n": len(items)}
     key["images"] = reference.digest
-    return _image_samples("real", key, reference, views, read, n_workers)
+    return _image_samples("real", key, reference, items, read, n_workers)
 
 
 def model_samples(
     generator: Generator,
     reference: Dataset,
-    protocol: Protocol,
+    protocol: EvalProtocol,
     n: int,
     seed: int,
     n_workers: int = 0,
@@ -99,22 +101,22 @@ def model_samples(
                 f"{protocol.id} enlarges a model's base image and {generator.id} is a set of "
                 f"images; use {protocol.id.replace('-up', '-full')} instead"
             )
-        views = protocol.drawn(generator.images.manifest, n, seed)
+        items = protocol.drawn(generator.images.manifest, n, seed)
         key |= {"n": n, "images": generator.images.digest}
-        return _image_samples("fake", key, generator.images, views, generator.pixels, n_workers)
-    items = protocol.fake(reference.manifest, n, seed)
-    pictures: list[int] | None = None
+        return _image_samples("fake", key, generator.images, items, generator.pixels, n_workers)
+    latents = protocol.fake(reference.manifest, n, seed)
     if isinstance(generator, FiniteGenerator):
         pictures = protocol.pictures(generator.n_pictures, n, seed)
+        latents = [replace(item, group=i) for item, i in zip(latents, pictures, strict=True)]
         key["draws"] = "pictures"
-    _check_canvases(generator, [view for _, view in items])
+    _check_canvases(generator, [view for item in latents for view in item.views])
     return SampleSet(
         side="fake",
         key=key | {"images": reference.digest, "rules": _RULES},
-        groups=pictures or [latent for latent, _ in items],
+        groups=[item.group for item in latents],
         licences=[OURS] * n,
         order=range(n),
-        batches=_Rendering(generator, protocol, items, seed, pictures).batches,
+        batches=_Rendering(generator, protocol, latents, seed).batches,
     )
 
 
@@ -122,21 +124,20 @@ def _image_samples(
     side: Literal["real", "fake"],
     key: Mapping[str, Any],
     images: Dataset,
-    views: Sequence[RealView],
+    items: Sequence[Item[ImageView]],
     read: Callable[[int], Pixels],
     n_workers: int,
 ) -> SampleSet:
     records = images.manifest
-    shown = list(range(min(N_SHOWN, len(views))))
-    # Image by image, so that each one is decoded once however many views it has.
-    rest = sorted(range(len(shown), len(views)), key=lambda i: (views[i].image, i))
-    read_once = functools.lru_cache(maxsize=2 + n_workers)(read)
-    data = SizedImageDataset(read_once, views)
+    shown = list(range(min(N_SHOWN, len(items))))
+    # Image by image, so that each one is decoded once however many items it has.
+    rest = sorted(range(len(shown), len(items)), key=lambda i: (items[i].group, i))
+    data = ItemPixels(functools.lru_cache(maxsize=2 + n_workers)(read), items)
     return SampleSet(
         side=side,
         key={**key, "rules": _RULES},
-        groups=[view.image for view in views],
-        licences=[records[view.image].licence_id for view in views],
+        groups=[item.group for item in items],
+        licences=[records[item.group].licence_id for item in items],
         order=shown + rest,
         batches=functools.partial(data.batches, n_workers=n_workers),
     )
@@ -156,39 +157,42 @@ def _check_canvases(generator: Generator, views: Sequence[View]) -> None:
 
 @dataclass
 class _Rendering:
-    """Samples of a model as uint8; notices a model whose range is wrong.
-
-    `pictures` are the numbers of the pictures of a finite model, one an item.
-    """
+    """Samples of a model as uint8; notices a model whose range is wrong."""
 
     generator: Generator
-    protocol: Protocol
-    items: Sequence[tuple[int, View]]
+    protocol: EvalProtocol
+    items: Sequence[Item[View]]
     seed: int
-    pictures: Sequence[int] | None = None
     low: float = np.inf
     high: float = -np.inf
     n_seen: int = 0
 
-    def batches(self, parts: Parts) -> Iterator[Tensor]:
+    def batches(self, parts: Parts) -> Iterator[Views]:
         for part in parts:
-            yield self._batch(part)
+            yield self._batch([self.items[i] for i in part])
 
-    def _batch(self, part: Sequence[int]) -> Tensor:
+    def _batch(self, items: Sequence[Item[View]]) -> Views:
+        """Each view of the items, of the same latents."""
+        z = self.generator.latents([self._latent(item.group) for item in items])
+        views = zip(*(item.views for item in items), strict=True)
+        return tuple(self._view(z, seen) for seen in views)
+
+    def _latent(self, group: int) -> int:
+        """Seed of a latent; a finite model numbers its pictures itself."""
+        finite = isinstance(self.generator, FiniteGenerator)
+        return group if finite else latent_seed(self.seed, group)
+
+    def _view(self, z: Any, views: Sequence[View]) -> Tensor:
         import torch
 
-        generator, items = self.generator, [self.items[i] for i in part]
-        views = [view for _, view in items]
-        seeds = [latent_seed(self.seed, latent) for latent, _ in items]
-        if self.pictures is not None:
-            seeds = [self.pictures[i] for i in part]
+        generator = self.generator
         windows = [view.rendered(generator.native) for view in views]
         sides = [view.source_side for view in views if view.source_side is not None]
         if isinstance(generator, SourceSizedGenerator) and len(sides) == len(views):
-            images = generator.sample_from(generator.latents(seeds), windows, sides)
+            images = generator.sample_from(z, windows, sides)
         else:
-            images = generator.sample(generator.latents(seeds), windows)
-        self._check(images, len(items), windows[0].size)
+            images = generator.sample(z, windows)
+        self._check(images, len(views), windows[0].size)
         if self.protocol.warp is not None:
             images = warp_base(self.protocol.warp, images, views[0].region.canvas)
         levels = to_uint8(images, self.protocol.rounding)

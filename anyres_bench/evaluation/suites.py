@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.protocols import MIN_IMAGES, protocol_from
 from anyres_bench.data.splits import HALF, reference_and_held_out
-from anyres_bench.data.views import MIN_IMAGES, protocol_from
 from anyres_bench.evaluation.curves import ladder, protocol_at
 from anyres_bench.evaluation.queries import TaskQuery
 

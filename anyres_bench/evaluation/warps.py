@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from anyres_bench.core.errors import GeneratorError, UsageError
 from anyres_bench.core.geometry import Size, tiles
-from anyres_bench.data.views import ANYRES_UP
+from anyres_bench.data.protocols import ANYRES_UP
 
 if TYPE_CHECKING:
     from torch import Tensor

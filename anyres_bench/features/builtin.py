@@ -51,10 +51,8 @@ class BuiltinExtractor:
         """Length of a vector."""
         return len(_units())
 
-    @property
-    def is_fid(self) -> bool:
-        """Never."""
-        return False
+    n_views = 1
+    is_fid = False
 
     def __call__(self, images: Tensor) -> Tensor:
         """Features of a batch, (n, 3, h, w) uint8 to (n, dim) float32.

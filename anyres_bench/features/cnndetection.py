@@ -113,7 +113,7 @@ def _hint(name: str, unknown: list[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Rule:
+class Preparation:
     """How a picture is prepared.
 
     Attributes:
@@ -126,9 +126,9 @@ class Rule:
 
 
 RULES = {
-    "crop224": Rule(crop=224),  # the published numbers; smaller pictures get a black frame
-    "nocrop": Rule(),  # the authors' demo, and their later advice
-    "resize256": Rule(resize=256, crop=224),  # validation during training
+    "crop224": Preparation(crop=224),  # the published numbers; smaller pictures get a black frame
+    "nocrop": Preparation(),  # the authors' demo, and their later advice
+    "resize256": Preparation(resize=256, crop=224),  # validation during training
 }
 
 
@@ -136,7 +136,7 @@ RESIZES = ("quantised-bilinear", *sorted(MODES.keys() - {"quantised-bilinear"}))
 """How `resize256` resizes; the first is the authors'."""
 
 
-def prepare(pixels: NDArray[np.uint8], rule: Rule, resize_mode: str = RESIZES[0]) -> Tensor:
+def prepare(pixels: NDArray[np.uint8], rule: Preparation, resize_mode: str = RESIZES[0]) -> Tensor:
     """One picture, (h, w, 3) RGB, as the network wants it: (1, 3, h, w) float32."""
     tensor = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
     if rule.resize is not None:
@@ -178,6 +178,7 @@ class CNNDetection:
     """
 
     dim = 1
+    n_views = 1
     is_fid = False
 
     def __init__(

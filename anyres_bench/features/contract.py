@@ -26,27 +26,28 @@ def check_contract(
 ) -> None:
     """Hold an extractor to the contract of `FeatureExtractor`.
 
-    Its id and dim; shape, type and finiteness of what it returns; that an image's vector is the
-    same, bit for bit, alone, in a batch, and elsewhere in the batch; that images differ in it; and
+    Its id and dim; shape, type and finiteness of what it returns; that an item's vector is the
+    same, bit for bit, alone, in a batch, and elsewhere in the batch; that items differ in it; and
     that it leaves its input alone. Every size costs four calls.
 
     Raises:
         ModelError: says which promise was broken.
     """
     _check_attributes(extractor)
-    empty = extractor(torch.empty((0, 3, *sizes[0]), dtype=torch.uint8))
+    n_views = extractor.n_views
+    empty = extractor(*[torch.empty((0, 3, *sizes[0]), dtype=torch.uint8)] * n_views)
     _check_output(extractor, empty, 0)
     for size in sizes:
-        images = pictures(N_IMAGES, size)
-        given = images.clone()
-        batch = extractor(given)
+        views = list(pictures(N_IMAGES * n_views, size).reshape(n_views, N_IMAGES, 3, *size))
+        given = [view.clone() for view in views]
+        batch = extractor(*given)
         _check_output(extractor, batch, N_IMAGES)
-        if not torch.equal(given, images):
+        if not all(map(torch.equal, given, views)):
             raise ModelError(f"{extractor.id} changed the images that it was given")
         if (batch == batch[0]).all():
             raise ModelError(f"{extractor.id} gives the same vector for different images")
-        turned = extractor(images.flip(0)).flip(0)
-        alone = torch.cat([extractor(image[None]) for image in images[:2]])
+        turned = extractor(*(view.flip(0) for view in views)).flip(0)
+        alone = torch.cat([extractor(*(view[i, None] for view in views)) for i in range(2)])
         for got, want, where in ((turned, batch, "in reverse"), (alone, batch[:2], "alone")):
             if not torch.equal(got, want):
                 raise ModelError(
@@ -71,6 +72,8 @@ def _check_attributes(extractor: FeatureExtractor) -> None:
         raise ModelError(f"an extractor's id is {name!r}; expected a word without spaces")
     if not isinstance(extractor.dim, int) or extractor.dim < 1:
         raise ModelError(f"{name} has dim {extractor.dim!r}; expected a positive integer")
+    if not isinstance(extractor.n_views, int) or extractor.n_views < 1:
+        raise ModelError(f"{name} has n_views {extractor.n_views!r}; expected a positive integer")
     if not isinstance(extractor.is_fid, bool):
         raise ModelError(f"{name} has is_fid {extractor.is_fid!r}; expected True or False")
 

@@ -7,7 +7,7 @@ An extractor is asked for by a spec, `name[@file:PATH][+option...]`, such as `bu
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -40,6 +40,7 @@ class FeatureExtractor(Protocol):
         id: names network, weights (an unregistered file by its digest), tap, resize and
             precision; it keys every cache.
         dim: length of a vector.
+        n_views: how many views of an item it is shown at once; most see one.
         is_fid: whether the Fréchet distance between its vectors may be called FID: the published
             Inception weights, at the tap and precision that everybody means.
     """
@@ -49,13 +50,16 @@ class FeatureExtractor(Protocol):
     @property
     def dim(self) -> int: ...
     @property
+    def n_views(self) -> int: ...
+    @property
     def is_fid(self) -> bool: ...
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """Features of a batch.
+    @property
+    def __call__(self) -> Callable[..., Tensor]:
+        """Features of a batch, called with `n_views` tensors.
 
         Args:
-            images: (n, 3, h, w) uint8 RGB, any h and w.
+            one tensor a view: (n, 3, h, w) uint8 RGB, any h and w; row i of each is of item i.
 
         Returns:
             (n, dim) float32 on the CPU; row i does not depend on the other rows, nor on n.

@@ -61,6 +61,8 @@ class InceptionV3:
         CheckpointError: it does not hold this network.
     """
 
+    n_views = 1
+
     def __init__(
         self,
         path: Path,

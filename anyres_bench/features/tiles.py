@@ -47,6 +47,7 @@ class TileExtractor:
         side: of a tile, px.
     """
 
+    n_views = 1
     is_fid = False
 
     def __init__(self, base: FeatureExtractor, side: int) -> None:

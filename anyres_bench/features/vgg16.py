@@ -48,6 +48,7 @@ class VGG16:
         CheckpointError: a tensor is missing.
     """
 
+    n_views = 1
     is_fid = False
 
     def __init__(

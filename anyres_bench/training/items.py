@@ -22,7 +22,7 @@ from anyres_bench.data.pixels import Pixels
 from anyres_bench.data.reading import read_image, shrunk_view_pixels, view_pixels
 from anyres_bench.data.records import ImageRecord, Manifest
 from anyres_bench.data.splits import halves
-from anyres_bench.data.views import Patch, RealView, Rule, Whole
+from anyres_bench.data.views import ImageView, Patch, ViewRule, Whole
 from anyres_bench.training.config import above, at_least
 
 K = TypeVar("K")
@@ -178,7 +178,7 @@ class _Source:
         flip = self.config.mirror and rng.integer(0, 1) == 1
         rule, record = self._rule(step), self.images[index]
         square, view = rule.draw(record.size, flip, self.config.crop == "centre", rng)
-        real = RealView(index, flip, square, view)
+        real = ImageView(index, flip, square, view)
         shrink = self._shrink(record, square.width, view.region.canvas.width)
         pixels = self._read((index, shrink))
         if shrink > 1:
@@ -191,7 +191,7 @@ class _Source:
             return 1
         return max(s for s in (1, 2, 4, 8) if s == 1 or side >= 4 * s * canvas)
 
-    def _rule(self, step: int) -> Rule:
+    def _rule(self, step: int) -> ViewRule:
         if self.config.use == "whole":
             return Whole(self._resolution)
         scale_min = self.config.scale_min

@@ -1,87 +1,42 @@
-"""Reading images of a dataset: what is read is what was collected, or an error."""
+"""Items as tensors: every view of each, the same with any number of threads."""
 
 from __future__ import annotations
 
-import dataclasses
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
-from PIL import Image
+import torch
 
-from anyres_bench.core.errors import DatasetError, ImageError
-from anyres_bench.core.files import sha256_file
-from anyres_bench.data.containers import LARGEST_PIXELS, MAX_PIXELS
-from anyres_bench.data.dataset import Dataset
-from anyres_bench.data.reading import read_image, stored_bytes
-from anyres_bench.data.records import ImageRecord, Manifest
+from anyres_bench.core.geometry import Box, Region, Size
+from anyres_bench.data.reading import ItemPixels, view_pixels
+from anyres_bench.data.views import ImageView, Item, View
 
-
-@pytest.fixture(params=["bmp", "png", "jpg", "tif", "webp", "gif", "ppm"])
-def dataset(tmp_path: Path, request: pytest.FixtureRequest) -> Dataset:
-    path = tmp_path / f"a.{request.param}"
-    pixels = np.random.default_rng(0).integers(0, 256, (20, 24, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(path)
-    facts = {"sha256": sha256_file(path), "n_bytes": path.stat().st_size}
-    record = ImageRecord(file_name=path.name, height=20, width=24, **facts)
-    return Dataset("d", tmp_path, Manifest([record]))
+IMAGES = [
+    np.random.default_rng(i).integers(0, 256, (70 + 9 * i, 92, 3), dtype=np.uint8) for i in range(3)
+]
 
 
-def test_no_flipped_bit_gives_other_pixels(dataset: Dataset) -> None:
-    path = dataset.path(dataset.manifest[0])
-    whole = path.read_bytes()
-    expected = read_image(dataset, 0)
-    rng = np.random.default_rng(1)
-    for place in rng.integers(0, 8 * len(whole), 25):
-        damaged = bytearray(whole)
-        damaged[place // 8] ^= 1 << (place % 8)
-        path.write_bytes(damaged)
-        with pytest.raises(DatasetError, match=f"{path.name} is not the file"):
-            read_image(dataset, 0)
-    path.write_bytes(whole)
-    np.testing.assert_array_equal(read_image(dataset, 0), expected)
+def item(i: int) -> Item[ImageView]:
+    """A window of an image, and all of its square made small."""
+    image = i % len(IMAGES)
+    square = Box(0, i % 3, 70, 70)
+    window = Region(Size(64, 64), i, 2 * i, Size(32, 32))
+    whole = Region.whole(Size(40, 40))
+    flip = i % 2 == 1
+    return Item(image, tuple(ImageView(image, flip, square, View(r)) for r in (window, whole)))
 
 
-def test_a_longer_file_a_link_and_a_pipe(dataset: Dataset) -> None:
-    path = dataset.path(dataset.manifest[0])
-    whole = path.read_bytes()
-    os.truncate(path, 1 << 40)
-    with pytest.raises(DatasetError, match="restore it"):
-        read_image(dataset, 0)
-    path.unlink()
-    path.symlink_to("/dev/zero")
-    with pytest.raises(ImageError, match="no regular file"):
-        read_image(dataset, 0)
-    path.unlink()
-    os.mkfifo(path)
-    with pytest.raises(ImageError, match="no regular file"):
-        stored_bytes(dataset, dataset.manifest[0])
-    path.unlink()
-    with pytest.raises(ImageError, match="cannot open"):
-        read_image(dataset, 0)
-    path.write_bytes(whole)
-    assert stored_bytes(dataset, dataset.manifest[0]) == whole
-
-
-def test_a_record_of_another_size_is_told_from_a_changed_file(dataset: Dataset) -> None:
-    record = dataclasses.replace(dataset.manifest[0], height=24, width=20)
-    with pytest.raises(DatasetError, match="another version read it otherwise"):
-        read_image(dataclasses.replace(dataset, manifest=Manifest([record])), 0)
-
-
-@pytest.mark.parametrize(
-    ("rules", "most"),
-    [
-        ({}, MAX_PIXELS),
-        ({"max_megapixels": 20}, MAX_PIXELS),
-        ({"max_megapixels": 120.0}, 120_000_000),
-        ({"max_megapixels": 1e30}, LARGEST_PIXELS),
-        ({"max_megapixels": float("inf")}, LARGEST_PIXELS),
-        ({"max_megapixels": float("nan")}, MAX_PIXELS),
-        ({"max_megapixels": "many"}, MAX_PIXELS),
-        (7, MAX_PIXELS),
-    ],
-)
-def test_the_rules_of_a_dataset_say_how_large_its_images_are(rules: object, most: int) -> None:
-    assert Dataset("d", Path(), Manifest([]), {"rules": rules}).max_pixels == most
+@pytest.mark.parametrize("n_workers", [0, 3])
+def test_every_view_of_every_item(n_workers: int) -> None:
+    items = [item(i) for i in range(11)]
+    data = ItemPixels(lambda i: IMAGES[i], items)
+    assert len(data) == 11
+    parts = [range(0, 4), range(4, 8), range(8, 11)]
+    batches = list(data.batches(parts, n_workers))
+    assert [[tuple(view.shape) for view in views] for views in batches] == [
+        [(n, 3, 32, 32), (n, 3, 40, 40)] for n in (4, 4, 3)
+    ]
+    for number, one in enumerate(items):
+        views = [torch.cat(view)[number] for view in zip(*batches, strict=True)]
+        for got, view in zip(views, one.views, strict=True):
+            want = view_pixels(IMAGES[one.group], view).transpose(2, 0, 1)
+            np.testing.assert_array_equal(got.numpy(), want)

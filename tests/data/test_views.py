@@ -1,32 +1,17 @@
-"""Which pixels are compared: held to the official draws, and to what must hold of any draw."""
+"""How one image becomes a view: held to the official draws."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import random
-from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from anyres_bench.core.errors import DatasetError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.core.seeds import stream
-from anyres_bench.data.dataset import Dataset
-from anyres_bench.data.reading import SizedImageDataset, view_pixels
-from anyres_bench.data.records import ImageRecord, Manifest
-from anyres_bench.data.views import (
-    EXAMPLES,
-    Patch,
-    RealView,
-    Whole,
-    epochs,
-    infinite_order,
-    protocol_from,
-)
+from anyres_bench.data.reading import view_pixels
+from anyres_bench.data.views import ImageView, Patch, Whole
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "anyres_dataset"
 META = json.loads(GOLDEN.with_suffix(".json").read_text())["config"]
@@ -47,16 +32,6 @@ class PythonDraws:
         return self._random.random()
 
 
-def manifest(*sizes: tuple[int, int]) -> Manifest:
-    return Manifest(
-        ImageRecord(file_name=f"{i:04d}.png", sha256=f"{i:064x}", n_bytes=1, height=h, width=w)
-        for i, (h, w) in enumerate(sizes)
-    )
-
-
-PHOTOS = manifest((70, 92), (64, 64), (120, 66), (48, 48), (300, 400), (500, 360))
-
-
 @pytest.mark.parametrize("i", range(len(META["patch_queries"])))
 def test_patches_are_the_official_ones(i: int) -> None:
     query = META["patch_queries"][i]
@@ -68,7 +43,7 @@ def test_patches_are_the_official_ones(i: int) -> None:
     assert view.region == Region(Size(new_size, new_size), y, x, Size(32, 32))
     transform = ARRAYS[f"out.patch{i}.transform"]
     np.testing.assert_allclose(view.region.affine().numpy(), transform, atol=1e-7)
-    got = view_pixels(IMAGES[image], RealView(image, bool(flip), square, view))
+    got = view_pixels(IMAGES[image], ImageView(image, bool(flip), square, view))
     np.testing.assert_array_equal(got.transpose(2, 0, 1), ARRAYS[f"out.patch{i}.image"])
 
 
@@ -78,158 +53,5 @@ def test_whole_images_are_the_official_ones(i: int) -> None:
     image, flip, _ = (int(value) for value in ARRAYS[f"out.full{i}.raw_idx_xflip_len"])
     size, draws = Size(*IMAGES[image].shape[:2]), PythonDraws(query["seed"])
     square, view = Whole(query["resolution"]).draw(size, bool(flip), False, draws)
-    got = view_pixels(IMAGES[image], RealView(image, bool(flip), square, view))
+    got = view_pixels(IMAGES[image], ImageView(image, bool(flip), square, view))
     np.testing.assert_array_equal(got.transpose(2, 0, 1), ARRAYS[f"out.full{i}.image"])
-
-
-@pytest.mark.parametrize("i", range(len(META["sampler"])))
-def test_order_is_the_official_one(i: int) -> None:
-    n_items, seed, n_replicas, rank, take = META["sampler"][i]
-    order = itertools.islice(infinite_order(n_items, seed), rank, None, n_replicas)
-    assert list(itertools.islice(order, take)) == ARRAYS[f"out.sampler{i}"].tolist()
-
-
-def test_epochs_hold_every_item_once() -> None:
-    order = list(itertools.islice(epochs(7, 3), 21))
-    for start in (0, 7, 14):
-        assert sorted(order[start : start + 7]) == list(range(7))
-    assert order[:7] != order[7:14]
-
-
-@pytest.mark.parametrize("name", ["anyres-full64", "anyres-patch32-min48max0", "patch32-at48"])
-def test_views_lie_inside_and_are_never_enlarged(name: str) -> None:
-    protocol = protocol_from(name)
-    for views in (protocol.real(PHOTOS, 40, 1), protocol.drawn(PHOTOS, 8, 1)):
-        for view in views:
-            assert view.square.fits(PHOTOS[view.image].size)
-            assert view.square.height == view.square.width == PHOTOS[view.image].size.shorter
-            assert view.view.region.canvas.height <= view.square.height
-            assert view.view.region.box.fits(view.view.region.canvas)
-            assert view.view.size == protocol.rule.size
-
-
-def test_a_view_depends_on_seed_index_and_sizes_alone() -> None:
-    protocol = protocol_from("anyres-patch32-min48max0")
-    assert protocol.real(PHOTOS, 30, 5) == protocol.real(PHOTOS, 90, 5)[:30]
-    assert protocol.real(PHOTOS, 30, 5) != protocol.real(PHOTOS, 30, 6)
-    assert protocol.drawn(PHOTOS, 30, 5) != protocol.real(PHOTOS, 30, 5)
-    first = protocol.real(PHOTOS, 1, 5)[0]
-    draws = stream(5, "view", "real", 0)
-    again = protocol.rule.draw(PHOTOS[first.image].size, first.flip, False, draws)
-    assert again == (first.square, first.view)
-
-
-def test_fake_windows_are_those_of_the_reals() -> None:
-    protocol = protocol_from("anyres-patch32-min48max64")
-    real, fake = protocol.real(PHOTOS, 25, 2), protocol.fake(PHOTOS, 25, 2)
-    assert [view for _, view in fake] == [view.view for view in real]
-    assert [latent for latent, _ in fake] == list(range(25))
-    assert {view.region.canvas.height for _, view in fake} <= set(range(48, 65))
-
-
-def test_whole_images_count_every_real_and_its_mirror_image_once() -> None:
-    both = protocol_from("anyres-full64").real(PHOTOS, 3, 0)
-    assert Counter((view.image, view.flip) for view in both) == {
-        (image, flip): 1 for image in (0, 1, 2, 4, 5) for flip in (False, True)
-    }
-    plain = protocol_from("anyres-full64-noflip-centre").real(PHOTOS, 3, 0)
-    assert [view.image for view in plain] == [0, 1, 2, 4, 5]
-    assert plain[0].square.left == (92 - 70) // 2
-
-
-def test_whole_fakes_are_one_canvas_and_up_is_warped_from_the_base() -> None:
-    full, up = protocol_from("anyres-full64"), protocol_from("anyres-up64")
-    assert {view for _, view in full.fake(PHOTOS, 9, 0)} == {full.fake(PHOTOS, 1, 0)[0][1]}
-    view = up.fake(PHOTOS, 1, 0)[0][1]
-    assert view.warp == "anyres-up"
-    assert view.rendered(Size(32, 32)) == Region.whole(Size(32, 32))
-    assert view.size == Size(64, 64)
-    assert up.real(PHOTOS, 1, 0) == full.real(PHOTOS, 1, 0)
-
-
-def test_subpatch_compares_299_pixels_of_the_window() -> None:
-    views = protocol_from("anyres-subpatch300-min300max0").fake(PHOTOS, 20, 0)
-    assert {view.size for _, view in views} == {Size(299, 299)}
-    assert {(view.crop.top, view.crop.left) for _, view in views} == {
-        (0, 0),
-        (0, 1),
-        (1, 0),
-        (1, 1),
-    }
-    assert all(view.region.size == Size(300, 300) for _, view in views)
-
-
-def test_sizes_are_uniform_between_the_bounds() -> None:
-    protocol = protocol_from("anyres-patch100-min100max300")
-    views = protocol.real(manifest((900, 900), (900, 900)), 4000, 0)
-    sizes = np.array([view.view.region.canvas.height for view in views])
-    assert (sizes.min(), sizes.max()) == (100, 300)
-    assert abs(sizes.mean() - 200) < 5 * 58 / 4000**0.5
-    largest = [v.view.region for v in views if v.view.region.canvas.height > 290]
-    assert {region.top for region in largest} != {region.left for region in largest}
-
-
-def test_survivors() -> None:
-    assert protocol_from("patch32-at64").survivors(PHOTOS) == [0, 1, 2, 4, 5]
-    with pytest.raises(DatasetError, match=r"1 of 6 .* largest has 360 px"):
-        protocol_from("anyres-full350").survivors(PHOTOS)
-    with pytest.raises(DatasetError, match="0 of 0"):
-        protocol_from("anyres-full350").real(Manifest([]), 5, 0)
-    with pytest.raises(DatasetError, match="only 10, mirrored ones included; use --n 10"):
-        protocol_from("anyres-full64").drawn(PHOTOS, 11, 0)
-    assert len(protocol_from("patch32-at64").drawn(PHOTOS, 11, 0)) == 11
-
-
-@pytest.mark.parametrize(
-    ("name", "roles", "expected"),
-    [
-        ("anyres-full64", "lr hr", "lr"),
-        ("anyres-full128", "lr hr", "hr"),
-        ("anyres-patch32-min48max0", "lr hr", "hr"),
-        ("anyres-full64", "hr hr", "hr"),
-        ("anyres-full64", "lr lr", "lr"),
-        ("anyres-patch32-min48max0", "lr lr", "lr"),
-    ],
-)
-def test_roles(name: str, roles: str, expected: str) -> None:
-    low, high = roles.split()
-    images = Manifest(
-        replace(image, role=low if i < 2 else high, height=64 if i < 2 else 256, width=256)
-        for i, image in enumerate(PHOTOS)
-    )
-    picked = protocol_from(name).images(Dataset("d", Path(), images))
-    assert {image.role for image in picked.manifest} == {expected}
-    assert len(picked.manifest) == (6 if low == high else {"lr": 2, "hr": 4}[expected])
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_ids_are_stable_and_the_papers_names_are_read(name: str) -> None:
-    assert protocol_from(name).id == name
-    assert protocol_from(name.replace("anyres-", "fid-")) == protocol_from(name)
-
-
-@pytest.mark.parametrize(
-    ("text", "error", "message"),
-    [
-        ("anyres-ful256", UnknownNameError, "did you mean anyres-full256"),
-        ("fid-patch256", UnknownNameError, "unknown protocol 'fid-patch256'"),
-        ("anyres-patch256-min128max0", UsageError, "smallest canvas"),
-        ("anyres-patch64-min128max100", UsageError, "smallest canvas"),
-        ("anyres-full0", UsageError, "0 < window"),
-        ("anyres-subpatch256-min256max0", UsageError, "must hold 299"),
-        ("patch64-at64-noflip", UsageError, "never mirrors"),
-    ],
-)
-def test_bad_names(text: str, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        protocol_from(text)
-
-
-def test_workers_change_nothing() -> None:
-    views = protocol_from("anyres-patch32-min48max0").real(manifest((70, 92), (64, 64)), 11, 0)
-    data = SizedImageDataset(lambda i: IMAGES[i], views)
-    parts = [range(0, 4), range(4, 8), range(8, 11)]
-    alone, threaded = list(data.batches(parts)), list(data.batches(parts, n_workers=3))
-    assert [tuple(batch.shape) for batch in alone] == [(4, 3, 32, 32)] * 2 + [(3, 3, 32, 32)]
-    assert all(bool((a == b).all()) for a, b in zip(alone, threaded, strict=True))
-    assert len(data) == 11

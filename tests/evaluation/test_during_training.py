@@ -13,8 +13,8 @@ import pytest
 
 from anyres_bench.core.errors import DatasetError, UsageError
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.protocols import protocol_from
 from anyres_bench.data.splits import reference_and_held_out
-from anyres_bench.data.views import protocol_from
 from anyres_bench.evaluation.during_training import TaskRequest, plan_evaluation
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.recipe import AnyResConfig, AnyResRecipe

@@ -8,8 +8,8 @@ import pytest
 
 from anyres_bench.core.errors import UnknownNameError, UsageError
 from anyres_bench.core.reporting import report_to
+from anyres_bench.data.protocols import protocol_from
 from anyres_bench.data.splits import reference_and_held_out
-from anyres_bench.data.views import protocol_from
 from anyres_bench.evaluation.queries import TaskQuery
 from anyres_bench.evaluation.requests import Request, plan_tasks
 from anyres_bench.evaluation.suites import PAPER, PAPER_ELSEWHERE, curve, suite

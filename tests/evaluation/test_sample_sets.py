@@ -11,7 +11,7 @@ import torch
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.data.pixels import to_uint8
-from anyres_bench.data.views import protocol_from
+from anyres_bench.data.protocols import protocol_from
 from anyres_bench.evaluation.sample_sets import model_samples
 from anyres_bench.models.loading import load
 from tests.fakes import write_dataset
@@ -30,7 +30,7 @@ def test_enlarged_images_are_a_set_of_images(tmp_path: Path) -> None:
 
     whole = protocol_from("anyres-full40")
     samples = model_samples(generator, reference, whole, 5, 0)
-    [images] = samples.batches([list(samples.order)])
+    [(images,)] = samples.batches([list(samples.order)])
     pictures = generator.sample(generator.latents(samples.groups), [Region.whole(Size(40, 40))] * 5)
     assert torch.equal(images, to_uint8(pictures, whole.rounding))
     with pytest.raises(DatasetError, match="6 different pictures, but there are only 5"):

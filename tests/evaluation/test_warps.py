@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from anyres_bench.core.errors import GeneratorError, UsageError
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.data.pixels import to_uint8
-from anyres_bench.data.views import ANYRES_UP
+from anyres_bench.data.protocols import ANYRES_UP
 from anyres_bench.evaluation.warps import warp_base
 from anyres_bench.reference.generator import AnyResGenerator, Latents, RenderOptions
 from tests.fakes import Waves

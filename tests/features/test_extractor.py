@@ -78,7 +78,7 @@ def test_every_registered_factory_is_there() -> None:
 class Means:
     """A good extractor: channel means."""
 
-    id, dim, is_fid = "means", 3, False
+    id, dim, n_views, is_fid = "means", 3, 1, False
 
     def __call__(self, images: Tensor) -> Tensor:
         return images.double().mean((2, 3)).float()

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.data.pixels import to_uint8
 from anyres_bench.data.reading import view_pixels
-from anyres_bench.data.views import Patch, RealView, View
+from anyres_bench.data.views import ImageView, Patch, View
 from anyres_bench.metrics.frechet import frechet_distance
 from anyres_bench.models.checkpoint import read_official_pickle
 from anyres_bench.models.fitting import load_strict
@@ -234,7 +234,7 @@ def _sampled(prefix: str, image: np.ndarray, sample: dict[str, Any]) -> Outputs:
     size, draws = Size(*image.shape[:2]), _Draws(sample["seed"])
     rule = Patch(patch, sample["min_scale"], largest)
     square, view = rule.draw(size, flip=False, centre=True, draws=draws)
-    shown = view_pixels(image, RealView(0, False, square, view))
+    shown = view_pixels(image, ImageView(0, False, square, view))
     region = view.region
     yield f"{prefix}crop", shown
     yield f"{prefix}transform", region.affine()
@@ -248,7 +248,7 @@ def _sampled(prefix: str, image: np.ndarray, sample: dict[str, Any]) -> Outputs:
 
 def _shown(image: np.ndarray, region: Region) -> np.ndarray:
     square = Box.whole(Size(*image.shape[:2]))
-    return view_pixels(image, RealView(0, False, square, View(region)))
+    return view_pixels(image, ImageView(0, False, square, View(region)))
 
 
 def _filters(case: Case) -> Outputs:

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 
 from anyres_bench.core.geometry import Size
+from anyres_bench.data.protocols import infinite_order
 from anyres_bench.data.reading import view_pixels
-from anyres_bench.data.views import Patch, RealView, Whole, infinite_order
+from anyres_bench.data.views import ImageView, Patch, Whole
 from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
 from anyres_bench.reference.discriminator import Discriminator
 from anyres_bench.reference.layers import normalize_rms
@@ -67,7 +68,7 @@ def _dataset(case: Case) -> Iterator[tuple[str, Any]]:
         rule = Patch(query["resolution"], query["scale_min"], query["scale_max"])
         size = Size(*pixels.shape[:2])
         square, view = rule.draw(size, flip, not query["random_crop"], draws)
-        shown = view_pixels(pixels, RealView(index, flip, square, view))
+        shown = view_pixels(pixels, ImageView(index, flip, square, view))
         yield f"patch{i}.image", shown.transpose(2, 0, 1)
         yield f"patch{i}.transform", view.region.affine().float()
         facts = [view.region.canvas.width, view.region.left, view.region.top, square.width, length]
@@ -77,7 +78,7 @@ def _dataset(case: Case) -> Iterator[tuple[str, Any]]:
         pixels, draws = images[index], OfficialDraws(query["seed"])
         rule = Whole(query["resolution"])
         square, view = rule.draw(Size(*pixels.shape[:2]), flip, not query["crop_image"], draws)
-        shown = view_pixels(pixels, RealView(index, flip, square, view))
+        shown = view_pixels(pixels, ImageView(index, flip, square, view))
         yield f"full{i}.image", shown.transpose(2, 0, 1)
         yield f"full{i}.raw_idx_xflip_len", np.array([index, flip, length])
     for i, (size, seed, n_replicas, rank, take) in enumerate(case.meta["config"]["sampler"]):

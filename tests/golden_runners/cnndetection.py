@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import torch
 
+from anyres_bench.core.geometry import Size
+from anyres_bench.data.resize import resize
 from anyres_bench.features import cnndetection
 from tests.golden import Case, Check
 from tests.golden_runners.fill import compare, inputs, load, outputs
@@ -25,7 +27,10 @@ def augmentation(case: Case) -> Iterator[Check]:
         if made["op"] == "blur":
             got = cnndetection.blur(image, made["sigma"])
         elif made["op"] == "resize":
-            got = cnndetection.resize_shorter(image, made["size"])
+            size = cnndetection.shorter_side(Size(*image.shape[:2]), made["size"])
+            pixels = torch.from_numpy(image).permute(2, 0, 1)[None]
+            resized = resize(pixels, size, cnndetection.RESIZES[0])
+            got = resized[0].permute(1, 2, 0).round().numpy()
         else:
             raise ValueError(f"no operation {made['op']!r}")
         left.remove(name)
@@ -40,7 +45,7 @@ def detector(case: Case, network: cnndetection.ResNet50) -> Iterator[Check]:
         got[f"logit_{name.rpartition('/')[2]}"] = network(given[name])
     for tag, made in params["image_runs"].items():
         pixels = case.arrays[f"in_{made['img']}"]
-        prepared = cnndetection.prepare(pixels, cnndetection.Rule(crop=made["crop"]))
+        prepared = cnndetection.prepare(pixels, cnndetection.Preparation(crop=made["crop"]))
         got[f"pre_{tag}"], got[f"logit_{tag}"] = prepared, network(prepared)
     logits = {name: value for name, value in got.items() if name.startswith("logit_")}
     for name, value in logits.items():

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -303,3 +304,24 @@ def test_a_torch_file_of_another_type_is_refused(tmp_path: Path) -> None:
     (tmp_path / "complex.pt").write_bytes(buffer.getvalue())
     with pytest.raises(CheckpointError, match="ComplexFloatStorage"):
         read_torch_file(tmp_path / "complex.pt")
+
+
+def test_a_flipped_bit_is_an_error_or_changes_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "toy"
+    write_checkpoint(folder, checkpoint())
+    want, noticed = read_checkpoint(folder), 0
+    for path in sorted(folder.iterdir()):
+        whole = path.read_bytes()
+        for bit in range(0, 8 * len(whole), max(1, 8 * len(whole) // 211)):
+            flipped = bytearray(whole)
+            flipped[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(flipped)
+            try:
+                got = read_checkpoint(folder)
+            except CheckpointError:
+                noticed += 1
+                continue
+            assert replace(got, state={}) == replace(want, state={})
+            assert got.digest == want.digest
+        path.write_bytes(whole)
+    assert noticed > 300

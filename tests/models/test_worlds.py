@@ -16,7 +16,7 @@ from anyres_bench.data.houses import HOUSES
 from anyres_bench.data.pixels import to_uint8
 from anyres_bench.data.reading import view_pixels
 from anyres_bench.data.scenes import SCENES
-from anyres_bench.data.views import RealView, View
+from anyres_bench.data.views import ImageView, View
 from anyres_bench.data.worlds import World
 from anyres_bench.models.contract import check_contract
 from anyres_bench.models.generator import SourceSizedGenerator
@@ -55,7 +55,7 @@ def test_a_picture_is_what_the_protocol_makes_of_a_collected_scene() -> None:
     source = generator.framed(5, SQUARE)
     stored = SCENES.picture(5, Region.whole(source.canvas))
     square = Box(source.top, source.left, *source.size)
-    expected = view_pixels(stored, RealView(0, False, square, View(region)))
+    expected = view_pixels(stored, ImageView(0, False, square, View(region)))
     (got,) = to_uint8(generator.sample([5], [region]))
     np.testing.assert_array_equal(got.permute(1, 2, 0).numpy(), expected)
 

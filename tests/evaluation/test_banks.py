@@ -1,0 +1,73 @@
+"""Features of items with several views: of one image or one latent, seen together."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from anyres_bench.core.geometry import Region, Size
+from anyres_bench.data.protocols import EvalProtocol, protocol_from
+from anyres_bench.data.splits import halves
+from anyres_bench.data.views import View
+from anyres_bench.evaluation.banks import FeatureRun, feature_banks
+from anyres_bench.evaluation.sample_sets import SampleSet, model_samples, reference_samples
+from anyres_bench.features.store import FeatureStore
+from tests.fakes import Pooled, Waves, write_dataset
+
+WHOLE = View(Region.whole(Size(40, 40)))
+
+
+@dataclass(frozen=True)
+class Pairs(EvalProtocol):
+    """A window, and beside it the whole canvas that it was cut from."""
+
+    @property
+    def n_views(self) -> int:
+        return 2
+
+    def real(self, images, n, seed):
+        return [
+            dataclasses.replace(item, views=(view, dataclasses.replace(view, view=WHOLE)))
+            for item in super().real(images, n, seed)
+            for view in item.views
+        ]
+
+
+class Inside(Pooled):
+    """Zero where the first view is a window of the second."""
+
+    id, n_views, dim = "inside", 2, 1
+
+    def __call__(self, window, whole):
+        rows = []
+        for part, canvas in zip(window, whole, strict=True):
+            places = canvas.unfold(1, 32, 1).unfold(2, 32, 1).permute(1, 2, 0, 3, 4)
+            rows.append((places.int() - part.int()).abs().amax(dim=(2, 3, 4)).min())
+        return torch.stack(rows)[:, None].float()
+
+
+@pytest.mark.parametrize("side", ["real", "fake"])
+def test_views_of_an_item_are_of_one_image_or_latent(side: str, tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "tiny", [(48 + 2 * i, 60) for i in range(8)])
+    reference, protocol = halves(dataset)[0], _pairs()
+    samples: SampleSet = (
+        reference_samples(reference, protocol, 12, 0, n_workers=2)
+        if side == "real"
+        else model_samples(Waves(), reference, protocol, 12, 0)
+    )
+    run = FeatureRun(FeatureStore(tmp_path / "store"), 5, "pairs", lambda samples, pixels: None)
+    bank = feature_banks(samples, {"inside": Inside()}, run)["inside"]
+    assert len(bank) == 12
+    assert list(bank.group) == list(samples.groups)
+    # A window that is resized alone and one that is cut from the whole may differ by a rounding.
+    np.testing.assert_array_less(bank.features(), 2)
+
+
+def _pairs() -> Pairs:
+    plain = protocol_from("patch32-at40")
+    return Pairs(**{f.name: getattr(plain, f.name) for f in dataclasses.fields(plain)})
