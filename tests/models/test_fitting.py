@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from anyres_bench.models.architectures import load_network
 from torch import nn
 
 from anyres_bench.baselines.liif.upscaler import load_upscaler
@@ -16,6 +15,7 @@ from anyres_bench.core.errors import CheckpointError
 from anyres_bench.models.checkpoint import Checkpoint, write_checkpoint
 from anyres_bench.models.fitting import check_config, fitted
 from anyres_bench.models.loading import load
+from anyres_bench.models.networks import load_network
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.network import GeneratorNetwork
 from tests.baselines import tiny

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from anyres_bench.models.architectures import NETWORKS, load_network
 
 from anyres_bench.baselines.anycost.generator import from_state as anycost_from_state
 from anyres_bench.baselines.infinitygan.generator import _made as infinitygan_made
@@ -25,7 +24,9 @@ from anyres_bench.baselines.realesrgan.upscaler import from_state as realesrgan_
 from anyres_bench.core.errors import AnyresBenchError
 from anyres_bench.core.tensorfiles import read_tensor_file
 from anyres_bench.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from anyres_bench.models.loading import ARCHITECTURES, load
+from anyres_bench.models.families import parts
+from anyres_bench.models.loading import load
+from anyres_bench.models.networks import load_network
 from anyres_bench.models.official import read_official_pickle, to_plain
 from anyres_bench.models.official_files import OfficialFile, as_official
 from tests.baselines import tiny
@@ -143,10 +144,10 @@ def as_config(data: bytes) -> object:
     config = to_plain(config)  # as every checkpoint's is when it is read
     checkpoint = Checkpoint(str(architecture), config, {"w": torch.zeros(3)}, "CC0", {})
     if architecture == "liif":
-        return liif_from_file(as_official(checkpoint))
-    if architecture in NETWORKS:
+        return liif_from_file(as_official(checkpoint), "cpu")
+    if architecture in parts("networks"):
         return load_network(checkpoint)
-    return ARCHITECTURES.get(str(architecture))(checkpoint)
+    return parts("checkpoints").get(str(architecture))(checkpoint)
 
 
 def _official(state: dict[str, torch.Tensor]) -> OfficialFile:
@@ -154,10 +155,10 @@ def _official(state: dict[str, torch.Tensor]) -> OfficialFile:
 
 
 FROM_STATE: dict[str, Callable[[dict[str, torch.Tensor]], object]] = {
-    "anycost": lambda state: anycost_from_state(state, "x.pth"),
-    "infinitygan": lambda state: infinitygan_made(_official(state)),
-    "realesrgan": lambda state: realesrgan_from_state(state, "x.pth"),
-    "liif": lambda state: liif_from_file(_official(state)),
+    "anycost": lambda state: anycost_from_state(state, "x.pth", "cpu"),
+    "infinitygan": lambda state: infinitygan_made(_official(state), "cpu"),
+    "realesrgan": lambda state: realesrgan_from_state(state, "x.pth", "cpu"),
+    "liif": lambda state: liif_from_file(_official(state), "cpu"),
 }
 
 
