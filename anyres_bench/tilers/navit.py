@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -111,8 +112,8 @@ class Block(nn.Module):
         return out
 
 
-class NaVit(nn.Module):
-    """Images of any sizes, several a sequence, to one vector of logits an image."""
+class NaVitEncoder(nn.Module):
+    """Patches of images of any sizes, several images a sequence, to one vector a patch."""
 
     def __init__(self, config: NaVitConfig) -> None:
         super().__init__()
@@ -125,6 +126,26 @@ class NaVit(nn.Module):
         self.columns = nn.Parameter(torch.randn(config.max_columns, config.dim))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.dim)
+
+    def embed_patches(self, flat: Tensor, places: Tensor) -> Tensor:
+        """Flat patches (b, n, channels * patch^2) at table places (b, n, 2) to (b, n, dim)."""
+        positions = lookup(self.rows, places[..., 0]) + lookup(self.columns, places[..., 1])
+        embedded: Tensor = self.embedding(flat) + positions
+        return embedded
+
+    def encode_tokens(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(b, n, dim) after all blocks; `mask` (b, 1, n, n) is true where a query sees a key."""
+        for block in self.blocks:
+            x = block(x, mask)
+        out: Tensor = self.norm(x)
+        return out
+
+
+class NaVit(NaVitEncoder):
+    """Images of any sizes, several a sequence, to one vector of logits an image."""
+
+    def __init__(self, config: NaVitConfig) -> None:
+        super().__init__(config)
         self.query = nn.Parameter(torch.randn(config.dim))
         self.pool = Attention(config)
         self.head = nn.Sequential(
@@ -138,39 +159,20 @@ class NaVit(nn.Module):
 
     def embed(self, sequences: Sequence[Sequence[Tensor]]) -> tuple[Tensor, Packed]:
         """(b, n, dim) tokens with their positions, padding included, and how they are packed."""
-        flat, places, lengths = [], [], []
-        for images in sequences:
-            parts = [self._patches(image) for image in images]
-            flat.append(torch.cat([part for part, _ in parts]))
-            places.append(torch.cat([place for _, place in parts]))
-            lengths.append([len(part) for part, _ in parts])
-        x = nn.utils.rnn.pad_sequence(flat, batch_first=True)
-        at = nn.utils.rnn.pad_sequence(places, batch_first=True)
-        positions = _lookup(self.rows, at[..., 0]) + _lookup(self.columns, at[..., 1])
-        return self.embedding(x) + positions, Packed.of(lengths)
-
-    def _patches(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Flat patches of an image, and where each looks its position up in the tables."""
-        flat, (_, rows, columns) = patchify(image.detach().cpu().numpy()[None], self.config.patch)
-        limit = np.array([self.config.max_rows, self.config.max_columns])
-        if self.config.fractional:
-            places = fractional_positions(rows, columns) * (limit - 1)
-        elif rows > limit[0] or columns > limit[1]:
-            raise UsageError(
-                f"{rows} x {columns} patches; positions end at {limit[0]} x {limit[1]}"
-            )
-        else:
-            places = np.indices((rows, columns)).reshape(2, -1).T.astype(np.float64)
         device = self.rows.device
-        return torch.from_numpy(flat).to(device), torch.from_numpy(places).to(device)
+        parts = [[patches_of(image, self.config) for image in images] for images in sequences]
+        flat, places = (
+            nn.utils.rnn.pad_sequence(
+                [torch.cat([part[which] for part in images]) for images in parts], batch_first=True
+            ).to(device)
+            for which in (0, 1)
+        )
+        packed = Packed.of([[len(part[0]) for part in images] for images in parts])
+        return self.embed_patches(flat, places), packed
 
     def encode(self, x: Tensor, packed: Packed) -> Tensor:
-        """(b, n, dim) after all blocks."""
-        mask = torch.from_numpy(packed.attention_mask()).to(x.device)
-        for block in self.blocks:
-            x = block(x, mask)
-        out: Tensor = self.norm(x)
-        return out
+        """(b, n, dim) after all blocks; an image sees itself alone."""
+        return self.encode_tokens(x, torch.from_numpy(packed.attention_mask()).to(x.device))
 
     def classify(self, x: Tensor, packed: Packed) -> Tensor:
         """(images, classes): each image's query sees the image's own tokens."""
@@ -182,7 +184,27 @@ class NaVit(nn.Module):
         return logits
 
 
-def _lookup(table: Tensor, at: Tensor) -> Tensor:
+def patches_of(image: Tensor, config: NaVitConfig) -> tuple[Tensor, Tensor]:
+    """Flat patches of a (c, h, w) image, and where each looks its position up in the tables.
+
+    Raises:
+        UsageError: the image has more rows or columns of patches than the tables.
+    """
+    flat, (_, rows, columns) = patchify(image.detach().cpu().numpy()[None], config.patch)
+    return torch.from_numpy(flat), torch.from_numpy(table_places(rows, columns, config))
+
+
+def table_places(rows: int, columns: int, config: NaVitConfig) -> NDArray[np.float64]:
+    """Where the patches of an image look their positions up, (rows * columns, 2)."""
+    limit = np.array([config.max_rows, config.max_columns])
+    if config.fractional:
+        return np.asarray(fractional_positions(rows, columns) * (limit - 1))
+    if rows > limit[0] or columns > limit[1]:
+        raise UsageError(f"{rows} x {columns} patches; positions end at {limit[0]} x {limit[1]}")
+    return np.indices((rows, columns)).reshape(2, -1).T.astype(np.float64)
+
+
+def lookup(table: Tensor, at: Tensor) -> Tensor:
     """Rows of a table, linear between them where `at` is no whole number."""
     low = at.floor().long()
     high = (low + 1).clamp_max(len(table) - 1)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import ConfigError, DatasetError
-from anyres_bench.core.geometry import Box
+from anyres_bench.core.geometry import Box, Size
 from anyres_bench.core.seeds import Stream
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import Pixels, crop, to_uint8
@@ -41,6 +41,47 @@ class CropSource:
     split: Literal["all", "train"] = "all"
 
 
+class Images:
+    """Decoded images of several datasets by number.
+
+    Raises:
+        ConfigError: there is no source.
+        DatasetError: there is no image, or none of the sizes asked for.
+    """
+
+    def __init__(self, sources: Sequence[CropSource], smallest: int = 1) -> None:
+        if not sources:
+            raise ConfigError("no data: set sources to at least one table with a dataset folder")
+        self._datasets = [_large(source, smallest) for source in sources]
+        self._images = [(d, i) for d in self._datasets for i in range(len(d.manifest))]
+        if not self._images:
+            folders = ", ".join(source.dataset for source in sources)
+            raise DatasetError(
+                f"no image of {folders} has a shorter side of {smallest} px or more; collect "
+                "larger images, or train on smaller crops"
+            )
+        self._read = ImageCache(self._decoded)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __call__(self, index: int) -> Pixels:
+        return self._read(index)
+
+    @property
+    def sizes(self) -> list[Size]:
+        """Sizes of the images."""
+        return [dataset.manifest[i].size for dataset, i in self._images]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Dataset id -> digest of the images that are used."""
+        return {d.id: d.manifest.digest() for d in self._datasets if d.manifest}
+
+    def _decoded(self, index: int) -> Pixels:
+        return read_image(*self._images[index])
+
+
 class Crops:
     """Squares of images, drawn by seed and place alone; every epoch shows each image once.
 
@@ -55,26 +96,13 @@ class Crops:
     """
 
     def __init__(self, sources: Sequence[CropSource], smallest: int, seed: int) -> None:
-        if not sources:
-            raise ConfigError("no data: set sources to at least one table with a dataset folder")
         self._seed = seed
-        self._datasets = [_large(source, smallest) for source in sources]
-        self._images = [(d, i) for d in self._datasets for i in range(len(d.manifest))]
-        if not self._images:
-            folders = ", ".join(source.dataset for source in sources)
-            raise DatasetError(
-                f"no image of {folders} has a shorter side of {smallest} px or more; collect "
-                "larger images, or train on smaller crops"
-            )
-        self._read = ImageCache(self._decoded)
+        self._images = Images(sources, smallest)
 
     @property
     def digests(self) -> dict[str, str]:
         """Dataset id -> digest of the images that are used."""
-        return {d.id: d.manifest.digest() for d in self._datasets if d.manifest}
-
-    def _decoded(self, index: int) -> Pixels:
-        return read_image(*self._images[index])
+        return self._images.digests
 
     def cut(self, place: int, side: int, rng: Stream) -> Pixels:
         """A random square of the image at a place of the whole run, (side, side, 3) uint8.
@@ -83,7 +111,7 @@ class Crops:
         training does.
         """
         epoch, rank = divmod(place, len(self._images))
-        pixels = self._read(int(epoch_order(self._seed, 0, epoch, len(self._images))[rank]))
+        pixels = self._images(int(epoch_order(self._seed, 0, epoch, len(self._images))[rank]))
         missing = [(0, max(0, side - length)) for length in pixels.shape[:2]]
         if any(after for _, after in missing):
             pixels = np.pad(pixels, [*missing, (0, 0)], mode="reflect")

@@ -17,9 +17,9 @@ from anyres_bench.models.loading import load
 from tests.commands import run
 from tests.fakes import write_dataset
 
+ELSEWHERE = {"anyres": "reference", "navit-mae": "tilers.navit_mae"}
 LINES = {
-    name: f"anyres_bench.{'reference' if name == 'anyres' else f'baselines.{name}'}:FAMILY"
-    for name in FAMILIES
+    name: f"anyres_bench.{ELSEWHERE.get(name, f'baselines.{name}')}:FAMILY" for name in FAMILIES
 }
 
 
@@ -36,6 +36,7 @@ def test_everything_that_a_family_names_is_there() -> None:
         "infinitygan",
         "liif",
         "mspe",
+        "navit-mae",
         "realesrgan",
         "resamplers",
     }

@@ -15,6 +15,7 @@ from anyres_bench.baselines.liif.recipe import LIIFConfig
 from anyres_bench.baselines.mspe.recipe import MSPEConfig
 from anyres_bench.baselines.realesrgan.recipe import NetworkConfig, RealESRGANConfig
 from anyres_bench.core import distributed
+from anyres_bench.tilers.navit_mae.recipe import MaskedConfig
 from anyres_bench.training.adversarial import AdversarialConfig
 from anyres_bench.training.crops import CropSource
 from anyres_bench.training.items import SourceConfig
@@ -27,6 +28,16 @@ def configs(data: Path) -> dict[str, Any]:
     often = AdversarialConfig(r1_interval=1, path_interval=1, path_shrink=1)
     networks = {"discriminator_feat": 4, "perceptual": "laplacian", "stage": "gan"}
     return {
+        "navit-mae": MaskedConfig(
+            patch=8,
+            dim=8,
+            depth=1,
+            heads=2,
+            decoder_dim=8,
+            decoder_depth=1,
+            budget=48,
+            sources=crops,
+        ),
         "anycost": AnycostConfig(
             resolution=16,
             style_dim=8,
