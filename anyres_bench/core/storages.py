@@ -154,6 +154,8 @@ def file_names(budget: Budget) -> NameTable:
         ("torch", "Size"): lambda arguments: arguments,
         ("torch", "device"): first_text,
         ("collections", "Counter"): empty_dict_of,
+        ("collections", "defaultdict"): lambda arguments: {},  # items follow by opcode
+        **{("builtins", name): _refuse_call for name in ("dict", "list", "int", "float")},
         ("argparse", "Namespace"): empty_dict,
     }
 
@@ -182,7 +184,7 @@ def rebuild_parameter(arguments: Arguments) -> Any:
 
 
 def _refuse_call(arguments: Arguments) -> Any:
-    raise UnsafeCheckpointError("the pickle calls a storage type, which is only ever named")
+    raise UnsafeCheckpointError("the pickle calls a storage type or a type, which is only named")
 
 
 def read_storage_id(saved_id: Any) -> tuple[str, Storage]:
