@@ -16,8 +16,8 @@ from markupsafe import Markup
 from PIL import Image
 
 from anyres_bench.core.errors import UsageError
-from anyres_bench.core.files import atomic_write
 from anyres_bench.core.geometry import Size
+from anyres_bench.core.seals import sealed_write
 from anyres_bench.data.pixels import Pixels, decode, resize_uint8
 from anyres_bench.tilers.costs import LANGUAGE_MODELS
 from anyres_bench.tilers.explain import LARGEST_ASPECT, MUCH
@@ -129,8 +129,8 @@ def write_page(path: Path, picture: Picture, tilers: Sequence[Tiler], language: 
         "context": language,
         "limits": {"aspect": LARGEST_ASPECT, "factor": MUCH},
     }
-    with atomic_write(path, "w") as file:
-        file.write(_render(data, [t.name for t in tilers if t not in drawn]))
+    with sealed_write(path, "tilers") as file:
+        file.write(_render(data, [t.name for t in tilers if t not in drawn]).encode())
 
 
 def most_detailed(pixels: Pixels, side: int = 96) -> tuple[float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,13 @@ class Report:
         return json.dumps(self.records, indent=2)
 
     def write_csv(self, path: Path) -> None:
-        """One line a tiler; lists are left to JSON."""
+        """One line a tiler; lists are left to JSON.
+
+        Raises:
+            UsageError: there is a file already; CSV has no room to say whose it is.
+        """
+        if os.path.lexists(path):
+            raise UsageError(f"{path} is there already; move it away, or write to another place")
         flat = [
             {k: v for k, v in r.items() if not isinstance(v, list | dict)} for r in self.records
         ]
