@@ -26,7 +26,9 @@ from anyres_bench.core.reporting import SILENT, report_to, say
 _AGAIN_S = 0.05
 # name -> (module, one line for --help); each module has a click command named `command`
 COMMANDS = {
+    "check-model": ("anyres_bench.cli.check_model", "Hold one's own model to the contract."),
     "collect": ("anyres_bench.cli.collect", "Build a dataset of images at their native sizes."),
+    "compare": ("anyres_bench.cli.compare", "Say how far two folders of images are apart."),
     "convert": ("anyres_bench.cli.convert", "Turn official checkpoints into safetensors, safely."),
     "demo": ("anyres_bench.cli.demo", "Collect, evaluate and report: everything in one go."),
     "doctor": ("anyres_bench.cli.doctor", "Test whether this machine computes right."),
