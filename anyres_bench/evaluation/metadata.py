@@ -16,7 +16,7 @@ from anyres_bench.data.protocols import EvalProtocol
 from anyres_bench.data.records import Manifest
 from anyres_bench.models.fingerprints import networks
 from anyres_bench.models.generator import Generator, ImageGenerator
-from anyres_bench.results import DatasetRecord, Histogram, ImagesRecord
+from anyres_bench.results import DatasetRecord, ImagesRecord, SizeHistogram
 
 _PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow")
 
@@ -57,14 +57,14 @@ def images_record(
     )
 
 
-def size_histogram(images: Manifest) -> Histogram:
+def size_histogram(images: Manifest) -> SizeHistogram:
     """Images by shorter side: edges in px, half an octave apart, and the counts between them."""
     sides = np.array([image.size.shorter for image in images])
     low = math.floor(2 * math.log2(sides.min()))
     high = math.floor(2 * math.log2(sides.max())) + 1
     edges = [round(2 ** (k / 2)) for k in range(low, high + 1)]
     counts, _ = np.histogram(sides, [*edges[:-1], max(edges[-1], sides.max() + 1)])
-    return Histogram(tuple(edges), tuple(counts.tolist()))
+    return SizeHistogram(tuple(edges), tuple(counts.tolist()))
 
 
 def device_of(thing: Any) -> str:

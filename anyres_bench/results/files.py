@@ -26,7 +26,7 @@ _LARGEST_FILE = 4 << 20  # bytes; a record has a few thousand
 
 
 @dataclass(frozen=True)
-class Reading:
+class ResultReading:
     """What came of reading files.
 
     Attributes:
@@ -95,7 +95,7 @@ def read_result(path: Path) -> Result:
 
 def read_results(
     paths: str | Path | Iterable[str | Path], metrics: Container[str] | None = None
-) -> Reading:
+) -> ResultReading:
     """Read records; a folder stands for every .json file below it.
 
     Args:
@@ -126,7 +126,7 @@ def read_results(
         names = ", ".join(str(path) for path in asked)
         said = "".join(f"\n  {oddity}" for oddity in oddities[:5])
         raise DataError(f"no results in {names}; make some with `anyres-bench evaluate`{said}")
-    return Reading(tuple(results.values()), tuple(oddities))
+    return ResultReading(tuple(results.values()), tuple(oddities))
 
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
