@@ -85,6 +85,8 @@ def cli(context: click.Context) -> None:
     """
     if os.environ.get("NO_COLOR"):
         context.color = False
+    console = context.ensure_object(Console)
+    context.with_resource(report_to(console if distributed.is_main() else SILENT))
 
 
 with_options(cli)
@@ -157,8 +159,7 @@ class _Interrupts:
 def _run(arguments: list[str], interrupts: _Interrupts, console: Console) -> int:
     """Run one command and tell how it ended; the exit code."""
     try:
-        with report_to(console if distributed.is_main() else SILENT):
-            code = cli.main(arguments, "anyres-bench", standalone_mode=False, obj=console)
+        code = cli.main(arguments, "anyres-bench", standalone_mode=False, obj=console)
         if sys.stdout is not None:
             sys.stdout.flush()
         return code if isinstance(code, int) else 0
