@@ -30,7 +30,7 @@ from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.pixels import decode, resize_uint8, to_uint8
 from anyres_bench.data.scenes import WORLD, Scene, render
-from anyres_bench.features.builtin import GROUPS, Picture
+from anyres_bench.features.builtin import GROUPS, ImageOctaves
 from anyres_bench.features.builtin import ID as BUILTIN
 from anyres_bench.features.stats import Moments
 from anyres_bench.metrics.frechet import frechet_distance, frechet_from_moments
@@ -165,7 +165,7 @@ def units(folder: Path) -> dict[str, list[float]]:
     variances = []
     for side in PATCH_SIDES:
         patches = photograph_patches(photographs(folder, "design"), side, SEEDS["design"])
-        pictures = [Picture.of(image.transpose(2, 0, 1)) for image, _ in patches]
+        pictures = [ImageOctaves.of(image.transpose(2, 0, 1)) for image, _ in patches]
         variances.append([np.var([group(p) for p in pictures], axis=0) for group in GROUPS])
     spreads = [np.sqrt(np.mean(parts, axis=0)) for parts in zip(*variances, strict=True)]
     return {

@@ -345,6 +345,15 @@ def web_cases() -> Iterator[Case]:
         yield Case("AVIF", name, data, coloured(read, bits, 3), "imagecodecs (libavif)", off)
 
 
+def wide_cases() -> Iterator[Case]:
+    """AVIF whose numbers mean other colours than sRGB's."""
+    for name, primaries, transfer in (("BT.2020, PQ", 9, 16), ("Display P3", 12, 13)):
+        data = bytes(
+            imagecodecs.avif_encode(samples(3, 8), primaries=primaries, transfer=transfer, speed=9)
+        )
+        yield Case("AVIF", name, data, None, "")
+
+
 def _pillow(values: Samples, mode: str) -> Image.Image:
     height, width = values.shape[:2]
     return Image.frombytes(mode, (width, height), np.ascontiguousarray(values).tobytes())
@@ -398,10 +407,35 @@ def bmp_cases() -> Iterator[Case]:
         yield _bmp(24, rows, top_down, rgb.astype(float), "24 bit")
         four = np.dstack([rgb[..., ::-1], samples(1, 8, 5)])
         yield _bmp(32, [r.tobytes() for r in four], top_down, rgb.astype(float), "32 bit")
+    yield from _odd_bmps(rgb)
     for name, masks in (("5-5-5", (0x7C00, 0x3E0, 0x1F)), ("5-6-5", (0xF800, 0x7E0, 0x1F))):
         words, levels = _packed(rgb, masks)
         rows = [row.astype("<u2").tobytes() for row in words]
         yield _bmp(16, rows, False, levels, f"16 bit {name}", masks)
+
+
+def _odd_bmps(rgb: Samples) -> Iterator[Case]:
+    """OS/2's short header, run lengths, and an opacity by a mask."""
+    rows = [row[:, ::-1].tobytes() + bytes(-3 * WIDTH % 4) for row in rgb[::-1]]
+    head = struct.pack("<IHHHH", 12, WIDTH, HEIGHT, 1, 24)
+    data = b"BM" + struct.pack("<IHHI", 26 + len(b"".join(rows)), 0, 0, 26) + head + b"".join(rows)
+    yield Case("BMP", "24 bit, OS/2", data, rgb.astype(float), "the samples")
+    indices = samples(1, 8)[..., 0]
+    table = np.random.default_rng(8).integers(0, 256, (256, 3)).astype(np.uint8)
+    runs = b"".join(b"".join(bytes((1, int(v))) for v in row) + b"\0\0" for row in indices[::-1])
+    colours = b"".join(bytes(row[::-1]) + b"\0" for row in table)
+    head = struct.pack("<IiiHHIIiiII", 40, WIDTH, HEIGHT, 1, 8, 1, len(runs) + 2, 0, 0, 256, 0)
+    start = 14 + len(head) + len(colours)
+    data = b"BM" + struct.pack("<IHHI", start + len(runs) + 2, 0, 0, start) + head + colours
+    levels = table[indices].astype(float)
+    yield Case("BMP", "palette, 8 bit, run-length", data + runs + b"\0\1", levels, "the samples")
+    four = np.dstack([rgb[..., ::-1], samples(1, 8, 5)])
+    body = b"".join(row.tobytes() for row in four[::-1])
+    head = struct.pack("<IiiHHIIiiII", 108, WIDTH, HEIGHT, 1, 32, 3, len(body), 0, 0, 0, 0)
+    head += struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000) + b"BGRs" + bytes(48)
+    data = b"BM" + struct.pack("<IHHI", 14 + len(head) + len(body), 0, 0, 14 + len(head)) + head
+    levels = coloured(np.dstack([rgb, four[..., 3:]]), 8, 3)
+    yield Case("BMP", "32 bit, with opacity", data + body, levels, "the samples")
 
 
 def _packed(rgb: Samples, masks: tuple[int, ...]) -> tuple[Samples, Samples]:
@@ -482,7 +516,8 @@ def _bilevel(bits: Samples) -> Samples:
 
 def cases() -> Iterator[Case]:
     """All of them."""
-    for make in (png_cases, jpeg_cases, web_cases, gif_cases, bmp_cases, ppm_cases, tiff_cases):
+    makers = (png_cases, jpeg_cases, web_cases, wide_cases, gif_cases, bmp_cases, ppm_cases)
+    for make in (*makers, tiff_cases):
         yield from make()
 
 

@@ -6,7 +6,6 @@ its place, may echo it.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +18,7 @@ _TRANSIENT_CODES = {0, 105, 106, 201}  # "not currently available", "service una
 _INVALID_KEY = 100
 _GONE_CODES = {1: "not-found", 2: "private"}
 _LONGEST_MESSAGE = 200
+_LARGEST = 1 << 63
 _HIDDEN = b"[key]"
 
 
@@ -88,4 +88,4 @@ def whole(value: object) -> int | None:
         return int(value) if re.fullmatch(r"-?[0-9]{1,18}", value.strip()) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value) if math.isfinite(value) and value == int(value) else None
+    return int(value) if -_LARGEST < value < _LARGEST and value == int(value) else None

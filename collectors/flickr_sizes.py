@@ -16,6 +16,7 @@ from anyres_bench.core.registry import nearest
 
 Mode = Literal["LR", "HR"]
 
+_LARGEST = 1 << 31  # what no rendition has
 CROPPED = frozenset({"Square", "Large Square"})
 # The order in which the original lists tried renditions; X-Large 6K and the small ones are absent.
 ANYRES_ORDER = (
@@ -102,7 +103,7 @@ def _anyres(sizes: Sequence[Mapping[str, Any]], rule: SizeRule) -> Rendition | N
     else:
         candidates = [e for label in ANYRES_ORDER for e in sizes if e["label"] == label]
     for entry in candidates:
-        width, height = entry["width"], entry["height"]
+        width, height = entry.get("width"), entry.get("height")
         if not (isinstance(width, int) and isinstance(height, int)):
             raise DataError(
                 f"rendition {entry['label']!r} has the size {width!r} x {height!r}, not integers; "
@@ -117,9 +118,9 @@ def _coerced(entry: Mapping[str, Any]) -> Size | None:
     """Size of an entry whose numbers may be strings; None where they are empty or null."""
     try:
         size = Size(int(entry["height"]), int(entry["width"]))
-    except (TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    return size if size.shorter > 0 else None
+    return size if size.shorter > 0 and size.longer < _LARGEST else None
 
 
 _POLICIES: dict[str, Callable[[Sequence[Mapping[str, Any]], SizeRule], Rendition | None]] = {

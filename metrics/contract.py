@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from anyres_bench.core.errors import MetricError
 from anyres_bench.core.seeds import stream
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.metrics.measuring import Measured, measure
+from anyres_bench.metrics.measuring import Measurement, measure
 from anyres_bench.metrics.metric import Metric
 
 _ROUNDING = 1e-9
@@ -94,7 +94,7 @@ def check_description(metric: object) -> None:
             raise _broken(metric, f"the bounds of {name} are {low} to {high}")
 
 
-def _check_smooth(metric: Metric, whole: Measured, real: FeatureBank, fake: FeatureBank) -> None:
+def _check_smooth(metric: Metric, whole: Measurement, real: FeatureBank, fake: FeatureBank) -> None:
     """Whether a metric that says that it is smooth counts neighbours nevertheless.
 
     Where every row comes twice, in the group that it is in, a row's nearest neighbour is its copy.
@@ -155,7 +155,7 @@ _ARRANGEMENTS: Mapping[str, Callable[[FeatureBank], FeatureBank]] = {
 }
 
 
-def _same(metric: Metric, what: str, want: Measured, got: Measured) -> None:
+def _same(metric: Metric, what: str, want: Measurement, got: Measurement) -> None:
     """Equal bit for bit."""
     for name in want.values:
         if got.values[name] != want.values[name]:

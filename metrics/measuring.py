@@ -22,14 +22,14 @@ _SMALL_DIM = 1024  # up to which matrices are quicker on one thread, measured wi
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """Values of a metric, and intervals of those that rank."""
 
     values: dict[str, float]
     intervals: dict[str, Interval]
 
 
-def measure(metric: Metric, real: FeatureBank | None, fake: FeatureBank, seed: int) -> Measured:
+def measure(metric: Metric, real: FeatureBank | None, fake: FeatureBank, seed: int) -> Measurement:
     """All values of a metric, the same for equal banks and seeds.
 
     Args:
@@ -46,23 +46,23 @@ def measure(metric: Metric, real: FeatureBank | None, fake: FeatureBank, seed: i
         return _measure(metric, real if metric.needs_real else None, fake, seed)
 
 
-def _measure(metric: Metric, real: FeatureBank | None, fake: FeatureBank, seed: int) -> Measured:
+def _measure(metric: Metric, real: FeatureBank | None, fake: FeatureBank, seed: int) -> Measurement:
     values = dict(metric.finish(real, fake, _stream(metric, seed)))
     check_values(metric, values)
     try:
         found = interval(metric, real, fake, _stream(metric, seed))
     except MetricError:
         # The value stands; too few groups are left for an interval when a fold is taken out.
-        return Measured(values, {})
+        return Measurement(values, {})
     # An interval's own value is drawn with the random numbers of its replicates.
     values |= {name: estimate.value for name, estimate in found.items()}
     check_values(metric, values)
-    return Measured(values, {name: estimate.interval for name, estimate in found.items()})
+    return Measurement(values, {name: estimate.interval for name, estimate in found.items()})
 
 
 def _threads(fake: FeatureBank) -> AbstractContextManager[None]:
     """One thread for the algebra of few dimensions; that of Inception's 2,048 takes all."""
-    return one_blas_thread() if fake.features().shape[1] <= _SMALL_DIM else nullcontext()
+    return one_blas_thread() if fake.dim <= _SMALL_DIM else nullcontext()
 
 
 def difference(

@@ -27,7 +27,8 @@ from pathlib import Path
 from types import FrameType
 
 CORPUS = Path(__file__).parent / "corpus"
-_LONGEST = 1 << 14  # bytes of an input that is kept
+_LONGEST = 1 << 16  # bytes of an input that is kept
+_MOST_BYTES = 1 << 18  # of a corpus, to which no more is added then
 _MOST_KEPT = 60  # inputs of a corpus
 _MOST_CHANGES = 6
 _NUMBERS = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1)
@@ -211,10 +212,11 @@ def _corpus(name: str) -> Iterator[bytes]:
 
 def _keep(name: str, found: Iterable[bytes]) -> None:
     """Add what is short to the corpus, up to its limit."""
-    free = _MOST_KEPT - len(list(_corpus(name)))
-    short = [data for data in found if len(data) <= _LONGEST]
-    for data in short[: max(free, 0)]:
-        _write(name, data)
+    kept = list(_corpus(name))
+    for data in (data for data in found if len(data) <= _LONGEST):
+        if len(kept) < _MOST_KEPT and sum(map(len, kept)) < _MOST_BYTES:
+            kept.append(data)
+            _write(name, data)
 
 
 def _write(name: str, data: bytes) -> Path:

@@ -116,6 +116,19 @@ def test_house_rules(room: str, name: str, path: Path) -> None:
             assert node.type is not None, f"{name}:{node.lineno} bare except"
 
 
+@pytest.mark.parametrize(("room", "name", "path"), ALL, ids=[name for _, name, _ in ALL])
+def test_one_module_prints_and_draws_bars(room: str, name: str, path: Path) -> None:
+    if name == "anyres_bench.cli.console":
+        return
+    tree = ast.parse(path.read_text())
+    assert "tqdm" not in {module.split(".")[0] for module, _ in imports(tree)}, name
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            assert called not in {"print", "click.echo", "click.secho"}, f"{name}:{node.lineno}"
+            assert not called.startswith("sys.stderr"), f"{name}:{node.lineno}"
+
+
 @pytest.mark.parametrize("room", LINKED)
 def test_linked_rooms_are_committed_as_links(room: str) -> None:
     link = PACKAGE / room

@@ -10,6 +10,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
+import re
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from PIL import Image
 
 from anyres_bench.core.errors import DatasetError, UnknownNameError, UsageError
 from anyres_bench.core.files import atomic_write, sha256_file, write_json
+from anyres_bench.core.plain import read_json
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.reporting import tracked
 from anyres_bench.data.dataset import Dataset
@@ -31,6 +34,7 @@ from anyres_bench.data.records import ImageRecord
 PIXELS = ("original", "png")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can state
 _MODE = 0o644
+_INDEX_NAME = "index.json"
 
 
 def export_webdataset(
@@ -45,7 +49,7 @@ def export_webdataset(
 
     Args:
         dataset: what to export.
-        folder: where to; its shards of the same names are replaced.
+        folder: where to; what an earlier export wrote there is replaced, and nothing else.
         pixels: "original" bytes, or "png".
         shard_bytes: a shard is closed once it is longer.
 
@@ -54,10 +58,12 @@ def export_webdataset(
 
     Raises:
         UnknownNameError: no such kind of pixels.
+        UsageError: what stands in the way was not written by an export, or was changed since.
         DatasetError: a file is not the one that was collected.
     """
     _check(pixels)
     folder.mkdir(parents=True, exist_ok=True)
+    before = _earlier_shards(dataset, folder)
     shards: list[dict[str, object]] = []
     samples = iter(_stems(dataset))
     sample = next(samples, None)
@@ -70,8 +76,10 @@ def export_webdataset(
                 n, sample = n + 1, next(samples, None)
         shards.append({"name": path.name, "images": n, "sha256": sha256_file(path)})
     index = {**_about(dataset, pixels), "images": len(dataset.manifest), "shards": shards}
-    write_json(folder / "index.json", index)
-    return folder / "index.json"
+    write_json(folder / _INDEX_NAME, index)
+    for name in before.difference(str(shard["name"]) for shard in shards):
+        (folder / name).unlink()  # of a longer export; no reader of *.tar must meet it
+    return folder / _INDEX_NAME
 
 
 def export_stylegan_zip(dataset: Dataset, path: Path, pixels: str = "png") -> Path:
@@ -87,12 +95,14 @@ def export_stylegan_zip(dataset: Dataset, path: Path, pixels: str = "png") -> Pa
 
     Raises:
         UnknownNameError: no such kind of pixels.
-        UsageError: the path does not end in .zip.
+        UsageError: the path does not end in .zip, or what is there was not written by an export.
         DatasetError: a file is not the one that was collected.
     """
     _check(pixels)
     if path.suffix != ".zip":
         raise UsageError(f"{path} does not end in .zip; name the zip, such as {path}.zip")
+    if os.path.lexists(path) and not _is_our_zip(path):
+        raise UsageError(f"{path} is there and was not written by an export; name another file")
     names = sorted({record.label for record in dataset.manifest} - {""})
     number = {name: i for i, name in enumerate(names)}
     labels: list[list[object]] = []
@@ -108,6 +118,48 @@ def export_stylegan_zip(dataset: Dataset, path: Path, pixels: str = "png") -> Pa
         about = {"labels": listed, "label_names": names, **_about(dataset, pixels)}
         _add_member(archive, "dataset.json", json.dumps(about, indent=1).encode())
     return path
+
+
+def _earlier_shards(dataset: Dataset, folder: Path) -> set[str]:
+    """Names of the shards that an earlier export wrote there.
+
+    Raises:
+        UsageError: there is something else of their names.
+    """
+    index = folder / _INDEX_NAME
+    ours: dict[str, str] = {}
+    if os.path.lexists(index):
+        try:
+            about = read_json(index.read_bytes(), str(index))
+            ours = about["recipe_id"] and {
+                str(shard["name"]): str(shard["sha256"]) for shard in about["shards"]
+            }
+        except (OSError, DatasetError, KeyError, TypeError):
+            raise UsageError(f"{index} was not written by an export; give a new folder") from None
+    there = [path for path in folder.iterdir() if _is_shard(path.name, dataset.id)]
+    for path in there:
+        if path.is_symlink() or not path.is_file() or sha256_file(path) != ours.get(path.name):
+            raise UsageError(
+                f"{path} was not written by an export, or was changed since; give a new folder"
+            )
+    return {path.name for path in there}
+
+
+def _is_shard(name: str, id_: str) -> bool:
+    return (
+        name.startswith(f"{id_}-")
+        and re.fullmatch(r"\d{6,}\.tar", name[len(id_) + 1 :]) is not None
+    )
+
+
+def _is_our_zip(path: Path) -> bool:
+    """Whether a file is a zip that `export_stylegan_zip` wrote."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            about = read_json(archive.read("dataset.json"), str(path))
+            return isinstance(about, dict) and {"labels", "recipe_id", "digest"} <= about.keys()
+    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile, DatasetError):
+        return False
 
 
 def _check(pixels: str) -> None:

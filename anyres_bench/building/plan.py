@@ -86,7 +86,8 @@ def plan(order: Order, effort: Effort, policy: Policy | None = None) -> Plan:
         licences[candidate.licence_id] += 1
         try:
             order.rules.check_claims(candidate, isinstance(order.collector, Resolver))
-            if candidate.url and not order.collector.local:
+            is_known = bool(candidate.url) or not isinstance(order.collector, Resolver)
+            if is_known and not order.collector.local:
                 _check_fetch(candidate, policy)
         except (ImageError, FetchError) as error:
             refused[error.reason] += 1

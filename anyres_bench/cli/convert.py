@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from anyres_bench.cli.console import show
 from anyres_bench.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from anyres_bench.models.checkpoint import Checkpoint
 
 
 @click.command()
@@ -24,7 +21,14 @@ if TYPE_CHECKING:
 )
 @click.option("--licence", help="Licence of these weights.  [default: that of the code]")
 @click.option("--accept-licence", is_flag=True, help="Accept the licence of a downloaded snapshot.")
-@click.option("--list", "show_list", is_flag=True, help="Show all registered files and stop.")
+@click.option(
+    "--list",
+    "listed",
+    is_flag=False,
+    flag_value="",
+    metavar="[NAME]",
+    help="Show the registered files, all or those whose names hold NAME, and stop.",
+)
 def command(
     source: str | None,
     out: Path | None,
@@ -32,7 +36,7 @@ def command(
     training_options: Path | None,
     licence: str | None,
     accept_licence: bool,
-    show_list: bool,
+    listed: str | None,
 ) -> None:
     """Convert an official snapshot into a folder of safetensors and JSON.
 
@@ -46,15 +50,20 @@ def command(
       anyres-bench convert ffhq6k_pretrained_final.pkl models/ffhq6k
       anyres-bench convert stylegan3-t-ffhqu-256x256 models/ffhqu --accept-licence
       anyres-bench convert --list
+      anyres-bench convert --list anyres
     """
-    if show_list:
-        _show_list()
+    if listed is not None:
+        from anyres_bench.features.weights import WEIGHTS
+        from anyres_bench.fetching.weights import table
+        from anyres_bench.models.families import published_weights
+
+        show(table(WEIGHTS | published_weights(), listed))
         return
     if source is None or out is None:
         raise UsageError("convert needs SOURCE and OUT; --help shows examples")
     if out.exists():
         raise UsageError(f"{out} is already there; remove it or choose another folder")
-    from anyres_bench.models.checkpoint import write_checkpoint
+    from anyres_bench.models.checkpoint import describe, write_checkpoint
     from anyres_bench.models.families import parts
     from anyres_bench.models.loading import read_snapshot
     from anyres_bench.models.networks import load_network
@@ -65,40 +74,5 @@ def command(
     if checkpoint.architecture in parts("networks"):
         load_network(checkpoint)  # what does not fit is not written
     write_checkpoint(out, checkpoint)
-    _show(checkpoint, out)
-
-
-def _show(checkpoint: Checkpoint, out: Path) -> None:
-    from anyres_bench.models.families import parts
-
     renders = checkpoint.architecture in parts("checkpoints")
-    n_numbers = sum(tensor.numel() for tensor in checkpoint.state.values())
-    source = checkpoint.source
-    lines = {
-        "network": f"{source['network']}, {checkpoint.architecture}",
-        "tensors": f"{len(checkpoint.state)} with {n_numbers:,} numbers",
-        "digest": checkpoint.digest,
-        "source": f"{source['file']}, sha256 {source['sha256']}",
-        "licence": checkpoint.licence,
-        "training": "options kept" if checkpoint.training else "options not found",
-        "renders": "yes" if renders else "no, it is kept as data",
-    }
-    click.echo(str(out))
-    for name, value in lines.items():
-        click.echo(f"  {name:<9} {value}")
-
-
-def _show_list() -> None:
-    from anyres_bench.features.weights import WEIGHTS
-    from anyres_bench.models.families import published_weights
-
-    for name, weights in (WEIGHTS | published_weights()).items():
-        size = f"{weights.n_bytes:,} bytes" if weights.n_bytes else "size not known"
-        here = "is here" if weights.path.is_file() else "put it"
-        click.echo(name)
-        click.echo(f"  get      {weights.url or 'no direct address is known'}")
-        click.echo(f"  sha256   {weights.sha256 or 'not published'}, {size}")
-        click.echo(f"  licence  {weights.licence}")
-        click.echo(f"  {here:<8} {weights.path}")
-        if weights.note:
-            click.echo(f"  note     {weights.note}")
+    show(f"{out}\n{describe(checkpoint)}\n  renders   {'yes' if renders else 'no, it is data'}")

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from anyres_bench import __version__
-from anyres_bench.cli.options import label_options, option_option, read_options
+from anyres_bench.cli.console import show
+from anyres_bench.cli.options import device_option, label_options, option_option, read_options
+from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Region, Size
-from anyres_bench.core.seals import check_ours, is_ours
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from anyres_bench.models.generator import Generator
-
-_BY = "generate"  # in seals
 _STRIPS = {"png", "tif"}
 
 
@@ -53,28 +41,6 @@ def parse_region(text: str | None, canvas: Size) -> Region:
     return Region.whole(canvas).crop(box)
 
 
-@dataclass(frozen=True)
-class Job:
-    """What to render: a model, a window, where to."""
-
-    generator: Generator
-    region: Region
-    folder: Path
-    suffix: str
-
-    def note(self, **facts: Any) -> str:
-        """What is kept inside an image file."""
-        window = self.region.box
-        about = {
-            "model": self.generator.id,
-            "canvas": list(self.region.canvas),
-            "region": [window.top, window.left, window.height, window.width],
-            "anyres_bench": __version__,
-            **facts,
-        }
-        return json.dumps(about, sort_keys=True)
-
-
 @click.command()
 @click.argument("model")
 @click.option("--seeds", default="0", show_default=True, help="Such as 0-15 or 3,5,8.")
@@ -92,6 +58,7 @@ class Job:
 @click.option("--frames", default=48, show_default=True, help="Frames of --zoom.")
 @click.option("--fps", default=16, show_default=True, help="Frames per second of animations.")
 @click.option("--video", type=click.Choice(["webp", "mp4"]), default="webp", show_default=True)
+@device_option
 @click.option("--accept-licence", is_flag=True, help="Accept the licence of downloaded weights.")
 def command(
     model: str,
@@ -111,6 +78,7 @@ def command(
     frames: int,
     fps: int,
     video: str,
+    device: str | None,
     accept_licence: bool,
 ) -> None:
     """Render images of any size from MODEL.
@@ -127,25 +95,29 @@ def command(
       anyres-bench generate scenes --seeds 1-4 --size 256 --interpolate 24
       anyres-bench generate scenes --seeds 3 --size 256 --zoom 2048 --video webp
     """
+    from anyres_bench.models import rendered_files as files
     from anyres_bench.models.loading import load
     from anyres_bench.models.rendering import check_canvas
 
     options = read_options(pairs, psi=psi, assembly=assembly, label=label, labels=labels)
-    generator = load(model, options, accept_licence=accept_licence)
+    where = device or str(distributed.device())
+    generator = load(model, options, device=where, accept_licence=accept_licence)
     canvas = Size.parse(size) if size else generator.native
     check_canvas(generator, canvas)
     numbers = parse_seeds(seeds)
-    job = Job(generator, parse_region(region, canvas), out, suffix)
-    for name in _names(numbers, suffix, video, grid, interpolate, zoom):
-        check_ours(out / name, _BY)
+    job, film = (
+        files.Job(generator, parse_region(region, canvas), out, suffix),
+        files.Film(video, fps),
+    )
+    files.check_names(job, _names(numbers, suffix, video, grid, interpolate, zoom))
     if interpolate:
-        _write_interpolation(job, numbers, interpolate, fps, video)
+        show(files.write_interpolation(job, numbers, interpolate, film))
     elif zoom:
-        _write_zooms(job, numbers, Size.parse(zoom), frames, fps, video)
+        show(files.write_zooms(job, numbers, Size.parse(zoom), frames, film))
     else:
-        _write_images(job, numbers)
+        show(files.write_images(job, numbers))
         if grid:
-            _write_grid(job, numbers)
+            show(files.write_grid(job, numbers))
 
 
 def _names(
@@ -157,107 +129,3 @@ def _names(
     if zoom:
         return [f"zoom{seed:04d}.{video}" for seed in seeds]
     return [f"seed{seed:04d}.{suffix}" for seed in seeds] + [f"grid.{suffix}"] * grid
-
-
-def _write_images(job: Job, seeds: list[int]) -> None:
-    """One file a seed, row band by row band."""
-    from tqdm import tqdm
-
-    from anyres_bench.data.strips import write_strips
-
-    with tqdm(total=len(seeds), unit="image", file=sys.stderr, disable=None) as progress:
-        for seed in seeds:
-            path, note = job.folder / f"seed{seed:04d}.{job.suffix}", job.note(seed=seed)
-            if not is_ours(path, _BY) or _note_of(path) != note:
-                write_strips(path, job.region.size, _bands(job, seed), note, _BY)
-            progress.update()
-    click.echo(f"{len(seeds)} images of {job.region.size} in {job.folder}")
-
-
-def _bands(job: Job, seed: int) -> Iterator[NDArray[np.uint8]]:
-    from anyres_bench.data.pixels import to_uint8
-    from anyres_bench.models.rendering import bands
-
-    z = job.generator.latents([seed])
-    for band in bands(job.generator, z, job.region):
-        yield to_uint8(band).permute(1, 2, 0).numpy()
-
-
-def _note_of(path: Path) -> str | None:
-    """The note of a file that an earlier call wrote; None when it is something else."""
-    from PIL import Image, UnidentifiedImageError
-
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # only headers are read
-    try:
-        with Image.open(path) as image:
-            text = image.info.get("anyres-bench") or getattr(image, "tag_v2", {}).get(270)
-            return str(text) if text else None
-    except (UnidentifiedImageError, OSError):
-        return None
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
-
-
-def _write_grid(job: Job, seeds: list[int]) -> None:
-    """All seeds in one picture, near a square, in reading order."""
-    import numpy as np
-
-    from anyres_bench.data.strips import write_strips
-
-    n_columns = max(1, round(len(seeds) ** 0.5 * (job.region.size.height / job.region.size.width)))
-    n_columns = min(n_columns, len(seeds))
-    n_rows = -(-len(seeds) // n_columns)
-    height, width = job.region.size
-
-    def rows() -> Iterator[NDArray[np.uint8]]:
-        for row in range(n_rows):
-            line = np.full((height, n_columns * width, 3), 255, np.uint8)
-            for column, seed in enumerate(seeds[row * n_columns : (row + 1) * n_columns]):
-                image = np.concatenate(list(_bands(job, seed)))
-                line[:, column * width : (column + 1) * width] = image
-            yield line
-
-    path = job.folder / f"grid.{job.suffix}"
-    size = Size(n_rows * height, n_columns * width)
-    write_strips(path, size, rows(), job.note(seeds=seeds), _BY)
-    click.echo(f"grid of {n_rows} x {n_columns} in {path}")
-
-
-def _write_interpolation(job: Job, seeds: list[int], n_frames: int, fps: int, video: str) -> None:
-    from anyres_bench.data.pixels import to_uint8
-    from anyres_bench.models.rendering import latent_path
-
-    pictures = (
-        to_uint8(job.generator.sample(z, [job.region])[0]).permute(1, 2, 0).numpy()
-        for z in latent_path(job.generator, seeds, n_frames)
-    )
-    path = job.folder / f"interpolation.{video}"
-    _write_video(path, pictures, len(seeds) * n_frames, fps)
-
-
-def _write_zooms(
-    job: Job, seeds: list[int], largest: Size, n_frames: int, fps: int, video: str
-) -> None:
-    from anyres_bench.data.pixels import to_uint8
-    from anyres_bench.models.rendering import check_canvas, zoom_path
-
-    regions = zoom_path(job.region.size, largest, n_frames)
-    for region in regions:
-        check_canvas(job.generator, region.canvas)
-    for seed in seeds:
-        z = job.generator.latents([seed])
-        pictures = (
-            to_uint8(job.generator.sample(z, [r])[0]).permute(1, 2, 0).numpy() for r in regions
-        )
-        _write_video(job.folder / f"zoom{seed:04d}.{video}", pictures, n_frames, fps)
-
-
-def _write_video(path: Path, pictures: Iterator[Any], n_frames: int, fps: int) -> None:
-    """Write an animation, whole or not at all."""
-    from tqdm import tqdm
-
-    from anyres_bench.data.animation import write_animation
-
-    shown = tqdm(pictures, total=n_frames, unit="frame", file=sys.stderr, disable=None)
-    write_animation(path, shown, fps, _BY)
-    click.echo(f"{n_frames} frames in {path}")

@@ -26,7 +26,9 @@ from anyres_bench.core.reporting import SILENT, report_to, say
 _AGAIN_S = 0.05
 # name -> (module, one line for --help); each module has a click command named `command`
 COMMANDS = {
+    "check-model": ("anyres_bench.cli.check_model", "Hold one's own model to the contract."),
     "collect": ("anyres_bench.cli.collect", "Build a dataset of images at their native sizes."),
+    "compare": ("anyres_bench.cli.compare", "Say how far two folders of images are apart."),
     "convert": ("anyres_bench.cli.convert", "Turn official checkpoints into safetensors, safely."),
     "demo": ("anyres_bench.cli.demo", "Collect, evaluate and report: everything in one go."),
     "doctor": ("anyres_bench.cli.doctor", "Test whether this machine computes right."),
@@ -83,6 +85,8 @@ def cli(context: click.Context) -> None:
     """
     if os.environ.get("NO_COLOR"):
         context.color = False
+    console = context.ensure_object(Console)
+    context.with_resource(report_to(console if distributed.is_main() else SILENT))
 
 
 with_options(cli)
@@ -155,8 +159,7 @@ class _Interrupts:
 def _run(arguments: list[str], interrupts: _Interrupts, console: Console) -> int:
     """Run one command and tell how it ended; the exit code."""
     try:
-        with report_to(console if distributed.is_main() else SILENT):
-            code = cli.main(arguments, "anyres-bench", standalone_mode=False, obj=console)
+        code = cli.main(arguments, "anyres-bench", standalone_mode=False, obj=console)
         if sys.stdout is not None:
             sys.stdout.flush()
         return code if isinstance(code, int) else 0

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+from anyres_bench.cli.console import show
+from anyres_bench.core.reporting import say, tracked
+
 
 @click.command()
 @click.argument("target", metavar="HEIGHTxWIDTH|IMAGE|FOLDER|DATASET")
@@ -58,8 +61,6 @@ def command(
       anyres-bench tile photo.jpg --page photo.html
       anyres-bench tile photographs/ --budget 1024 --csv tokens.csv
     """
-    from tqdm import tqdm
-
     from anyres_bench.tilers import reports, workbench
     from anyres_bench.tilers.targets import read_target
 
@@ -67,20 +68,18 @@ def command(
     images = read_target(target)
     if budget is not None:
         chosen, said = reports.within(chosen, images, budget)
-        click.echo(said, err=as_json)
-    report = reports.report(
-        tqdm(chosen, unit="tiler", disable=None if pages else True), images, models, pages
-    )
+        (say if as_json else show)(said)
+    report = reports.report(tracked(chosen, "tiling", "tiler"), images, models, pages)
     if csv:
         report.write_csv(csv)
-        click.echo(f"written: {csv}", err=True)
+        say(f"written: {csv}")
     if page:
         from anyres_bench.tilers.page import picture_of, write_page
 
         write_page(page, picture_of(target, images), chosen, language)
-        click.echo(f"drawn: {page}", err=True)
-    click.echo(report.json() if as_json else report.text())
+        say(f"drawn: {page}")
+    show(report.json() if as_json else report.text())
     if explained:
-        click.echo(reports.explained(chosen, images))
+        show(reports.explained(chosen, images))
     for name, reason in images.left_out:
-        click.echo(f"left out: {name}: {reason}", err=True)
+        say(f"left out: {name}: {reason}")

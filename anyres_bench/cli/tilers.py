@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from anyres_bench.cli.console import show
+
 
 @click.group()
 def command() -> None:
@@ -32,7 +34,7 @@ def list_() -> None:
         fields = dataclasses.asdict(load(name))  # type: ignore[call-overload]
         options = {k: v for k, v in fields.items() if k != "name" and not isinstance(v, tuple)}
         text = " ".join(f"{key}={value}" for key, value in options.items())
-        click.echo(f"{name:20} {text}")
+        show(f"{name:20} {text}")
 
 
 @command.command()
@@ -47,7 +49,7 @@ def export(folder: Path) -> None:
     from anyres_bench.tilers.kit import export as write
 
     for path in write(folder, {name: load(name) for name in TILERS}):
-        click.echo(f"written: {path}")
+        show(f"written: {path}")
 
 
 @command.command()
@@ -79,10 +81,10 @@ def check(spec: str, engine: tuple[str, ...], timeout: float, as_json: bool) -> 
     found = compare(tiler, asked, ask(engine, asked, timeout), relatives(tiler))
     if as_json:
         for one in found:
-            click.echo(json.dumps(record(one)))
+            show(json.dumps(record(one)))
     elif found:
-        click.echo(told(found, len(asked), spec))
+        show(told(found, len(asked), spec))
     else:
-        click.echo(f"{spec}: all {len(asked)} sizes agree")
+        show(f"{spec}: all {len(asked)} sizes agree")
     if found:
         sys.exit(1)

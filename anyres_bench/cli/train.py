@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from anyres_bench.cli.console import show
 
 if TYPE_CHECKING:
     from anyres_bench.training.loop import Evaluation
@@ -86,13 +87,12 @@ def command(
         from anyres_bench.training.charts import draw_run
 
         for picture in draw_run(out):
-            click.echo(picture)
+            show(picture)
         return
     stages = read_stages(preset, path, parse_assignments(assignments), data)
     jobs = plan_jobs(stages, out, stage)
     if dry_run:
         for job in jobs:
-            click.echo(json.dumps(job.described(), indent=2))
-    elif not train_jobs(jobs, click.echo, evaluation):
-        click.echo("stopped; the same command goes on where it was", err=True)
-        sys.exit(130)
+            show(json.dumps(job.described(), indent=2))
+    elif not train_jobs(jobs, show, evaluation):
+        raise click.Abort

@@ -44,6 +44,8 @@ _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 # Chunks that say how IDAT becomes colours; of the others, Pillow needs to know nothing.
 _PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"pHYs")
 _PNG_SIGNATURE, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
+_AVIF_HEAD = 1 << 16  # bytes in which an AVIF says what its colours are
+_WIDE_PRIMARIES, _HDR_TRANSFERS = (9, 11, 12), (16, 17, 18)  # of H.273: BT.2020, P3; PQ, HLG
 _SRGB_CICP = bytes((1, 13, 0, 1))
 # In the data of a scan a marker is FF and neither 0, a restart marker, nor a fill byte.
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
@@ -464,6 +466,23 @@ def bmp(file: IO[bytes], name: str, max_pixels: int | None) -> Container:
         raise unsupported(name, f"a BMP of compression {compression}")
     _check_slow(file, name, "run-length coded pixels", is_long and compression in (1, 2))
     return Container(file, 1, 1)
+
+
+def avif(file: IO[bytes], name: str, max_pixels: int | None) -> Container:
+    """An AVIF whose numbers mean the colours of sRGB, or are said by a profile.
+
+    Raises:
+        ImageError: `unsupported-mode`.
+    """
+    head = file.read(_AVIF_HEAD)
+    place = head.find(b"colrnclx")
+    if place >= 0 and place + 12 <= len(head):
+        primaries, transfer = struct.unpack_from(">HH", head, place + 8)
+        if primaries in _WIDE_PRIMARIES or transfer in _HDR_TRANSFERS:
+            raise unsupported(
+                name, f"an AVIF of another colour space than sRGB (CICP {primaries}/{transfer})"
+            )
+    return Container(file)
 
 
 def _check_slow(file: IO[bytes], name: str, what: str, is_slow: bool) -> None:

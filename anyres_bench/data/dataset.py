@@ -185,3 +185,8 @@ def _read_summary(path: Path) -> dict[str, Any]:
     if not (isinstance(summary["digest"], str) and isinstance(summary.get("recipe", {}), dict)):
         raise DatasetError(f"{path} is damaged: its digest or recipe is none; collect it again")
     return summary
+
+
+def open_dataset(path: str | Path) -> Dataset:
+    """The dataset in a folder; see `Dataset.read`."""
+    return Dataset.read(Path(path))

@@ -48,6 +48,7 @@ _WALKERS: dict[str, Walker] = {
     "TIFF": tiff.tiff,
     "PPM": containers.ppm,
     "BMP": containers.bmp,
+    "AVIF": containers.avif,
 }
 _BYTES_PER_PIXEL, _BYTES_BESIDE = 16, 64 << 20  # of a file: 16-bit RGBA twice, and what is no pixel
 # What Pillow's plugins raise on damaged files.

@@ -6,9 +6,9 @@ import time
 from typing import Protocol, runtime_checkable
 
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.evaluation.metadata import networks
+from anyres_bench.models.fingerprints import networks
 from anyres_bench.models.generator import Generator
-from anyres_bench.results import Cost
+from anyres_bench.results import CostRecord
 
 
 @runtime_checkable
@@ -20,7 +20,7 @@ class Partial(Protocol):
         ...
 
 
-def render_cost(generator: Generator, window: Region) -> Cost | None:
+def render_cost(generator: Generator, window: Region) -> CostRecord | None:
     """What rendering one window of one image takes, found by doing it once more.
 
     Args:
@@ -49,7 +49,7 @@ def render_cost(generator: Generator, window: Region) -> Cost | None:
     else:
         weights = {id(p): p.numel() for network in found for p in network.parameters()}
         n_parameters = sum(weights.values())
-    return Cost(
+    return CostRecord(
         canvas=(window.canvas.height, window.canvas.width),
         window=(window.size.height, window.size.width),
         macs=counter.get_total_flops() // 2,

@@ -30,12 +30,12 @@ from anyres_bench.metrics.metric import metric_from
 from anyres_bench.models.controls import HeldOut
 from anyres_bench.models.generator import Generator, ImageGenerator
 from anyres_bench.results import (
-    Cost,
-    Device,
+    CostRecord,
+    DeviceRecord,
     ExtractorRecord,
+    FeaturesRecord,
     ModelRecord,
     Result,
-    State,
     Task,
     read_result,
     result_key,
@@ -238,14 +238,16 @@ class _Comparison:
         banks = feature_banks(samples, extractors, run)
         return _Features(samples, banks, time.perf_counter() - start)
 
-    def _cost(self) -> Cost | None:
+    def _cost(self) -> CostRecord | None:
         """What the first window of a model takes to render; None for sets of images."""
         if isinstance(self.generator, ImageGenerator):
             return None
         view = self.protocol.fake(self.reference.manifest, self.n, self.plan.seed)[0].views[0]
         return render_cost(self.generator, view.rendered(self.generator.native))
 
-    def _measure(self, task: Task, features: Mapping[str, _Features], cost: Cost | None) -> Result:
+    def _measure(
+        self, task: Task, features: Mapping[str, _Features], cost: CostRecord | None
+    ) -> Result:
         plan, metric = self.plan, metric_from(task.metric)
         extractor, native = plan.extractors[task.extractor], self.generator.native
         used = {side: of for side, of in features.items() if side == "fake" or metric.needs_real}
@@ -265,10 +267,11 @@ class _Comparison:
             seed=plan.seed,
             n_real=len(banks["real"]) if "real" in banks else 0,
             n_fake=len(banks["fake"]),
-            device=Device(device_of(self.generator), device_of(extractor)),
+            device=DeviceRecord(device_of(self.generator), device_of(extractor)),
             seconds={**seconds, "metric": time.perf_counter() - start},
             versions=versions(),
             states={
-                side: State(dict(of.samples.key), len(of.samples)) for side, of in used.items()
+                side: FeaturesRecord(dict(of.samples.key), len(of.samples))
+                for side, of in used.items()
             },
         )

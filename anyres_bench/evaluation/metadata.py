@@ -5,9 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import platform
-from collections.abc import Iterator
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +14,9 @@ from anyres_bench import __version__
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import EvalProtocol
 from anyres_bench.data.records import Manifest
+from anyres_bench.models.fingerprints import networks
 from anyres_bench.models.generator import Generator, ImageGenerator
-from anyres_bench.results import DatasetRecord, Histogram, ImagesRecord
-
-if TYPE_CHECKING:
-    from torch import nn
+from anyres_bench.results import DatasetRecord, ImagesRecord, SizeHistogram
 
 _PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow")
 
@@ -60,14 +57,14 @@ def images_record(
     )
 
 
-def size_histogram(images: Manifest) -> Histogram:
+def size_histogram(images: Manifest) -> SizeHistogram:
     """Images by shorter side: edges in px, half an octave apart, and the counts between them."""
     sides = np.array([image.size.shorter for image in images])
     low = math.floor(2 * math.log2(sides.min()))
     high = math.floor(2 * math.log2(sides.max())) + 1
     edges = [round(2 ** (k / 2)) for k in range(low, high + 1)]
     counts, _ = np.histogram(sides, [*edges[:-1], max(edges[-1], sides.max() + 1)])
-    return Histogram(tuple(edges), tuple(counts.tolist()))
+    return SizeHistogram(tuple(edges), tuple(counts.tolist()))
 
 
 def device_of(thing: Any) -> str:
@@ -78,14 +75,3 @@ def device_of(thing: Any) -> str:
         for tensor in itertools.chain(network.parameters(), network.buffers())
     }
     return " ".join(sorted(devices)) or "cpu"
-
-
-def networks(value: Any, depth: int = 4) -> Iterator[nn.Module]:
-    """The networks that a generator or an extractor, or what it is made of, holds."""
-    from torch import nn
-
-    if isinstance(value, nn.Module):
-        yield value
-    elif depth and hasattr(value, "__dict__") and not isinstance(value, type):
-        for part in vars(value).values():
-            yield from networks(part, depth - 1)

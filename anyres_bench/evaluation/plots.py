@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from anyres_bench.core.quoting import plot
 from anyres_bench.evaluation.curves import Curve
-from anyres_bench.results import Histogram
+from anyres_bench.results import SizeHistogram
 
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -43,7 +43,7 @@ def shortened(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:28]}...{text[-(_LONGEST - 31) :]}"
 
 
-def histogram(sizes: Histogram) -> str:
+def histogram(sizes: SizeHistogram) -> str:
     """Data URI of a histogram of shorter sides; bins half an octave wide look equally wide."""
     edges, counts = list(sizes.edges), list(sizes.counts)
     with rc_context(_STYLE):

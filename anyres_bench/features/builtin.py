@@ -87,12 +87,12 @@ def build(spec: ExtractorSpec) -> BuiltinExtractor:
 
 def describe(image: NDArray[np.uint8]) -> Numbers:
     """All numbers of one (3, h, w) image, each in its natural unit."""
-    picture = Picture.of(image)
+    picture = ImageOctaves.of(image)
     return np.concatenate([group(picture) for group in GROUPS])
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImageOctaves:
     """One image and its planes octave by octave."""
 
     image: NDArray[np.uint8]  # (3, h, w)
@@ -101,14 +101,14 @@ class Picture:
     colours: tuple[list[Octave], list[Octave]]
 
     @classmethod
-    def of(cls, image: NDArray[np.uint8]) -> Picture:
+    def of(cls, image: NDArray[np.uint8]) -> ImageOctaves:
         """Look at a (3, h, w) image."""
         turned = planes(image)
         luma, *colours = (octaves(plane, N_OCTAVES) for plane in turned)
         return cls(image, turned, luma, (colours[0], colours[1]))
 
 
-def tone(picture: Picture) -> Numbers:
+def tone(picture: ImageOctaves) -> Numbers:
     """How bright and how colourful: means, spreads, correlations, asymmetries, clipped shares."""
     means = picture.planes.mean(axis=(1, 2), dtype=np.float64)
     spreads = picture.planes.std(axis=(1, 2), dtype=np.float64)
@@ -120,14 +120,14 @@ def tone(picture: Picture) -> Numbers:
     return np.concatenate([means, np.log(spreads + 1), pairs, above, clipped])
 
 
-def layout(picture: Picture) -> Numbers:
+def layout(picture: ImageOctaves) -> Numbers:
     """What is where, coarsely: luminance in 4 x 4 parts, colours and detail in 2 x 2."""
     coarse = [blocks(picture.planes[0], 4), *(blocks(plane, 2) for plane in picture.planes[1:])]
     detail = np.log(blocks(picture.luma[0].slope, 2) + _FLOOR)
     return np.concatenate([_contrasts(part)[1:] for part in (*coarse, detail)])
 
 
-def detail(picture: Picture) -> Numbers:
+def detail(picture: ImageOctaves) -> Numbers:
     """Strength of each filter in each octave of luminance; of colours, against luminance."""
     luma = _log_strengths(picture.luma)
     first, second = (_log_strengths(colour) - luma for colour in picture.colours)
@@ -135,13 +135,13 @@ def detail(picture: Picture) -> Numbers:
     return np.concatenate([*alike, _unlike(luma)])
 
 
-def sparsity(picture: Picture) -> Numbers:
+def sparsity(picture: ImageOctaves) -> Numbers:
     """Whether detail is rare and strong or everywhere and weak: rms over mean magnitude."""
     ratios = [(octave.rms + _FLOOR) / (octave.magnitude + _FLOOR) for octave in picture.luma]
     return _alike(np.log(ratios))
 
 
-def structure(picture: Picture) -> Numbers:
+def structure(picture: ImageOctaves) -> Numbers:
     """How detail is arranged: diagonals, polarity, patchiness, and ties between octaves."""
     diagonal = [octave.diagonal for octave in picture.luma]
     polarity = [octave.polarity for octave in picture.luma]
@@ -154,7 +154,7 @@ def structure(picture: Picture) -> Numbers:
     )
 
 
-def artefacts(picture: Picture) -> Numbers:
+def artefacts(picture: ImageOctaves) -> Numbers:
     """Traces of machinery along rows and columns: seams between tiles, grids, flat runs."""
     luma = picture.planes[0]
     both = [_line_traces(luma), _line_traces(np.ascontiguousarray(luma.T))]
@@ -239,7 +239,7 @@ def _correlation(a: Map, b: Map) -> float:
 # Group -> the unit of each of its numbers: its spread among the design photographs of the study, so
 # that every number weighs the same; seams, the first four artefacts, weigh twice as much.
 # fmt: off
-GROUPS: dict[Callable[[Picture], Numbers], tuple[float, ...]] = {
+GROUPS: dict[Callable[[ImageOctaves], Numbers], tuple[float, ...]] = {
     tone: (
         54, 25, 7.1, 0.43, 0.79, 0.6, 0.44, 0.4, 0.47, 0.092, 0.14, 0.14, 1.2, 1.3,
     ),

@@ -49,6 +49,7 @@ class TileExtractor:
 
     n_views = 1
     is_fid = False
+    n_views = 1
 
     def __init__(self, base: FeatureExtractor, side: int) -> None:
         self.base, self.side = base, side

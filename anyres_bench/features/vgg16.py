@@ -50,6 +50,7 @@ class VGG16:
 
     n_views = 1
     is_fid = False
+    n_views = 1
 
     def __init__(
         self,

@@ -103,6 +103,32 @@ def obtain(
     return weights.path
 
 
+def table(weights: Mapping[str, WeightFile], part: str = "") -> str:
+    """Registered files, a line each; where a part of a name is given, all that is known of those.
+
+    Raises:
+        UnknownNameError: no name holds that part.
+    """
+    chosen = {name: one for name, one in weights.items() if part.lower() in name.lower()}
+    if not chosen:
+        raise UnknownNameError(f"no registered file has {part!r} in its name; see convert --list")
+    rows = [("name", "state", "bytes", "address", "licence")]
+    rows += [(name, *_cells(one)) for name, one in chosen.items()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    if part:
+        lines += [f"\n{name}{_help(one)}" for name, one in chosen.items()]
+    else:
+        lines.append("\n--list NAME shows addresses, digests and where to put what is missing")
+    return "\n".join(lines)
+
+
+def _cells(weights: WeightFile) -> tuple[str, str, str, str]:
+    here = "here" if weights.path.is_file() else "missing"
+    size = f"{weights.n_bytes:,}" if weights.n_bytes else "not known"
+    return here, size, "known" if weights.url else "by hand", weights.licence
+
+
 def _verified(weights: WeightFile) -> Path:
     if weights.sha256 and (got := sha256_file(weights.path)) != weights.sha256:
         raise WeightsError(

@@ -21,6 +21,7 @@ from torch import Tensor
 from anyres_bench.core.budget import MAX_JSON_BYTES
 from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.files import atomic_folder, atomic_write, write_json
+from anyres_bench.core.quoting import one_line_each
 from anyres_bench.core.tensorfiles import map_file, read_safetensors
 from anyres_bench.models.families import recognise
 from anyres_bench.models.official import (
@@ -107,6 +108,21 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         with atomic_write(temporary / WEIGHTS) as file:
             file.write(safetensors.torch.save(state))
         write_json(temporary / ABOUT, about)
+
+
+def describe(checkpoint: Checkpoint) -> str:
+    """What a checkpoint holds and where it is from, for people."""
+    n_numbers = sum(tensor.numel() for tensor in checkpoint.state.values())
+    source = checkpoint.source
+    lines = {
+        "network": f"{source['network']}, {checkpoint.architecture}",
+        "tensors": f"{len(checkpoint.state)} with {n_numbers:,} numbers",
+        "digest": checkpoint.digest,
+        "source": f"{source['file']}, sha256 {source['sha256']}",
+        "licence": checkpoint.licence,
+        "training": "options kept" if checkpoint.training else "options not found",
+    }
+    return one_line_each(f"  {name:<9} {value}" for name, value in lines.items())
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:

@@ -55,18 +55,19 @@ def check_contract(
     Raises:
         GeneratorError: says which promise was broken, and by how much.
     """
-    canvas = canvas or _default_canvas(generator)
-    whole = _render(generator, SEEDS[:1], Region.whole(canvas))
-    again = _render(generator, SEEDS[:1], Region.whole(canvas))
+    canvas = canvas or default_canvas(generator)
+    whole = render(generator, SEEDS[:1], Region.whole(canvas))
+    again = render(generator, SEEDS[:1], Region.whole(canvas))
     _compare(generator, "the same seed gives another image", whole, again, tolerance)
     _check_batches(generator, canvas, tolerance)
     for window in _own_windows(generator, canvas):
-        part = _render(generator, SEEDS[:1], window)
+        part = render(generator, SEEDS[:1], window)
         _compare(generator, f"{window} is not the crop", _cut(whole, window), part, tolerance)
     return _off_grid(generator, canvas, whole)
 
 
-def _default_canvas(generator: Generator) -> Size:
+def default_canvas(generator: Generator) -> Size:
+    """Twice the native size, or the largest that a generator can render."""
     if isinstance(generator, ImageGenerator):
         return generator.images.manifest[SEEDS[0] % len(generator.images.manifest)].size
     if isinstance(generator.canvases, tuple):
@@ -74,7 +75,12 @@ def _default_canvas(generator: Generator) -> Size:
     return Size(2 * generator.native.height, 2 * generator.native.width)
 
 
-def _render(generator: Generator, seeds: tuple[int, ...], region: Region) -> Tensor:
+def render(generator: Generator, seeds: tuple[int, ...], region: Region) -> Tensor:
+    """One window for each seed, (n, 3, h, w), held to shape, type and range.
+
+    Raises:
+        GeneratorError: they are not what the contract says.
+    """
     images = generator.sample(generator.latents(list(seeds)), [region] * len(seeds))
     check_output(generator.id, images, len(seeds), region.size)
     return images
@@ -85,9 +91,9 @@ def _check_batches(generator: Generator, canvas: Size, tolerance: float) -> None
     if isinstance(generator, ImageGenerator):  # its images have canvases of their own
         return
     window = next(_own_windows(generator, canvas))
-    together = _render(generator, SEEDS, window)
+    together = render(generator, SEEDS, window)
     for i, seed in enumerate(SEEDS):
-        alone = _render(generator, (seed,), window)
+        alone = render(generator, (seed,), window)
         _compare(generator, "an image depends on its batch", together[i : i + 1], alone, tolerance)
 
 
@@ -116,7 +122,7 @@ def _off_grid(generator: Generator, canvas: Size, whole: Tensor) -> ContractRepo
         for x in (0, 1, 2):
             top, left = y * (canvas.height - size.height) // 2, x * (canvas.width - size.width) // 2
             window = Region(canvas, top, left, size)
-            part = _render(generator, SEEDS[:1], window)
+            part = render(generator, SEEDS[:1], window)
             differences.append((part - _cut(whole, window)).double())
     rms = sum(float((d**2).mean()) for d in differences) / len(differences)
     largest = max(float(d.abs().max()) for d in differences)

@@ -7,16 +7,22 @@ A spec is one of these:
     anyres-ffhq6k            a registered official checkpoint (`convert --list`)
     scenes, folder:PATH      a registered generator or baseline, with its argument
     package.module:factory   a function without arguments, or a class: anything that keeps the
-                             contract of `Generator`; a digest of its code joins its id
+                             contract of `Generator`, such as an adapter of
+                             `anyres_bench.models.adapters`; modules of the current folder are
+                             found. Digests of its code and of its weights join its id
+    file.py:factory          the same, from a file
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import re
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
 from anyres_bench.core import distributed
@@ -34,10 +40,11 @@ from anyres_bench.models.checkpoint import (
 )
 from anyres_bench.models.controls import HeldOut
 from anyres_bench.models.families import parts, published_weights
+from anyres_bench.models.fingerprints import fingerprint, has_fingerprint
 from anyres_bench.models.generator import GENERATORS, Generator
 from anyres_bench.models.sources import source_digest, with_source
 
-_FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_FACTORY = re.compile(r"(?:[A-Za-z_][\w.]*|.+\.py):[A-Za-z_]\w*")
 _MEMBERS = ("id", "native", "canvases", "latents", "sample")
 
 
@@ -88,9 +95,12 @@ def resolve(
         checkpoint = _checkpoint(spec, accept_licence)
         return _make(spec, _builder(spec, checkpoint), (checkpoint,), options or {}, ours)
     if _FACTORY.fullmatch(spec):
-        module = spec.partition(":")[0]
-        made = _make(spec, _imported(spec), (), options or {}, ours)
-        return made if isinstance(made, HeldOut) else with_source(made, source_digest(module))
+        module, factory = _imported(spec)
+        made = _make(spec, factory, (), options or {}, ours)
+        if isinstance(made, HeldOut):
+            return made
+        mark = "" if has_fingerprint(made.id) else fingerprint(made)
+        return cast(Generator, with_source(made, source_digest(module), mark))
     raise UnknownNameError(
         f"{spec!r} is no file, folder or package.module:factory, and no registered model; "
         f"{_nearest_model(head)}"
@@ -165,20 +175,50 @@ def _nearest_model(name: str) -> str:
     return nearest(name, [*GENERATORS, *parts("specs"), *snapshot_files()])
 
 
-def _imported(spec: str) -> Callable[..., Any]:
-    module_name, _, attribute = spec.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise UsageError(
-            f"{spec}: {error}; is its package installed, or its folder on PYTHONPATH? If a "
-            f"registered model was meant: {_nearest_model(module_name)}"
-        ) from error
+def _imported(spec: str) -> tuple[str, Callable[..., Any]]:
+    """The module's name, and what it has under the name behind the colon."""
+    place, _, attribute = spec.rpartition(":")
+    module = _from_file(spec, Path(place)) if place.endswith(".py") else _from_name(spec, place)
+    module_name = module.__name__
     factory: Callable[..., Any] | None = getattr(module, attribute, None)
     if not callable(factory):
         names = [name for name in vars(module) if callable(getattr(module, name))]
-        raise UnknownNameError(f"{module_name} has no {attribute!r}; {nearest(attribute, names)}")
-    return factory
+        raise UnknownNameError(f"{place} has no {attribute!r}; {nearest(attribute, names)}")
+    return module_name, factory
+
+
+def _from_name(spec: str, name: str) -> ModuleType:
+    """A module that is installed, on PYTHONPATH or in the current folder."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise UsageError(
+            f"{spec}: {error}; is its package installed, or its folder on PYTHONPATH? If a "
+            f"registered model was meant: {_nearest_model(name)}"
+        ) from error
+
+
+def _from_file(spec: str, path: Path) -> ModuleType:
+    """A module from its file, which may import its neighbours."""
+    if not path.is_file():
+        raise UsageError(f"{spec}: there is no file {path}")
+    file = path.resolve()
+    if str(file.parent) not in sys.path:
+        sys.path.append(str(file.parent))
+    taken = getattr(sys.modules.get(path.stem), "__file__", str(file)) != str(file)
+    found = importlib.util.spec_from_file_location(f"{path.stem}{'_model' * taken}", file)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules[found.name] = module
+    try:
+        found.loader.exec_module(module)
+    except (ImportError, SyntaxError) as error:
+        raise UsageError(f"{spec} cannot be imported: {error}") from error
+    return module
 
 
 def _make(

@@ -12,8 +12,7 @@ from anyres_bench.models.fitting import check_config, fitted
 def load_network(checkpoint: Checkpoint) -> nn.Module:
     """The network of a checkpoint with its weights, frozen, in evaluation mode.
 
-    It is first laid out without memory, and only built when every tensor fits: a config that asks
-    for more than the file holds costs nothing.
+    A config that asks for much more than the file holds is refused before anything is allocated.
 
     Raises:
         UnknownNameError: no network of that architecture.

@@ -36,14 +36,20 @@ def source_digest(module_name: str) -> str | None:
     return known[1]
 
 
-def with_source(generator: Any, digest: str | None) -> Any:
-    """The same generator, with the digest of its code in its id, or that it is unknown.
+def with_source(generator: Any, digest: str | None, mark: str = "") -> Any:
+    """The same generator, its code and its fingerprint in its id, or that its code is unknown.
+
+    Args:
+        generator: of the user.
+        digest: of its code; None if not known.
+        mark: its fingerprint, where its own id has none.
 
     Raises:
         GeneratorError: its class cannot be derived from.
     """
-    suffix = f"+code@{digest[:_DIGITS] if digest else 'unknown'}"
-    if str(generator.id).endswith(suffix):  # a factory may give one object again and again
+    code = f"+code@{digest[:_DIGITS] if digest else 'unknown'}"
+    suffix = f"{code}+{mark}" if mark else code
+    if code in str(generator.id):  # a factory may give one object again and again
         return generator
     try:
         if "id" in getattr(generator, "__dict__", {}):

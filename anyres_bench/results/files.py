@@ -9,20 +9,24 @@ import stat
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anyres_bench.core.errors import DataError
 from anyres_bench.core.files import write_json
 from anyres_bench.results.earlier import from_schema_1
 from anyres_bench.results.plain import from_plain
 from anyres_bench.results.record import SCHEMA, Result, seal
+from anyres_bench.results.tables import to_frame
 from anyres_bench.results.task import Task, newest_version
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LARGEST_FILE = 4 << 20  # bytes; a record has a few thousand
 
 
 @dataclass(frozen=True)
-class Reading:
+class ResultReading:
     """What came of reading files.
 
     Attributes:
@@ -33,6 +37,16 @@ class Reading:
 
     results: tuple[Result, ...]
     oddities: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a value; see `anyres_bench.results.to_frame`."""
+        return to_frame(self.results)
 
 
 def result_path(folder: Path, task: Task, model_id: str, key: str) -> Path:
@@ -79,17 +93,21 @@ def read_result(path: Path) -> Result:
         raise DataError(f"{path} cannot be used: {_short(error)}; evaluate again") from error
 
 
-def read_results(paths: Iterable[Path], metrics: Container[str] | None = None) -> Reading:
+def read_results(
+    paths: str | Path | Iterable[str | Path], metrics: Container[str] | None = None
+) -> ResultReading:
     """Read records; a folder stands for every .json file below it.
 
     Args:
-        paths: files, each of which has to be a record, and folders, whose other files are oddities.
+        paths: files, each of which has to be a record, and folders, whose other files are oddities;
+            one or several.
         metrics: names of the metrics that are known here; others are oddities, and are read.
 
     Raises:
         DataError: a file that was named is no result, or there is no result at all.
     """
-    asked = [Path(path) for path in paths]
+    several = [paths] if isinstance(paths, str | Path) else paths
+    asked = [Path(path) for path in several]
     results: dict[str, Result] = {}
     oddities: list[str] = []
     for path, named in _files(asked):
@@ -108,7 +126,7 @@ def read_results(paths: Iterable[Path], metrics: Container[str] | None = None) -
         names = ", ".join(str(path) for path in asked)
         said = "".join(f"\n  {oddity}" for oddity in oddities[:5])
         raise DataError(f"no results in {names}; make some with `anyres-bench evaluate`{said}")
-    return Reading(tuple(results.values()), tuple(oddities))
+    return ResultReading(tuple(results.values()), tuple(oddities))
 
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:

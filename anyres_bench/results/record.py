@@ -25,7 +25,7 @@ _MOST_ITEMS = 1 << 40
 
 
 @dataclass(frozen=True)
-class Cost:
+class CostRecord:
     """What rendering one window of a model takes.
 
     Attributes:
@@ -60,11 +60,11 @@ class ModelRecord:
     id: str
     spec: str
     native: tuple[int, int]
-    cost: Cost | None = None
+    cost: CostRecord | None = None
 
 
 @dataclass(frozen=True)
-class Histogram:
+class SizeHistogram:
     """Images by shorter side.
 
     Attributes:
@@ -104,7 +104,7 @@ class DatasetRecord:
     n_images: int
     n_reference: int
     n_survivors: int
-    sizes: Histogram
+    sizes: SizeHistogram
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Device:
+class DeviceRecord:
     """Where networks ran, as torch names it."""
 
     model: str
@@ -176,7 +176,7 @@ class Device:
 
 
 @dataclass(frozen=True)
-class State:
+class FeaturesRecord:
     """Where features are in the cache.
 
     Attributes:
@@ -216,10 +216,10 @@ class Result:
     seed: int
     n_real: int
     n_fake: int
-    device: Device
+    device: DeviceRecord
     seconds: Mapping[str, float]
     versions: Mapping[str, str]
-    states: Mapping[str, State]
+    states: Mapping[str, FeaturesRecord]
 
     def __post_init__(self) -> None:
         try:

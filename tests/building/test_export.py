@@ -19,7 +19,7 @@ from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.export import export_stylegan_zip, export_webdataset
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.rules import Rules
-from anyres_bench.core.errors import DatasetError, UnknownNameError
+from anyres_bench.core.errors import DatasetError, UnknownNameError, UsageError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.records import ImageRecord
@@ -97,6 +97,32 @@ def test_the_same_bytes_each_time(dataset: Dataset, tmp_path: Path) -> None:
             )
         )
     assert len(digests) == 1
+
+
+def test_only_what_an_export_wrote_is_replaced(dataset: Dataset, tmp_path: Path) -> None:
+    folder, zipped = tmp_path / "w", tmp_path / "s.zip"
+    export_webdataset(dataset, folder, shard_bytes=1)
+    assert len(list(folder.glob("*.tar"))) == 7
+    (folder / "other-000001.tar").write_bytes(b"of another dataset")
+    export_webdataset(dataset, folder)
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "index.json",
+        "other-000001.tar",
+        "seven-000000.tar",
+    ]
+    export_stylegan_zip(dataset, zipped)
+    export_stylegan_zip(dataset, zipped)
+    (folder / "seven-000003.tar").write_bytes(b"mine")
+    with pytest.raises(UsageError, match=r"seven-000003\.tar was not written by an export"):
+        export_webdataset(dataset, folder)
+    (folder / "seven-000003.tar").unlink()
+    (folder / "index.json").write_text('{"mine": 1}')
+    with pytest.raises(UsageError, match=r"index\.json was not written by an export"):
+        export_webdataset(dataset, folder)
+    zipped.write_bytes(b"mine")
+    with pytest.raises(UsageError, match="was not written by an export"):
+        export_stylegan_zip(dataset, zipped)
+    assert zipped.read_bytes() == b"mine"
 
 
 def test_what_was_changed_is_not_exported(dataset: Dataset, tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
+import re
 import threading
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from anyres_bench.building.assemble import withdraw
 from anyres_bench.building.effort import Effort
@@ -19,7 +22,7 @@ from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.plan import plan
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.urls import Urls
-from anyres_bench.core.errors import ConfigError, DatasetError, UnknownNameError
+from anyres_bench.core.errors import ConfigError, DatasetError, UnknownNameError, UsageError
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import decode
 from anyres_bench.fetching.http import Policy
@@ -312,3 +315,55 @@ def test_nothing_came(tmp_path: Path) -> None:
         build(order, ENGINE)
     assert rejects(tmp_path / "out") == {"refuse": "refused"}
     assert not (tmp_path / "out" / "dataset.json").exists()
+
+
+def test_text_of_others_is_inert_in_what_is_written(tmp_path: Path) -> None:
+    licence = 'mit\nviewer: false\nextra: "<b>x</b>"\n```\n<img src=x onerror=alert(1)>'
+    listed = (
+        candidate("1", author="=cmd|' /C calc'!A0", licence_id=licence, source_url="+1;=2"),
+        candidate("2", author="\x1b]0;owned\x07", licence_id=f"{licence}-ND-1"),
+    )
+    out = tmp_path / "out"
+    built = build(Order(Given(listed), out, "g <i>", HEADER), ENGINE)
+    _, head, text = (out / "README.md").read_text().split("---\n", 2)
+    assert set(yaml.safe_load(head)) == {
+        *("pretty_name", "license", "license_name", "task_categories", "size_categories", "configs")
+    }
+    outside = re.sub(r"^(`{3,}).*?^\1$", "", text, flags=re.M | re.S)
+    assert "<" not in outside
+    assert "# g &lt;i&gt;" in outside
+    cells = list(csv.reader((out / "ATTRIBUTION.csv").read_text().splitlines()))
+    assert [row[1] for row in cells[1:]] == ["'=cmd|' /C calc'!A0", "\\x1b]0;owned\\x07"]
+    assert cells[1][2] == "'+1;'=2"
+    assert "\x1b" not in built.text() + plan(Order(Given(listed), out, "g"), Effort()).text()
+    one = Order(Given((candidate("1", licence_id="CC-BY-4.0"),)), tmp_path / "one", "g", HEADER)
+    build(one, ENGINE)
+    assert "\nlicense: cc-by-4.0\n" in (tmp_path / "one" / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "id_", ["user/birds", "photos:2024", "a@b", "", " a", ".a", "a\nb", "x" * 200]
+)
+def test_ids_that_no_task_can_name(tmp_path: Path, id_: str) -> None:
+    with pytest.raises(UsageError, match=r"cannot be the id of a dataset.*--id birds-2024"):
+        Order(given("1"), tmp_path / "out", id_, HEADER)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("threads", 0), ("per_host", 0), ("processes", -1), ("rate", -1.0), ("rate", float("nan")),
+     ("deadline", 0.0), ("memory", 0), ("max_megabytes", float("inf")), ("decode_limit", -3.0)],
+)  # fmt: skip
+def test_efforts_that_make_no_sense(name: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"--{name.replace('_', '-')} is {value}"):
+        Effort(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "rules", [None, 7, [], {}, {"licences": 3}, {"licences": [], "measure": "x"},
+              {"licences": [], "distance": "31"}, {"licences": [], "surprise": 1}],
+)  # fmt: skip
+def test_rules_of_a_recipe_that_are_none(rules: object) -> None:
+    with pytest.raises(DatasetError, match="rules of the recipe are damaged"):
+        Rules.of(rules)

@@ -27,6 +27,7 @@ from anyres_bench.collectors.folder import Folder
 from anyres_bench.core.errors import AnyresBenchError, DatasetError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.data.dataset import Dataset
+from tests.fuzz import fuzz, replay
 from tests.servers import photo
 
 ENGINE = LocalEngine(Effort(processes=1))
@@ -345,3 +346,57 @@ def test_a_folder_of_ours_is_as_it_was(order: Order) -> None:
     before = {p: sha256_file(p) for p in (order.folder / "images").rglob("*.jpg")}
     assert not build(order, ENGINE).notes
     assert {p: sha256_file(p) for p in (order.folder / "images").rglob("*.jpg")} == before
+
+
+def _dataset_target(data: bytes, folder: Path) -> None:
+    """The first byte says which file of a sound folder the others stand in for."""
+    name = ("dataset.json", "metadata.parquet")[data[0] % 2] if data else "dataset.json"
+    whole = (folder / name).read_bytes()
+    try:
+        (folder / name).write_bytes(data[1:])
+        dataset = Dataset.read(folder)
+        for record in dataset.manifest:
+            assert dataset.path(record).is_relative_to(folder)
+            json.dumps(dataclasses.asdict(record)).encode()
+    finally:
+        (folder / name).write_bytes(whole)
+
+
+def _ledger_target(data: bytes, folder: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        (folder / f"{LEDGER}{suffix}").unlink(missing_ok=True)
+    (folder / LEDGER).parent.mkdir(parents=True, exist_ok=True)
+    (folder / LEDGER).write_bytes(data)
+    with opened(folder) as ledger:
+        for _, image in ledger.images():
+            assert (folder / image.file_name).resolve().is_relative_to(folder)
+        list(ledger.rejects())
+        list(ledger.pending())
+        if ledger.counts():
+            Rules.of(ledger.recipe.get("rules"))
+
+
+def _ledger_bytes(order: Order) -> bytes:
+    sqlite3.connect(order.folder / LEDGER).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return (order.folder / LEDGER).read_bytes()
+
+
+@pytest.mark.slow
+def test_fuzz_dataset_folders(order: Order) -> None:
+    files = [(order.folder / name).read_bytes() for name in ("dataset.json", "metadata.parquet")]
+    seeds = [bytes([i]) + data for i, data in enumerate(files)]
+    allowed = (AnyresBenchError,)
+    assert fuzz("datasets", seeds, lambda d: _dataset_target(d, order.folder), allowed) > 500
+
+
+@pytest.mark.slow
+def test_fuzz_ledgers(order: Order, tmp_path: Path) -> None:
+    seeds, folder = [_ledger_bytes(order)], tmp_path / "fuzzed"
+    allowed = (AnyresBenchError,)
+    assert fuzz("ledgers", seeds, lambda d: _ledger_target(d, folder), allowed) > 500
+
+
+def test_the_corpora_of_folders(order: Order, tmp_path: Path) -> None:
+    allowed = (AnyresBenchError,)
+    assert replay("datasets", lambda data: _dataset_target(data, order.folder), allowed)
+    assert replay("ledgers", lambda data: _ledger_target(data, tmp_path / "fuzzed"), allowed)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
+import subprocess
+import sys
 import tarfile
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -17,6 +21,7 @@ from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.folder import Folder
 from anyres_bench.core.errors import DatasetError, UsageError
+from anyres_bench.data.dataset import Dataset
 from tests.servers import photo
 
 ENGINE = LocalEngine(Effort(processes=1))
@@ -119,3 +124,74 @@ def test_what_is_no_archive(tmp_path: Path) -> None:
             collected(tmp_path / name, tmp_path / "out")
     with pytest.raises(UsageError, match="neither a folder nor"):
         collected(tmp_path / "a.rar", tmp_path / "out")
+
+
+def test_a_tar_of_a_folder_and_names_that_come_twice(tmp_path: Path) -> None:
+    """`tar -C folder -cf x.tar .` writes `./a.jpg`; of a name the last member counts."""
+    for i in range(3):
+        (tmp_path / f"{i}.jpg").write_bytes(photo(i))
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(tmp_path / "0.jpg", "./one.jpg")
+        archive.add(tmp_path / "1.jpg", "./sub/two.jpg")
+        archive.add(tmp_path / "1.jpg", "./.hidden.jpg")
+        archive.add(tmp_path / "2.jpg", "one.jpg")
+    came, reasons = collected(tmp_path / "a.tar", tmp_path / "out")
+    assert came == {"one.jpg", "sub/two.jpg"}
+    assert list(reasons.values()) == ["name-twice"]
+    dataset = Dataset.read(tmp_path / "out")
+    (one,) = (r for r in dataset.manifest if r.source_id == "one.jpg")
+    assert dataset.path(one).read_bytes() == photo(2)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as zipped, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the name
+        for i in range(3):
+            zipped.write(tmp_path / f"{i}.jpg", "same.jpg")
+    came, reasons = collected(tmp_path / "a.zip", tmp_path / "out-zip")
+    assert (came, list(reasons.values())) == ({"same.jpg"}, ["name-twice"] * 2)
+
+
+def test_packings_that_ask_for_memory(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.jpg", photo(1))
+        archive.writestr("b.jpg", photo(2), zipfile.ZIP_LZMA)
+        archive.writestr("c.jpg", photo(3), zipfile.ZIP_BZIP2)
+    came, reasons = collected(tmp_path / "a.zip", tmp_path / "out")
+    assert (came, reasons) == ({"a.jpg", "c.jpg"}, {"b.jpg": "packing"})
+
+
+@pytest.mark.parametrize("size", [-512, -1024, -(1 << 40)])
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_tar_of_negative_size(tmp_path: Path, size: int, kind: bytes) -> None:
+    header = bytearray(tarfile.TarInfo("a.jpg").tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = b"\xff" + (size % (1 << 88)).to_bytes(11, "big")
+    header[156:157] = kind
+    header[148:156] = b"%06o\0 " % (sum(header[:148]) + sum(header[156:]) + 8 * 32)
+    (tmp_path / "a.tar").write_bytes(tarfile.TarInfo("0.jpg").tobuf() + header + bytes(1024))
+    with pytest.raises(DatasetError, match="cannot be read"):
+        collected(tmp_path / "a.tar", tmp_path / "out")
+
+
+def test_a_tar_of_a_huge_header(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("a.jpg")
+    info.size, info.type = 1 << 40, tarfile.XHDTYPE
+    (tmp_path / "a.tar").write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(4096))
+    with pytest.raises(DatasetError, match="says that it has"):
+        collected(tmp_path / "a.tar", tmp_path / "out")
+
+
+def test_names_in_any_locale(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("图/照.jpg", photo(1))
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        (tmp_path / "p").write_bytes(photo(1))
+        tar.add(tmp_path / "p", "图/照.jpg")
+    ascii_ = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for suffix in ("zip", "tar"):
+        out = tmp_path / f"out-{suffix}"
+        subprocess.run(
+            [sys.executable, "-m", "anyres_bench", "collect", "folder"]
+            + [str(tmp_path / f"a.{suffix}"), str(out), "--measure", "header"],
+            env={**os.environ, **ascii_},
+            check=True,
+            capture_output=True,
+        )
+        assert Dataset.read(out).manifest[0].source_id == "图/照.jpg"

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.outcomes import Outcome
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.rules import Rules
-from anyres_bench.collectors.folder import Folder
-from anyres_bench.core.errors import ConfigError, DatasetError, UsageError
+from anyres_bench.collectors.collector import Candidate
+from anyres_bench.collectors.folder import Folder, readable
+from anyres_bench.core.errors import ConfigError, DatasetError, ImageError, UsageError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.fetching.http import Fetcher
 from tests.servers import photo
 
 ENGINE = LocalEngine(Effort(processes=2))
@@ -127,3 +131,90 @@ def test_refusals(tree: Path, tmp_path: Path) -> None:
     build(Order(Folder(tree), tmp_path / "c", "t", RULES), ENGINE)
     with pytest.raises(DatasetError, match="another collection: it differs in licence"):
         build(Order(Folder(tree, licence="CC0-1.0"), tmp_path / "c", "t", RULES), ENGINE)
+
+
+def test_sources_that_changed_or_are_gone(tmp_path: Path) -> None:
+    tree = tmp_path / "in"
+    tree.mkdir()
+    for i in range(4):
+        (tree / f"{i}.jpg").write_bytes(photo(i))
+    (tree / "broken.jpg").write_bytes(photo(9)[:99])
+    order = Order(Folder(tree), tmp_path / "out", "t", RULES)
+    build(order, ENGINE)
+    (tree / "0.jpg").write_bytes(photo(7))
+    (tree / "1.jpg").unlink()
+    (tree / "broken.jpg").write_bytes(photo(8))
+    done: list[Outcome] = []
+    again = build(order, ENGINE, on_outcome=done.append)
+    assert len(done) == 2
+    assert len(again.dataset.manifest) == 5
+    assert [note[:40] for note in again.notes] == [
+        "1 sources changed since they were collec",
+        "1 sources are gone; what was collected o",
+    ]
+    assert not again.rejects
+    changed = next(r for r in again.dataset.manifest if r.source_id == "0.jpg")
+    assert again.dataset.path(changed).read_bytes() == photo(7)
+    (tree / "0.jpg").write_bytes(b"no picture")
+    (tree / "2.jpg").unlink()
+    (order.folder / "images/00000/folder_2.jpg").unlink()
+    last = build(order, ENGINE)
+    assert last.rejects == {"not-an-image": 1, "unreadable": 1}
+    (tree / "2.jpg").write_bytes(photo(2))
+    (tree / "0.jpg").unlink()
+    back = build(order, ENGINE)
+    assert not back.rejects
+    assert len(back.dataset.manifest) == 4
+
+
+def test_folders_that_are_left_out_are_counted(tmp_path: Path) -> None:
+    tree = tmp_path / "in"
+    (tree / "locked").mkdir(parents=True)
+    (tmp_path / "else").mkdir()
+    (tree / "a.jpg").write_bytes(photo(1))
+    (tmp_path / "else" / "b.jpg").write_bytes(photo(2))
+    (tree / "more").symlink_to("../else")
+    listed = {c.source_id: c.refusal.partition(":")[0] for c in Folder(tree).candidates()}
+    assert listed == {"a.jpg": "", "more": "linked-folder"}
+    if os.geteuid() == 0:  # whom no mode keeps out
+        pytest.skip("root reads every folder")
+    (tree / "locked").chmod(0)
+    try:
+        listed = {c.source_id: c.refusal.partition(":")[0] for c in Folder(tree).candidates()}
+        assert listed["locked"] == "unreadable"
+    finally:
+        (tree / "locked").chmod(0o700)
+
+
+def test_trees_of_links_are_linked_to_the_files(tmp_path: Path) -> None:
+    """As caches of downloads are laid out: links to blobs."""
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "tree/abc").mkdir(parents=True)
+    for i in range(3):
+        (tmp_path / "blobs" / f"{i}").write_bytes(photo(i))
+        (tmp_path / "tree/abc" / f"{i}.jpg").symlink_to(f"../../blobs/{i}")
+    (tmp_path / "tree/abc/broken.jpg").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "tree/abc/pipe.jpg")
+    folder = Folder(tmp_path / "tree", hardlink=True)
+    built = build(Order(folder, tmp_path / "out", "t", RULES), ENGINE)
+    assert built.rejects == {"unreadable": 2}
+    for record in built.dataset.manifest:
+        path = built.dataset.path(record)
+        assert not path.is_symlink()
+        assert path.stat().st_nlink == 2
+
+
+def test_no_path_of_a_candidate_leads_out(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret.jpg").write_bytes(photo(1))
+    for url in ("../secret.jpg", str(tmp_path / "secret.jpg"), "a/../../secret.jpg", "a%00"):
+        with pytest.raises(ImageError):
+            Folder(tmp_path / "in").obtain(Candidate(key="x", url=url), tmp_path / "x", Fetcher())
+    assert not (tmp_path / "x").exists()
+
+
+@given(st.lists(st.binary(min_size=1, max_size=8), min_size=2, max_size=6, unique=True))
+def test_no_two_names_read_the_same(names: list[bytes]) -> None:
+    assert len({readable(name) for name in names}) == len(names)
+    for name in (b"a\xff", b"a\\xff", b"a\\\xff", b"a\\\\xff"):
+        readable(name).encode()

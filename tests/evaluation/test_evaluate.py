@@ -25,7 +25,7 @@ from anyres_bench.evaluation.evaluate import EvaluationOutcome, EvaluationPlan, 
 from anyres_bench.evaluation.metadata import device_of
 from anyres_bench.evaluation.pairs import paired
 from anyres_bench.models.controls import constant, folder, real, resample
-from anyres_bench.results import Device, Task, read_result
+from anyres_bench.results import DeviceRecord, Task, read_result
 from tests.fakes import Broken, Pooled, Waves, write_dataset
 from tests.reporters import Recorder
 
@@ -349,4 +349,4 @@ def test_records_say_where_the_networks_were(dataset, tmp_path: Path) -> None:
 
     generator = Placed(id="placed")
     assert (device_of(generator), device_of(Pooled())) == ("meta", "cpu")
-    assert run(dataset, tmp_path, [PATCH]).results[0].device == Device("cpu", "cpu")
+    assert run(dataset, tmp_path, [PATCH]).results[0].device == DeviceRecord("cpu", "cpu")

@@ -19,10 +19,7 @@ from anyres_bench.metrics.intervals import Options, interval, paired_difference
 from anyres_bench.metrics.metric import BankMetric, Metric, metric_from, required
 from anyres_bench.metrics.sampling import (
     Replication,
-    group_folds,
-    half_samples,
     leave_one_out,
-    random_order,
 )
 
 
@@ -218,43 +215,3 @@ def test_one_group_is_refused() -> None:
 def test_options_are_checked(options: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="expected at least 2 folds"):
         Options(**options)  # type: ignore[arg-type]
-
-
-# --- sampling --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("n_groups", "count"), [(20, 20), (47, 20), (7, 5), (5, 2)])
-def test_folds_keep_groups_whole_and_are_even(n_groups: int, count: int) -> None:
-    group = np.random.default_rng(0).permutation(np.repeat(np.arange(n_groups) * 10 - 40, 3))
-    folds = group_folds(group, count, stream(1))
-    sizes = [len(np.unique(group[folds == number])) for number in range(count)]
-    assert sum(sizes) == n_groups
-    assert max(sizes) - min(sizes) <= 1
-    assert (group_folds(group, count, stream(2)) != folds).any()
-
-
-@pytest.mark.parametrize("count", [2, 4, 16, 32])
-def test_halves_are_balanced(count: int) -> None:
-    keep, scale = half_samples(count)
-    assert keep.shape == (2 * (count - 1), count)
-    assert (keep.sum(axis=1) == count // 2).all()
-    assert (keep.sum(axis=0) == count - 1).all()
-    signs = np.where(keep[: count - 1], 1, -1)
-    np.testing.assert_array_equal(signs @ signs.T, count * np.eye(count - 1))
-    assert scale == 1.0
-
-
-def test_an_order_changes_little_when_rows_are_left_out() -> None:
-    index = np.arange(1000) * 7
-    order = random_order(index, stream(3))
-    np.testing.assert_array_equal(np.sort(order), np.arange(1000))
-    kept = np.delete(np.arange(1000), np.arange(0, 1000, 20))
-    part = kept[random_order(index[kept], stream(3))]
-    np.testing.assert_array_equal(part, order[np.isin(order, kept)])
-
-
-def test_orders_are_uniform() -> None:
-    rng = stream(4)
-    places = np.stack([np.argsort(random_order(np.arange(12), rng)) for _ in range(6000)])
-    counts = np.stack([np.bincount(column, minlength=12) for column in places.T])
-    assert scipy.stats.chisquare(counts.ravel()).pvalue > 1e-3

@@ -73,7 +73,7 @@ def test_code_that_is_not_there_is_said_to_be_unknown(monkeypatch: pytest.Monkey
     module = types.ModuleType("made_of_nothing")
     exec(MODEL.replace("from {package}", "import json #"), module.__dict__)
     monkeypatch.setitem(sys.modules, "made_of_nothing", module)
-    assert load("made_of_nothing:Model").id == "mine+code@unknown"
+    assert load("made_of_nothing:Model").id.startswith("mine+code@unknown")
 
 
 def test_one_object_given_twice_keeps_its_id(written: Callable[..., str]) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 from anyres_bench.results import (
     DatasetRecord,
-    Device,
+    DeviceRecord,
     ExtractorRecord,
-    Histogram,
+    FeaturesRecord,
     Interval,
     ModelRecord,
     Result,
-    State,
+    SizeHistogram,
 )
 
 TASK = "d:half/anyres-full64/frechet-ddof1/builtin-v1/n100@1"
@@ -37,7 +37,7 @@ def dataset(digest: str = "0" * 64, name: str = "d") -> DatasetRecord:
         n_images=40,
         n_reference=20,
         n_survivors=18,
-        sizes=Histogram((64, 91, 128), (30, 10)),
+        sizes=SizeHistogram((64, 91, 128), (30, 10)),
     )
 
 
@@ -54,9 +54,12 @@ def result(**changes: Any) -> Result:
         seed=0,
         n_real=20,
         n_fake=100,
-        device=Device("cpu", "cpu"),
+        device=DeviceRecord("cpu", "cpu"),
         seconds={"real": 1.0, "fake": 2.5},
         versions={"torch": "2"},
-        states={"real": State({"side": "real"}, 20), "fake": State({"side": "fake"}, 100)},
+        states={
+            "real": FeaturesRecord({"side": "real"}, 20),
+            "fake": FeaturesRecord({"side": "fake"}, 100),
+        },
     )
     return replace(made, **changes)

@@ -17,6 +17,7 @@ from anyres_bench.tilers import TILERS, load, relatives
 from anyres_bench.tilers.conformance import KINDS, UNKNOWN, compare, expected, told
 from anyres_bench.tilers.engine import Answer, ask
 from anyres_bench.tilers.kit import SCHEMA, answer, export, sizes
+from tests.commands import run
 from tests.tilers import engines
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -205,3 +206,20 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is no kit"):
         export(tmp_path, {"navit": load("navit")})
     assert (tmp_path / "kit.json").read_text() == "mine"
+
+
+def test_tilers_are_listed_with_their_options(capsys: pytest.CaptureFixture[str]) -> None:
+    run("tilers", "list")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(TILERS)
+    assert "max_tiles=12" in next(line for line in lines if line.startswith("internvl"))
+
+
+@pytest.mark.slow
+def test_the_whole_kit_is_exported(tmp_path: Path) -> None:
+    run("tilers", "export", tmp_path / "kit")
+    index = json.loads((tmp_path / "kit" / "kit.json").read_text())
+    assert sorted(index["tilers"]) == sorted(TILERS)
+    for name, row in index["tilers"].items():
+        lines = (tmp_path / "kit" / row["file"]).read_text().splitlines()
+        assert len(lines) == row["lines"] > 600, name

@@ -100,9 +100,8 @@ def test_pictures_show_hidden_guessed_and_true(config: MaskedConfig) -> None:
     recipe = config.recipe(LOOP)
     samples = dict(recipe.samples(recipe.network))
     assert len(samples) == 4
-    for place in range(4):
-        draw = recipe.items().sequences.draw(place)
-        picture = samples[f"image{place}"]
+    for number, draw in enumerate(recipe.sample_draws()):
+        picture = samples[f"image{number}"]
         assert picture.shape == (draw.size.height, 3 * draw.size.width, 3)
         masked, guessed, true = np.split(picture.astype(int), 3, axis=1)
         seen = (masked == true).all(-1)

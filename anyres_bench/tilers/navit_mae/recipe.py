@@ -209,10 +209,12 @@ class MaskedRecipe:
 
     @torch.no_grad()
     def samples(self, average: nn.Module) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-        """Images as shown, with their hidden patches guessed, and whole, at their own sizes."""
+        """Images as shown, with their hidden patches guessed, and whole, at the last size.
+
+        A guess is given its patch's true mean and spread, as only what is normalised is learnt.
+        """
         assert isinstance(average, MaskedNaVit)
-        for place in range(_N_SAMPLES):
-            draw = self._items.sequences.draw(place)
+        for number, draw in enumerate(self.sample_draws()):
             batch = self._items.packed([(draw,)])
             batch = PackedPatches(*(part.to(distributed.device()) for part in batch))
             _, mean, spread = normalised(batch.flat)
@@ -220,7 +222,12 @@ class MaskedRecipe:
             seen = batch.visible[..., None]
             rows = [batch.flat * seen, torch.where(seen, batch.flat, guessed), batch.flat]
             pictures = [_picture(row[0].cpu(), draw.size, self.config.patch) for row in rows]
-            yield f"image{place}", np.concatenate(pictures, axis=1)
+            yield f"image{number}", np.concatenate(pictures, axis=1)
+
+    def sample_draws(self) -> list[Draw]:
+        """The images that `samples` shows: the first that have the schedule's last size."""
+        first = round(1000 * self.config.schedule.knots[-1][0])
+        return [self._items.sequences.draw(first + number) for number in range(_N_SAMPLES)]
 
     def generator(self, average: nn.Module) -> Generator:
         """Raises ConfigError: nothing is generated."""

@@ -1,0 +1,174 @@
+"""What Python users call first: `evaluate`, `compare`; the rest is in the rooms below."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anyres_bench.core import distributed
+from anyres_bench.core.errors import MetricError, UsageError
+from anyres_bench.data.dataset import Dataset
+from anyres_bench.evaluation.evaluate import EvaluationPlan
+from anyres_bench.evaluation.evaluate import evaluate as run_plan
+from anyres_bench.evaluation.requests import Request, plan_tasks
+from anyres_bench.models.adapters import Pipeline
+from anyres_bench.models.controls import HeldOut, folder
+from anyres_bench.models.generator import Generator
+from anyres_bench.models.loading import resolve
+from anyres_bench.results import Result, to_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MEMBERS = "id, native, canvases, latents and sample"
+
+
+class Results(list[Result]):
+    """Results of one call; a list with a table."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a value: model, task, value, interval."""
+        return to_frame(self)
+
+
+def evaluate(
+    model: Any,
+    dataset: Dataset | str | Path,
+    suite: str | Sequence[str] = "quick",
+    *,
+    extractor: str | None = None,
+    n: int | None = None,
+    seed: int = 0,
+    out: str | Path = "results",
+    device: str | None = None,
+    options: Mapping[str, str] | None = None,
+    batch_size: int = 16,
+    workers: int = 2,
+    accept_licence: bool = False,
+) -> Results:
+    """Measure a model on a dataset; what `anyres-bench evaluate` does.
+
+    Args:
+        model: a spec as the command takes it; a path; a generator, such as one of
+            `anyres_bench.FixedSize`, `Coordinates` and `Pipeline`; or a function of (seed, size)
+            that makes a picture.
+        dataset: or its folder.
+        suite: "quick", "paper", a task, or a list of these.
+        extractor, n, seed, batch_size, workers, accept_licence: as the command has them.
+        out: folder of the records; what is there already is not measured again.
+        device: of the model and the extractors, as torch names it; by default an accelerator.
+        options: of a model that is given by its spec.
+
+    Raises:
+        MetricError: some tasks have no number; the others are written.
+        UsageError, DataError, ModelError: as for the command.
+    """
+    where = device or str(distributed.device())
+    data = dataset if isinstance(dataset, Dataset) else Dataset.read(Path(dataset))
+    wanted = (suite,) if isinstance(suite, str) else tuple(suite)
+    tasks, extractors = plan_tasks(data, Request(wanted, extractor, n, where, accept_licence))
+    generator, spec = _generator(model, options or {}, where, accept_licence)
+    plan = EvaluationPlan(
+        model=generator,
+        spec=spec,
+        dataset=data,
+        tasks=tasks,
+        extractors=extractors,
+        out=Path(out),
+        seed=seed,
+        batch_size=batch_size,
+        n_workers=workers,
+    )
+    return _run(plan)
+
+
+def _run(plan: EvaluationPlan) -> Results:
+    outcome = run_plan(plan)
+    if outcome.failures:
+        lines = [f"  {task}: {reason}" for task, reason in outcome.failures.items()]
+        raise MetricError("these tasks have no number:\n" + "\n".join(lines))
+    return Results(outcome.results)
+
+
+def _generator(
+    model: Any, options: Mapping[str, str], device: str, accept_licence: bool
+) -> tuple[Generator | HeldOut, str]:
+    """What renders, and how it was asked for."""
+    if isinstance(model, str | Path):
+        spec = str(model)
+        return resolve(spec, options, device=device, accept_licence=accept_licence), spec
+    if options:
+        raise UsageError("options are of a model given by its spec; make the generator with them")
+    if isinstance(model, Generator | HeldOut):
+        return model, f"python:{model.id}"
+    if hasattr(model, "state_dict"):
+        raise UsageError(
+            f"a {type(model).__name__} alone does not say what its latents and sizes are; wrap it: "
+            "anyres_bench.FixedSize(module, size, z_dim=...)"
+        )
+    if callable(model):
+        made = Pipeline(model)
+        return made, f"python:{made.id}"
+    raise UsageError(
+        f"a {type(model).__name__} is no spec, path, generator ({_MEMBERS}) or function of a seed "
+        "and a size; see docs/your_model.md"
+    )
+
+
+def compare(
+    a: str | Path,
+    b: str | Path,
+    *,
+    size: int | None = None,
+    metrics: Sequence[str] = ("frechet", "kid", "precision-recall"),
+    extractor: str = "builtin",
+    out: str | Path = "results",
+    device: str | None = None,
+) -> Results:
+    """How far the images of folder `b` are from those of folder `a`, whatever their sizes.
+
+    Centre squares of whole images, shrunk to one size, all of `a` as the reference; no dataset has
+    to be made first.
+
+    Args:
+        a: folder of images, the reference.
+        b: folder of images.
+        size: side that images are shrunk to, px; by default the largest power of two that nine
+            in ten images of both folders hold.
+        metrics: names or ids.
+        extractor: its spec.
+        out: folder of the records.
+        device: of the extractor.
+
+    Raises:
+        UsageError: a folder has no images, or too few for the metrics.
+    """
+    reference, other = folder(str(a)), folder(str(b))
+    side = size or _common_side([reference.images, other.images])
+    where = device or str(distributed.device())
+    n = min(len(reference.images.manifest), len(other.images.manifest))
+    data = reference.images
+    tasks = [f"{data.id}/anyres-full{side}-noflip-centre/{metric}" for metric in metrics]
+    complete, extractors = plan_tasks(data, Request(tuple(tasks), extractor, n, where))
+    plan = EvaluationPlan(
+        model=other,
+        spec=f"folder:{b}",
+        dataset=data,
+        tasks=complete,
+        extractors=extractors,
+        out=Path(out),
+    )
+    return _run(plan)
+
+
+def _common_side(folders: Sequence[Dataset]) -> int:
+    """The largest power of two, 32 to 1024 px, that nine in ten images of each folder hold."""
+    sides = [sorted(image.size.shorter for image in folder.manifest) for folder in folders]
+    least = min(values[len(values) // 10] for values in sides)
+    side = 1 << max(least.bit_length() - 1, 0)
+    if side < 32:
+        raise UsageError(
+            f"most images have a side of {least} px; 32 px are the least that can be compared"
+        )
+    return min(side, 1024)

@@ -1,0 +1,53 @@
+"""What can be measured, in words: protocols, suites, metrics, extractors and models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from anyres_bench.core.errors import DatasetError
+from anyres_bench.core.quoting import one_line_each
+from anyres_bench.data.dataset import Dataset
+from anyres_bench.evaluation.suites import SUITES, suite
+from anyres_bench.features.extractor import EXTRACTORS
+from anyres_bench.metrics import METRICS
+from anyres_bench.models.families import parts
+from anyres_bench.models.generator import GENERATORS
+
+_PROTOCOLS = """\
+protocols (R, P, A, B and S are pixels)
+  anyres-full{R}                    whole images, shrunk to R x R; the model renders R x R
+  anyres-up{R}                      the same reals; the model's base image, enlarged to R x R
+  anyres-patch{P}-min{A}max{B}      P x P windows on canvases of A to B px (B = 0: native size)
+  anyres-subpatch{P}-min{A}max{B}   299 x 299 px of such a window: Inception resizes nothing
+  patch{P}-at{S}                    P x P windows on canvases of S x S: one point of a size curve
+  append -noflip (no mirrored reals) or -centre (centred squares) to the anyres- ones
+
+a task is PROTOCOL/METRIC, such as anyres-full256/frechet, or in full as tables print it:
+  DATASET[:half]/PROTOCOL/METRIC/EXTRACTOR/nN@1
+  :half   one half of the images is the reference, the other is for `real` and `resample`
+the papers' names (fid-full1024, fid-patch256-min256max0, ...) stand for their protocol with every
+image as reference, Frechet distance with ddof 0, NVIDIA's Inception file and 50,000 fakes
+"""
+
+
+def catalogue() -> str:
+    """Everything that has a name, and how a task is written."""
+    names: dict[str, Iterable[str]] = {
+        "suites": SUITES,
+        "metrics": METRICS,
+        "extractors": EXTRACTORS,
+        "models": [*GENERATORS, *parts("specs")],
+    }
+    return "\n".join([_PROTOCOLS, *(f"{kind:<11} {'  '.join(of)}" for kind, of in names.items())])
+
+
+def suites_of(dataset: Dataset) -> str:
+    """The tasks of every suite, written out for a dataset."""
+    lines: list[str] = []
+    for name in SUITES:
+        lines.append(f"suite {name} on {dataset.id}")
+        try:
+            lines += [f"  {query.protocol}/{query.metric}" for query in suite(name, dataset)]
+        except DatasetError as error:
+            lines.append(f"  nothing: {error}")
+    return one_line_each(lines)

@@ -1,0 +1,292 @@
+"""One's own model as a generator, in a line: for what is no checkpoint that this package reads.
+
+    FixedSize(module, size)      a network from latents to images of one size
+    Coordinates(function)        a function of coordinates and latents: any window of any canvas
+    Pipeline(function)           a function of (seed, size) to a PIL image or an array
+    TorchScript(path, size)      as FixedSize, from a TorchScript file
+
+Each has an id of a name and a fingerprint: the digest of the weights that it holds, or of pictures
+of it where it holds none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anyres_bench.core.errors import GeneratorError, UsageError
+from anyres_bench.core.geometry import Region, Size
+from anyres_bench.core.seeds import stream
+from anyres_bench.data.pixels import to_float
+from anyres_bench.models.fingerprints import fingerprint
+from anyres_bench.models.fixed_sizes import FixedSizes, check_inside
+from anyres_bench.models.generator import Canvases
+
+if TYPE_CHECKING:
+    pass
+
+Latent = tuple[int, int | None]  # seed, label
+
+
+def normal(seed: int, dim: int) -> Tensor:
+    """The latent of a seed, (1, dim) float32, the same on every machine."""
+    return torch.from_numpy(stream(seed, "latent").normal((1, dim)).astype(np.float32))
+
+
+def FixedSize(  # noqa: N802  (made like a class, for people who plug in a model)
+    module: Callable[..., Tensor],
+    size: int | Size,
+    *,
+    z_dim: int | None = None,
+    n_labels: int = 0,
+    name: str | None = None,
+    exact: bool = False,
+    device: str = "cpu",
+) -> FixedSizes:
+    """A generator from a network that makes images of one size.
+
+    Canvases of the same aspect are made by resizing with Lanczos, and the id says so.
+
+    Args:
+        module: (n, z_dim) float32 normals, and (n,) int64 labels where there are any, to
+            (n, 3, h, w) in [-1, 1].
+        size: of its images, px; a number is a square.
+        z_dim: length of a latent; by default the module's own `z_dim`, `latent_dim` or `nz`.
+        n_labels: classes of a conditional model; each comes alike often, and the id says so.
+        name: in the id; by default the name of the module's class.
+        exact: refuse other canvases instead of resizing.
+        device: where the module runs; a module is moved there.
+
+    Raises:
+        UsageError: the length of a latent is not known.
+
+    >>> FixedSize(lambda z: z.tanh().view(-1, 3, 2, 2), 2, z_dim=12, name="toy").native
+    Size(height=2, width=2)
+    """
+    found = z_dim or _z_dim(module)
+    if found is None:
+        raise UsageError(
+            f"{_name(module)} does not say how long its latents are; name it: "
+            "FixedSize(module, size, z_dim=512)"
+        )
+    shape = Size.square(size) if isinstance(size, int) else size
+    known = name or _name(module)
+    renderer = _Module(_ready(module, device), shape, found, n_labels, known, device)
+    return FixedSizes(renderer, exact)
+
+
+def TorchScript(  # noqa: N802
+    path: str | Path, size: int | Size, *, z_dim: int, name: str | None = None, device: str = "cpu"
+) -> FixedSizes:
+    """A generator from a TorchScript file: as `FixedSize`.
+
+    The file is a program of whoever made it, and it is run: take it from people you trust.
+
+    Raises:
+        UsageError: there is no such file, or it is no TorchScript.
+    """
+    try:
+        module = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
+    except (RuntimeError, ValueError, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"{path} is no TorchScript file that can be run: {reason}") from error
+    return FixedSize(module, size, z_dim=z_dim, name=name or Path(path).stem, device=device)
+
+
+@dataclass(frozen=True)
+class _Module:
+    """The renderer of a network of one size; see `FixedSizes`."""
+
+    module: Callable[..., Tensor]
+    size: Size
+    z_dim: int
+    n_labels: int
+    name: str
+    device: str
+
+    @cached_property
+    def id(self) -> str:
+        labels = f"+labels-uniform{self.n_labels}" if self.n_labels else ""
+        return f"{self.name}{labels}+{fingerprint(_Bare(self))}"
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        return (self.size,)
+
+    def latent(self, seed: int) -> tuple[Tensor, ...]:
+        z = normal(seed, self.z_dim)
+        if not self.n_labels:
+            return (z,)
+        return z, torch.tensor([stream(seed, "label").integer(0, self.n_labels - 1)])
+
+    def render(self, latent: tuple[Tensor, ...], size: Size) -> Tensor:
+        with torch.inference_mode():
+            image = self.module(*(part.to(self.device) for part in latent))
+        return image.float().cpu() if isinstance(image, Tensor) else image
+
+    def n_parameters(self, size: Size) -> int:
+        parameters = getattr(self.module, "parameters", None)
+        return sum(p.numel() for p in parameters()) if callable(parameters) else 0
+
+
+@dataclass(frozen=True)
+class _Bare:
+    """A renderer without an id, while its fingerprint is taken."""
+
+    renderer: _Module
+
+    @property
+    def id(self) -> str:
+        return self.renderer.name
+
+    @property
+    def native(self) -> Size:
+        return self.renderer.size
+
+    @property
+    def canvases(self) -> Canvases:
+        return self.renderer.sizes
+
+    def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> list[Any]:
+        return [self.renderer.latent(seed) for seed in seeds]
+
+    def sample(self, z: list[Any], regions: Sequence[Region]) -> Tensor:
+        return torch.cat([self.renderer.render(latent, self.renderer.size) for latent in z])
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """A generator from a function of coordinates, which draws any window of any canvas.
+
+    Attributes:
+        function: (coordinates, latents, cell) -> (n, 3, h, w) in [-1, 1]. Coordinates are the
+            pixels' centres (y, x) in the canvas' [-1, 1], (n, h, w, 2) float32; latents are
+            (n, z_dim) float32 normals; cell is the size (y, x) of a pixel, (n, 2) float32.
+        z_dim: length of a latent.
+        native: the size that the function was made for, px.
+        name: in the id; by default that of the function.
+        device: where the function runs.
+    """
+
+    function: Callable[..., Tensor]
+    z_dim: int = 64
+    native: Size = field(default=Size(256, 256))
+    name: str = ""
+    device: str = "cpu"
+
+    @property
+    def canvases(self) -> Canvases:
+        return "any"
+
+    @cached_property
+    def id(self) -> str:
+        return f"{self.name or _name(self.function)}+{fingerprint(self)}"
+
+    def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> Tensor:
+        """(n, z_dim) float32 normals."""
+        return torch.cat([normal(seed, self.z_dim) for seed in seeds])
+
+    @torch.inference_mode()
+    def sample(self, z: Tensor, regions: Sequence[Region]) -> Tensor:
+        """See `Generator.sample`."""
+        grid = torch.stack([region.coords() for region in regions]).float()
+        cell = torch.tensor([region.cell() for region in regions], dtype=torch.float32)
+        inputs = (x.to(self.device) for x in (grid, z, cell))
+        return self.function(*inputs).float().cpu()
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A generator from a function that makes one whole picture of a seed and a size.
+
+    The function decides what a canvas shows; windows are cut from the whole picture, which is kept
+    while the next window is of the same.
+
+    Attributes:
+        function: (seed, size, **options) -> a PIL image, or an (h, w, 3) array of uint8, or of
+            floats in [0, 1]; `size` is (height, width). Where labels are used it is also given
+            `label`.
+        native: the size that the function was made for, px.
+        canvases: the sizes that it makes; "any" by default.
+        name: in the id; by default that of the function.
+        options: passed on to the function, such as a prompt; they stand in the id.
+    """
+
+    function: Callable[..., Any]
+    native: Size = field(default=Size(1024, 1024))
+    canvases: Canvases = "any"
+    name: str = ""
+    options: tuple[tuple[str, Any], ...] = ()
+    _last: dict[tuple[Latent, Size], Tensor] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    @cached_property
+    def id(self) -> str:
+        said = "".join(f"+{key}={value}" for key, value in self.options)
+        return f"{self.name or _name(self.function)}{said}+{fingerprint(self)}"
+
+    def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> list[Latent]:
+        """A seed and a label a picture."""
+        return [(seed, labels[i] if labels else None) for i, seed in enumerate(seeds)]
+
+    def sample(self, z: list[Latent], regions: Sequence[Region]) -> Tensor:
+        """See `Generator.sample`."""
+        return torch.cat([self._window(*pair) for pair in zip(z, regions, strict=True)])
+
+    def _window(self, latent: Latent, region: Region) -> Tensor:
+        check_inside(self.name or _name(self.function), region)
+        box = region.box
+        whole = self._whole(latent, region.canvas)
+        return whole[:, :, box.top : box.bottom, box.left : box.right]
+
+    def _whole(self, latent: Latent, canvas: Size) -> Tensor:
+        if (latent, canvas) not in self._last:
+            seed, label = latent
+            labelled = {} if label is None else {"label": label}
+            made = self.function(seed, canvas, **labelled, **dict(self.options))
+            self._last.clear()
+            self._last[latent, canvas] = _picture(made, canvas, self.name or _name(self.function))
+        return self._last[latent, canvas]
+
+
+def _picture(made: Any, canvas: Size, name: str) -> Tensor:
+    """What a function made, as (1, 3, h, w) float32 in [-1, 1]."""
+    mode = getattr(made, "mode", None)
+    pixels = np.asarray(made.convert("RGB") if mode not in (None, "RGB") else made)
+    if pixels.shape != (*canvas, 3):
+        raise GeneratorError(
+            f"{name} made a picture of shape {pixels.shape} for a canvas of {canvas}; expected "
+            f"({canvas.height}, {canvas.width}, 3): (height, width, channels)"
+        )
+    if pixels.dtype == np.uint8:
+        return to_float(torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None])
+    if not np.issubdtype(pixels.dtype, np.floating) or pixels.min() < 0 or pixels.max() > 1:
+        raise GeneratorError(
+            f"{name} made {pixels.dtype} values from {pixels.min():.3g} to {pixels.max():.3g}; "
+            "expected uint8, or floats in [0, 1]"
+        )
+    return torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None] * 2 - 1
+
+
+def _ready(module: Any, device: str) -> Any:
+    """A network where it is to run, in evaluation mode; a function as it is."""
+    return module.to(device).eval() if isinstance(module, torch.nn.Module) else module
+
+
+def _z_dim(module: Any) -> int | None:
+    values = (getattr(module, name, None) for name in ("z_dim", "latent_dim", "nz"))
+    return next((int(value) for value in values if isinstance(value, int)), None)
+
+
+def _name(value: Any) -> str:
+    """What a module or a function is called, usable within an id."""
+    name = getattr(value, "__name__", None) or type(value).__name__
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip("-") or "model"

@@ -1,0 +1,193 @@
+"""Odd answers of the API: each is one photo's fate, and none shows the key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from anyres_bench.building.effort import Effort
+from anyres_bench.building.engines import LocalEngine
+from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.rules import Rules
+from anyres_bench.building.withdrawn import recheck
+from anyres_bench.collectors import flickr_api
+from anyres_bench.collectors.collector import Candidate
+from anyres_bench.collectors.flickr import Flickr, _with_info
+from anyres_bench.collectors.flickr_answers import entries, part, read_answer
+from anyres_bench.collectors.flickr_api import FlickrApi
+from anyres_bench.core.errors import AnyresBenchError, DatasetError, FetchError, UsageError
+from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.records import ImageRecord, Manifest
+from anyres_bench.fetching.limits import TokenBuckets
+from tests.collectors.doubles import serving
+from tests.fuzz import fuzz, replay
+
+KEY = "SECRETKEY0123456789abcdef"
+GOOD = {"label": "Original", "width": "9", "height": 9, "source": "http://[", "media": "photo"}
+ODD: dict[str, object] = {
+    "html": "<p>",
+    "deep": "[" * 200_000,
+    "nested": '{"stat": "ok", "photo": ' + "[" * 900 + "]" * 900 + "}",
+    "list": [],
+    "number": 7,
+    "nan": '{"stat": "ok", "photo": {"license": NaN}}',
+    "code-word": {"stat": "fail", "code": "abc"},
+    "code-null": {"stat": "fail", "code": None},
+    "code-huge": {"stat": "fail", "code": 10**400},
+    "photo-list": {"stat": "ok", "photo": [1], "sizes": {"size": [1, 2]}},
+    "sizes-text": {"stat": "ok", "sizes": "x", "photo": {"license": "4", "owner": "x"}},
+    "sizes-null": {"stat": "ok", "sizes": None, "photo": {}},
+    "licence-word": {"stat": "ok", "photo": {"license": "x"}, "sizes": {"size": [GOOD]}},
+    "all-odd": {"stat": "ok", "photo": {"license": 4, "owner": [], "title": {"_content": 3},
+                                        "dates": "x", "tags": {"tag": [1, {"raw": 2}]}},
+                "sizes": {"size": [None, {}, {"label": 1}, GOOD, {**GOOD, "width": "9" * 5000}]}},
+}  # fmt: skip
+
+
+def body(answer: object) -> bytes:
+    return answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flickr_api, "_N_TRIES", 1)
+    monkeypatch.setenv("FLICKR_API_KEY", KEY)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_one_photo_is_refused_and_the_run_ends_well(
+    tmp_path: Path, quick: None, capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    (tmp_path / "ids").write_text("123456\n234567\n")
+    with serving(lambda path, query: (200, {}, body(ODD[name]))) as url:
+        flickr = Flickr("birds-hr", tmp_path / "ids", api=url, any_list=True, calls_per_hour=10**8)
+        order = Order(flickr, tmp_path / "out", "f", Rules(licences=("CC-BY-2.0",)))
+        with pytest.raises(DatasetError, match="nothing came into"):
+            build(order, LocalEngine(Effort(processes=1)))
+    rejects = pd.read_parquet(tmp_path / "out" / "rejects.parquet")
+    assert len(rejects) == 2
+    assert "fault" not in set(rejects.reason)
+    assert KEY not in capfd.readouterr().err
+
+
+def test_a_key_that_is_echoed_is_taken_out() -> None:
+    for said in (KEY, KEY.lower(), f"\x1b[31m{KEY}"):
+        answer = {"stat": "fail", "code": 100, "message": f"Invalid API Key ({said})"}
+        with pytest.raises(UsageError) as told:
+            read_answer("m", body(answer), KEY)
+        assert KEY.lower() not in str(told.value).lower()
+        assert "\x1b" not in str(told.value)
+    answer = {"stat": "ok", "photo": {"title": {"_content": f"my {KEY}"}}}
+    assert KEY not in str(read_answer("m", body(answer), KEY))
+
+
+def test_an_endless_answer_is_left(quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flickr_api, "_MOST_BYTES", 1 << 16)
+    with serving(lambda path, query: (200, {}, b" " * (1 << 20))) as url:
+        api = FlickrApi(KEY, url, TokenBuckets(), lambda s: None)
+        with pytest.raises(FetchError, match="got no answer") as told:
+            api.info("1")
+    assert told.value.reason == "timeout"
+
+
+def test_a_search_with_odd_photos_goes_on(quick: None, tmp_path: Path) -> None:
+    photos: list[object] = [{"id": "1"}, {"id": "x"}, 7, {}, {"id": 2, "license": "4"}]
+    page = {"stat": "ok", "photos": {"total": "5", "photo": photos}}
+    (tmp_path / "d.toml").write_text(
+        'source = "s"\n[size]\nmode = "HR"\nmin_side = 1\n'
+        "[search]\nfirst = 2020-01-01\nlast = 2020-01-02\n"
+    )
+    with serving(lambda path, query: (200, {}, body(page))) as url:
+        found = list(Flickr(str(tmp_path / "d.toml"), api=url).candidates())
+    assert sorted(c.source_id for c in found if not c.refusal) == ["1", "2"]
+    assert [c.refusal.partition(":")[0] for c in found if c.refusal] == ["bad-answer"] * 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "size = 3",
+        "\xff",
+        'source = 7\n[size]\nmode = "HR"\nmin_side = 1',
+        'source = "s"\n[size]\nmode = "XR"\nmin_side = 1',
+        'source = "s"\n[size]\nmode = "HR"\nmin_side = "x"',
+        'source = "s"\nsearch = 7\n[size]\nmode = "HR"\nmin_side = 1',
+    ],
+)
+def test_domains_that_are_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "d.toml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(UsageError):
+        Flickr(str(tmp_path / "d.toml"), tmp_path / "ids")
+
+
+def _photos(n: int) -> Iterator[ImageRecord]:
+    for i in range(n):
+        yield ImageRecord(
+            file_name=f"{i}.jpg", sha256=f"{i:064}", n_bytes=1, height=1, width=1,
+            source_url=f"https://www.flickr.com/photos/a/{i}", licence_id="CC-BY-2.0",
+        )  # fmt: skip
+
+
+def test_recheck_counts_what_is_not_known(quick: None, tmp_path: Path) -> None:
+    answers: dict[str, Any] = {
+        "0": {"stat": "ok", "photo": {"license": 4}},
+        "1": ODD["licence-word"],
+        "2": {"stat": "fail", "code": 1},
+        "3": ODD["code-word"],
+        "4": {"stat": "ok", "photo": {"license": "4", "tags": {"tag": [{"raw": "no_cv"}]}}},
+    }
+    with serving(lambda path, query: (200, {}, body(answers[query["photo_id"]]))) as url:
+        api = FlickrApi(KEY, url, TokenBuckets(), lambda s: None)
+        found = recheck(Dataset("d", tmp_path, Manifest(_photos(5))), api)
+    assert found.reasons == {"2": "not-found", "4": "objection"}
+    assert set(found.unknown) == {"1", "3"}
+    assert "1 of 5 photographs may stay" in found.text()
+    with pytest.raises(FetchError, match="of 2 photographs, such as 1"):
+        found.check_complete()
+
+
+def test_recheck_stops_when_the_service_is_down(quick: None, tmp_path: Path) -> None:
+    n = 0
+
+    def answer(path: str, query: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        nonlocal n
+        n += 1
+        return 503, {}, b""
+
+    with serving(answer) as url, pytest.raises(FetchError):
+        api = FlickrApi(KEY, url, TokenBuckets(), lambda s: None)
+        recheck(Dataset("d", tmp_path, Manifest(_photos(50))), api)
+    assert n == 5
+
+
+def _read(data: bytes) -> None:
+    """All that is done with answers, whichever question they are to."""
+    answer = read_answer("m", data, KEY)
+    base = Candidate(key="k", source_id="1")
+    sizes = {"sizes": part(answer, "sizes").get("size")}
+    flickr = Flickr("birds-hr", Path("ids"))
+    for photo in (part(answer, "photo"), *entries(part(answer, "photos").get("photo"))):
+        try:
+            candidate = _with_info(base, photo)
+            Candidate.from_json(candidate.to_json()).to_json().encode()
+        except FetchError:
+            pass
+        sized = Candidate(key="k", source_id="1", extra=sizes)
+        flickr.resolve(sized, TokenBuckets())
+
+
+@pytest.mark.slow
+def test_fuzz_answers_of_the_api() -> None:
+    seeds = [body(odd) for odd in ODD.values()]
+    search = {"stat": "ok", "photos": {"total": 1, "photo": [{"id": "1", "license": "4"}]}}
+    seeds = [*(s for s in seeds if len(s) < 5000), body(search)]
+    assert fuzz("flickr", seeds, _read, (AnyresBenchError,)) > 1000
+
+
+def test_the_corpus_of_the_api() -> None:
+    assert replay("flickr", _read, (AnyresBenchError,))

@@ -1,0 +1,65 @@
+"""Curves: the tasks of one window on canvases that grow."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from anyres_bench.evaluation.curves import curves_of, ladder, place_of, protocol_at
+from tests.results.records import TASK, dataset, interval, model, result
+
+
+@pytest.mark.parametrize("protocol", ["anyres-full64", "patch0-at64", "patch32-at064"])
+def test_other_protocols_are_no_points(protocol: str) -> None:
+    assert place_of(protocol) is None
+
+
+def test_a_point_is_a_protocol_and_back() -> None:
+    assert place_of(protocol_at(32, 45)) == (32, 45)
+
+
+def test_the_ladder_climbs_by_half_octaves() -> None:
+    assert ladder(32)[:4] == [32, 45, 64, 91]
+    assert ladder(64)[-1] > 500 * 64
+
+
+def point(name: str, size: int, value: float, **changes):
+    made = result(
+        task=TASK.replace("anyres-full64", protocol_at(32, size)),
+        model=model(name),
+        values={"frechet": value},
+        intervals={"frechet": interval(value - 1, value + 1)},
+    )
+    return replace(made, **changes)
+
+
+def test_only_what_may_be_compared_shares_a_curve() -> None:
+    results = [
+        point("a", 64, 2.0),
+        point("a", 32, 1.0),
+        point("b", 32, 0.5, intervals={}),
+        point("a", 32, 1.0, seed=1),
+        point("a", 32, 1.0, dataset=dataset("1" * 64)),
+        result(),
+    ]
+    first, second, third = curves_of(results)
+    assert first.scope == second.scope == third.scope
+    assert "patch32-at*" in first.scope
+    assert list(first.lines) == ["b", "a"]
+    assert [(p.size, p.low, p.value, p.high) for p in first.lines["a"]] == [
+        (32, 0.0, 1.0, 2.0),
+        (64, 1.0, 2.0, 3.0),
+    ]
+    assert [(p.low, p.high) for p in first.lines["b"]] == [(0.5, 0.5)]
+    assert first.sizes == [32, 64]
+
+
+def test_a_logarithmic_axis_is_for_values_far_apart_and_above_zero() -> None:
+    def spans(*values: float) -> bool:
+        (curve,) = curves_of([point("a", 32 * 2**i, v) for i, v in enumerate(values)])
+        return curve.spans_decades
+
+    assert spans(2.0, 900.0)
+    assert not spans(2.0, 20.0)
+    assert not spans(0.5, 900.0)  # its interval holds zero

@@ -1,0 +1,173 @@
+"""The Python API and the code of the docs, run as it stands there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+import anyres_bench as ab
+from anyres_bench.cli.main import cli
+from anyres_bench.core.errors import GeneratorError, MetricError, UsageError
+from anyres_bench.core.geometry import Region
+from anyres_bench.models.checking import check_model
+from anyres_bench.models.contract import check_contract
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ("python.md", "your_model.md")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("api")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("ANYRES_BENCH_CACHE", str(folder / "cache"))
+        options = ["--n", "30", "--min-size", "64", "--max-size", "96", "--measure", "header"]
+        command = ["collect", "scenes", "data/photos", "--processes", "1", *options]
+        assert CliRunner().invoke(cli, command, catch_exceptions=False).exit_code == 0
+        yield folder
+
+
+def blocks(name: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / "docs" / name).read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(blocks("python.md"))))
+def test_the_code_of_the_python_page_runs(number: int, home: Path) -> None:
+    exec(blocks("python.md")[number], {})
+
+
+@pytest.mark.parametrize("number", range(len(blocks("your_model.md"))))
+def test_the_models_of_the_page_keep_the_contract(number: int, home: Path) -> None:
+    code = blocks("your_model.md")[number]
+    assert len([line for line in code.splitlines() if line.strip()]) <= 15
+    file = home / f"model{number}.py"
+    file.write_text(code)
+    if "trace" in code:
+        exec(code, {})
+    model = ab.load(f"{file.name}:make")
+    steps = list(check_model(model))
+    assert [step.fault for step in steps] == [""] * 4
+    assert re.search(r"(weights|canary)@[0-9a-f]{12}", model.id)
+    found = ab.evaluate(f"{file.name}:make", "data/photos", "patch32-at64/frechet", n=8)
+    assert found[0].values["frechet"] > 0
+
+
+def test_a_model_that_was_trained_again_is_another_model() -> None:
+    def made(seed: int) -> Any:
+        torch.manual_seed(seed)
+        network = torch.nn.Sequential(torch.nn.Linear(4, 48), torch.nn.Unflatten(1, (3, 4, 4)))
+        return ab.FixedSize(network, 4, z_dim=4, name="net")
+
+    assert made(0).id == made(0).id != made(1).id
+    function = [1.0]
+
+    def draw(coordinates: Any, latents: Any, cell: Any) -> Any:
+        return coordinates.new_full((len(latents), 3, *coordinates.shape[1:3]), function[0])
+
+    first = ab.Coordinates(draw, native=ab.Size(8, 8)).id
+    function[0] = 0.5
+    assert ab.Coordinates(draw, native=ab.Size(8, 8)).id != first
+
+
+def test_labels_of_a_fixed_size_are_drawn_and_said() -> None:
+    def draw(z: Any, labels: Any) -> Any:
+        return z.tanh().view(-1, 3, 2, 2) * 0 + labels.view(-1, 1, 1, 1) / 10
+
+    model = ab.FixedSize(draw, 2, z_dim=12, n_labels=5, exact=True)
+    images = model.sample(model.latents(range(30)), [Region.whole(ab.Size(2, 2))] * 30)
+    assert len(images.unique()) == 5
+    assert "labels-uniform5" in model.id
+
+
+def test_a_pipeline_is_given_what_it_asks_for_and_held_to_it() -> None:
+    def draw(seed: int, size: Any, level: int = 0) -> Any:
+        import numpy as np
+
+        return np.full((*size, 3), (seed + level) % 256, np.uint8)
+
+    model = ab.Pipeline(draw, native=ab.Size(8, 12), options=(("level", 7),))
+    window = Region(ab.Size(8, 12), 2, 3, ab.Size(4, 4))
+    image = model.sample(model.latents([3]), [window])
+    assert image.shape == (1, 3, 4, 4)
+    assert float(image[0, 0, 0, 0]) == pytest.approx(10 / 127.5 - 1)
+    assert "level=7" in model.id
+    wrong = ab.Pipeline(lambda seed, size: draw(seed, size).transpose(1, 0, 2), name="turned")
+    with pytest.raises(GeneratorError, match=r"shape \(12, 8, 3\)"):
+        wrong.sample(wrong.latents([0]), [Region.whole(ab.Size(8, 12))])
+
+
+def test_what_a_training_loop_is_told_is_what_evaluate_says(home: Path) -> None:
+    def draw(seed: int, size: Any) -> Any:
+        import numpy as np
+
+        return np.random.default_rng(seed % 2**32).integers(0, 256, (*size, 3), np.uint8)
+
+    model = ab.Pipeline(draw, native=ab.Size(64, 64))
+    check_contract(model)
+    [record] = ab.evaluate(model, "data/photos", "patch32-at64/frechet", n=24, out="loop")
+    from anyres_bench.evaluation.sample_sets import latent_seed
+
+    seeds = [latent_seed(0, i) for i in range(24)]
+    whole = model.sample(model.latents(seeds), [Region.whole(ab.Size(64, 64))] * 24)
+    metric = ab.PatchFrechet("data/photos", window=32, at=64, n=24)
+    for part in whole.split(7):
+        metric.update(part)
+    assert metric.compute() == record.values["frechet"]
+    assert metric.task.id == record.task
+    metric.reset()
+    metric.update(whole[:5])
+    with pytest.raises(MetricError, match="24 images and 5 came"):
+        metric.compute()
+    with pytest.raises(UsageError, match="canvases of 64x64 or windows of 32x32"):
+        metric.update(torch.zeros(1, 3, 48, 48))
+
+
+def test_what_is_no_model_is_told_what_to_wrap_it_in(home: Path) -> None:
+    task = "patch32-at64/frechet"
+    with pytest.raises(UsageError, match="FixedSize"):
+        ab.evaluate(torch.nn.Linear(2, 2), "data/photos", task)
+    with pytest.raises(UsageError, match=r"your_model\.md"):
+        ab.evaluate(7, "data/photos", task)
+
+
+def test_results_are_read_back_as_a_table(home: Path) -> None:
+    ab.evaluate("constant", "data/photos", "patch32-at64/frechet", n=8, out="table")
+    frame = ab.read_results("table").to_frame()
+    assert list(frame["name"]) == ["frechet"]
+    assert ab.open_dataset("data/photos").id == "photos"
+
+
+def test_importing_is_light_and_names_are_there() -> None:
+    code = (
+        "import sys, anyres_bench as ab; heavy = {'torch', 'pandas', 'scipy', 'PIL', 'numpy'}; "
+        "assert not heavy & set(sys.modules); assert set(ab.__all__) <= set(dir(ab))"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    for name in ab.__all__:
+        assert getattr(ab, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'evalute'"):
+        _ = ab.evalute  # type: ignore[attr-defined]
+
+
+def test_the_commands(home: Path) -> None:
+    run = CliRunner().invoke
+    (home / "bad.py").write_text(
+        "import torch, anyres_bench as ab\n"
+        "def make(): return ab.FixedSize(lambda z: torch.rand(1, 3, 8, 8) * 255, 8, z_dim=2)\n"
+    )
+    shown = run(cli, ["check-model", "bad.py:make"])
+    assert "FAIL  draws pictures" in shown.output
+    assert isinstance(shown.exception, GeneratorError)
+    assert "/ 127.5 - 1" in str(shown.exception)
+    folder = "data/photos/images"
+    shown = run(cli, ["compare", folder, folder, "--metric", "frechet"], catch_exceptions=False)
+    assert "frechet" in shown.output
