@@ -38,8 +38,8 @@ def command(
 ) -> None:
     """Say how far the images in folder B are from those in folder A, whatever their sizes.
 
-    Centre squares of images, shrunk to one size; all of A is the reference. For windows, curves over size and
-    ceilings make a dataset of A (`collect folder`) and `evaluate folder:B` on it.
+    Centre squares of images, shrunk to one size; all of A is the reference. For windows, curves
+    over size and ceilings make a dataset of A (`collect folder`) and `evaluate folder:B` on it.
 
     \b
     Examples:

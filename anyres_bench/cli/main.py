@@ -26,6 +26,7 @@ from anyres_bench.core.reporting import SILENT, report_to, say
 _AGAIN_S = 0.05
 # name -> (module, one line for --help); each module has a click command named `command`
 COMMANDS = {
+    "cache": ("anyres_bench.cli.cache", "Show what the cache holds; remove parts of it."),
     "check-model": ("anyres_bench.cli.check_model", "Hold one's own model to the contract."),
     "collect": ("anyres_bench.cli.collect", "Build a dataset of images at their native sizes."),
     "compare": ("anyres_bench.cli.compare", "Say how far two folders of images are apart."),

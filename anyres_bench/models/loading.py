@@ -148,7 +148,7 @@ def _checkpoint(spec: str, accept_licence: bool) -> Checkpoint:
     if path.is_dir() and not (path / ABOUT).exists():
         raise CheckpointError(
             f"{path} is no checkpoint folder: it has no {ABOUT}; expected a folder that `convert` "
-            "or `train` wrote"
+            f"or `train` wrote; for the images in it, write folder:{spec}"
         )
     if not path.is_dir():
         raise CheckpointError(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from anyres_bench.cli.main import main
 from anyres_bench.models.families import published_weights
 from tests.baselines import tiny
+from tests.commands import run
 from tests.fakes import write_dataset
 
 TASK = "patch32-at40/frechet"
@@ -33,8 +33,7 @@ def test_from_a_file_put_in_its_place_to_a_record(
         Path(make(tmp_path)).rename(place)
     data = write_dataset(tmp_path / "tiny", [(48 + i, 50 + i) for i in range(12)]).folder
     out = ("--out", str(tmp_path / "results"), "--extractor", "builtin", "--json")
-    call = ["evaluate", spec, "--dataset", str(data), "--suite", TASK, "--n", "12", *out]
-    main(call)
+    run("evaluate", spec, "--dataset", data, "--suite", TASK, "--n", 12, *out)
     [record] = json.loads(capsys.readouterr().out)
     assert record["model"]["spec"] == spec
     assert record["model"]["id"].startswith(spec.partition(":")[0])

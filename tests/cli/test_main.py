@@ -169,7 +169,10 @@ def interrupted(arguments: list[str], cwd: Path, delay: float) -> tuple[int, str
 
 
 INTERRUPTED = {
+    "cache": ["cache"],
+    "check-model": ["check-model", "scenes"],
     "collect": ["collect", "scenes", "new", "--n", "40"],
+    "compare": ["compare", "data/images", "data/images"],
     "convert": ["convert", "--list"],
     "demo": ["demo", "demo"],
     "doctor": ["doctor"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -176,3 +177,8 @@ def test_a_model_renders_where_it_was_asked_to(tmp_path: Path) -> None:
     assert device_of(enlarged) == "meta"
     with pytest.raises(UsageError, match="no option device"):
         load(str(tmp_path / "out"), {"device": "meta"})
+
+
+def test_a_folder_of_images_is_told_how_to_be_written(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=f"write folder:{re.escape(str(tmp_path))}"):
+        load(str(tmp_path))

@@ -27,6 +27,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "anyres_snapshot_tiny.pkl"
     [
         ({"w_dim": 1 << 40}, "w_dim is 1099511627776"),
         ({"w_dim": 1 << 16}, "much larger than its tensors"),
+        ({"w_dim": 16}, "of another shape"),
         ({"img_resolution": 1 << 14}, "img_resolution is 16384"),
         ({"num_layers": 100_000}, "num_layers is 100000"),
         ({"mapping_kwargs": {"num_layers": 100_000}}, "num_layers is 100000"),

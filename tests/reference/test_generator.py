@@ -175,7 +175,7 @@ def test_interpolation_meets_its_ends() -> None:
     torch.testing.assert_close(middle, (a.ws + b.ws) / 2)
 
 
-def test_labels_are_classes() -> None:
+def test_labels_are_given_or_drawn() -> None:
     made = generator(replace(OFFICIAL, c_dim=3))
     region = [Region.whole(Size(40, 40))] * 2
     images = made.sample(made.latents([1, 1], [0, 2]), region)
@@ -183,12 +183,15 @@ def test_labels_are_classes() -> None:
     mixed = made.interpolate(made.latents([1], [0]), made.latents([1], [2]), 0.5)
     assert mixed.labels is not None
     assert mixed.labels.tolist() == [[0.5, 0, 0.5]]
-    with pytest.raises(UsageError, match="labels of width 3, got none"):
-        made.latents([1])
+    drawn = made.latents([1, 2, 1])  # where none are given, each seed has its own
+    assert drawn.labels is not None
+    assert drawn.labels.sum(1).tolist() == [1, 1, 1]
+    assert torch.equal(drawn.labels[0], drawn.labels[2])
+    assert "+labels-uniform+" in made.id
     for labels in ([3], [-1], [0, 1]):
         with pytest.raises(UsageError, match="expected 1 from 0 to 2"):
             made.latents([1], labels)
-    with pytest.raises(UsageError, match="knows no classes"):
+    with pytest.raises(UsageError, match="knows no labels"):
         generator().latents([1], [0])
 
 

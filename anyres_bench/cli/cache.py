@@ -1,0 +1,27 @@
+"""`anyres-bench cache`: what the cache holds, and removing parts of it."""
+
+from __future__ import annotations
+
+import click
+
+from anyres_bench.cli.console import show
+from anyres_bench.core.cache import cache_text, prune
+
+
+@click.command()
+@click.option("--prune", "names", multiple=True, metavar="NAME", help="Remove this part.")
+def command(names: tuple[str, ...]) -> None:
+    """Show where the cache is, what it holds and how large that is.
+
+    weights are published files, which are fetched again (some by hand); features are what
+    evaluations go on from; samples are the pictures that reports show. ANYRES_BENCH_CACHE says
+    where it is. Do not prune while another command runs.
+
+    \b
+    Examples:
+      anyres-bench cache
+      anyres-bench cache --prune features
+    """
+    for part in map(prune, names):
+        show(f"removed {part.name}: {part.n_files} files, {part.n_bytes / 1e6:.1f} MB")
+    show(cache_text())
