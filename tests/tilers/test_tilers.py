@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -228,3 +230,13 @@ def test_a_region_that_is_not_there_is_refused(name: str) -> None:
     for region in (-1, len(plan.regions)):
         with pytest.raises(UsageError, match="regions"):
             places.layer_of(plan, region)
+
+
+def test_plans_need_neither_torch_nor_pandas() -> None:
+    code = (
+        "import sys; from anyres_bench.core.geometry import Size\n"
+        "from anyres_bench.tilers import TILERS, load\n"
+        "for name in TILERS: load(name).plan(Size(300, 400))\n"
+        "bad = {'torch', 'pandas'} & set(sys.modules); assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
