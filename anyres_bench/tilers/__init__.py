@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import typing
 from typing import Any
 
 from anyres_bench.core.errors import ConfigError
@@ -90,6 +91,11 @@ def _option(tiler: Any, pair: str) -> tuple[str, Any]:
     fields = {f.name for f in dataclasses.fields(tiler)} - {"name"}
     if not equals or key not in fields:
         raise ConfigError(f"{tiler.name} has no option {pair!r}; {nearest(key, fields)}")
+    allowed = typing.get_args(typing.get_type_hints(type(tiler))[key])
+    if allowed and all(isinstance(value, str) for value in allowed):
+        if text not in allowed:
+            raise ConfigError(f"option {key}={text}; {nearest(text, allowed)}")
+        return key, text
     return key, _read(key, text, getattr(tiler, key))
 
 

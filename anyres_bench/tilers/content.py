@@ -19,7 +19,7 @@ from anyres_bench.data.pixels import Pixels
 from anyres_bench.tilers.detail import Map, checked, integral, spectral_detail
 from anyres_bench.tilers.layouts import mosaic, overview
 from anyres_bench.tilers.llava_rules import fit
-from anyres_bench.tilers.plan import Decision, Ints, Layer, Listing, Plan, Tiler
+from anyres_bench.tilers.plan import Decision, Ints, Layer, Listing, Plan, Tiler, require
 from anyres_bench.tilers.seed import Seed
 
 Cell = tuple[int, int, int]  # level, row, column
@@ -67,6 +67,7 @@ class SeedContent:
         Args:
             detail: (rows, columns) over the whole image, finite and not below 0.
         """
+        require(image)
         grid, chosen = self.seed.grid(image)
         tile = Size.square(self.tile)
         resized, fitted = fit(image, self.seed.canvas(grid))

@@ -28,6 +28,7 @@ from anyres_bench.core.geometry import Size
 _LINE_BYTES = 1 << 16
 _STDERR_LINES = 5
 _GRACE_S = 5.0
+_LONGEST_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,12 @@ def ask(command: Sequence[str], sizes: Sequence[Size], timeout_s: float = 10.0) 
         timeout_s: longest silence before each answer, seconds.
 
     Raises:
-        UsageError: the command cannot be started.
+        UsageError: the command cannot be started, or the timeout is none.
         CommandError: it is silent for too long, ends too early, says too much, or something that
             is no answer. The command and what it started are ended in any case.
     """
+    if not 0 < timeout_s <= _LONGEST_S:
+        raise UsageError(f"a timeout of {timeout_s} s; expected more than 0, up to {_LONGEST_S}")
     with _started(command) as process, _Conversation(process, sizes) as lines:
         answers = [
             parse(lines.next(size, timeout_s), size, number)

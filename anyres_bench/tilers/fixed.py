@@ -14,7 +14,7 @@ import numpy as np
 from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.geometry import Size
 from anyres_bench.tilers.layouts import columns_of, one_rectangle, single, single_listing
-from anyres_bench.tilers.plan import Decision, Ints, Listing, Plan, Tiler
+from anyres_bench.tilers.plan import Decision, Ints, Listing, Plan, Tiler, require
 from anyres_bench.tilers.rounding import ROUND
 
 
@@ -45,6 +45,7 @@ class FastVLM:
 
     def plan(self, image: Size) -> Plan:
         """See `Tiler.plan`."""
+        require(image)
         canvas, resized = Size.square(self.side), self._fitted(image)
         top, left = (self.side - resized.height) // 2, (self.side - resized.width) // 2
         layer = replace(single(canvas), resized=resized, top=top, left=left)
@@ -115,6 +116,7 @@ class Vitar:
 
     def plan(self, image: Size) -> Plan:
         """See `Tiler.plan`."""
+        require(image)
         p, g = self.patch, self.target
         rows, columns = (max(1, ROUND["half-even"](side / p)) for side in image)
         cells = Size(kernel(rows, g), kernel(columns, g))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.geometry import Size
 from anyres_bench.tilers.layouts import columns_of, mosaic, overview, per_region
-from anyres_bench.tilers.plan import Decision, Ints, Layer, Listing, Plan, Tiler
+from anyres_bench.tilers.plan import Decision, Ints, Layer, Listing, Plan, Tiler, require
 
 _MAX_SIDE = 4096  # px, of any picture before it is split
 
@@ -60,6 +60,7 @@ class Idefics:
 
     def plan(self, image: Size) -> Plan:
         """See `Tiler.plan`."""
+        require(image)
         first = self._longest(image)
         canvas = self._multiples(first)
         grid = Size(canvas.height // self.tile, canvas.width // self.tile)

@@ -20,8 +20,9 @@ import numpy as np
 from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.geometry import Size
 from anyres_bench.tilers.layouts import mosaic, overview, per_region
-from anyres_bench.tilers.plan import Decision, Ints, Layer, Listing, Plan, Tiler, TokenGrid
+from anyres_bench.tilers.plan import Decision, Ints, Layer, Listing, Plan, Tiler, TokenGrid, require
 
+MOST_TILES = 1024
 Tie = Literal["area", "blocks", "first"]
 
 
@@ -51,19 +52,18 @@ class InternVL:
     tie: Tie = "area"
 
     def __post_init__(self) -> None:
-        if not (1 <= self.min_tiles <= self.max_tiles and min(self.tile, self.patch) > 0):
+        sides = min(self.tile, self.patch, self.merge)
+        if not (1 <= self.min_tiles <= self.max_tiles <= MOST_TILES and sides > 0):
             raise ConfigError(
                 f"{self.name}: {self.min_tiles} to {self.max_tiles} tiles of {self.tile} px with "
-                f"patches of {self.patch} px; at least one tile and one pixel are needed"
+                f"patches of {self.patch} px, {self.merge} a token; expected 1 to {MOST_TILES} "
+                "tiles, and 1 or more of all others"
             )
 
     @cached_property
     def grids(self) -> tuple[Size, ...]:
         """Every grid that may be chosen, by area and then by columns."""
-        sides = range(1, self.max_tiles + 1)
-        grids = [Size(rows, columns) for columns in sides for rows in sides]
-        allowed = [g for g in grids if self.min_tiles <= g.pixels <= self.max_tiles]
-        return tuple(sorted(allowed, key=lambda g: g.pixels))
+        return tuple(g for g in grids_up_to(self.max_tiles) if g.pixels >= self.min_tiles)
 
     @property
     def tokens_per_tile(self) -> int:
@@ -72,6 +72,7 @@ class InternVL:
 
     def plan(self, image: Size) -> Plan:
         """Choose the grid, then cut; see `Tiler.plan`."""
+        require(image)
         grid, decision = self._grid(image)
         tile = Size.square(self.tile)
         layers: tuple[Layer, ...] = (mosaic(grid, tile),)
@@ -158,6 +159,13 @@ class InternVL:
             self, thumbnail=not self.thumbnail
         )
         return rivals
+
+
+def grids_up_to(most: int) -> list[Size]:
+    """Every grid of at most so many tiles, by tiles and then by columns."""
+    sides = range(1, most + 1)
+    grids = [Size(rows, columns) for columns in sides for rows in range(1, most // columns + 1)]
+    return sorted(grids, key=lambda grid: grid.pixels)
 
 
 INTERNVL = InternVL()

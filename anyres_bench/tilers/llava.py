@@ -31,7 +31,17 @@ from anyres_bench.tilers.llava_rules import (
     unpad,
     unpad_many,
 )
-from anyres_bench.tilers.plan import Axis, Decision, Ints, Layer, Listing, Plan, Tiler, TokenGrid
+from anyres_bench.tilers.plan import (
+    Axis,
+    Decision,
+    Ints,
+    Layer,
+    Listing,
+    Plan,
+    Tiler,
+    TokenGrid,
+    require,
+)
 
 Order = Literal["width-height", "height-width"]
 Merge = Literal["unpad", "spatial", "flat", "maxpool2x2"]
@@ -86,6 +96,12 @@ class Llava:
     anyres_max: int | None = None
 
     def __post_init__(self) -> None:
+        sizes = (self.tile, self.patch, 1 if self.anyres_max is None else self.anyres_max)
+        if min(sizes) < 1:
+            raise ConfigError(
+                f"{self.name}: tile {self.tile}, patch {self.patch}, anyres_max {self.anyres_max}; "
+                "none may be below 1"
+            )
         wrong = [p for p in self.pinpoints if p[0] % self.tile or p[1] % self.tile or min(p) < 1]
         if wrong or self.unpad not in UNPAD:
             raise ConfigError(
@@ -107,6 +123,7 @@ class Llava:
 
     def plan(self, image: Size) -> Plan:
         """Choose the canvas, fit, cut, remove padding, pool; see `Tiler.plan`."""
+        require(image)
         square = Size.square(self.tile)
         layers: tuple[Layer, ...] = (overview(square),)
         decisions: tuple[Decision, ...] = ()

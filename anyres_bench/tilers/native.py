@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.geometry import Size
 from anyres_bench.tilers.layouts import columns_of, one_rectangle, single, single_listing
-from anyres_bench.tilers.plan import Decision, Ints, Listing, Plan, Tiler
+from anyres_bench.tilers.plan import Decision, Ints, Listing, Plan, Tiler, require
 from anyres_bench.tilers.rounding import ROUND, Rounding, whole_many
 
 
@@ -64,14 +64,15 @@ class NaFlex:
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        if self.patch < 1 or self.max_patches < 1 or not 0 < self.eps < 1:
+        if self.patch < 1 or self.max_patches < 1 or not 1e-12 <= self.eps < 1:
             raise ConfigError(
                 f"{self.name}: patch {self.patch}, max_patches {self.max_patches} and eps "
-                f"{self.eps}; expected 1 or more, 1 or more, and between 0 and 1"
+                f"{self.eps}; expected 1 or more, 1 or more, and 1e-12 to 1"
             )
 
     def plan(self, image: Size) -> Plan:
         """See `Tiler.plan`."""
+        require(image)
         low, high = self.eps / 10, 100.0
         while high - low >= self.eps:
             scale = (low + high) / 2
@@ -139,6 +140,7 @@ class Pixtral:
 
     def plan(self, image: Size) -> Plan:
         """See `Tiler.plan`."""
+        require(image)
         ratio = max(image.height / self.longest_edge, image.width / self.longest_edge)
         shrunk, branch = image, "fits"
         if ratio > 1:
@@ -194,6 +196,7 @@ class NaViT:
 
     def plan(self, image: Size) -> Plan:
         """See `Tiler.plan`."""
+        require(image)
         p, n = self.patch, (image.height // self.patch) * (image.width // self.patch)
         scale, branch = 1.0, "native"
         if self.max_tokens and n > self.max_tokens:

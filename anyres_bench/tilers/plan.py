@@ -30,11 +30,22 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from anyres_bench.core.errors import ImageError
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.data.pixels import Pixels
 
 Ints = NDArray[np.int64]
 Role = Literal["tiles", "overview"]
+
+
+def require(image: Size) -> None:
+    """Check that an image has pixels.
+
+    Raises:
+        ImageError: a side is below 1 px.
+    """
+    if min(image) < 1:
+        raise ImageError("empty", f"an image of {image} has no pixels; sides start at 1 px")
 
 
 @dataclass(frozen=True, slots=True)

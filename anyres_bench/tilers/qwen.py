@@ -26,7 +26,7 @@ from anyres_bench.core.errors import ConfigError, ImageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.tilers.layouts import columns_of, one_rectangle, single, single_listing
 from anyres_bench.tilers.patches import window_lengths
-from anyres_bench.tilers.plan import Decision, Ints, Listing, Plan, Tiler
+from anyres_bench.tilers.plan import Decision, Ints, Listing, Plan, Tiler, require
 from anyres_bench.tilers.rounding import ROUND, Rounding, whole_many
 
 Flavour = Literal["transformers-5", "transformers-4.49", "qwen-vl-utils"]
@@ -78,6 +78,7 @@ class Qwen:
 
     def plan(self, image: Size) -> Plan:
         """Resize within the budget; see `Tiler.plan`."""
+        require(image)
         self._refuse(image)
         resized, decisions = self.smart_resize(image)
         rows, columns = resized.height // self.patch, resized.width // self.patch

@@ -23,10 +23,11 @@ import numpy as np
 
 from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.geometry import Size
+from anyres_bench.tilers.internvl import MOST_TILES, grids_up_to
 from anyres_bench.tilers.layouts import mosaic, overview, per_region
 from anyres_bench.tilers.llava import effective_and_wasted
 from anyres_bench.tilers.llava_rules import fit, fit_many
-from anyres_bench.tilers.plan import Decision, Ints, Layer, Listing, Plan, Tiler
+from anyres_bench.tilers.plan import Decision, Ints, Layer, Listing, Plan, Tiler, require
 
 COVERAGE = 0.3  # weight of coverage; the rest is the aspect's
 
@@ -52,10 +53,11 @@ class Seed:
     max_stretch: float = 2.0
 
     def __post_init__(self) -> None:
-        if min(self.patch, self.merge, self.max_tiles) < 1 or self.max_stretch < 1:
+        within = 1 <= self.max_tiles <= MOST_TILES
+        if min(self.patch, self.merge) < 1 or not (within and self.max_stretch >= 1):
             raise ConfigError(
                 f"{self.name}: patch {self.patch}, merge {self.merge}, max_tiles {self.max_tiles}, "
-                f"max_stretch {self.max_stretch}; none may be below 1"
+                f"max_stretch {self.max_stretch}; none may be below 1, nor tiles above {MOST_TILES}"
             )
         if self.tile < 1 or self.tile % (self.patch * self.merge):
             raise ConfigError(
@@ -66,9 +68,7 @@ class Seed:
     @cached_property
     def grids(self) -> tuple[Size, ...]:
         """Every grid in the budget, by tiles and then by columns."""
-        sides = range(1, self.max_tiles + 1)
-        grids = [Size(rows, columns) for columns in sides for rows in sides]
-        return tuple(sorted((g for g in grids if g.pixels <= self.max_tiles), key=_tiles))
+        return tuple(grids_up_to(self.max_tiles))
 
     @property
     def side(self) -> int:
@@ -77,6 +77,7 @@ class Seed:
 
     def plan(self, image: Size) -> Plan:
         """See `Tiler.plan`."""
+        require(image)
         grid, chosen = self.grid(image)
         tile = Size.square(self.tile)
         resized, fitted = fit(image, self.canvas(grid))
@@ -161,10 +162,6 @@ class Seed:
     def rivals(self) -> Mapping[str, Tiler]:
         """See `Tiler.rivals`."""
         return {"aspects not filtered": replace(self, max_stretch=1e6)}
-
-
-def _tiles(grid: Size) -> int:
-    return grid.pixels
 
 
 def _fit(aspect: float, other: float) -> float:

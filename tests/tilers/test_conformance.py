@@ -155,6 +155,12 @@ def test_a_bad_command_is_told(program: str, message: str) -> None:
         ask(python(program), THREE, timeout_s=0.5 if "sleep" in program else 10)
 
 
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
+def test_a_timeout_that_is_none_is_told(timeout: float) -> None:
+    with pytest.raises(UsageError, match="timeout"):
+        ask(python(""), THREE, timeout)
+
+
 def test_a_command_that_cannot_start_is_told() -> None:
     with pytest.raises(UsageError, match="cannot start '/nowhere/engine'"):
         ask(["/nowhere/engine"], THREE)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -185,11 +187,36 @@ def test_options_are_read_by_their_type() -> None:
         "internvl:max_tiles=many",
         "internvl:max_tiles",
         "internvl:max_tiles=0",
+        "internvl:max_tiles=1000000000",
+        "internvl:merge=0",
     ],
 )
 def test_a_wrong_option_is_told(spec: str) -> None:
     with pytest.raises(ConfigError, match=r"max_tiles|tiles of"):
         load(spec)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "llava-next:tile=0", "llava-next:patch=-1", "llava-next:order=hw", "llava-next:unpad=ceil",
+        "llava-onevision:anyres_max=0", "qwen2-vl:rounding=up", "qwen2-vl:flavour=5",
+        "qwen2-vl:max_pixels=1", "siglip2-naflex:eps=1e-300", "siglip2-naflex:eps=nan",
+        "pixtral:rounding=half", "navit:drop=1", "navit:drop=nan", "fastvlm:side=100",
+        "fastvlm:shape=crop", "vitar:target=0", "idefics3:merge=0", "smolvlm:tile=500",
+        "seed:max_stretch=nan", "seed:max_tiles=99999", "internvl:tie=area_",
+    ],
+)  # fmt: skip
+def test_settings_that_cannot_be_are_refused(spec: str) -> None:
+    with pytest.raises(ConfigError):
+        load(spec)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_image_without_pixels_is_refused(name: str) -> None:
+    for size in (Size(0, 5), Size(5, 0), Size(-1, 7)):
+        with pytest.raises(ImageError, match="no pixels"):
+            load(name).plan(size)
 
 
 def test_an_unknown_tiler_is_told_the_nearest() -> None:
@@ -203,3 +230,13 @@ def test_a_region_that_is_not_there_is_refused(name: str) -> None:
     for region in (-1, len(plan.regions)):
         with pytest.raises(UsageError, match="regions"):
             places.layer_of(plan, region)
+
+
+def test_plans_need_neither_torch_nor_pandas() -> None:
+    code = (
+        "import sys; from anyres_bench.core.geometry import Size\n"
+        "from anyres_bench.tilers import TILERS, load\n"
+        "for name in TILERS: load(name).plan(Size(300, 400))\n"
+        "bad = {'torch', 'pandas'} & set(sys.modules); assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
