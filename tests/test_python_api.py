@@ -61,50 +61,6 @@ def test_the_models_of_the_page_keep_the_contract(number: int, home: Path) -> No
     assert found[0].values["frechet"] > 0
 
 
-def test_a_model_that_was_trained_again_is_another_model() -> None:
-    def made(seed: int) -> Any:
-        torch.manual_seed(seed)
-        network = torch.nn.Sequential(torch.nn.Linear(4, 48), torch.nn.Unflatten(1, (3, 4, 4)))
-        return ab.FixedSize(network, 4, z_dim=4, name="net")
-
-    assert made(0).id == made(0).id != made(1).id
-    function = [1.0]
-
-    def draw(coordinates: Any, latents: Any, cell: Any) -> Any:
-        return coordinates.new_full((len(latents), 3, *coordinates.shape[1:3]), function[0])
-
-    first = ab.Coordinates(draw, native=ab.Size(8, 8)).id
-    function[0] = 0.5
-    assert ab.Coordinates(draw, native=ab.Size(8, 8)).id != first
-
-
-def test_labels_of_a_fixed_size_are_drawn_and_said() -> None:
-    def draw(z: Any, labels: Any) -> Any:
-        return z.tanh().view(-1, 3, 2, 2) * 0 + labels.view(-1, 1, 1, 1) / 10
-
-    model = ab.FixedSize(draw, 2, z_dim=12, n_labels=5, exact=True)
-    images = model.sample(model.latents(range(30)), [Region.whole(ab.Size(2, 2))] * 30)
-    assert len(images.unique()) == 5
-    assert "labels-uniform5" in model.id
-
-
-def test_a_pipeline_is_given_what_it_asks_for_and_held_to_it() -> None:
-    def draw(seed: int, size: Any, level: int = 0) -> Any:
-        import numpy as np
-
-        return np.full((*size, 3), (seed + level) % 256, np.uint8)
-
-    model = ab.Pipeline(draw, native=ab.Size(8, 12), options=(("level", 7),))
-    window = Region(ab.Size(8, 12), 2, 3, ab.Size(4, 4))
-    image = model.sample(model.latents([3]), [window])
-    assert image.shape == (1, 3, 4, 4)
-    assert float(image[0, 0, 0, 0]) == pytest.approx(10 / 127.5 - 1)
-    assert "level=7" in model.id
-    wrong = ab.Pipeline(lambda seed, size: draw(seed, size).transpose(1, 0, 2), name="turned")
-    with pytest.raises(GeneratorError, match=r"shape \(12, 8, 3\)"):
-        wrong.sample(wrong.latents([0]), [Region.whole(ab.Size(8, 12))])
-
-
 def test_what_a_training_loop_is_told_is_what_evaluate_says(home: Path) -> None:
     def draw(seed: int, size: Any) -> Any:
         import numpy as np

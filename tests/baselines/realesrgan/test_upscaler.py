@@ -6,74 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
-from anyres_bench.baselines.realesrgan.published import Official, run_official
-from anyres_bench.baselines.realesrgan.running import Exact, Tiled
 from anyres_bench.baselines.realesrgan.upscaler import from_state
-from anyres_bench.core.errors import CheckpointError, GeneratorError, UsageError
-from anyres_bench.core.geometry import Box, Size
+from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.models.loading import load
 from tests.baselines import tiny
 
 NETWORKS = {**{f"x{scale}": tiny.rrdbnet(scale) for scale in (4, 2, 1)}, "compact": tiny.compact()}
-
-
-def strong(network: nn.Module, gain: float = 2.5) -> nn.Module:
-    """Weights that carry far pixels through the dense blocks."""
-    for name, parameter in network.named_parameters():
-        if name.startswith("body.") and parameter.ndim == 4:
-            parameter.mul_(gain)
-    return network
-
-
-def test_exact_is_the_whole_image_and_tiles_are_bounded() -> None:
-    network = strong(tiny.rrdbnet(num_block=2))
-    image = torch.rand(1, 3, 45, 150, generator=torch.Generator().manual_seed(0))
-    size = Size(45, 150)
-    untiled = run_official(network, image, Official())
-    for box in (Box.whole(size), Box(10, 60, 3, 40)):
-        expected = untiled[:, :, 4 * box.top : 4 * box.bottom, 4 * box.left : 4 * box.right]
-        window = Exact().window(network, size, box)
-        part = image[:, :, window.top : window.bottom, window.left : window.right]
-        assert (Exact()(network, part, size, window, box) - expected).abs().max() < 1e-5
-        tiled, seam = Tiled(48, 24).measured(network, image, size, Box.whole(size), box)
-        error = 255 * float((tiled.clamp(0, 1) - expected.clamp(0, 1)).abs().max())
-        assert error <= seam + 1e-3  # the disagreement at the seams bounds the error
-    official = run_official(network, image, Official(tile=48))
-    assert (official - untiled).abs().max() > 10 * error / 255
-
-
-def test_columns_that_disagree_are_an_error() -> None:
-    network = tiny.rrdbnet(num_block=2)
-    image = torch.rand(1, 3, 20, 64, generator=torch.Generator().manual_seed(0))
-    whole = Box.whole(Size(20, 64))
-    with pytest.raises(GeneratorError, match=r"tiled16\+1: two columns differ by .* grey levels"):
-        Tiled(16, 1)(network, image, whole.size, whole, whole)
-
-
-def test_exact_memory_grows_with_the_width_only() -> None:
-    network = tiny.rrdbnet(num_block=1)
-
-    def kept(height: int) -> int:
-        from anyres_bench.baselines.realesrgan.running import RRDBNetRows
-
-        run = RRDBNetRows(network, Box(0, 0, height, 8))
-        for _ in range(height // 8):
-            run(torch.rand(1, 3, 8, 8), last=False)
-        convs = [run.first, run.conv_body, *run.ups, run.hr, run.last]
-        convs += [conv for block in run.blocks for dense in block.blocks for conv in dense.convs]
-        return sum(conv.kept.numel() for conv in convs) + run.waiting.rows.numel()
-
-    assert kept(64) == kept(256)
-
-
-def test_the_official_tool_refuses_what_would_go_wrong() -> None:
-    image = torch.rand(1, 3, 20, 20)
-    with pytest.raises(UsageError, match="multiples of 2"):
-        run_official(tiny.rrdbnet(2), image, Official(tile=7))
-    with pytest.raises(UsageError, match="too small to be reflected"):
-        run_official(tiny.compact(), image, Official(pre_pad=20))
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -1,0 +1,38 @@
+"""Models of users' code: fixed sizes, pipelines, functions of coordinates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import anyres_bench as ab
+from anyres_bench.core.errors import GeneratorError
+from anyres_bench.core.geometry import Region
+
+
+def test_labels_of_a_fixed_size_are_drawn_and_said() -> None:
+    def draw(z: Any, labels: Any) -> Any:
+        return z.tanh().view(-1, 3, 2, 2) * 0 + labels.view(-1, 1, 1, 1) / 10
+
+    model = ab.FixedSize(draw, 2, z_dim=12, n_labels=5, exact=True)
+    images = model.sample(model.latents(range(30)), [Region.whole(ab.Size(2, 2))] * 30)
+    assert len(images.unique()) == 5
+    assert "labels-uniform5" in model.id
+
+
+def test_a_pipeline_is_given_what_it_asks_for_and_held_to_it() -> None:
+    def draw(seed: int, size: Any, level: int = 0) -> Any:
+        import numpy as np
+
+        return np.full((*size, 3), (seed + level) % 256, np.uint8)
+
+    model = ab.Pipeline(draw, native=ab.Size(8, 12), options=(("level", 7),))
+    window = Region(ab.Size(8, 12), 2, 3, ab.Size(4, 4))
+    image = model.sample(model.latents([3]), [window])
+    assert image.shape == (1, 3, 4, 4)
+    assert float(image[0, 0, 0, 0]) == pytest.approx(10 / 127.5 - 1)
+    assert "level=7" in model.id
+    wrong = ab.Pipeline(lambda seed, size: draw(seed, size).transpose(1, 0, 2), name="turned")
+    with pytest.raises(GeneratorError, match=r"shape \(12, 8, 3\)"):
+        wrong.sample(wrong.latents([0]), [Region.whole(ab.Size(8, 12))])
