@@ -25,7 +25,7 @@ from anyres_bench.core.files import write_json
 from anyres_bench.models.families import parts
 from anyres_bench.training.charts import LOG, read_entries
 from anyres_bench.training.config import LoopConfig, build, to_plain
-from anyres_bench.training.loop import Hooks, train
+from anyres_bench.training.loop import train
 from anyres_bench.training.stages import read_stages
 
 STEPS_A_TICK = 16
@@ -46,7 +46,7 @@ def measure(args: argparse.Namespace, folder: Path, stage: str, **changes: Any) 
     out = folder / stage
     if out.exists():
         out = folder / f"{stage}-{len(list(folder.iterdir()))}"
-    train(recipe, loop, out, {"loop": to_plain(loop)}, Hooks(lambda line: None))
+    train(recipe, loop, out, {"loop": to_plain(loop)})
     entries = read_entries(out / LOG)[1:]
     rates = [entry["images_per_second"] for entry in entries]
     waits = [entry["waiting_for_data"] for entry in entries]

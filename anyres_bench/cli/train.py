@@ -94,5 +94,5 @@ def command(
     if dry_run:
         for job in jobs:
             show(json.dumps(job.described(), indent=2))
-    elif not train_jobs(jobs, show, evaluation):
+    elif not train_jobs(jobs, evaluation):
         raise click.Abort

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import ConfigError, TrainingError
+from anyres_bench.core.reporting import say
 from anyres_bench.training.batches import Parts, read_ahead
 from anyres_bench.training.checkpoints import read_newest_state, write_state
 from anyres_bench.training.config import LoopConfig
@@ -54,19 +55,6 @@ class Evaluation:
     higher_is_better: bool
 
 
-@dataclass(frozen=True)
-class Hooks:
-    """What the loop tells the outside, and what is told to it.
-
-    Attributes:
-        report: takes one line a tick.
-        evaluation: how the averaged model is measured; None for never.
-    """
-
-    report: Callable[[str], None]
-    evaluation: Evaluation | None = None
-
-
 @dataclass
 class Run:
     """A run in progress."""
@@ -89,9 +77,15 @@ class Run:
 
 
 def train(
-    recipe: Recipe, config: LoopConfig, folder: Path, settings: Mapping[str, Any], hooks: Hooks
+    recipe: Recipe,
+    config: LoopConfig,
+    folder: Path,
+    settings: Mapping[str, Any],
+    evaluation: Evaluation | None = None,
 ) -> bool:
     """Train until `config.total_kimg`, from the newest checkpoint in `folder` if there is one.
+
+    Every tick is told as a line, see `core.reporting`.
 
     Args:
         recipe: what is trained.
@@ -99,7 +93,7 @@ def train(
         folder: of the run; checkpoints, logs, samples and exported models are written there.
         settings: the whole configuration as plain values, kept with every checkpoint; a run is
             not resumed under another one.
-        hooks: printed lines and evaluation.
+        evaluation: how the averaged model is measured; None for never.
 
     Returns:
         Whether the run is complete; False after Ctrl-C or SIGTERM, with a checkpoint written.
@@ -125,7 +119,7 @@ def train(
     if state is not None:
         _check_same_run(state["settings"], settings, folder)
         _restore(run, state)
-        hooks.report(f"resumed at {run.n_images / 1000:.1f} kimg")
+        say(f"resumed at {run.n_images / 1000:.1f} kimg")
     if distributed.is_main():
         check_folder(folder, is_resumed=state is not None)
     run_folder = RunFolder(folder, config)
@@ -150,14 +144,14 @@ def train(
             # Print, draw, measure and write what is due.
             due = run_folder.due(run.step, last=run.step == n_steps)
             if due.tick:
-                hooks.report(run_folder.tick(run.step, _take_means(run)))
+                say(run_folder.tick(run.step, _take_means(run)))
             if due.samples:
                 run_folder.samples(run.n_images, recipe.samples(average))
             is_best = False
-            if due.evaluation and hooks.evaluation is not None:
-                values = hooks.evaluation.measure(recipe.generator(average))
-                hooks.report(run_folder.evaluation(run.n_images, hooks.evaluation.task, values))
-                is_best = _note_best(run, values, hooks.evaluation)
+            if due.evaluation and evaluation is not None:
+                values = evaluation.measure(recipe.generator(average))
+                say(run_folder.evaluation(run.n_images, evaluation.task, values))
+                is_best = _note_best(run, values, evaluation)
             if due.checkpoint or is_best:
                 _write(run, run_folder, is_best)
     if run.step < n_steps:

@@ -14,7 +14,7 @@ from anyres_bench.core.errors import ConfigError, UnknownNameError, UsageError
 from anyres_bench.core.registry import nearest
 from anyres_bench.models.families import families, parts
 from anyres_bench.training.config import LoopConfig, build, merge, read_settings, to_plain
-from anyres_bench.training.loop import Evaluation, Hooks, train
+from anyres_bench.training.loop import Evaluation, train
 
 WARM_START = "previous"  # stands in configurations for the folder of the stage before
 
@@ -164,14 +164,12 @@ def _job(stage: Stage, out: Path, before: Path | None) -> Job:
 
 def train_jobs(
     jobs: Iterable[Job],
-    report: Callable[[str], None],
     evaluation: Callable[[Job], Evaluation | None] = lambda job: None,
 ) -> bool:
     """Train one stage after another, on this process or, under `torchrun`, on all.
 
     Args:
         jobs: what is trained.
-        report: takes a line at a time, of the first process alone.
         evaluation: how the averaged model of a stage is measured.
 
     Returns:
@@ -184,13 +182,8 @@ def train_jobs(
     try:
         for job in jobs:
             recipe = job.model.recipe(job.loop)
-            hooks = Hooks(report if distributed.is_main() else _silent, evaluation(job))
-            if not train(recipe, job.loop, job.folder, job.settings, hooks):
+            if not train(recipe, job.loop, job.folder, job.settings, evaluation(job)):
                 return False
         return True
     finally:
         distributed.stop()
-
-
-def _silent(line: str) -> None:
-    """Say nothing."""

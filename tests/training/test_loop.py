@@ -17,7 +17,7 @@ import torch
 from anyres_bench.core.errors import ConfigError, TrainingError, UsageError
 from anyres_bench.training.checkpoints import checkpoints, read_newest_state
 from anyres_bench.training.config import LoopConfig, to_plain
-from anyres_bench.training.loop import Evaluation, Hooks, train
+from anyres_bench.training.loop import Evaluation, train
 from tests.training.toy import ToyRecipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,10 +29,9 @@ def config(n_steps: int, **changes: Any) -> LoopConfig:
     return LoopConfig(**{**base, **ticks, "total_kimg": n_steps * 8 / 1000, **changes})
 
 
-def run(folder: Path, loop: LoopConfig, recipe: Any = None, **hooks: Any) -> bool:
-    lines: list[str] = []
+def run(folder: Path, loop: LoopConfig, recipe: Any = None, **options: Any) -> bool:
     settings = {"loop": to_plain(loop)}
-    return train(recipe or ToyRecipe(), loop, folder, settings, Hooks(lines.append, **hooks))
+    return train(recipe or ToyRecipe(), loop, folder, settings, **options)
 
 
 def state(folder: Path) -> dict[str, Any]:

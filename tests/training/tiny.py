@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from anyres_bench.training.config import LoopConfig, to_plain
-from anyres_bench.training.loop import Hooks, train
+from anyres_bench.training.loop import train
 from anyres_bench.training.recipe import Loss, Phase, Recipe, StepContext
 
 LOOP = LoopConfig(batch=4, micro_batch=4, n_workers=0, total_kimg=0.004, ema_kimg=0.01, seed=3)
@@ -21,7 +21,7 @@ def trained(config: Any, folder: Path, n_steps: int, loop: LoopConfig = LOOP) ->
     loop = dataclasses.replace(loop, total_kimg=n_steps * loop.batch / 1000)
     recipe: Recipe = config.recipe(loop)
     settings = {"loop": to_plain(loop), "model": to_plain(config)}
-    assert train(recipe, loop, folder, settings, Hooks(lambda line: None))
+    assert train(recipe, loop, folder, settings)
     return recipe
 
 
