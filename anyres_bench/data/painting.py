@@ -33,12 +33,12 @@ class Picture:
         light: factors on the colours of all that does not shine, (3,).
 
     Attributes:
-        rgb: (3, h, w), 0 to 1.
+        rgb: (3, h, w), 0 to 1; black where nothing was painted yet.
     """
 
     def __init__(self, grid: Grid, light: Array) -> None:
         self.grid, self._light = grid, light[:, None, None]
-        self.rgb = np.empty((3, len(grid.y), len(grid.x)))
+        self.rgb = np.zeros((3, len(grid.y), len(grid.x)))
 
     def paint(self, box: Rectangle, material: Material, mask: Mask | None = None) -> None:
         """Cover a rectangle, or what a mask leaves of it."""
