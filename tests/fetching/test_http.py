@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from anyres_bench.core.errors import ConfigError, FetchError, ImageError
+from anyres_bench.core.errors import FetchError, ImageError
 from anyres_bench.fetching import addresses
-from anyres_bench.fetching.addresses import check_url, is_public
 from anyres_bench.fetching.http import Expect, Fetcher, Policy, download, is_transient, opt_outs
 from anyres_bench.fetching.limits import Rate, TokenBuckets
 from tests.servers import ImageHost, certificate, failures, photo, raw, redirect, send, serve
@@ -206,20 +205,6 @@ def test_a_name_is_looked_up_once_and_the_vetted_address_is_used(
         assert host.headers[0][1]["Host"] == f"pictures.example:{host.port}"
 
 
-def test_connections_of_so_many_hosts_are_kept() -> None:
-    pools = addresses.Pools()
-    first = pools.get("http", "a.example:8080")
-    assert (first.host, first.port) == ("a.example", 8080)
-    assert pools.get("http", "a.example:8080") is first
-    assert pools.get("https", "a.example:8080") is not first
-    assert (pools.get("http", "[::1]").host, pools.get("http", "[::1]").port) == ("::1", 80)
-    for i in range(64):
-        pools.get("http", f"{i}.example")
-    assert first.pool is None, "closed"
-    assert pools.get("http", "a.example:8080").pool is not None
-    pools.close()
-
-
 def test_private_answers_of_a_resolver_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,20 +212,6 @@ def test_private_answers_of_a_resolver_are_refused(
     monkeypatch.setattr(socket, "getaddrinfo", lambda name, *rest: real("192.168.1.1", *rest))
     policy = Policy(n_retries=0)
     assert reason("http://pictures.example/a.jpg", tmp_path / "x", policy) == "private-address"
-
-
-def test_public_addresses() -> None:
-    assert all(map(is_public, ["8.8.8.8", "1.1.1.1", "2606:4700::1111"]))
-    refused = "224.0.0.1 240.0.0.1 192.0.0.8 198.18.0.1 255.255.255.255 fe80::1 fc00::1 ff02::1"
-    assert not any(map(is_public, refused.split()))
-
-
-def test_urls_are_quoted_not_changed() -> None:
-    assert check_url("HTTP://Example.com/a b/ü.jpg?q=ä#x") == (
-        "http://example.com/a%20b/%C3%BC.jpg?q=%C3%A4"
-    )
-    assert check_url("https://bücher.example/a%20b") == "https://xn--bcher-kva.example/a%20b"
-    assert check_url("http://a.example") == "http://a.example/"
 
 
 def test_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -388,43 +359,6 @@ def test_rate_is_kept_by_all_threads_together(tmp_path: Path) -> None:
         fetcher.close()
         assert host.hits["/a"] == 20
         assert time.monotonic() - start >= (20 - 2) / 40
-
-
-def test_buckets_by_hand() -> None:
-    now = [0.0]
-    buckets = TokenBuckets(Rate(2, burst=3), {"api": Rate(1)}, clock=lambda: now[0])
-    assert [buckets.reserve("h") for _ in range(5)] == [0, 0, 0, 0.5, 1.0]
-    assert [buckets.reserve("api") for _ in range(3)] == [0, 1, 2]
-    assert buckets.ready_in("h") == 1.5
-    now[0] = 100.0
-    assert buckets.ready_in("h") == 0
-    assert buckets.throttled("h", 7.0) == 7
-    assert [buckets.reserve("h") for _ in range(2)] == [7, 7.5], "no burst after a pause"
-    assert buckets.throttled("h", None) == 7, "under way when the pause began"
-    now[0] = 108.0
-    assert buckets.paused_for("h") == 0
-    assert buckets.throttled("h", None) == 10, "the second strike"
-    now[0] = 120.0
-    buckets.succeeded("h")
-    assert buckets.throttled("h", None) == 5, "strikes are forgotten"
-    with pytest.raises(ConfigError, match="burst"):
-        Rate(1, 0)
-
-
-def test_without_a_limit_only_pauses_are_waited_for() -> None:
-    now = [0.0]
-    buckets = TokenBuckets(Rate(0), clock=lambda: now[0])
-    waits: list[float] = []
-    with buckets.states.lock:  # which nobody needs then
-        asking = threading.Thread(target=lambda: waits.extend(map(buckets.reserve, "hhh")))
-        asking.start()
-        asking.join(10)
-        assert waits == [0, 0, 0]
-    buckets.throttled("h", 7.0)
-    assert [buckets.reserve("h") for _ in range(2)] == [7, 7]
-    assert buckets.reserve("h", patience_s=1.0) == 7
-    now[0] = 7.0
-    assert buckets.reserve("h") == 0
 
 
 def test_stop_ends_waits(host: ImageHost, tmp_path: Path) -> None:
