@@ -1,15 +1,12 @@
-"""Our checkpoint folders, strict loading, official snapshots and torch files that are honest."""
+"""Our checkpoint folders, and strict loading."""
 
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -18,14 +15,9 @@ from anyres_bench.core.errors import CheckpointError
 from anyres_bench.models.checkpoint import (
     Checkpoint,
     read_checkpoint,
-    read_official_pickle,
-    read_torch_file,
     write_checkpoint,
 )
 from anyres_bench.models.fitting import load_strict
-from tests.models.official_pickles import tiny_network, write_snapshot
-
-GOLDEN = Path(__file__).parents[1] / "golden" / "anyres_snapshot_tiny.pkl"
 
 
 def checkpoint(**changes: object) -> Checkpoint:
@@ -191,119 +183,6 @@ def test_ten_thousand_wrong_names_are_counted_quickly() -> None:
     with pytest.raises(CheckpointError, match=r"10000 unexpected") as caught:
         load_strict(Toy(), state, "toy.pkl")
     assert "... and 9990 more" in str(caught.value)
-
-
-# -- official snapshots ----------------------------------------------------------------------------
-
-
-def test_the_official_snapshot_gives_every_tensor_and_argument() -> None:
-    expected = json.loads(GOLDEN.with_suffix(".json").read_text())
-    snapshot = read_official_pickle(GOLDEN)
-    assert list(snapshot.keys) == expected["expected"]["keys"]
-    assert snapshot.training_set_kwargs == expected["expected"]["training_set_kwargs"]
-    for which, class_name in expected["expected"]["class_names"].items():
-        network = snapshot.network(which)
-        assert network.class_name == class_name
-        assert network.version == expected["expected"]["persistence_version"]
-        assert network.init_args == ()
-        assert network.init_kwargs == expected["expected"][f"{which[0]}_init_kwargs"]
-        for name, shape, mean, std in expected["weights"][which]["entries"]:
-            noise = np.random.Generator(np.random.PCG64(zlib.crc32(name.encode())))
-            want = (mean + std * noise.standard_normal(shape)).astype(np.float32)
-            assert np.array_equal(network.state[name].numpy(), want), name
-
-
-def test_asking_for_an_absent_network_suggests_the_nearest() -> None:
-    with pytest.raises(CheckpointError, match="did you mean G_ema"):
-        read_official_pickle(GOLDEN).network("G_emma")
-
-
-@pytest.mark.parametrize("protocol", [3, 4, 5])
-def test_every_protocol_gives_the_same_network(protocol: int, tmp_path: Path) -> None:
-    network = tiny_network(extra={})
-    path = write_snapshot(tmp_path / "x.pkl", {"G": None, "G_ema": network}, protocol)
-    snapshot = read_official_pickle(path)
-    assert list(snapshot.networks) == ["G_ema"]
-    read = snapshot.network("G_ema")
-    assert read.init_kwargs == {"z_dim": 3, "mapping_kwargs": {"num_layers": 1}}
-    assert read.state.keys() == network.state.keys()
-    for name, tensor in network.state.items():
-        assert torch.equal(read.state[name], tensor)
-        assert read.state[name].dtype == tensor.dtype
-
-
-@pytest.mark.parametrize("protocol", [3, 4, 5])
-def test_numpy_values_in_arguments_become_plain(protocol: int, tmp_path: Path) -> None:
-    kwargs = {
-        "gain": np.float32(0.5),
-        "on": np.bool_(True),
-        "n": np.int64(-3),
-        "size": np.arange(6).reshape(2, 3),
-        "columns": np.asfortranarray(np.arange(4.0).reshape(2, 2)),
-        "pair": (1, None),
-    }
-    network = tiny_network(init_kwargs=kwargs)
-    path = write_snapshot(tmp_path / "x.pkl", {"D": network}, protocol)
-    assert read_official_pickle(path).network("D").init_kwargs == {
-        "gain": 0.5,
-        "on": True,
-        "n": -3,
-        "size": [[0, 1, 2], [3, 4, 5]],
-        "columns": [[0.0, 1.0], [2.0, 3.0]],
-        "pair": [1, None],
-    }
-
-
-def test_transient_buffers_and_empty_entries_are_left_out(tmp_path: Path) -> None:
-    extra = {
-        "_buffers": {"kept": torch.ones(2), "gone": torch.ones(3), "none": None},
-        "_non_persistent_buffers_set": {"gone"},
-        "_modules": {"nothing": None},
-    }
-    path = write_snapshot(tmp_path / "x.pkl", {"G": tiny_network(state={}, extra=extra)})
-    assert list(read_official_pickle(path).network("G").state) == ["kept"]
-
-
-def test_tensors_have_memory_of_their_own(tmp_path: Path) -> None:
-    weight = torch.arange(12.0).reshape(3, 4)
-    state = {"t": weight.T, "part": weight[1:, ::2], "scalar": torch.tensor(3.5)}
-    path = write_snapshot(tmp_path / "x.pkl", {"G": tiny_network(state=state)})
-    read = read_official_pickle(path).network("G").state
-    path.write_bytes(b"gone")
-    for name, tensor in state.items():
-        assert torch.equal(read[name], tensor)
-        assert read[name].is_contiguous()
-        assert read[name].untyped_storage().nbytes() == tensor.nbytes
-
-
-# -- .pt and .pth ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("zipped", [True, False])
-def test_torch_files_are_read(zipped: bool, tmp_path: Path) -> None:
-    module = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
-    saved = {"model": {"sd": module.state_dict(), "name": "edsr"}, "epoch": 7, "half": [0.5, None]}
-    saved["view"] = torch.arange(12.0).reshape(3, 4).half().T
-    path = tmp_path / "model.pth"
-    torch.save(saved, path, _use_new_zipfile_serialization=zipped)
-    read = read_torch_file(path)
-    assert read["epoch"] == 7
-    assert read["half"] == [0.5, None]
-    assert torch.equal(read["view"], saved["view"])
-    load_strict(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), read["model"]["sd"], "model.pth")
-
-
-def test_a_torch_file_that_is_absent_says_so(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"gone\.pth.*No such file"):
-        read_torch_file(tmp_path / "gone.pth")
-
-
-def test_a_torch_file_of_another_type_is_refused(tmp_path: Path) -> None:
-    buffer = io.BytesIO()
-    torch.save({"w": torch.zeros(2, dtype=torch.complex64)}, buffer)
-    (tmp_path / "complex.pt").write_bytes(buffer.getvalue())
-    with pytest.raises(CheckpointError, match="ComplexFloatStorage"):
-        read_torch_file(tmp_path / "complex.pt")
 
 
 def test_a_flipped_bit_is_an_error_or_changes_nothing(tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ from anyres_bench.reference.generator import (
     default_margin,
     from_checkpoint,
 )
-from anyres_bench.reference.panorama import panorama_affine
 from tests.reference.networks import OFFICIAL, PANORAMA, SMALL, trained
 
 TOLERANCE = 1e-5
@@ -292,9 +291,3 @@ def test_a_frame_of_a_panorama_is_the_network_itself() -> None:
         matrix[0, 0, 2] = frame
         own = made.network.synthesis(z.ws, matrix)
         assert close(turn[..., 32 * frame : 32 * frame + 32], own)
-
-
-def test_panorama_pixels_are_square() -> None:
-    region = Region(Size(100, 384), 34, 100, Size(32, 32))
-    expected = [[0.5, 0, (116 - 32) / 64], [0, 0.5, 0], [0, 0, 1]]
-    torch.testing.assert_close(panorama_affine(region, 6), torch.tensor(expected).double())

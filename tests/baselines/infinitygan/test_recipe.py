@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from anyres_bench.baselines.infinitygan.discriminator import Discriminator, widths
 from anyres_bench.baselines.infinitygan.network import Architecture
 from anyres_bench.baselines.infinitygan.recipe import InfinityGANConfig, _Fake, diversity_loss
 from anyres_bench.core.errors import ConfigError
@@ -44,8 +43,6 @@ def test_published_sizes() -> None:
     assert InfinityGANConfig().patch == 101
     assert InfinityGANConfig().architecture.widths == (512,) * 6 + (512,) * 2
     assert InfinityGANConfig(n_ups=5, full_side=389).patch == 197
-    assert widths(101, 2, 512) == [256, 512, 512, 512, 512, 512]
-    assert Discriminator(101, 2, 8).final_linear[0].weight.shape == (8, 8 * 3 * 3)
 
 
 def test_patches_know_their_height(config: InfinityGANConfig) -> None:

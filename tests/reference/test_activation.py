@@ -1,0 +1,70 @@
+"""The filtered leaky ReLU: its definition, its gradients, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from anyres_bench.core.errors import UsageError
+from anyres_bench.models.resample import Padding, upfirdn2d
+from anyres_bench.reference.activation import FilteredLRelu, Kernels, filtered_lrelu
+
+TAPS = torch.tensor([0.1, 0.4, 0.5, 0.2])
+RADIAL = torch.outer(TAPS, TAPS) + 0.05 * torch.eye(4)
+CASES: list[tuple[FilteredLRelu, Kernels]] = [
+    (FilteredLRelu(), (None, None)),
+    (FilteredLRelu(2, 2, Padding(5, 4, 5, 4), clamp=0.7), (TAPS, TAPS)),
+    (FilteredLRelu(4, 2, Padding(3, 6, -1, 2), gain=1.0, slope=0.1), (TAPS, RADIAL)),
+    (FilteredLRelu(1, 2, Padding(1, 1, 1, 1)), (None, TAPS)),
+]
+
+
+def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    rng = torch.Generator().manual_seed(0)
+    shapes = ((2, 3, 9, 11), (2, 3), (3,))
+    x, scale, bias = (torch.randn(shape, generator=rng).double() for shape in shapes)
+    return x, scale, bias
+
+
+def plain(
+    x: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor, kernels: Kernels, op: FilteredLRelu
+) -> torch.Tensor:
+    """Stage by stage, the whole upsampled image at once."""
+
+    def square(kernel: torch.Tensor | None) -> torch.Tensor:
+        one = torch.ones(1) if kernel is None else kernel
+        return (torch.outer(one, one) if one.ndim == 1 else one).to(x)
+
+    x = x * scale[:, :, None, None] + bias[:, None, None]
+    fine = upfirdn2d(x, square(kernels[0]) * op.up**2, up=op.up, padding=op.padding)
+    fine = F.leaky_relu(fine, op.slope) * op.gain
+    if op.clamp is not None:
+        fine = fine.clamp(-op.clamp, op.clamp)
+    return upfirdn2d(fine, square(kernels[1]), down=op.down)
+
+
+@pytest.mark.parametrize(("op", "kernels"), CASES)
+def test_it_is_its_stages_one_after_the_other(op: FilteredLRelu, kernels: Kernels) -> None:
+    x, scale, bias = inputs()
+    made, want = filtered_lrelu(x, scale, bias, kernels, op), plain(x, scale, bias, kernels, op)
+    torch.testing.assert_close(made, want)
+
+
+@pytest.mark.parametrize(("op", "kernels"), CASES)
+def test_gradients_are_those_of_the_stages(op: FilteredLRelu, kernels: Kernels) -> None:
+    found = []
+    for function in (filtered_lrelu, plain):
+        tensors = [tensor.requires_grad_() for tensor in inputs()]
+        out = function(*tensors, kernels, op)
+        weights = torch.linspace(-1, 1, out.numel()).to(out).view_as(out)
+        found.append(torch.autograd.grad((out * weights).sum(), tensors))
+    torch.testing.assert_close(*found)
+
+
+def test_a_gradient_of_the_gradient_is_refused() -> None:
+    x, scale, bias = inputs()
+    op, kernels = CASES[1]
+    out = filtered_lrelu(x.requires_grad_(), scale, bias, kernels, op)
+    with pytest.raises(UsageError, match="differentiated once"):
+        torch.autograd.grad(out.sum(), x, create_graph=True)

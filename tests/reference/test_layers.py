@@ -1,0 +1,72 @@
+"""Building blocks: scaled weights, unit variance, samples that do not touch each other."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from anyres_bench.reference.layers import (
+    FullyConnected,
+    Modulation,
+    modulated_conv2d,
+    normalize_rms,
+)
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("lr_multiplier", [1.0, 0.01])
+def test_the_multiplier_changes_the_stored_weights_and_not_the_effect(
+    lr_multiplier: float,
+) -> None:
+    x = torch.randn(5, 6, generator=rng(1))
+    plain = FullyConnected(6, 4, rng(), bias_init=0.5)
+    slow = FullyConnected(6, 4, rng(), bias_init=0.5, lr_multiplier=lr_multiplier)
+    torch.testing.assert_close(slow(x), plain(x))
+    torch.testing.assert_close(slow.weight * lr_multiplier, plain.weight)
+    active = FullyConnected(6, 4, rng(), bias_init=0.5, activation="lrelu")
+    torch.testing.assert_close(active(x), F.leaky_relu(plain(x), 0.2) * math.sqrt(2))
+
+
+def test_rows_have_unit_power_and_zero_stays_zero() -> None:
+    x = torch.tensor([[3.0, -4.0], [0.0, 0.0]])
+    normal = normalize_rms(x)
+    torch.testing.assert_close(normal[0].square().mean(), torch.tensor(1.0))
+    assert not normal[1].any()
+
+
+def modulation(demodulate: bool) -> Modulation:
+    weight, style = torch.randn(4, 6, 3, 3, generator=rng()), torch.randn(3, 6, generator=rng(1))
+    return Modulation.of(weight, style, torch.tensor(1.5), demodulate)
+
+
+@pytest.mark.parametrize("demodulate", [True, False])
+def test_each_sample_is_convolved_with_its_own_weights(demodulate: bool) -> None:
+    x, made = torch.randn(3, 6, 7, 8, generator=rng(2)), modulation(demodulate)
+    y, scale = modulated_conv2d(x, made, padding=1)
+    for i in range(3):
+        own = made.weight * made.style[i, :, None, None] * made.scale[i, :, None, None, None]
+        want = F.conv2d(x[i : i + 1], own, padding=1)[0]
+        torch.testing.assert_close(y[i] * scale[i, :, None, None], want, atol=1e-4, rtol=1e-4)
+
+
+def test_demodulated_weights_have_the_power_of_the_gain() -> None:
+    made = modulation(demodulate=True)
+    own = made.weight * made.style[:, None, :, None, None] * made.scale[:, :, None, None, None]
+    power = own.square().sum((2, 3, 4))
+    torch.testing.assert_close(power, torch.full_like(power, 1.5**2))
+
+
+def test_half_precision_makes_weights_whole_first() -> None:
+    x, made = torch.randn(3, 6, 7, 8, generator=rng(2)), modulation(demodulate=True)
+    y, scale = modulated_conv2d(x.half(), made, padding=1)
+    assert y.dtype == torch.float16
+    assert torch.equal(scale, torch.ones_like(scale))
+    single, factor = modulated_conv2d(x, made, padding=1)
+    want = single * factor[:, :, None, None]
+    torch.testing.assert_close(y.float(), want, atol=2e-2, rtol=2e-2)
