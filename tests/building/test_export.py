@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 import tarfile
 import zipfile
 from pathlib import Path
 
-import mlcroissant
 import pytest
 from PIL import Image
 
-from anyres_bench.building.croissant import CROISSANT_NAME
 from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.export import export_stylegan_zip, export_webdataset
@@ -22,19 +19,7 @@ from anyres_bench.building.rules import Rules
 from anyres_bench.core.errors import DatasetError, UnknownNameError, UsageError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.data.dataset import Dataset
-from anyres_bench.data.records import ImageRecord
 from tests.building.rogues import Given, candidate
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    listed = [
-        candidate(f"{i}@{40 + i}x{60 - i}", key=f"g_{i}", label="ab"[i % 2] if i else "")
-        for i in range(7)
-    ]
-    out = tmp_path_factory.mktemp("export") / "out"
-    order = Order(Given(tuple(listed)), out, "seven", Rules(measure="header"))
-    return build(order, LocalEngine(Effort(processes=1))).dataset
 
 
 def test_webdataset(dataset: Dataset, tmp_path: Path) -> None:
@@ -137,31 +122,3 @@ def test_what_was_changed_is_not_exported(dataset: Dataset, tmp_path: Path) -> N
         path.write_bytes(original)
     with pytest.raises(UnknownNameError, match="did you mean png"):
         export_webdataset(dataset, tmp_path / "w", pixels="pngs")
-
-
-def test_croissant_states_what_there_is(dataset: Dataset) -> None:
-    about = json.loads((dataset.folder / CROISSANT_NAME).read_text())
-    assert about["conformsTo"] == "http://mlcommons.org/croissant/1.0"
-    metadata = about["distribution"][0]
-    assert metadata["sha256"] == sha256_file(dataset.folder / metadata["contentUrl"])
-    columns = {field["source"]["extract"]["column"] for field in about["recordSet"][0]["field"]}
-    assert columns == {field.name for field in dataclasses.fields(ImageRecord)}
-
-
-@pytest.mark.filterwarnings("ignore:ConjunctiveGraph:DeprecationWarning")
-@pytest.mark.filterwarnings("ignore:The inplace keyword")
-def test_croissant_is_valid_and_reads_the_dataset(dataset: Dataset) -> None:
-    described = mlcroissant.Dataset(str(dataset.folder / CROISSANT_NAME))
-    assert not described.metadata.issues.errors
-    # A date would make the folder depend on when it was collected; the digest tells versions apart.
-    assert all("datePublished" in warning for warning in described.metadata.issues.warnings)
-    rows = list(described.records("records"))
-    assert [row["records/file_name"].decode() for row in rows] == [
-        record.file_name for record in dataset.manifest
-    ]
-    assert [row["records/height"] for row in rows] == [r.height for r in dataset.manifest]
-    pictures = {
-        row["pictures/filename"].decode(): row["pictures/content"].size
-        for row in described.records("pictures")
-    }
-    assert pictures == {Path(r.file_name).name: (r.width, r.height) for r in dataset.manifest}

@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 
 from anyres_bench.cli.main import main
-from anyres_bench.cli.options import read_options
-from anyres_bench.core.errors import UsageError
 from anyres_bench.results import read_results
 from tests.fakes import write_dataset
 
@@ -183,14 +181,3 @@ def test_a_full_disk_is_an_error_and_leaves_nothing_half_written(data: str, tmp_
     assert "Traceback" not in err
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
     assert not Path("results").exists()
-
-
-def test_options_of_models_are_named_and_checked() -> None:
-    assert read_options(["weights=a=b.pth"], psi=0.7, assembly=None) == {
-        "weights": "a=b.pth",
-        "psi": "0.7",
-    }
-    with pytest.raises(UsageError, match="not NAME=VALUE"):
-        read_options(["weights"])
-    with pytest.raises(UsageError, match="psi is given twice"):
-        read_options(["psi=1"], psi=0.5)

@@ -6,12 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from anyres_bench.building.plot import plot
 from anyres_bench.core.errors import UsageError
-from anyres_bench.evaluation.demonstration import _write_notes
 from anyres_bench.evaluation.reports import write_report
 from anyres_bench.training.run_folder import check_folder
-from tests.fakes import write_dataset
 from tests.results.records import result
 
 
@@ -27,28 +24,6 @@ def test_a_report_replaces_reports_alone(tmp_path: Path) -> None:
     assert page.read_text() == "my thesis"
     with pytest.raises(UsageError, match="/dev/null"):
         write_report([measured], Path("/dev/null"), "title")
-
-
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
-def test_a_plot_replaces_plots_alone(tmp_path: Path, suffix: str) -> None:
-    records = list(write_dataset(tmp_path / "d", [(32, 40), (40, 32)]).manifest)
-    path = tmp_path / f"plot{suffix}"
-    for _ in range(2):
-        plot(records, path)
-    path.write_bytes(b"mine")
-    with pytest.raises(UsageError, match="is there already"):
-        plot(records, path)
-    assert path.read_bytes() == b"mine"
-
-
-def test_the_demo_keeps_notes_that_are_not_its_own(tmp_path: Path) -> None:
-    notes = tmp_path / "notes.txt"
-    for _ in range(2):
-        _write_notes(notes)
-    notes.write_text("mine")
-    with pytest.raises(UsageError, match="another folder"):
-        _write_notes(notes)
-    assert notes.read_text() == "mine"
 
 
 def test_a_run_wants_a_folder_of_its_own(tmp_path: Path) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,15 +12,12 @@ from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.rules import Rules
-from anyres_bench.building.withdrawn import recheck
 from anyres_bench.collectors import flickr_api
 from anyres_bench.collectors.collector import Candidate
 from anyres_bench.collectors.flickr import Flickr, _with_info
 from anyres_bench.collectors.flickr_answers import entries, part, read_answer
 from anyres_bench.collectors.flickr_api import FlickrApi
 from anyres_bench.core.errors import AnyresBenchError, DatasetError, FetchError, UsageError
-from anyres_bench.data.dataset import Dataset
-from anyres_bench.data.records import ImageRecord, Manifest
 from anyres_bench.fetching.limits import TokenBuckets
 from tests.collectors.doubles import serving
 from tests.fuzz import fuzz, replay
@@ -112,46 +107,6 @@ def test_domains_that_are_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "d.toml").write_bytes(text.encode("latin-1"))
     with pytest.raises(UsageError):
         Flickr(str(tmp_path / "d.toml"), tmp_path / "ids")
-
-
-def _photos(n: int) -> Iterator[ImageRecord]:
-    for i in range(n):
-        yield ImageRecord(
-            file_name=f"{i}.jpg", sha256=f"{i:064}", n_bytes=1, height=1, width=1,
-            source_url=f"https://www.flickr.com/photos/a/{i}", licence_id="CC-BY-2.0",
-        )  # fmt: skip
-
-
-def test_recheck_counts_what_is_not_known(quick: None, tmp_path: Path) -> None:
-    answers: dict[str, Any] = {
-        "0": {"stat": "ok", "photo": {"license": 4}},
-        "1": ODD["licence-word"],
-        "2": {"stat": "fail", "code": 1},
-        "3": ODD["code-word"],
-        "4": {"stat": "ok", "photo": {"license": "4", "tags": {"tag": [{"raw": "no_cv"}]}}},
-    }
-    with serving(lambda path, query: (200, {}, body(answers[query["photo_id"]]))) as url:
-        api = FlickrApi(KEY, url, TokenBuckets(), lambda s: None)
-        found = recheck(Dataset("d", tmp_path, Manifest(_photos(5))), api)
-    assert found.reasons == {"2": "not-found", "4": "objection"}
-    assert set(found.unknown) == {"1", "3"}
-    assert "1 of 5 photographs may stay" in found.text()
-    with pytest.raises(FetchError, match="of 2 photographs, such as 1"):
-        found.check_complete()
-
-
-def test_recheck_stops_when_the_service_is_down(quick: None, tmp_path: Path) -> None:
-    n = 0
-
-    def answer(path: str, query: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-        nonlocal n
-        n += 1
-        return 503, {}, b""
-
-    with serving(answer) as url, pytest.raises(FetchError):
-        api = FlickrApi(KEY, url, TokenBuckets(), lambda s: None)
-        recheck(Dataset("d", tmp_path, Manifest(_photos(50))), api)
-    assert n == 5
 
 
 def _read(data: bytes) -> None:
