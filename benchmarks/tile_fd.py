@@ -126,9 +126,9 @@ def compare(
             "damage": damage,
             "undamaged": metric.finish(real, plain, stream(0, "value"))["frechet"],
             "difference": found.value,
-            "low": found.low,
-            "high": found.high,
-            "standard_error": found.standard_error,
+            "low": found.interval.low,
+            "high": found.interval.high,
+            "standard_error": found.interval.standard_error,
         }
 
 

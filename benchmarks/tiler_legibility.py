@@ -133,7 +133,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), sharex=True)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6), sharex=True, layout="constrained")
     marks = "os^vDP*Xph<>8dH"
     for name, mark in zip(TILERS, marks, strict=True):
         rows = [found[k] for b in BUDGETS if (k := f"{name} {CURVE} {b}") in found]
@@ -146,9 +146,8 @@ def draw(found: dict[str, Any], path: Path) -> None:
         )
     left.set(xscale="log", xlabel="tokens", ylabel="letters read right, mean over heights")
     right.set(yscale="log", xlabel="tokens", ylabel="smallest legible capital, px of the page")
-    left.legend(fontsize=7, ncols=2)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside right center", fontsize=8)
     figure.suptitle(f"Documents of {CURVE} px, noise {NOISE:g} grey levels, matched reader")
-    figure.tight_layout()
     figure.savefig(path, dpi=110)
 
 
