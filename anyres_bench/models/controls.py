@@ -211,6 +211,14 @@ def folder(rest: str) -> StoredImages:
     return StoredImages(f"folder:{images.id}@{images.digest[:12]}", images)
 
 
+class _Tree(Dataset):
+    """A folder whose names the file system gave: they lie inside, whatever their bytes."""
+
+    def path(self, record: ImageRecord) -> Path:
+        """Where the file of a record is."""
+        return self.folder / record.file_name
+
+
 def _tree(path: Path) -> Dataset:
     """All image files below a folder; what is no image is counted in the recipe by its reason."""
     if not path.is_dir():
@@ -226,7 +234,7 @@ def _tree(path: Path) -> Dataset:
         reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(rejects.items()))
         raise DatasetError(f"{path} holds no image ({reasons or 'it is empty'})")
     name = path.resolve().name or "root"
-    return Dataset(name, path, Manifest(records), {"rejects": dict(sorted(rejects.items()))})
+    return _Tree(name, path, Manifest(records), {"rejects": dict(sorted(rejects.items()))})
 
 
 def _record(root: Path, file: Path) -> ImageRecord:

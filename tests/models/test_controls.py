@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,19 @@ def test_folders_take_anything_and_say_what_they_left_out(tmp_path: Path) -> Non
     assert len(collected.images.manifest) == 3
     assert tree.id.startswith("folder:tree@")
     assert tree.id != collected.id
+    check_contract(tree)
+
+
+def test_a_folder_of_ones_own_may_hold_names_that_no_table_may(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "set", SIZES[:1])
+    image = (tmp_path / "set" / "0000.png").read_bytes()
+    (tmp_path / "tree").mkdir()
+    names = [b"line\nend.png", b"back\\slash.png", b"latin-\xe9.png", b"C:drive.png"]
+    for name in names:
+        (tmp_path / "tree" / os.fsdecode(name)).write_bytes(image)
+    tree = folder(str(tmp_path / "tree"))
+    assert len(tree.images.manifest) == len(names)
+    assert tree.images.recipe["rejects"] == {}
     check_contract(tree)
 
 
