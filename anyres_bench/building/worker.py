@@ -19,6 +19,9 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a library prints must not mix with the replies
     site, memory_bytes = pickle.load(tasks)
     assert isinstance(site, Site)
+    _, allowed = resource.getrlimit(resource.RLIMIT_AS)
+    if allowed != resource.RLIM_INFINITY:
+        memory_bytes = min(memory_bytes, allowed)  # what a shell's `ulimit -v` left us
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     replies.write(READY)
     replies.flush()

@@ -40,7 +40,13 @@ if TYPE_CHECKING:
 @click.option("--n", type=click.IntRange(min=2), help="Fakes, where the task names no number.")
 @click.option("--seed", default=0, show_default=True, help="Of windows and latents.")
 @click.option("--batch-size", default=16, show_default=True, type=click.IntRange(min=1))
-@click.option("--workers", default=2, show_default=True, help="Threads that decode images.")
+@click.option(
+    "--workers",
+    default=2,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Threads that decode images.",
+)
 @click.option("--out", default="results", show_default=True, type=click.Path(path_type=Path))
 @device_option
 @click.option("--psi", help="Truncation, for models that have it.")
