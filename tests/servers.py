@@ -249,10 +249,10 @@ def failures(host: ImageHost) -> None:
     host.routes["/gone"] = redirect("/images/photo_unavailable_l.png")
     host.files["/images/photo_unavailable_l.png"] = photo(2, format="PNG", quality=None)
     host.routes["/endless"] = lambda h: _endless(h, jpeg)
-    host.routes["/gzip"] = lambda h: send(h, gzip.compress(jpeg), Content_Encoding="gzip")
+    host.routes["/gzip"] = lambda h: send(h, gzip.compress(jpeg, mtime=0), Content_Encoding="gzip")
     host.routes["/gzip-bomb"] = lambda h: send(h, bomb, Content_Encoding="gzip")
     host.routes["/gzip-cut"] = lambda h: send(
-        h, gzip.compress(jpeg)[:-600], Content_Encoding="gzip"
+        h, gzip.compress(jpeg, mtime=0)[:-600], Content_Encoding="gzip"
     )
     host.routes["/gzip-lie"] = lambda h: send(h, jpeg, Content_Encoding="gzip")
     host.routes["/brotli"] = lambda h: send(h, jpeg, Content_Encoding="br")

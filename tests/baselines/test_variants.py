@@ -157,7 +157,7 @@ KINDS = {
     "model.gguf": (b"GGUF" + bytes(64), "GGUF"),
     "weights.npy": (b"\x93NUMPY\x01\x00", "numpy array"),
     "picture.pth": (b"\x89PNG\r\n\x1a\n" + bytes(64), "a picture"),
-    "packed.pth": (gzip.compress(b"x"), "gzip"),
+    "packed.pth": (gzip.compress(b"x", mtime=0), "gzip"),
     "seven.pth": (b"7z\xbc\xaf\x27\x1c" + bytes(20), "7z"),
     "notes.pth": (b"just some words", "text"),
     "zeros.pth": (bytes(4096), "zeros"),

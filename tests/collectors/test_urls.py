@@ -341,8 +341,18 @@ def test_txt_lists_and_other_column_names(tmp_path: Path) -> None:
         ("l.csv", b'url,c\na,"b\nc,"d"\ne,f\n', DatasetError, "line 2: a quote is opened"),
         ("l.parquet", b"PAR1", DatasetError, "cannot be read as Parquet"),
         ("l.csv.gz", b"plain", DatasetError, "cannot be read: Not a gzipped file"),
-        ("l.txt.gz", gzip.compress(b"http://a\n" * 9999)[:-9], DatasetError, "be read after row"),
-        ("l.csv.gz", gzip.compress(b"url\n" * 9999)[:-9], DatasetError, "be read after line"),
+        (
+            "l.txt.gz",
+            gzip.compress(b"http://a\n" * 9999, mtime=0)[:-9],
+            DatasetError,
+            "be read after row",
+        ),
+        (
+            "l.csv.gz",
+            gzip.compress(b"url\n" * 9999, mtime=0)[:-9],
+            DatasetError,
+            "be read after line",
+        ),
         ("l.csv", "url\nx".encode("utf-16")[:-1], DatasetError, "cannot be read after line"),
     ],
 )
