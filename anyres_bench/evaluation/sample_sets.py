@@ -196,7 +196,9 @@ class _Rendering:
         if self.protocol.warp is not None:
             images = warp_base(self.protocol.warp, images, views[0].region.canvas)
         levels = to_uint8(images, self.protocol.rounding)
-        return torch.stack([_part(image, view) for image, view in zip(levels, views, strict=True)])
+        return torch.stack(
+            [part_of(image, view) for image, view in zip(levels, views, strict=True)]
+        )
 
     def _check(self, images: Tensor, n: int, size: Size) -> None:
         check_images(self.generator.id, images, n, size)
@@ -211,6 +213,7 @@ def latent_seed(seed: int, latent: int) -> int:
     return int(stream(seed, "latent", latent).words(1)[0] >> np.uint64(1))
 
 
-def _part(image: Tensor, view: View) -> Tensor:
+def part_of(image: Tensor, view: View) -> Tensor:
+    """The part of a rendered window (3, h, w) that a view compares; all of it by default."""
     box = view.crop
     return image if box is None else image[:, box.top : box.bottom, box.left : box.right]

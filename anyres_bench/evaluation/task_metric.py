@@ -32,7 +32,7 @@ from anyres_bench.data.views import Item, View
 from anyres_bench.evaluation.banks import FeatureRun, feature_banks
 from anyres_bench.evaluation.queries import TaskQuery
 from anyres_bench.evaluation.requests import Request, plan_tasks
-from anyres_bench.evaluation.sample_sets import reference_samples
+from anyres_bench.evaluation.sample_sets import part_of, reference_samples
 from anyres_bench.features.extractor import FeatureExtractor
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.features.store import FeatureStore
@@ -186,19 +186,12 @@ def _window(image: Tensor, view: View) -> Tensor:
     """The window of one canvas, or the window that it already is."""
     size, region = Size(*image.shape[1:]), view.region
     if size == region.size and not region.is_whole:
-        return _part(image, view)
+        return part_of(image, view)
     if size != region.canvas:
         asked = f"{region.canvas} or windows of {region.size}"
         raise UsageError(f"update() got images of {size}; the task takes canvases of {asked}")
     box = region.box
-    return _part(image[:, box.top : box.bottom, box.left : box.right], view)
-
-
-def _part(window: Tensor, view: View) -> Tensor:
-    box = view.crop
-    if box is None:
-        return window
-    return window[:, box.top : box.bottom, box.left : box.right]
+    return part_of(image[:, box.top : box.bottom, box.left : box.right], view)
 
 
 class _PatchValue:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -153,4 +152,4 @@ def traps(plan: Plan, context: int) -> list[Trap]:
 
 def enlargement(image: Size, resized: Size) -> float:
     """The larger of the factors by which both sides grow; below 1 both shrink."""
-    return max(resized.height / image.height, resized.width / image.width, -math.inf)
+    return max(resized.height / image.height, resized.width / image.width)

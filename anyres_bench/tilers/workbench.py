@@ -24,6 +24,7 @@ from anyres_bench.tilers.costs import (
 )
 from anyres_bench.tilers.explain import Trap, traps
 from anyres_bench.tilers.legibility import Detail, measure
+from anyres_bench.tilers.packing import group
 from anyres_bench.tilers.plan import Plan, Tiler
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def summary(tiler: Tiler, images: Sequence[tuple[str, Size]], models: Models) ->
     kept = [(name, c) for name, size in images if (c := rows[size].card) is not None]
     tokens = np.array([c.tokens for _, c in kept], np.int64)
     context = models.language.context
-    sequences = pack([n for n in tokens.tolist() if n <= context], context)
+    sequences = len(group([n for n in tokens.tolist() if n <= context], context))
     packed = int(tokens[tokens <= context].sum())
     return Summary(
         tiler=tiler.name,
@@ -154,20 +155,6 @@ def summary(tiler: Tiler, images: Sequence[tuple[str, Size]], models: Models) ->
         packing=packed / (sequences * context) if sequences else 0.0,
         over_context=int((tokens > context).sum()),
     )
-
-
-def pack(lengths: Iterable[int], limit: int) -> int:
-    """Sequences of `limit` places that hold these lengths in order, a new one where one is full.
-
-    >>> pack([3, 3, 2, 5], 6)
-    3
-    """
-    n, free = 0, 0
-    for length in lengths:
-        if length > free:
-            n, free = n + 1, limit
-        free -= length
-    return n
 
 
 def _octaves(tokens: np.ndarray[Any, np.dtype[np.int64]]) -> dict[int, int]:

@@ -16,16 +16,17 @@ from anyres_bench.core.errors import UnknownNameError
 from anyres_bench.core.geometry import Size
 from anyres_bench.tilers import TILERS, load
 from anyres_bench.tilers.costs import Encoder, LanguageModel
-from anyres_bench.tilers.workbench import Models, models, pack, summary
+from anyres_bench.tilers.packing import group
+from anyres_bench.tilers.workbench import Models, models, summary
 
 SIZES = [Size(1080, 1920), Size(37, 23), Size(448, 448), Size(3000, 400)]
 TINY = Models(Encoder(8, 2, 32), LanguageModel(16, 3, 4, 2, 48, 512))
 
 
 def test_packing_is_greedy_in_order() -> None:
-    assert pack([4, 3, 3, 4], 8) == 2
-    assert pack([4, 5, 4], 8) == 3
-    assert pack([], 8) == 0
+    assert len(group([4, 3, 3, 4], 8)) == 2
+    assert len(group([4, 5, 4], 8)) == 3
+    assert len(group([], 8)) == 0
 
 
 def test_a_summary_adds_up() -> None:
