@@ -119,7 +119,8 @@ def prepare(db: sqlite3.Connection) -> Damage:
 def _schema_of(db: sqlite3.Connection) -> list[tuple[str, ...]]:
     """All that is in a database, automatic indices included; in order."""
     query = "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master"
-    return sorted(db.execute(query).fetchall())
+    # a damaged file has bytes where it had text, and these do not compare
+    return sorted(db.execute(query).fetchall(), key=repr)
 
 
 @functools.cache
