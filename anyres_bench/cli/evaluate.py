@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,12 +15,6 @@ from anyres_bench.cli.options import (
     read_options,
 )
 from anyres_bench.core import distributed
-from anyres_bench.core.errors import MetricError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from anyres_bench.evaluation.requests import Request
 
 
 @click.command()
@@ -97,60 +90,23 @@ def command(
     \b
     The -- keeps torchrun from taking --n for one of its own options.
     """
+    from anyres_bench.evaluation.api import run_request
     from anyres_bench.evaluation.requests import Request
-
-    where = device or str(distributed.device())
-    request = Request(wanted, extractor, n, where, accept_licence)
-    options = read_options(pairs, psi=psi, assembly=assembly, label=label, labels=labels)
-    how = {"out": out, "seed": seed, "batch_size": batch_size, "n_workers": workers}
-    run(model, folder, request, options, how, as_json)
-
-
-def run(
-    model: str,
-    folder: Path,
-    request: Request,
-    options: Mapping[str, str],
-    how: Mapping[str, Any],
-    as_json: bool = False,
-) -> None:
-    """Evaluate, then print a table or the records.
-
-    Args:
-        model: spec of a model.
-        folder: of the dataset.
-        request: which tasks.
-        options: of the model.
-        how: `out`, `seed`, `batch_size` and `n_workers` of an `EvaluationPlan`.
-
-    Raises:
-        MetricError: some tasks have no number; the others are written and printed.
-    """
-    from anyres_bench.data.dataset import Dataset
-    from anyres_bench.evaluation.evaluate import EvaluationPlan, evaluate
-    from anyres_bench.evaluation.requests import plan_tasks
-    from anyres_bench.models.loading import resolve
     from anyres_bench.results import result_table
 
-    dataset = Dataset.read(folder)
-    tasks, extractors = plan_tasks(dataset, request)
-    plan = EvaluationPlan(
-        model=resolve(model, options, device=request.device, accept_licence=request.accept_licence),
-        spec=model,
-        dataset=dataset,
-        tasks=tasks,
-        extractors=extractors,
-        **how,
+    where = device or str(distributed.device())
+    outcome = run_request(
+        model,
+        folder,
+        Request(wanted, extractor, n, where, accept_licence),
+        read_options(pairs, psi=psi, assembly=assembly, label=label, labels=labels),
+        out=out,
+        seed=seed,
+        batch_size=batch_size,
+        n_workers=workers,
     )
-    distributed.start()
-    try:
-        outcome = evaluate(plan)
-    finally:
-        distributed.stop()
     if not distributed.is_main():
         return
     records = [result.to_json() for result in outcome.results]
     show(json.dumps(records, indent=2) if as_json else result_table(outcome.results))
-    if outcome.failures:
-        lines = [f"  {task}: {reason}" for task, reason in outcome.failures.items()]
-        raise MetricError("these tasks have no number:\n" + "\n".join(lines))
+    outcome.check()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import reduce as _fold
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -102,6 +103,22 @@ def stop() -> None:
 
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+@contextlib.contextmanager
+def joined() -> Iterator[None]:
+    """Within the process group; left at the end, unless the caller was in it already."""
+    if world_size() > 1:
+        import torch.distributed as dist
+
+        if dist.is_initialized():
+            yield
+            return
+    start()
+    try:
+        yield
+    finally:
+        stop()
 
 
 def gather(value: T) -> list[T]:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyres_bench.core import distributed
-from anyres_bench.core.errors import MetricError, UsageError
+from anyres_bench.core.errors import UsageError
 from anyres_bench.data.dataset import Dataset
-from anyres_bench.evaluation.evaluate import EvaluationPlan
+from anyres_bench.evaluation.evaluate import EvaluationOutcome, EvaluationPlan
 from anyres_bench.evaluation.evaluate import evaluate as run_plan
 from anyres_bench.evaluation.requests import Request, plan_tasks
 from anyres_bench.models.adapters import Pipeline
@@ -65,30 +65,61 @@ def evaluate(
         UsageError, DataError, ModelError: as for the command.
     """
     where = device or str(distributed.device())
-    data = dataset if isinstance(dataset, Dataset) else Dataset.read(Path(dataset))
     wanted = (suite,) if isinstance(suite, str) else tuple(suite)
-    tasks, extractors = plan_tasks(data, Request(wanted, extractor, n, where, accept_licence))
-    generator, spec = _generator(model, options or {}, where, accept_licence)
+    outcome = run_request(
+        model,
+        dataset,
+        Request(wanted, extractor, n, where, accept_licence),
+        options or {},
+        out=Path(out),
+        seed=seed,
+        batch_size=batch_size,
+        n_workers=workers,
+    )
+    outcome.check()
+    return Results(outcome.results)
+
+
+def run_request(
+    model: Any,
+    dataset: Dataset | str | Path,
+    request: Request,
+    options: Mapping[str, str],
+    *,
+    out: Path,
+    seed: int,
+    batch_size: int,
+    n_workers: int,
+) -> EvaluationOutcome:
+    """Measure what is requested, on this process or, under `torchrun`, on all.
+
+    Args:
+        model, dataset, options: see `evaluate`.
+        request: which tasks, on which device.
+        out, seed, batch_size, n_workers: see `EvaluationPlan`.
+
+    Returns:
+        Results, which are written, and failures; on the first process all of them.
+
+    Raises:
+        UsageError, DataError, ModelError: nothing can be measured.
+    """
+    data = dataset if isinstance(dataset, Dataset) else Dataset.read(Path(dataset))
+    tasks, extractors = plan_tasks(data, request)
+    generator, spec = _generator(model, options, request.device, request.accept_licence)
     plan = EvaluationPlan(
         model=generator,
         spec=spec,
         dataset=data,
         tasks=tasks,
         extractors=extractors,
-        out=Path(out),
+        out=out,
         seed=seed,
         batch_size=batch_size,
-        n_workers=workers,
+        n_workers=n_workers,
     )
-    return _run(plan)
-
-
-def _run(plan: EvaluationPlan) -> Results:
-    outcome = run_plan(plan)
-    if outcome.failures:
-        lines = [f"  {task}: {reason}" for task, reason in outcome.failures.items()]
-        raise MetricError("these tasks have no number:\n" + "\n".join(lines))
-    return Results(outcome.results)
+    with distributed.joined():
+        return run_plan(plan)
 
 
 def _generator(
@@ -159,7 +190,10 @@ def compare(
         extractors=extractors,
         out=Path(out),
     )
-    return _run(plan)
+    with distributed.joined():
+        outcome = run_plan(plan)
+    outcome.check()
+    return Results(outcome.results)
 
 
 def _common_side(folders: Sequence[Dataset]) -> int:

@@ -88,6 +88,12 @@ class EvaluationOutcome:
     results: list[Result] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
 
+    def check(self) -> None:
+        """Raise MetricError, which names every task without a number, where there is one."""
+        if self.failures:
+            lines = [f"  {task}: {reason}" for task, reason in self.failures.items()]
+            raise MetricError("these tasks have no number:\n" + "\n".join(lines))
+
 
 def evaluate(plan: EvaluationPlan) -> EvaluationOutcome:
     """Run a plan; tasks whose result is there already are not run again.

@@ -178,12 +178,9 @@ def train_jobs(
     Raises:
         TrainingError, ConfigError: see `train`.
     """
-    distributed.start()
-    try:
+    with distributed.joined():
         for job in jobs:
             recipe = job.model.recipe(job.loop)
             if not train(recipe, job.loop, job.folder, job.settings, evaluation(job)):
                 return False
         return True
-    finally:
-        distributed.stop()
