@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import click
 
-from anyres_bench.core import quoting
+from anyres_bench.core import distributed, quoting
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.reporting import Progress
 
@@ -25,7 +25,12 @@ _SCREEN = 80, 24  # columns and rows of a terminal that does not know its size
 
 
 def show(text: object, bold: bool = False) -> None:
-    """Print a result: on stdout, line by line, with nothing in it that a terminal would obey."""
+    """Print a result: on stdout, line by line, with nothing in it that a terminal would obey.
+
+    Under `torchrun` the first process alone prints.
+    """
+    if not distributed.is_main():
+        return
     lines = "\n".join(quoting.terminal(line) for line in str(text).split("\n"))
     click.echo(click.style(lines, bold=True) if bold else lines)
     console = _console()

@@ -105,8 +105,6 @@ def command(
         batch_size=batch_size,
         n_workers=workers,
     )
-    if not distributed.is_main():
-        return
     records = [result.to_json() for result in outcome.results]
     show(json.dumps(records, indent=2) if as_json else result_table(outcome.results))
     outcome.check()

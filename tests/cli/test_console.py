@@ -29,6 +29,18 @@ def test_what_is_printed_is_inert(capsys: pytest.CaptureFixture[str]) -> None:
         assert "red" in text
 
 
+def test_one_process_of_many_prints(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
+    for name, value in group.items():
+        monkeypatch.setenv(name, value)
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        show(f"by {rank}")
+    assert capsys.readouterr().out == "by 0\n"
+
+
 def test_quiet_and_verbose(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     console = Console()
     console.log_to(tmp_path / "log")
