@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from anyres_bench.cli.console import show
-from anyres_bench.core.errors import UsageError
+from anyres_bench.core.errors import UnknownNameError, UsageError
 
 
 @click.command()
@@ -27,7 +27,7 @@ from anyres_bench.core.errors import UsageError
     is_flag=False,
     flag_value="",
     metavar="[NAME]",
-    help="Show the registered files, all or those whose names hold NAME, and stop.",
+    help="Show the published files, of all families, of one or whose names hold NAME, and stop.",
 )
 def command(
     source: str | None,
@@ -53,11 +53,7 @@ def command(
       anyres-bench convert --list anyres
     """
     if listed is not None:
-        from anyres_bench.features.weights import WEIGHTS
-        from anyres_bench.fetching.weights import table
-        from anyres_bench.models.families import published_weights
-
-        show(table(WEIGHTS | published_weights(), listed))
+        show(_listing(listed))
         return
     if source is None or out is None:
         raise UsageError("convert needs SOURCE and OUT; --help shows examples")
@@ -76,3 +72,23 @@ def command(
     write_checkpoint(out, checkpoint)
     renders = checkpoint.architecture in parts("checkpoints")
     show(f"{out}\n{describe(checkpoint)}\n  renders   {'yes' if renders else 'no, it is data'}")
+
+
+def _listing(name: str) -> str:
+    """The published files of all families, of one, or those whose names hold `name`."""
+    from anyres_bench.features.weights import WEIGHTS
+    from anyres_bench.fetching.weights import table
+    from anyres_bench.models.families import FAMILIES, published_weights
+
+    everything = WEIGHTS | published_weights()
+    if not name:
+        shown = ", ".join(FAMILIES)
+        return (
+            f"{table(everything)}\n\n--list NAME shows addresses, digests and where to put what is "
+            f"missing, of a family ({shown}) or of the names that hold NAME"
+        )
+    rows = published_weights(name) if name in FAMILIES else {}
+    rows = rows or {key: row for key, row in everything.items() if name.lower() in key.lower()}
+    if not rows:
+        raise UnknownNameError(f"no published file has {name!r} in its name; see convert --list")
+    return table(rows, details=True)

@@ -160,8 +160,13 @@ def _weight(weights: WeightFile) -> Finding:
     digest = sha256_file(weights.path)
     if weights.sha256 is None:
         return Finding(weights.name, f"here; no digest is published, it is {digest[:12]}")
-    if digest == weights.sha256:
+    if weights.is_digest(digest):
         return Finding(weights.name, "here, its digest is right")
+    if not weights.binds:
+        return Finding(
+            weights.name,
+            f"here; its digest is {digest[:12]}, {weights.known_from} says {weights.sha256[:12]}",
+        )
     return Finding(weights.name, f"{weights.path} is another file; delete it", ok=False)
 
 

@@ -1,9 +1,8 @@
-"""Published weights of the extractors and of the perceptual distances.
-
-Digests are those under which several public projects pin the same files.
-"""
+"""Published weights of the extractors and of the perceptual distances."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from anyres_bench.fetching.weights import WeightFile
 
@@ -48,7 +47,7 @@ _ROWS = (
         filename="vgg16.pt",
         url=f"{_NVIDIA_METRICS}/vgg16.pt",
         sha256="b437eb095feaeb0b83eb3fa11200ebca4548ee39a07fb944a417ddc516cc07c3",
-        n_bytes=None,
+        n_bytes=553_469_545,
         licence="NVIDIA Source Code License",
         non_commercial=True,
     ),
@@ -56,10 +55,9 @@ _ROWS = (
         name="vgg19",
         filename="vgg19-dcbb9e9d.pth",
         url=f"{_TORCHVISION}/vgg19-dcbb9e9d.pth",
-        sha256=None,
-        n_bytes=None,
+        sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+        n_bytes=574_673_361,
         licence="BSD-3-Clause",
-        note="its name holds the first 8 digits of its sha256; the rest is not published",
     ),
     WeightFile(
         name="alexnet",
@@ -84,6 +82,7 @@ _ROWS = (
         sha256="df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0",
         n_bytes=6_009,
         licence="BSD-2-Clause",
+        known_from="publisher",
         note="the heads alone; the backbone is `alexnet`",
     ),
     WeightFile(
@@ -91,8 +90,9 @@ _ROWS = (
         filename="lpips-v0.1-vgg.pth",
         url=f"{_LPIPS}/vgg.pth",
         sha256="a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868",
-        n_bytes=None,
+        n_bytes=7_289,
         licence="BSD-2-Clause",
+        known_from="publisher",
         note="the heads alone; the backbone is `vgg16`",
     ),
     WeightFile(
@@ -102,24 +102,43 @@ _ROWS = (
         sha256="4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76",
         n_bytes=10_811,
         licence="BSD-2-Clause",
+        known_from="publisher",
         note="the heads alone; the backbone is `squeezenet1_1`",
     ),
 )
 
 
-def _cnndetection(share: str) -> WeightFile:
+def _cnndetection(
+    share: str, place: str, sha256: str, known_from: Literal["third parties", "one third party"]
+) -> WeightFile:
+    filename = f"blur_jpg_prob{share}.pth"
     return WeightFile(
         name=f"cnndetection-prob{share}",
-        filename=f"blur_jpg_prob{share}.pth",
-        url=None,
-        sha256=None,
-        n_bytes=None,
+        filename=filename,
+        url=f"https://www.dropbox.com/s/{place}/{filename}?dl=1",
+        sha256=sha256,
+        n_bytes=282_442_597,
         licence="CC BY-NC-SA 4.0",
         non_commercial=True,
-        note="weights/download_weights.sh of github.com/PeterWang512/CNNDetection has the address "
-        "(Dropbox)",
+        known_from=known_from,
+        pages=("https://github.com/PeterWang512/CNNDetection",),
     )
 
 
-WEIGHTS = {row.name: row for row in (*_ROWS, _cnndetection("0.5"), _cnndetection("0.1"))}
+_CNNDETECTION = (
+    _cnndetection(
+        "0.5",
+        "2g2jagq2jn1fd0i",
+        "3533f3e58a3b82215f21197f2faf4e99b911ec42a4a6e2d7823e04d5f3fd245a",
+        "one third party",
+    ),
+    _cnndetection(
+        "0.1",
+        "h7tkpcgiwuftb6g",
+        "a73295ac66f9cb74d558ce3ade46f75e2f2997ed05eeed0f4b774623372058ea",
+        "third parties",
+    ),
+)
+
+WEIGHTS = {row.name: row for row in (*_ROWS, *_CNNDETECTION)}
 """Name -> file."""

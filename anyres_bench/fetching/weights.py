@@ -9,11 +9,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from anyres_bench.core.errors import FetchError, UnknownNameError, WeightsError
 from anyres_bench.core.files import cache_dir, sha256_file
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.reporting import detail, say
+
+_HEX_DIGITS = 64  # of a sha256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +26,17 @@ class WeightFile:
     Attributes:
         name: what it is asked for by.
         filename: its name in `cache_dir()/weights`.
-        url: where it is published; None where it can only be got by hand.
-        sha256: 64 hex digits; None where nobody has published them.
+        url: where its publisher has it; None where it can only be got by hand.
+        sha256: 64 hex digits, or the first 8 where the publisher says no more; None where nobody
+            says any.
         n_bytes: its length, where known.
         licence: under which it is published.
         non_commercial: whether that licence must be accepted before a download.
-        note: what else to know, such as how to get it by hand.
+        known_from: who says the digest and the length. What one third party alone says is held
+            against the file, and a difference is told; only what more say is refused.
+        pages: the publisher's other addresses, and pages to get it from by hand.
+        gone: whether users report that the addresses no longer answer.
+        note: what else to know.
     """
 
     name: str
@@ -38,12 +46,24 @@ class WeightFile:
     n_bytes: int | None
     licence: str
     non_commercial: bool = False
+    known_from: Literal["publisher", "third parties", "one third party"] = "third parties"
+    pages: tuple[str, ...] = ()
+    gone: bool = False
     note: str = ""
 
     @property
     def path(self) -> Path:
         """Its place in the cache."""
         return cache_dir() / "weights" / self.filename
+
+    @property
+    def binds(self) -> bool:
+        """Whether a file of another digest is refused."""
+        return self.sha256 is not None and self.known_from != "one third party"
+
+    def is_digest(self, sha256: str) -> bool:
+        """Whether a file's digest is the known one, as far as that is known."""
+        return self.sha256 is not None and sha256.startswith(self.sha256)
 
 
 def locate(
@@ -103,39 +123,46 @@ def obtain(
     return weights.path
 
 
-def table(weights: Mapping[str, WeightFile], part: str = "") -> str:
-    """Registered files, a line each; where a part of a name is given, all that is known of those.
+def table(weights: Mapping[str, WeightFile], details: bool = False) -> str:
+    """Files, a line each: here or missing, length, who says the digest, address, licence.
 
-    Raises:
-        UnknownNameError: no name holds that part.
+    Args:
+        weights: by name.
+        details: add addresses, digests and where to put each.
     """
-    chosen = {name: one for name, one in weights.items() if part.lower() in name.lower()}
-    if not chosen:
-        raise UnknownNameError(f"no registered file has {part!r} in its name; see convert --list")
-    rows = [("name", "state", "bytes", "address", "licence")]
-    rows += [(name, *_cells(one)) for name, one in chosen.items()]
+    rows = [("name", "state", "bytes", "digest", "address", "licence")]
+    rows += [(name, *_cells(one)) for name, one in weights.items()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    if part:
-        lines += [f"\n{name}{_help(one)}" for name, one in chosen.items()]
-    else:
-        lines.append("\n--list NAME shows addresses, digests and where to put what is missing")
+    if details:
+        lines += [f"\n{name}{_help(one)}" for name, one in weights.items()]
     return "\n".join(lines)
 
 
-def _cells(weights: WeightFile) -> tuple[str, str, str, str]:
+def _cells(weights: WeightFile) -> tuple[str, str, str, str, str]:
     here = "here" if weights.path.is_file() else "missing"
     size = f"{weights.n_bytes:,}" if weights.n_bytes else "not known"
-    return here, size, "known" if weights.url else "by hand", weights.licence
+    digest = weights.known_from if weights.sha256 else "nobody"
+    address = "gone" if weights.gone else "known" if weights.url else "by hand"
+    return here, size, digest, address, weights.licence
 
 
 def _verified(weights: WeightFile) -> Path:
-    if weights.sha256 and (got := sha256_file(weights.path)) != weights.sha256:
+    if weights.sha256 is None:
+        return weights.path
+    got = sha256_file(weights.path)
+    if weights.is_digest(got):
+        detail(f"{weights.name}: {weights.path}, its digest is right")
+    elif weights.binds:
         raise WeightsError(
             f"{weights.path} is not the registered {weights.name} file: its sha256 is {got}; "
             f"delete it.{_help(weights)}"
         )
-    detail(f"{weights.name}: {weights.path}, its digest is right")
+    else:
+        say(
+            f"{weights.name}: its sha256 is {got}; {weights.known_from} says {weights.sha256}, "
+            "which may be wrong"
+        )
     return weights.path
 
 
@@ -144,28 +171,37 @@ def _download(weights: WeightFile, allow_private: bool) -> None:
 
     assert weights.url is not None
     say(f"{weights.name}: {weights.filename}, licence: {weights.licence}")
+    whole = weights.binds and len(weights.sha256 or "") == _HEX_DIGITS
     try:
         download(
             weights.url,
             weights.path,
-            sha256=weights.sha256,
-            n_bytes=weights.n_bytes,
+            sha256=weights.sha256 if whole else None,
+            n_bytes=weights.n_bytes if whole else None,
             allow_private=allow_private,
         )
     except FetchError as error:
         raise WeightsError(
             f"{weights.name} weights could not be downloaded: {error}.{_help(weights)}"
         ) from error
+    if not whole:
+        _verified(weights)
 
 
 def _help(weights: WeightFile) -> str:
     """How to place the file by hand."""
+    addresses = [weights.url, *weights.pages] if weights.url else list(weights.pages)
     size = f", {weights.n_bytes:,} bytes" if weights.n_bytes else ""
+    known = f" (from {weights.known_from})" if weights.sha256 else ""
+    digest = weights.sha256 or "not published"
+    if weights.sha256 and len(weights.sha256) < _HEX_DIGITS:
+        digest += "..., more is not published"
     lines = [
-        f"\n  get      {weights.url or weights.note}",
+        f"\n  get      {addresses[0] if addresses else weights.note}",
+        *(f"\n  or       {address}" for address in addresses[1:]),
         f"\n  put it   {weights.path}",
-        f"\n  sha256   {weights.sha256 or 'not published'}{size}",
+        f"\n  sha256   {digest}{size}{known}",
         f"\n  licence  {weights.licence}",
-        f"\n  note     {weights.note}" if weights.note and weights.url else "",
+        f"\n  note     {weights.note}" if weights.note and addresses else "",
     ]
     return "".join(lines)

@@ -79,14 +79,17 @@ def families() -> Iterator[Family]:
     Raises:
         UsageError: one is not declared by a `Family`.
     """
-    for name in FAMILIES:
-        family = FAMILIES.get(name)
-        if not isinstance(family, Family):
-            raise UsageError(
-                f"model family {name!r} is a {type(family).__name__}; expected a Family of "
-                "anyres_bench.models.families: mend or uninstall the package that registers it"
-            )
-        yield family
+    return map(_family, FAMILIES)
+
+
+def _family(name: str) -> Family:
+    family = FAMILIES.get(name)
+    if not isinstance(family, Family):
+        raise UsageError(
+            f"model family {name!r} is a {type(family).__name__}; expected a Family of "
+            "anyres_bench.models.families: mend or uninstall the package that registers it"
+        )
+    return family
 
 
 def parts(part: Part) -> Registry:
@@ -108,9 +111,10 @@ def parts(part: Part) -> Registry:
     return Registry(kind, table, entry_points=group)
 
 
-def published_weights() -> dict[str, WeightFile]:
-    """The published files of all families, by name."""
-    rows = (row for family in families() if family.weights for row in read_place(family.weights))
+def published_weights(family: str | None = None) -> dict[str, WeightFile]:
+    """The published files of a family, or of all, by name."""
+    chosen = families() if family is None else [_family(family)]
+    rows = (row for one in chosen if one.weights for row in read_place(one.weights))
     return {row.name: row for row in rows}
 
 

@@ -13,7 +13,9 @@ def _anycost(config: str) -> WeightFile:
         sha256=None,
         n_bytes=None,
         licence="MIT",
-        note="users report that the hosted weights have vanished; no digest is published",
+        gone=True,
+        note="users report that the files were removed in 2024 and are still missing in November "
+        "2025 (github.com/mit-han-lab/anycost-gan/issues/30); no digest is published",
     )
 
 

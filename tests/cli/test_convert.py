@@ -100,9 +100,9 @@ def test_the_list_states_what_is_known_and_what_is_not(
     for name in ("anyres-ffhq6k", "stylegan3-t-ffhqu-256x256", "realesrgan-x4plus", "mspe-f-896"):
         assert name in said
     rows = {row.split()[0]: row for row in said.splitlines() if row}
-    assert rows["name"].split() == ["name", "state", "bytes", "address", "licence"]
-    assert rows["anyres-ffhq6k"].split()[1:5] == ["missing", "not", "known", "by"]
-    assert rows["inception-v3"].split()[1:4] == ["missing", "95,628,359", "known"]
+    assert rows["name"].split() == ["name", "state", "bytes", "digest", "address", "licence"]
+    assert rows["anyres-ffhq6k"].split()[1:6] == ["missing", "not", "known", "nobody", "by"]
+    assert rows["inception-v3"].split()[1:6] == ["missing", "95,628,359", "third", "parties", "known"]
     path = tmp_path / "weights" / "lpips-v0.1-alex.pth"
     path.parent.mkdir()
     path.write_bytes(b"")
@@ -113,7 +113,7 @@ def test_the_list_states_what_is_known_and_what_is_not(
     assert f"  put it   {path}" in said
     assert "  sha256   df73285e" in said
     assert convert("--list", "nonsense") == 2
-    assert "no registered file has 'nonsense'" in capsys.readouterr().err
+    assert "no published file has 'nonsense'" in capsys.readouterr().err
 
 
 def test_the_list_says_what_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,6 +145,30 @@ def test_a_file_without_a_url_is_placed_by_hand(net: WeightFile) -> None:
     assert obtain(by_hand) == by_hand.path
 
 
+def test_what_one_third_party_says_is_told_and_does_not_bind(net: WeightFile) -> None:
+    doubtful = dataclasses.replace(net, sha256="0" * 64, n_bytes=5, known_from="one third party")
+    recorder = Recorder()
+    with report_to(recorder):
+        path = obtain(doubtful, allow_private=True)
+    assert path.read_bytes() == CONTENT
+    told = recorder.told[-1]
+    assert told[0] == "say"
+    assert f"its sha256 is {DIGEST}; one third party says 000" in told[1]
+
+
+def test_the_first_digits_of_a_digest_bind(net: WeightFile) -> None:
+    known = dataclasses.replace(net, sha256=DIGEST[:8], n_bytes=None, known_from="publisher")
+    assert obtain(known, allow_private=True).is_file()
+    with pytest.raises(WeightsError, match="not the registered"):
+        obtain(dataclasses.replace(known, sha256="0" * 8), allow_private=True)
+
+
+def test_pages_stand_in_the_advice(net: WeightFile) -> None:
+    row = dataclasses.replace(net, url=None, pages=("https://a.example/x", "https://b.example/y"))
+    with pytest.raises(WeightsError, match=r"(?s)get +https://a.+or +https://b.+third parties"):
+        obtain(row)
+
+
 def test_an_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="did you mean inception-v3"):
         locate("inception-v2", WEIGHTS)
@@ -159,6 +183,7 @@ def test_all_tables_are_sound() -> None:
         assert name == row.name
         assert row.licence
         assert row.url is None or row.url.startswith("https://"), name
-        assert row.url or row.note, f"{name} says nowhere how to get it"
-        assert row.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", row.sha256), name
+        assert row.url or row.pages or row.note, f"{name} says nowhere how to get it"
+        assert row.sha256 is None or re.fullmatch(r"[0-9a-f]{8}([0-9a-f]{56})?", row.sha256), name
+        assert row.n_bytes is None or row.sha256, f"{name} has a length and no digest"
         assert "/" not in row.filename
