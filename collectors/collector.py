@@ -213,6 +213,14 @@ class Estimating(Protocol):
 
 
 @runtime_checkable
+class Asking(Protocol):
+    """A collector that may have to ask somebody what its candidates are."""
+
+    def unlisted(self) -> str:
+        """Why a dry run cannot list them now, and what a run would cost; empty where it can."""
+
+
+@runtime_checkable
 class Deriver(Protocol):
     """A collector whose images are made from the originals.
 

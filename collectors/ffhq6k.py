@@ -29,7 +29,7 @@ from PIL import Image
 
 from anyres_bench.collectors.collector import Candidate, Derived, key_of
 from anyres_bench.collectors.ffhq_align import AlignOptions, FaceQuad, align, native_options
-from anyres_bench.collectors.ffhq_list import Face, read_faces
+from anyres_bench.collectors.ffhq_list import Face, existing, read_faces
 from anyres_bench.core.errors import (
     ConfigError,
     DataError,
@@ -65,7 +65,8 @@ _LICENCES = {
 class Ffhq6k:
     """Faces of FFHQ at many sizes, and all of them at 256 px.
 
-    LIST is ffhq-dataset-v2.json. PROTOCOL published takes the aligned 1024 px files; native takes
+    LIST is ffhq-dataset-v2.json (268 MB; where there is none, the command says where to get it).
+    PROTOCOL published takes the aligned 1024 px files; native takes
     the photographs and cuts each face at its own size. Not for face recognition.
     """
 
@@ -107,7 +108,7 @@ class Ffhq6k:
         common = {
             "collector": self.name,
             "protocol": f"ffhq6k-{self.protocol}",
-            "list_sha256": sha256_file(self.list),
+            "list_sha256": sha256_file(existing(self.list)),
             "low": self.low,
         }
         if self.protocol == "published":

@@ -17,6 +17,12 @@ from anyres_bench.collectors.ffhq_align import FaceQuad, Points, face_quad
 from anyres_bench.core.errors import DataError, DatasetError
 from anyres_bench.core.geometry import Size
 
+ADVICE = """ It is NVIDIA's, CC BY-NC-SA 4.0:
+  get      https://drive.google.com/uc?id=16N0RV4fHI6joBuKbQAoG34V_cQk7vxSA
+  it has   70,000 faces, 267,793,842 bytes
+  md5      425ae20f06a4da1d4dc0f46d40ba5fd6
+  and then the pictures: all photographs are 955 GB, all faces of 1024 px 89 GB; --dry-run counts
+           what is needed of them"""
 _CHUNK = 1 << 20
 _LONGEST_ENTRY = 1 << 20
 _QUAD_TOLERANCE_PX = 0.05
@@ -76,13 +82,24 @@ def read_faces(path: Path) -> Iterator[Face]:
             raise DatasetError(f"{path}: entry {key!r} is not a face: {error!r}") from error
 
 
+def existing(path: Path) -> Path:
+    """The path, of a list that is there.
+
+    Raises:
+        DatasetError: it is not; the message says where to get it.
+    """
+    if not path.is_file():
+        raise DatasetError(f"cannot read the list {path}: there is no such file.{ADVICE}")
+    return path
+
+
 def _entries(path: Path) -> Iterator[tuple[str, Any]]:
     """(key, value) of a JSON object, without holding the whole of it."""
     decoder = json.JSONDecoder()
     try:
         file = open(path, encoding="utf-8")  # noqa: SIM115 - closed below, around the generator
     except OSError as error:
-        raise DatasetError(f"cannot read the list {path}: {error.strerror}") from error
+        raise DatasetError(f"cannot read the list {path}: {error.strerror}.{ADVICE}") from error
     with file:
         text, ended = "", False
         started = False
@@ -90,7 +107,9 @@ def _entries(path: Path) -> Iterator[tuple[str, Any]]:
             text = text.lstrip(" \t\r\n,") if started else text.lstrip()
             if not started and text:
                 if text[0] != "{":
-                    raise DatasetError(f"{path} is no JSON object; give ffhq-dataset-v2.json")
+                    raise DatasetError(
+                        f"{path} is no JSON object; give ffhq-dataset-v2.json.{ADVICE}"
+                    )
                 text, started = text[1:], True
                 continue
             if started and text.startswith("}"):

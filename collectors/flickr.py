@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
@@ -19,22 +17,20 @@ from anyres_bench.collectors.flickr_answers import entries, part, whole, words
 from anyres_bench.collectors.flickr_api import (
     API_URL,
     DEFAULT_ALLOWED,
+    KEY_VARIABLE,
     PER_HOUR,
     PER_PAGE,
+    REAL_RESULTS,
     FlickrApi,
+    has_key,
     licence_of,
     rates,
     read_key,
 )
-from anyres_bench.collectors.flickr_sizes import Rendition, SizeRule, choose_size
+from anyres_bench.collectors.flickr_domains import Domain, read_domain
+from anyres_bench.collectors.flickr_sizes import Rendition, choose_size
 from anyres_bench.collectors.lists import read_lines
-from anyres_bench.core.errors import (
-    ConfigError,
-    DataError,
-    ImageError,
-    UnknownNameError,
-    UsageError,
-)
+from anyres_bench.core.errors import DataError, ImageError, UnknownNameError, UsageError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.core.registry import nearest
 from anyres_bench.fetching.bodies import Expect
@@ -63,91 +59,12 @@ _EXTRAS = ",".join(
 
 
 @dataclass(frozen=True)
-class Domain:
-    """What a domain file says.
-
-    Attributes:
-        source: name of the collection; it begins every file name.
-        size: which rendition is wanted.
-        role: as in `ImageRecord`.
-        search: arguments of `flickr.photos.search`, with the dates `first` and `last`; empty
-            where the photos are listed.
-        n_lines: lines that the list has, where one is published.
-    """
-
-    source: str
-    size: SizeRule
-    role: str = "hr"
-    search: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    n_lines: int | None = None
-
-
-def presets() -> list[str]:
-    """Names of the domains that come with the package."""
-    entries = resources.files("anyres_bench.collectors").joinpath("domains").iterdir()
-    return sorted(e.name.removesuffix(".toml") for e in entries if e.name.endswith(".toml"))
-
-
-def read_domain(name: str) -> Domain:
-    """A domain by its name, or from a TOML file.
-
-    Raises:
-        UnknownNameError: neither a domain nor a file.
-        ConfigError: the file is not what it should be.
-    """
-    if name in presets():
-        place = resources.files("anyres_bench.collectors").joinpath("domains", f"{name}.toml")
-        data = place.read_bytes()
-    elif Path(name).is_file():
-        data = Path(name).read_bytes()
-    else:
-        raise UnknownNameError(f"{name!r} is no domain and no file; {nearest(name, presets())}")
-    try:
-        values = tomllib.loads(data.decode("utf-8-sig"))
-        size = SizeRule(**values["size"])
-        listed = values.get("list", {})
-        domain = Domain(
-            source=values["source"],
-            size=size,
-            role=values.get("role", "hr"),
-            search=values.get("search", {}),
-            n_lines=listed.get("n_lines"),
-        )
-        _check(domain)
-        return domain
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ConfigError(
-            f"{name}: {error!r}; a domain has source, [size] with mode, min_side and max_side, and "
-            "[list] or [search]"
-        ) from error
-
-
-def _check(domain: Domain) -> None:
-    """Raises TypeError or KeyError where a domain has not what it must have."""
-    size = domain.size
-    for value, kind in (
-        (domain.source, str),
-        (domain.role, str),
-        (domain.search, dict),
-        (domain.n_lines, int | None),
-        (size.min_side, int),
-        (size.max_side, int | None),
-    ):
-        if not isinstance(value, kind):
-            raise TypeError(f"{value!r:.60} is not {kind}")
-    if size.mode not in ("LR", "HR"):
-        raise TypeError(f"mode is {size.mode!r:.60}, expected LR or HR")
-    for day in ("first", "last") if domain.search else ():
-        if not isinstance(domain.search[day], datetime.date):
-            raise TypeError(f"{day} is {domain.search[day]!r:.60}, expected a date")
-
-
-@dataclass(frozen=True)
 class Flickr:
     """Photographs of Flickr at their native sizes; the licences you accept must be named.
 
     DOMAIN is birds-hr, birds-lr, church-hr, mountains or a TOML file of your own. Domains that
-    have a list want it by --ids: one `LICENCE_PHOTO.jpg` or photo number a line.
+    have a list want it by --ids: one `LICENCE_PHOTO.jpg` or photo number a line. Without it the
+    command says where the published list is (0.1 to 2 MB).
 
     This product uses the Flickr API but is not endorsed or certified by SmugMug, Inc.
     """
@@ -174,7 +91,9 @@ class Flickr:
             hint = nearest(self.policy, ("clean", "anyres"))
             raise UnknownNameError(f"unknown size policy {self.policy!r}; {hint}")
         if not self.domain_of.search and self.ids is None:
-            raise UsageError(f"domain {self.domain} wants the list of its photos: add --ids FILE")
+            raise UsageError(
+                f"domain {self.domain} wants the list of its photos: add --ids FILE.{self._where()}"
+            )
 
     @cached_property
     def domain_of(self) -> Domain:
@@ -211,11 +130,22 @@ class Flickr:
 
     def estimate(self, n_candidates: int) -> str:
         """What a run costs, in one line."""
-        found_by_search = bool(self.domain_of.search)
+        found_by_search = self.ids is None
         calls = -(-n_candidates // PER_PAGE) if found_by_search else n_candidates * _CALLS_A_PHOTO
         hours = calls / self.calls_per_hour
         limit = f"{hours:.1f} hours at {self.calls_per_hour} an hour"
         return f"{calls} API calls, {limit}; Flickr does not tell bytes beforehand"
+
+    def unlisted(self) -> str:
+        """Why a dry run cannot list the photos, and what a run costs all the same."""
+        if self.ids is not None or has_key(self.key_file):
+            return ""
+        return (
+            f"how many photos the search of {self.domain} has, only Flickr says, and that wants an "
+            f"API key ({KEY_VARIABLE} or --key-file). Calls: one for {PER_PAGE} photos and two for "
+            f"every {REAL_RESULTS}, where the search is split by date; none for a photo. So 10,000 "
+            f"photos take {_search_calls(10_000)} calls, of {self.calls_per_hour} an hour"
+        )
 
     def candidates(self) -> Iterator[Candidate]:
         """One a photo: of the list in its order, each once; or of the search by number."""
@@ -272,8 +202,15 @@ class Flickr:
 
     def _list(self) -> Path:
         if self.ids is None or not self.ids.is_file():
-            raise UsageError(f"there is no list {self.ids}; give the list of photos with --ids")
+            raise UsageError(
+                f"there is no list {self.ids}; give the list of photos with --ids.{self._where()}"
+            )
         return self.ids
+
+    def _where(self) -> str:
+        """Where the published list of the domain is, and what it weighs."""
+        published = self.domain_of.published
+        return f" The published one:{published.advice()}" if published else ""
 
     def _listed(self) -> Iterator[Candidate]:
         """The photos of a list.
@@ -282,11 +219,11 @@ class Flickr:
             UsageError: a line is no photo, or the list has not the published length.
         """
         lines = [line.strip() for line in read_lines(self._list()) if line.strip()]
-        wanted = self.domain_of.n_lines
-        if wanted is not None and len(lines) != wanted and not self.any_list:
+        published = self.domain_of.published
+        if published and len(lines) != published.n_lines and not self.any_list:
             raise UsageError(
                 f"{self.ids} has {len(lines)} lines, the published list of {self.domain} has "
-                f"{wanted}; add --any-list to use it all the same"
+                f"{published.n_lines}; add --any-list to use it all the same.{self._where()}"
             )
         seen: set[str] = set()
         for number, line in enumerate(lines, 1):
@@ -384,6 +321,11 @@ def _renditions(photo: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
                 "source": photo[f"url_{suffix}"],
                 "media": photo.get("media", "photo"),
             }
+
+
+def _search_calls(n_photos: int) -> int:
+    """Calls that a search of so many photos takes: its pages, and the splits of its dates."""
+    return -(-n_photos // PER_PAGE) + 2 * -(-n_photos // REAL_RESULTS)
 
 
 def _seconds(day: datetime.date) -> int:

@@ -92,6 +92,11 @@ def licence_of(number: object) -> Licence:
     return LICENCES.get(known, Licence(f"flickr-{known}", "", False))
 
 
+def has_key(path: Path | None) -> bool:
+    """Whether a key was named at all."""
+    return path is not None or bool(os.environ.get(KEY_VARIABLE, "").strip())
+
+
 def read_key(path: Path | None) -> str:
     """The API key, from a file that only its owner can read, or from the environment.
 

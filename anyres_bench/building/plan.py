@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from anyres_bench.building.effort import Effort
 from anyres_bench.building.pipeline import Order
-from anyres_bench.collectors.collector import Candidate, Estimating, Resolver
+from anyres_bench.collectors.collector import Asking, Candidate, Estimating, Resolver
 from anyres_bench.core.errors import FetchError, ImageError
 from anyres_bench.core.quoting import one_line_each
 from anyres_bench.fetching.addresses import check_literal, check_url
@@ -29,16 +29,18 @@ class Plan:
         n_bytes, n_sized: bytes that are claimed, and by how many candidates.
         seconds: the least time that the busiest host takes at the rate that is set.
         estimate: what the collector itself says that it costs.
+        unlisted: why the candidates cannot be listed beforehand; nothing else is known then.
     """
 
-    n_listed: int
-    refused: dict[str, int]
-    licences: dict[str, int]
-    hosts: dict[str, int]
-    n_bytes: int
-    n_sized: int
-    seconds: float
-    estimate: str
+    n_listed: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    licences: dict[str, int] = field(default_factory=dict)
+    hosts: dict[str, int] = field(default_factory=dict)
+    n_bytes: int = 0
+    n_sized: int = 0
+    seconds: float = 0.0
+    estimate: str = ""
+    unlisted: str = ""
 
     @property
     def n_left(self) -> int:
@@ -47,6 +49,8 @@ class Plan:
 
     def text(self) -> str:
         """For people, a fact a line; of long tables the largest rows."""
+        if self.unlisted:
+            return one_line_each([self.unlisted])
         lines = [f"{self.n_listed:8} candidates"]
         lines += [f"{n:8} would be left out unseen: {why}" for why, n in self.refused.items()]
         lines.append(f"{self.n_left:8} would be obtained")
@@ -74,6 +78,8 @@ def plan(order: Order, effort: Effort, policy: Policy | None = None) -> Plan:
         policy: how far one fetch might go; the effort's own by default.
     """
     policy = policy or effort.policy(allow_private=False)
+    if isinstance(order.collector, Asking) and (why := order.collector.unlisted()):
+        return Plan(unlisted=why)
     seen: set[str] = set()
     licences: Counter[str] = Counter()
     refused: Counter[str] = Counter()

@@ -102,7 +102,13 @@ def test_the_list_states_what_is_known_and_what_is_not(
     rows = {row.split()[0]: row for row in said.splitlines() if row}
     assert rows["name"].split() == ["name", "state", "bytes", "digest", "address", "licence"]
     assert rows["anyres-ffhq6k"].split()[1:6] == ["missing", "not", "known", "nobody", "by"]
-    assert rows["inception-v3"].split()[1:6] == ["missing", "95,628,359", "third", "parties", "known"]
+    assert rows["inception-v3"].split()[1:6] == [
+        "missing",
+        "95,628,359",
+        "third",
+        "parties",
+        "known",
+    ]
     path = tmp_path / "weights" / "lpips-v0.1-alex.pth"
     path.parent.mkdir()
     path.write_bytes(b"")

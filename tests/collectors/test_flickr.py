@@ -20,9 +20,9 @@ from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.plan import plan
 from anyres_bench.building.rules import Rules
-from anyres_bench.collectors.flickr import Flickr, presets, read_domain
+from anyres_bench.collectors.flickr import Flickr
 from anyres_bench.collectors.flickr_api import KEY_VARIABLE, FlickrApi
-from anyres_bench.core.errors import ConfigError, UnknownNameError, UsageError
+from anyres_bench.core.errors import UsageError
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.fetching.limits import Rate, TokenBuckets
 from tests.collectors.doubles import FlickrDouble, Photo
@@ -189,28 +189,37 @@ def test_policy_anyres_refuses_what_stopped_the_script(
     assert built.rejects["bad-size"] == 1
 
 
-def test_presets_and_their_lists(tmp_path: Path) -> None:
-    assert presets() == ["birds-hr", "birds-lr", "church-hr", "mountains"]
-    assert read_domain("church-hr").size.min_side == 1024
-    with pytest.raises(UnknownNameError, match="did you mean birds-hr"):
-        read_domain("birds-hq")
-    with pytest.raises(UsageError, match="add --ids"):
+def test_lists_are_asked_for_with_their_address(tmp_path: Path) -> None:
+    where = r"get +https://raw\.github.+HR\.txt.+7,625 lines, 137,231 bytes.+sha256 +d92e"
+    with pytest.raises(UsageError, match=f"(?s)add --ids.+{where}"):
         Flickr("birds-hr")
+    with pytest.raises(UsageError, match=f"(?s)there is no list.+{where}"):
+        list(Flickr("birds-hr", ids=tmp_path / "none.txt").candidates())
     short = listed(tmp_path, [Photo("1000", 9, 9)])
     with pytest.raises(UsageError, match="has 1 lines, the published list of birds-hr has 7625"):
         list(Flickr("birds-hr", ids=short).candidates())
     assert len(list(Flickr("birds-hr", ids=short, any_list=True).candidates())) == 1
 
 
-def test_mistakes_in_files_are_named(tmp_path: Path) -> None:
+def test_mistakes_in_lists_are_named(tmp_path: Path) -> None:
     ids = tmp_path / "ids.txt"
     ids.write_text("4_12345.jpg\n4_12345.png\nhttp://x/y.jpg\n")
     with pytest.raises(UsageError, match=r"line 3: .http://x/y\.jpg. is neither"):
         list(Flickr(domain(tmp_path), ids=ids).candidates())
-    bad = tmp_path / "bad.toml"
-    bad.write_text('source = "x"\n[size]\nmode = "HR"\nmin = 3\n')
-    with pytest.raises(ConfigError, match=r"a domain has source"):
-        read_domain(str(bad))
+
+
+def test_a_dry_run_counts_calls_without_a_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    effort, rules = Effort(), Rules(licences=(CC_BY,))
+    photos = [Photo(str(1000 + i), 9, 9) for i in range(3)]
+    by_list = Flickr(domain(tmp_path), ids=listed(tmp_path, photos), api="http://127.0.0.1:9/")
+    assert "6 API calls" in plan(Order(by_list, tmp_path / "out", "toy", rules), effort).text()
+    by_search = Flickr("mountains", api="http://127.0.0.1:9/")
+    told = plan(Order(by_search, tmp_path / "out", "toy", rules), effort).text()
+    assert "10,000 photos take 26 calls" in told
+    assert "candidates" not in told
 
 
 def test_the_key_is_asked_for_before_anything_is_fetched(
