@@ -6,11 +6,11 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from anyres_bench.building.effort import Effort
+from anyres_bench.building.forks import n_shares, run_forks
 from anyres_bench.building.outcomes import Outcome, Tasks, ThreadCursor
-from anyres_bench.building.process import Site
-from anyres_bench.building.run import run_here
-from anyres_bench.building.split import n_shares, run_split
+from anyres_bench.building.resources import ResourceLimits
+from anyres_bench.building.steps import Site
+from anyres_bench.building.threads import run_threads
 from anyres_bench.fetching.http import Policy
 from anyres_bench.fetching.shared import SharedStates
 
@@ -31,7 +31,7 @@ class Engine(Protocol):
 class LocalEngine:
     """All cores of this machine: in this process where that is enough, else in several."""
 
-    effort: Effort = field(default_factory=Effort)
+    resources: ResourceLimits = field(default_factory=ResourceLimits)
     policy: Policy = field(default_factory=Policy)
 
     def run(self, site: Site, tasks: Tasks) -> Generator[Outcome, None, None]:
@@ -40,8 +40,8 @@ class LocalEngine:
         Raises:
             DatasetError: the folder cannot be written to.
         """
-        if (n := n_shares(self.effort, site)) == 1:
-            limits = self.effort.buckets(site.rates)
-            return run_here(self.effort, self.policy, limits, site, tasks(ThreadCursor()))
-        limits = self.effort.buckets(site.rates, SharedStates())
-        return run_split(n, self.effort, self.policy, limits, site, tasks)
+        if (n := n_shares(self.resources, site)) == 1:
+            limits = self.resources.buckets(site.rates)
+            return run_threads(self.resources, self.policy, limits, site, tasks(ThreadCursor()))
+        limits = self.resources.buckets(site.rates, SharedStates())
+        return run_forks(n, self.resources, self.policy, limits, site, tasks)

@@ -18,8 +18,8 @@ from anyres_bench.building.engines import Engine, LocalEngine
 from anyres_bench.building.files import make_room
 from anyres_bench.building.ledger import Ledger, opened
 from anyres_bench.building.outcomes import Outcome
-from anyres_bench.building.process import INCOMING_NAME, Site
 from anyres_bench.building.rules import Rules
+from anyres_bench.building.steps import INCOMING_NAME, Site
 from anyres_bench.collectors.collector import (
     Candidate,
     Collector,

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.pipeline import Order
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.collectors.collector import Asking, Candidate, Estimating, Resolver
 from anyres_bench.core.errors import FetchError, ImageError
 from anyres_bench.core.quoting import one_line_each
@@ -67,17 +67,17 @@ class Plan:
         return one_line_each(lines)
 
 
-def plan(order: Order, effort: Effort, policy: Policy | None = None) -> Plan:
+def plan(order: Order, resources: ResourceLimits, policy: Policy | None = None) -> Plan:
     """List the candidates of an order and count; nothing is fetched or written.
 
     Every rule is applied that a run would apply before it asks anybody.
 
     Args:
         order: what would be built.
-        effort: how a run would go about it.
-        policy: how far one fetch might go; the effort's own by default.
+        resources: what a run might use.
+        policy: how far one fetch might go; that of `resources` by default.
     """
-    policy = policy or effort.policy(allow_private=False)
+    policy = policy or resources.policy(allow_private=False)
     if isinstance(order.collector, Asking) and (why := order.collector.unlisted()):
         return Plan(unlisted=why)
     seen: set[str] = set()
@@ -112,7 +112,7 @@ def plan(order: Order, effort: Effort, policy: Policy | None = None) -> Plan:
         hosts=dict(hosts.most_common()),
         n_bytes=n_bytes,
         n_sized=n_sized,
-        seconds=busiest / effort.rate if effort.rate else 0.0,
+        seconds=busiest / resources.rate if resources.rate else 0.0,
         estimate=collector.estimate(n_left) if isinstance(collector, Estimating) else "",
     )
 

@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.outcomes import Outcome, Task, Tasks, ThreadCursor
-from anyres_bench.building.process import Site
-from anyres_bench.building.run import run_here
+from anyres_bench.building.resources import ResourceLimits
+from anyres_bench.building.steps import Site
+from anyres_bench.building.threads import run_threads
 from anyres_bench.core.errors import AnyresBenchError, DatasetError, UsageError
 from anyres_bench.fetching.http import Policy
 from anyres_bench.fetching.limits import TokenBuckets
@@ -37,12 +37,12 @@ class RayEngine:
     """Ray tasks on a cluster.
 
     Attributes:
-        effort: of each task; `processes` and `threads` are per task, a task takes one CPU.
+        resources: of each task; `processes` and `threads` are per task, a task takes one CPU.
         policy: how far one fetch may go.
         address: of the cluster; None joins the one that is running, or starts one on this machine.
     """
 
-    effort: Effort = field(default_factory=Effort)
+    resources: ResourceLimits = field(default_factory=ResourceLimits)
     policy: Policy = field(default_factory=Policy)
     address: str | None = None
 
@@ -55,7 +55,7 @@ class RayEngine:
                 written to.
         """
         with _joined(self.address) as ray:
-            buckets = _shared_buckets(ray, self.effort.buckets(site.rates))
+            buckets = _shared_buckets(ray, self.resources.buckets(site.rates))
             try:
                 yield from self._outcomes(ray, buckets, site, tasks(ThreadCursor()))
             finally:
@@ -67,14 +67,14 @@ class RayEngine:
         """Keep every CPU of the cluster busy; it may grow and shrink meanwhile."""
         shard = ray.remote(num_cpus=1, max_retries=_RETRIES)(_run_shard)
         site = dataclasses.replace(site, folder=site.folder.absolute())
-        effort = dataclasses.replace(self.effort, processes=1)
+        resources = dataclasses.replace(self.resources, processes=1)
         shards = iter(lambda: list(itertools.islice(tasks, SHARD)), [])
         under_way: set[Any] = set()
         try:
             while True:
                 n_wanted = _SHARDS_A_CPU * max(int(ray.cluster_resources().get("CPU", 1)), 1)
                 for some in itertools.islice(shards, max(n_wanted - len(under_way), 0)):
-                    under_way.add(shard.remote(site, effort, self.policy, buckets, some))
+                    under_way.add(shard.remote(site, resources, self.policy, buckets, some))
                 if not under_way:
                     return
                 done, _ = ray.wait(list(under_way))
@@ -119,11 +119,11 @@ class RemoteBuckets:
 
 
 def _run_shard(
-    site: Site, effort: Effort, policy: Policy, buckets: Any, tasks: list[Task]
+    site: Site, resources: ResourceLimits, policy: Policy, buckets: Any, tasks: list[Task]
 ) -> list[Outcome]:
     """One shard, on whichever machine; a token keeps a machine given up for dead out of the way."""
     here = dataclasses.replace(site, token=f".{secrets.token_hex(4)}")
-    return list(run_here(effort, policy, RemoteBuckets(buckets), here, iter(tasks)))
+    return list(run_threads(resources, policy, RemoteBuckets(buckets), here, iter(tasks)))
 
 
 def _outcomes_of(ray: Any, reference: Any) -> list[Outcome]:

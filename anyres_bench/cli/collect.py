@@ -12,11 +12,11 @@ from typing import Any
 
 import click
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.plan import plan
 from anyres_bench.building.ray_engine import RayEngine
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.cli.console import show, with_options
 from anyres_bench.collectors import COLLECTORS
@@ -56,13 +56,13 @@ def _command_of(kind: type[Collector]) -> click.Command:
         collector, rules = _made(kind, values), _made(Rules, values)
         name = values["id"] or out.resolve().name
         order = Order(collector, out, name, rules, values["retry"], values["refresh"])
-        effort = _made(Effort, values)
-        policy = effort.policy(values["allow_private"])
+        resources = _made(ResourceLimits, values)
+        policy = resources.policy(values["allow_private"])
         if values["dry_run"]:
-            show(plan(order, effort, policy).text())
+            show(plan(order, resources, policy).text())
             return
         on_ray, address = values["engine"] == "ray", values["ray_address"]
-        engine = RayEngine(effort, policy, address) if on_ray else LocalEngine(effort, policy)
+        engine = RayEngine(resources, policy, address) if on_ray else LocalEngine(resources, policy)
         show(build(order, engine).text())
 
     parameters = list(_parameters(kind))
@@ -70,7 +70,7 @@ def _command_of(kind: type[Collector]) -> click.Command:
         click.Argument(["out"], type=click.Path(path_type=Path)),
         click.Option(["--id"], default="", help="The dataset's name; the folder's by default."),
         *_parameters(Rules),
-        *_parameters(Effort),
+        *_parameters(ResourceLimits),
         click.Option(
             ["--engine"],
             type=click.Choice(["local", "ray"]),

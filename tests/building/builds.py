@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 
 HEADER = Rules(measure="header")
@@ -16,7 +16,7 @@ HEADER = Rules(measure="header")
 DECODE = Rules(measure="decode")
 
 
-ENGINE = LocalEngine(Effort(processes=1))
+ENGINE = LocalEngine(ResourceLimits(processes=1))
 
 
 def files(folder: Path) -> set[str]:

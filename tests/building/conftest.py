@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.data.dataset import Dataset
 from tests.building.rogues import Given, candidate
@@ -20,4 +20,4 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     ]
     out = tmp_path_factory.mktemp("export") / "out"
     order = Order(Given(tuple(listed)), out, "seven", Rules(measure="header"))
-    return build(order, LocalEngine(Effort(processes=1))).dataset
+    return build(order, LocalEngine(ResourceLimits(processes=1))).dataset

@@ -10,9 +10,9 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.plan import plan
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.data.dataset import Dataset
 from tests.building.builds import ENGINE, HEADER
@@ -68,7 +68,9 @@ def test_text_of_others_is_inert_in_what_is_written(tmp_path: Path) -> None:
     cells = list(csv.reader((out / "ATTRIBUTION.csv").read_text().splitlines()))
     assert [row[1] for row in cells[1:]] == ["'=cmd|' /C calc'!A0", "\\x1b]0;owned\\x07"]
     assert cells[1][2] == "'+1;'=2"
-    assert "\x1b" not in built.text() + plan(Order(Given(listed), out, "g"), Effort()).text()
+    assert (
+        "\x1b" not in built.text() + plan(Order(Given(listed), out, "g"), ResourceLimits()).text()
+    )
     one = Order(Given((candidate("1", licence_id="CC-BY-4.0"),)), tmp_path / "one", "g", HEADER)
     build(one, ENGINE)
     assert "\nlicense: cc-by-4.0\n" in (tmp_path / "one" / "README.md").read_text()

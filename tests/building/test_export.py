@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.export import export_stylegan_zip, export_webdataset
 from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.core.errors import DatasetError, UnknownNameError, UsageError
 from anyres_bench.core.files import sha256_file
@@ -61,7 +61,7 @@ def test_stylegan_zip(dataset: Dataset, tmp_path: Path) -> None:
 
 def test_no_labels_are_null(tmp_path: Path) -> None:
     order = Order(Given((candidate("1"),)), tmp_path / "o", "one", Rules(measure="header"))
-    dataset = build(order, LocalEngine(Effort(processes=1))).dataset
+    dataset = build(order, LocalEngine(ResourceLimits(processes=1))).dataset
     path = export_stylegan_zip(dataset, tmp_path / "s.zip", pixels="original")
     with zipfile.ZipFile(path) as archive:
         assert json.loads(archive.read("dataset.json"))["labels"] is None

@@ -10,11 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.ledger import opened
 from anyres_bench.building.outcomes import Outcome
 from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.collectors.urls import Urls
 from anyres_bench.core.errors import DatasetError, UsageError
 from anyres_bench.data.pixels import decode
@@ -54,7 +54,9 @@ def test_slow_hosts_are_asked_by_all_threads(tmp_path: Path) -> None:
 
     with serve(ImageHost(default=answer)) as host:
         (tmp_path / "list.txt").write_text("\n".join(host.url(f"/{i}") for i in range(24)))
-        engine = LocalEngine(Effort(threads=12, per_host=12, rate=0), Policy(allow_private=True))
+        engine = LocalEngine(
+            ResourceLimits(threads=12, per_host=12, rate=0), Policy(allow_private=True)
+        )
         built = build(Order(Urls(tmp_path / "list.txt"), tmp_path / "out", "u", HEADER), engine)
     assert len(built.dataset.manifest) == 24
     assert host.hits.total() == 24

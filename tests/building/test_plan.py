@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.pipeline import Order
 from anyres_bench.building.plan import plan
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from tests.building.rogues import Given, candidate
 
@@ -18,7 +18,7 @@ def test_a_plan_fetches_nothing(tmp_path: Path) -> None:
         for i in range(5)
     )  # fmt: skip
     order = Order(Given((*listed, listed[0])), tmp_path / "out", "g", Rules(licences=("CC0-1.0",)))
-    planned = plan(order, Effort(rate=2))
+    planned = plan(order, ResourceLimits(rate=2))
     assert (planned.n_listed, planned.n_left, planned.refused) == (5, 4, {"licence": 1})
     assert planned.licences == {"CC0-1.0": 4, "ARR": 1}
     assert planned.hosts == {"a.example": 2, "b.example": 2}

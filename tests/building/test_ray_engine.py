@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.outcomes import Outcome
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.ray_engine import SHARD, RayEngine
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.flickr import Flickr
 from anyres_bench.collectors.scenes import Scenes
@@ -107,7 +107,7 @@ def test_a_node_dies_half_way(cluster: Any, second_node: Any, tmp_path: Path) ->
     with serve(ImageHost(default=answer)) as host:
         (tmp_path / "list.txt").write_text("\n".join(map(host.url, photos)))
         urls = Urls(tmp_path / "list.txt")
-        effort = Effort(threads=8, processes=1, rate=RATE)
+        resources = ResourceLimits(threads=8, processes=1, rate=RATE)
         done: list[Outcome] = []
 
         def kill_a_node(outcome: Outcome) -> None:
@@ -115,7 +115,7 @@ def test_a_node_dies_half_way(cluster: Any, second_node: Any, tmp_path: Path) ->
             if len(done) == N_IMAGES // 3:
                 hold.set()  # until both nodes are in the middle of a shard
                 until = time.monotonic() + 10
-                for _ in range(2 * effort.threads):
+                for _ in range(2 * resources.threads):
                     held.acquire(timeout=max(until - time.monotonic(), 0))
                 cluster.remove_node(second_node, allow_graceful=False)
                 hold.clear()
@@ -124,20 +124,20 @@ def test_a_node_dies_half_way(cluster: Any, second_node: Any, tmp_path: Path) ->
         start = time.monotonic()
         on_ray = build(
             Order(urls, tmp_path / "ray", "r", RULES),
-            RayEngine(effort, QUICK),
+            RayEngine(resources, QUICK),
             on_outcome=kill_a_node,
         )
         seconds = time.monotonic() - start
         assert len(done) == N_IMAGES, "each candidate is reported once"
         assert host.hits.total() > N_IMAGES + n_twice, "the dead node's shard was done again"
-        asked = host.hits.total() - effort.buckets({}).default.burst
+        asked = host.hits.total() - resources.buckets({}).default.burst
         assert seconds > asked / RATE, "all machines together keep to the rate"
         host.hits.clear()
-        again = build(Order(urls, tmp_path / "ray", "r", RULES), RayEngine(effort, QUICK))
+        again = build(Order(urls, tmp_path / "ray", "r", RULES), RayEngine(resources, QUICK))
         assert not host.hits, "nothing to do, nothing asked"
         here = build(
             Order(urls, tmp_path / "here", "r", RULES),
-            LocalEngine(Effort(threads=8, processes=2, rate=0), QUICK),
+            LocalEngine(ResourceLimits(threads=8, processes=2, rate=0), QUICK),
         )
     assert on_ray.dataset.digest == again.dataset.digest == here.dataset.digest
     assert on_ray.rejects == here.rejects == {"http-404": N_IMAGES // 20}
@@ -156,7 +156,7 @@ def test_the_calls_of_an_api_are_paced_for_all_machines(second_node: Any, tmp_pa
     key_file = tmp_path / "key"
     key_file.touch(0o600)
     rules = Rules(licences=("CC-BY-2.0",), measure="header")
-    engine = RayEngine(Effort(threads=8, rate=0), QUICK)
+    engine = RayEngine(ResourceLimits(threads=8, rate=0), QUICK)
     with FlickrDouble(photos).run() as double:
         flickr = Flickr(
             str(tmp_path / "domain.toml"),
@@ -182,7 +182,9 @@ def test_the_calls_of_an_api_are_paced_for_all_machines(second_node: Any, tmp_pa
 def test_a_local_collector_and_a_full_disk(cluster: Any, tmp_path: Path) -> None:
     scenes = Scenes(n=12, min_size=16, max_size=32)
     on_ray = build(Order(scenes, tmp_path / "ray", "s", RULES), RayEngine())
-    here = build(Order(scenes, tmp_path / "here", "s", RULES), LocalEngine(Effort(processes=1)))
+    here = build(
+        Order(scenes, tmp_path / "here", "s", RULES), LocalEngine(ResourceLimits(processes=1))
+    )
     assert on_ray.dataset.digest == here.dataset.digest
     with pytest.raises(DatasetError, match="No space left on device"):
         build(Order(given("1", "full"), tmp_path / "full", "g", RULES), RayEngine())
@@ -196,7 +198,7 @@ def test_a_run_that_is_over_has_no_shard_left(second_node: Any, tmp_path: Path) 
     second = [candidate(f"full beside {sign}", key="given_full")]
     order = Order(Remote((*first, *second)), tmp_path / "out", "g", RULES)
     with pytest.raises(DatasetError, match="No space left on device"):
-        build(order, RayEngine(Effort(threads=1)))
+        build(order, RayEngine(ResourceLimits(threads=1)))
     last = sign.read_text()
     time.sleep(0.5)
     assert sign.read_text() == last

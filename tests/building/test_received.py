@@ -16,11 +16,11 @@ import pytest
 
 from anyres_bench.building import database
 from anyres_bench.building.assemble import withdraw
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.ledger import opened
 from anyres_bench.building.outcomes import Outcome
 from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.collector import Candidate
 from anyres_bench.collectors.folder import Folder
@@ -30,7 +30,7 @@ from anyres_bench.data.dataset import Dataset
 from tests.fuzz import fuzz, replay
 from tests.servers import photo
 
-ENGINE = LocalEngine(Effort(processes=1))
+ENGINE = LocalEngine(ResourceLimits(processes=1))
 RULES = Rules(measure="header")
 LEDGER = ".collect/ledger.sqlite"
 

@@ -15,16 +15,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.folder import Folder
 from anyres_bench.core.errors import DatasetError, UsageError
 from anyres_bench.data.dataset import Dataset
 from tests.servers import photo
 
-ENGINE = LocalEngine(Effort(processes=1))
+ENGINE = LocalEngine(ResourceLimits(processes=1))
 RULES = Rules(measure="header")
 
 

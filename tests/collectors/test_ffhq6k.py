@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from anyres_bench.building.assemble import Built
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.ffhq6k import Ffhq6k, choose_native, published_side
 from anyres_bench.collectors.ffhq_align import face_quad
@@ -88,9 +88,9 @@ def write_list(path: Path, entries: list[dict[str, Any]]) -> Path:
 
 
 def run(collector: Ffhq6k, out: Path, **policy: Any) -> Built:
-    effort = Effort(threads=4, processes=2, rate=0.0)
-    policy_of = dataclasses.replace(effort.policy(allow_private=True), **policy)
-    engine = LocalEngine(effort, policy_of)
+    resources = ResourceLimits(threads=4, processes=2, rate=0.0)
+    policy_of = dataclasses.replace(resources.policy(allow_private=True), **policy)
+    engine = LocalEngine(resources, policy_of)
     return build(Order(collector, out, "ffhq6k", Rules(near_duplicates="keep")), engine)
 
 

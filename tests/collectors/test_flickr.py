@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 
 from anyres_bench.building.assemble import Built
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.plan import plan
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.flickr import Flickr
 from anyres_bench.collectors.flickr_api import KEY_VARIABLE, FlickrApi
@@ -72,9 +72,9 @@ def listed(tmp_path: Path, photos: list[Photo]) -> Path:
 
 
 def run(collector: Flickr, out: Path, *licences: str) -> Built:
-    effort = Effort(threads=8, processes=2, rate=0.0)
+    resources = ResourceLimits(threads=8, processes=2, rate=0.0)
     rules = Rules(licences=licences, near_duplicates="keep", measure="decode")
-    engine = LocalEngine(effort, effort.policy(allow_private=True))
+    engine = LocalEngine(resources, resources.policy(allow_private=True))
     return build(Order(collector, out, "toy", rules), engine)
 
 
@@ -166,7 +166,7 @@ def test_a_list_of_numbers_alone_is_asked_for_licences(tmp_path: Path) -> None:
     with FlickrDouble(photos).run() as double:
         flickr = Unpaced(domain(tmp_path), ids=tmp_path / "ids.txt", api=double.api)
         order = Order(flickr, tmp_path / "out", "toy", Rules(licences=(CC_BY,)))
-        assert plan(order, Effort()).n_left == 2
+        assert plan(order, ResourceLimits()).n_left == 2
         built = run(flickr, tmp_path / "out", CC_BY)
     assert [record.source_id for record in built.dataset.manifest] == ["1000"]
     assert built.rejects == {"licence": 1}
@@ -212,12 +212,12 @@ def test_a_dry_run_counts_calls_without_a_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
-    effort, rules = Effort(), Rules(licences=(CC_BY,))
+    resources, rules = ResourceLimits(), Rules(licences=(CC_BY,))
     photos = [Photo(str(1000 + i), 9, 9) for i in range(3)]
     by_list = Flickr(domain(tmp_path), ids=listed(tmp_path, photos), api="http://127.0.0.1:9/")
-    assert "6 API calls" in plan(Order(by_list, tmp_path / "out", "toy", rules), effort).text()
+    assert "6 API calls" in plan(Order(by_list, tmp_path / "out", "toy", rules), resources).text()
     by_search = Flickr("mountains", api="http://127.0.0.1:9/")
-    told = plan(Order(by_search, tmp_path / "out", "toy", rules), effort).text()
+    told = plan(Order(by_search, tmp_path / "out", "toy", rules), resources).text()
     assert "10,000 photos take 26 calls" in told
     assert "candidates" not in told
 

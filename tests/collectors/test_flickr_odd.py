@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors import flickr_api
 from anyres_bench.collectors.collector import Candidate
@@ -63,7 +63,7 @@ def test_one_photo_is_refused_and_the_run_ends_well(
         flickr = Flickr("birds-hr", tmp_path / "ids", api=url, any_list=True, calls_per_hour=10**8)
         order = Order(flickr, tmp_path / "out", "f", Rules(licences=("CC-BY-2.0",)))
         with pytest.raises(DatasetError, match="nothing came into"):
-            build(order, LocalEngine(Effort(processes=1)))
+            build(order, LocalEngine(ResourceLimits(processes=1)))
     rejects = pd.read_parquet(tmp_path / "out" / "rejects.parquet")
     assert len(rejects) == 2
     assert "fault" not in set(rejects.reason)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.outcomes import Outcome
 from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.collector import Candidate
 from anyres_bench.collectors.folder import Folder, readable
@@ -23,7 +23,7 @@ from anyres_bench.data.dataset import Dataset
 from anyres_bench.fetching.http import Fetcher
 from tests.servers import photo
 
-ENGINE = LocalEngine(Effort(processes=2))
+ENGINE = LocalEngine(ResourceLimits(processes=2))
 RULES = Rules(measure="decode")
 
 

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.pipeline import Order
 from anyres_bench.building.plan import plan
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.collector import Candidate
 from anyres_bench.collectors.lists import BadRow, read_rows
@@ -83,7 +83,7 @@ def test_bad_rows_are_rejects_and_counted(tmp_path: Path) -> None:
     )
     _, two, _ = Urls(tmp_path / "l.jsonl").candidates()
     assert two.refusal.startswith("bad-row: row 2: it is no JSON")
-    planned = plan(Order(Urls(tmp_path / "l.jsonl"), tmp_path / "out", "u"), Effort())
+    planned = plan(Order(Urls(tmp_path / "l.jsonl"), tmp_path / "out", "u"), ResourceLimits())
     assert (planned.n_listed, planned.n_left, planned.refused) == (3, 2, {"bad-row": 1})
 
 
@@ -109,7 +109,9 @@ def test_a_dry_run_applies_what_needs_no_answer(tmp_path: Path) -> None:
         {"url": "http://b.example/", "source_id": "digest", "sha256": "zz"},
     ]
     pd.DataFrame(table).to_csv(tmp_path / "l.csv", index=False)
-    planned = plan(Order(Urls(tmp_path / "l.csv"), tmp_path / "out", "u", Rules()), Effort())
+    planned = plan(
+        Order(Urls(tmp_path / "l.csv"), tmp_path / "out", "u", Rules()), ResourceLimits()
+    )
     expected = [reason for reason in listed.values() if reason]
     expected += ["too-many-bytes", "digest-mismatch"]
     assert planned.n_left == 1
@@ -173,7 +175,7 @@ def _read(data: bytes, folder: Path) -> None:
     path.write_bytes(data[1:])
     for candidate in Urls(path, licence="CC0-1.0").candidates():
         Candidate.from_json(candidate.to_json())
-    plan(Order(Urls(path), folder / "out", "u", Rules()), Effort())
+    plan(Order(Urls(path), folder / "out", "u", Rules()), ResourceLimits())
 
 
 @pytest.mark.slow

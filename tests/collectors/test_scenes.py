@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.scenes import Houses, Scenes
 from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.geometry import Region
 from anyres_bench.data.pixels import decode
 
-ENGINE = LocalEngine(Effort(processes=2))
+ENGINE = LocalEngine(ResourceLimits(processes=2))
 RULES = Rules(measure="decode", near_duplicates="keep")
 COLLECTORS = pytest.mark.parametrize("collector", [Scenes, Houses])
 

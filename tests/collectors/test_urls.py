@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.urls import Urls
 from anyres_bench.core.errors import ConfigError, DatasetError, UnknownNameError, UsageError
@@ -36,7 +36,7 @@ QUICK = Policy(
     longest_wait_s=1.5,
     allow_private=True,
 )
-ENGINE = LocalEngine(Effort(processes=2, rate=0, per_host=16), QUICK)
+ENGINE = LocalEngine(ResourceLimits(processes=2, rate=0, per_host=16), QUICK)
 RULES = Rules(measure="decode")
 
 # path -> why it is left out, None where it comes in; what is a "duplicate" came too, as /good.jpg.
@@ -267,7 +267,7 @@ def test_order_and_digest_do_not_depend_on_who_is_first(tmp_path: Path) -> None:
         (tmp_path / "l.txt").write_text("\n".join(urls))
         digests = set()
         for name, threads in (("a", 1), ("b", 12)):
-            engine = LocalEngine(Effort(threads=threads, processes=2, rate=0), QUICK)
+            engine = LocalEngine(ResourceLimits(threads=threads, processes=2, rate=0), QUICK)
             order = Order(Urls(tmp_path / "l.txt"), tmp_path / name, "u", RULES)
             digests.add(build(order, engine).dataset.digest)
         assert len(digests) == 1

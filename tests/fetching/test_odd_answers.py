@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.urls import Urls
 from anyres_bench.core.errors import FetchError
@@ -112,7 +112,7 @@ def test_a_run_goes_on(tmp_path: Path) -> None:
         order = Order(Urls(tmp_path / "l.txt"), tmp_path / "out", "u", rules)
         policy = Policy(allow_private=True, n_retries=0, stall_s=5)
         for _ in range(2):
-            built = build(order, LocalEngine(Effort(processes=1, rate=0), policy))
+            built = build(order, LocalEngine(ResourceLimits(processes=1, rate=0), policy))
             n_left = sum(built.rejects.values())
             assert n_left + len(built.dataset.manifest) == len(answers)
             assert "fault" not in built.rejects

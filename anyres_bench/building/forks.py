@@ -24,10 +24,10 @@ from collections.abc import Generator, Iterator, Sequence
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.outcomes import Cursor, Outcome, Tasks, ThreadCursor
-from anyres_bench.building.process import Site
-from anyres_bench.building.run import Run
+from anyres_bench.building.resources import ResourceLimits
+from anyres_bench.building.steps import Site
+from anyres_bench.building.threads import ThreadedRun
 from anyres_bench.core.errors import AnyresBenchError, DatasetError
 from anyres_bench.fetching.addresses import trust
 from anyres_bench.fetching.http import Fetcher, Policy
@@ -39,27 +39,27 @@ _AT_ONCE = 8  # tasks that one takes before another does
 _END_S = 5.0
 
 
-def n_shares(effort: Effort, site: Site) -> int:
+def n_shares(resources: ResourceLimits, site: Site) -> int:
     """Processes worth having; 1 where all is done in this one.
 
     What needs no network is decoding alone, which has its processes; and only Linux forks without
     harm to the libraries of its system. Where fetching is all that is done there is one more than
     cores, because each waits for its host now and then.
     """
-    if site.collector.local or sys.platform != "linux" or effort.n_processes == 1:
+    if site.collector.local or sys.platform != "linux" or resources.n_processes == 1:
         return 1
-    n = effort.n_processes if site.decodes else effort.n_processes + 1
-    return min(n, effort.threads, effort.per_host, _MOST)
+    n = resources.n_processes if site.decodes else resources.n_processes + 1
+    return min(n, resources.threads, resources.per_host, _MOST)
 
 
-def run_split(
-    n: int, effort: Effort, policy: Policy, limits: Limits, site: Site, tasks: Tasks
+def run_forks(
+    n: int, resources: ResourceLimits, policy: Policy, limits: Limits, site: Site, tasks: Tasks
 ) -> Generator[Outcome, None, None]:
     """Run tasks in `n` processes; outcomes as they come.
 
     Args:
         n: processes, at least one.
-        effort: of all together.
+        resources: of all together.
         policy: how far one fetch may go.
         limits: paces requests; its states are shared by forked processes.
         site: where images go and by which rules.
@@ -72,7 +72,7 @@ def run_split(
     pipes: list[Connection] = []
     processes = []
     cursor = SharedCursor(_AT_ONCE)
-    n_cores = min(effort.n_processes / n, 1.0)
+    n_cores = min(resources.n_processes / n, 1.0)
     with contextlib.closing(tasks(ThreadCursor())) as all_tasks:
         first = next(all_tasks, None)
     if first and first.candidate.url.startswith("https:"):
@@ -80,7 +80,7 @@ def run_split(
     try:
         for i in range(n):
             ours, theirs = context.Pipe()
-            share = (effort.share(i, n), n_cores, policy, limits, site, tasks, cursor)
+            share = (resources.share(i, n), n_cores, policy, limits, site, tasks, cursor)
             arguments = (theirs, [*pipes, ours], *share)
             processes.append(context.Process(target=_serve, args=arguments, daemon=True))
             processes[-1].start()
@@ -121,7 +121,7 @@ def _merged(pipes: Sequence[Connection]) -> Iterator[Outcome]:
 def _serve(
     pipe: Connection,
     inherited: Sequence[Connection],
-    effort: Effort,
+    resources: ResourceLimits,
     n_cores: float,
     policy: Policy,
     limits: Limits,
@@ -136,7 +136,9 @@ def _serve(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     site = pickle.loads(pickle.dumps(site))  # a connection of the collector's is not for two
-    run = Run(effort, Fetcher(policy, limits, threading.Event()), site, tasks(cursor), n_cores)
+    run = ThreadedRun(
+        resources, Fetcher(policy, limits, threading.Event()), site, tasks(cursor), n_cores
+    )
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
     end: AnyresBenchError | None = None
     try:

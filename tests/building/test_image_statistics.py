@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from anyres_bench.building.looks import measure
+from anyres_bench.building.image_statistics import measure
 
 
 def picture(height: int, width: int) -> np.ndarray:

@@ -8,11 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Generator, Iterator
 
-from anyres_bench.building.effort import Effort
+from anyres_bench.building.decoding_pool import DecodingPool
 from anyres_bench.building.outcomes import Outcome, Task
-from anyres_bench.building.process import Site, faulted, fetch, refused
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.schedule import Schedule
-from anyres_bench.building.workers import Workers
+from anyres_bench.building.steps import Site, faulted, fetch, refused
 from anyres_bench.core.errors import AnyresBenchError, DatasetError, ImageError
 from anyres_bench.fetching.http import Fetcher, Policy
 from anyres_bench.fetching.limits import Limits
@@ -25,11 +25,11 @@ _LEAST_S = 1e-6
 _BUSY = 0.75  # of what a process may count on
 
 
-def run_here(
-    effort: Effort, policy: Policy, limits: Limits, site: Site, tasks: Iterator[Task]
+def run_threads(
+    resources: ResourceLimits, policy: Policy, limits: Limits, site: Site, tasks: Iterator[Task]
 ) -> Generator[Outcome, None, None]:
     """Run tasks in this process, paced by `limits`; outcomes as they come."""
-    run = Run(effort, Fetcher(policy, limits, threading.Event()), site, tasks)
+    run = ThreadedRun(resources, Fetcher(policy, limits, threading.Event()), site, tasks)
     try:
         for bundle in run.bundles():
             yield from bundle
@@ -37,11 +37,11 @@ def run_here(
         run.close()
 
 
-class Run:
+class ThreadedRun:
     """One run: its threads, processes and queues.
 
     Args:
-        effort: how many of them.
+        resources: how many of them.
         fetcher: fetches for all threads.
         site: where images go and by which rules.
         tasks: what is to be done.
@@ -50,7 +50,7 @@ class Run:
 
     def __init__(
         self,
-        effort: Effort,
+        resources: ResourceLimits,
         fetcher: Fetcher,
         site: Site,
         tasks: Iterator[Task],
@@ -60,12 +60,14 @@ class Run:
         self._n_cores = n_cores
         self._fetcher = fetcher
         self._stop = fetcher.stop
-        self._schedule = Schedule(tasks, fetcher.limits, effort.per_host)
-        memory_bytes = effort.memory << 20
-        self._workers = Workers(site, effort.n_processes, memory_bytes, effort.decode_limit)
+        self._schedule = Schedule(tasks, fetcher.limits, resources.per_host)
+        memory_bytes = resources.memory << 20
+        self._decoders = DecodingPool(
+            site, resources.n_processes, memory_bytes, resources.decode_limit
+        )
         self._put_back: Counter[int] = Counter()
         self._results: queue.Queue[Outcome | BaseException | None] = queue.Queue(1000)
-        self._most = effort.n_processes if site.collector.local else effort.threads
+        self._most = resources.n_processes if site.collector.local else resources.threads
         self._threads: list[threading.Thread] = []
 
     def bundles(self) -> Iterator[list[Outcome]]:
@@ -113,7 +115,7 @@ class Run:
         end = time.monotonic() + _END_S
         for thread in self._threads:
             thread.join(max(end - time.monotonic(), 0.0))
-        self._workers.close()
+        self._decoders.close()
         self._fetcher.close()
 
     def _serve(self) -> None:
@@ -162,7 +164,7 @@ class Run:
         if isinstance(done, Outcome):
             return done
         try:
-            return self._workers.run(done)
+            return self._decoders.run(done)
         except ImageError as error:
             self._site.incoming(task).unlink(missing_ok=True)
             return refused(done, error)

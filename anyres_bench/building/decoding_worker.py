@@ -7,7 +7,7 @@ import pickle
 import resource
 import sys
 
-from anyres_bench.building.process import Site, faulted, refused, run_finish, run_local
+from anyres_bench.building.steps import Site, faulted, refused, run_finish, run_local
 from anyres_bench.core.errors import AnyresBenchError, ImageError
 
 READY = b"ready"

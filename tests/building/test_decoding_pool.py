@@ -10,15 +10,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.core.errors import DatasetError
 from tests.building.rogues import Given, Remote, candidate, given
 
 RULES = Rules(measure="decode")
-ENGINE = LocalEngine(Effort(processes=1, decode_limit=2.0, memory=2048))
+ENGINE = LocalEngine(ResourceLimits(processes=1, decode_limit=2.0, memory=2048))
 
 
 def test_rogue_images_are_left_out_one_by_one(tmp_path: Path) -> None:

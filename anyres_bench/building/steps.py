@@ -185,7 +185,7 @@ def _examine(path: Path, candidate: Candidate, rules: Rules) -> tuple[Values, Va
     rules.check_frames(info.n_frames)
     if rules.measure != "header":
         # Here and below, so that a run that decodes nothing need not load what computes.
-        from anyres_bench.building.looks import measure
+        from anyres_bench.building.image_statistics import measure
         from anyres_bench.data.pixels import decode
 
         decoded = decode(path, rules.max_pixels)
@@ -238,7 +238,7 @@ def _store_derived(site: Site, task: Task, derived: Derived, original: Values) -
     """Write a derived image as PNG; its record."""
     from PIL import Image as Pillow
 
-    from anyres_bench.building.looks import measure
+    from anyres_bench.building.image_statistics import measure
 
     file_name = site.file_name(task, derived.suffix, "PNG")
     path = site.folder / f"{site.incoming_name(task)}.derived"

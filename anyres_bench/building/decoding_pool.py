@@ -14,15 +14,15 @@ import select
 import subprocess
 import sys
 
+from anyres_bench.building.decoding_worker import READY
 from anyres_bench.building.outcomes import Outcome, Task
-from anyres_bench.building.process import Site
-from anyres_bench.building.worker import READY
+from anyres_bench.building.steps import Site
 from anyres_bench.core.errors import DatasetError, ImageError
 
 _START_S, _END_S = 120.0, 5.0
 
 
-class Workers:
+class DecodingPool:
     """A fixed number of worker processes; any thread may call `run`.
 
     Args:
@@ -74,7 +74,7 @@ class _Worker:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "anyres_bench.building.worker"],
+            [sys.executable, "-m", "anyres_bench.building.decoding_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,

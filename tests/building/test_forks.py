@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from anyres_bench.building.assemble import Built
-from anyres_bench.building.effort import Effort
 from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.urls import Urls
 from anyres_bench.core.errors import DatasetError
@@ -27,13 +27,15 @@ QUICK = Policy(backoff_s=0.05, n_retries=2, allow_private=True)
 ROOT = Path(__file__).parents[2]
 
 
-def run(folder: Path, host: ImageHost, n: int, measure: str = "header", **effort: float) -> Built:
+def run(
+    folder: Path, host: ImageHost, n: int, measure: str = "header", **resources: float
+) -> Built:
     """Collect n pictures of the host by three processes."""
     host.files |= {f"/{i}.jpg": photo(i, 40 + i % 7, 50) for i in range(n)}
     folder.parent.mkdir(exist_ok=True)
     (url_list := folder.parent / "l.txt").write_text("\n".join(map(host.url, host.files)))
     order = Order(Urls(url_list), folder, "u", Rules(measure=measure))
-    settings = Effort(**{"processes": 3, "rate": 0.0, **effort})  # type: ignore[arg-type]
+    settings = ResourceLimits(**{"processes": 3, "rate": 0.0, **resources})  # type: ignore[arg-type]
     return build(order, LocalEngine(settings, QUICK))
 
 

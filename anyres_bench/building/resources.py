@@ -1,4 +1,4 @@
-"""How a run goes about its work: how many at once, how often, how far."""
+"""Resource limits of a run: how many at once, how often, how much, how long."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _LEAST: dict[str, float] = {
 
 
 @dataclass(frozen=True)
-class Effort:
-    """How a run goes about its work; none of it changes what comes out."""
+class ResourceLimits:
+    """What a run may use, and how hard it may ask; none of it changes what comes out."""
 
     threads: Annotated[int, "Most fetches under way at once."] = 32
     processes: Annotated[int, "Processes that work at once; 0 means one a core."] = 0
@@ -69,8 +69,8 @@ class Effort:
         default = Rate(self.rate, burst=max(1, int(self.rate / 2)))
         return TokenBuckets(default, rates, states=states or ThreadStates())
 
-    def share(self, i: int, n: int) -> Effort:
-        """The effort of the `i`-th of `n` processes; all together make this one.
+    def share(self, i: int, n: int) -> ResourceLimits:
+        """The limits of the `i`-th of `n` processes; all together make this one.
 
         No part is empty: `n` is at most what is to be divided, but for processes where none is
         needed.
