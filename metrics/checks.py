@@ -51,3 +51,12 @@ def pair(real: ArrayLike, fake: ArrayLike, at_least: int = 1) -> tuple[NDArray[A
             "use one extractor for both sides"
         )
     return a, b
+
+
+def column_means(features: ArrayLike) -> list[float]:
+    """Mean of every column, in float64.
+
+    Raises:
+        MetricError: no rows, or values that are not finite.
+    """
+    return [float(x) for x in matrix("features", features).mean(axis=0, dtype=np.float64)]

@@ -76,18 +76,28 @@ class BankMetric:
 
     A subclass is a frozen dataclass whose fields are its options: an `int` named `k` is written
     `k5`, a choice of words is written as the word. It states `name`, `smooth`, `bounds` and
-    `higher_is_better` as class variables.
+    `higher_is_better` as class variables, and `extractor` where it reads the numbers of one only:
+    its spec, in which {} stands for the extractor that the user asks for.
     """
 
     name: typing.ClassVar[str]
     needs_real: typing.ClassVar[bool] = True
     dim: typing.ClassVar[int | None] = None
+    extractor: typing.ClassVar[str | None] = None
 
     @property
     def id(self) -> str:
         """Name and every option, in the order of the fields."""
         fields = (field.name for field in dataclasses.fields(self))
         return "-".join([self.name, *(_spell(name, getattr(self, name)) for name in fields)])
+
+
+def own_extractor(metric: Metric) -> str | None:
+    """Spec of the only extractor whose numbers a metric reads; None where it reads any.
+
+    A {} in it stands for the extractor that the user asks for.
+    """
+    return getattr(metric, "extractor", None)
 
 
 def required(real: FeatureBank | None) -> FeatureBank:

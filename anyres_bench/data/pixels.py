@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Pixels = NDArray[np.uint8]
-Rounding = Literal["round", "truncate"]
+Rounding = Literal["round", "truncate", "floor"]
 
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
@@ -203,7 +203,8 @@ def to_uint8(images: Tensor, rounding: Rounding = "round") -> Tensor:
     Args:
         images: any shape, floating point.
         rounding: "round" takes the nearest level of (x + 1) * 127.5; "truncate" cuts
-            x * 127.5 + 128, as the official AnyRes evaluation does.
+            x * 127.5 + 128, as the official AnyRes evaluation does; "floor" cuts (x + 1) / 2 * 255,
+            as ScaleParty's does.
 
     Raises:
         GeneratorError: a value is NaN.
@@ -215,6 +216,8 @@ def to_uint8(images: Tensor, rounding: Rounding = "round") -> Tensor:
         return ((images + 1) * 127.5).clamp(0, 255).round().byte()
     if rounding == "truncate":
         return (images * 127.5 + 128).clamp(0, 255).byte()
+    if rounding == "floor":
+        return (((images + 1) / 2).clamp(0, 1) * 255).byte()
     raise UnknownNameError(
         f"unknown rounding {rounding!r}; {nearest(rounding, get_args(Rounding))}"
     )

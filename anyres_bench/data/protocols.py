@@ -8,6 +8,10 @@ View i depends on the seed, on i and on the images' sizes alone.
     anyres-subpatch{P}-min{A}max{B}     299 x 299 px of such a window, which Inception takes as is
     patch{P}-at{S}                      windows of P x P on canvases of exactly S x S: one point of
                                         the curve of a metric against size
+    pair-at{A}and{B}                    whole images at A x A and at B x B (A < B), of one latent
+    scaleparty-at{A}and{B}              the same, A first, levels cut off as ScaleParty does
+    overlap{P}by{D}-at{S}               the common pixels of two windows of P x P on canvases of
+                                        S x S, the second D px further down and right
 
 The `anyres-` dialect counts mirrored reals and draws squares at random, as the released recipes do
 (`mirror=1`, `patch_crop`); the endings `-noflip` and `-centre` name the other choice. The papers'
@@ -33,7 +37,18 @@ from anyres_bench.core.seeds import stream
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import Rounding
 from anyres_bench.data.records import Manifest
-from anyres_bench.data.views import ImageView, Item, Patch, PatchAt, View, ViewRule, Whole
+from anyres_bench.data.views import (
+    ImageView,
+    Item,
+    ManyViews,
+    Pair,
+    Patch,
+    PatchAt,
+    Shifted,
+    View,
+    ViewRule,
+    Whole,
+)
 from anyres_bench.results import one_spelling
 
 SUBPATCH = 299  # px: what Inception takes without a resize
@@ -50,8 +65,9 @@ class EvalProtocol:
         rule: how one image becomes one view.
         mirrored: whether mirrored reals are counted beside the others.
         centre: whether squares are centred instead of drawn at random.
-        anyres: whether it is of the official dialect: its order of images, its truncation to uint8.
+        anyres: whether it is of the official dialect: its order of images.
         warp: how a model's base image becomes the window; None: the model renders the window.
+        rounding: how a model's floats become uint8.
     """
 
     id: str
@@ -60,16 +76,16 @@ class EvalProtocol:
     centre: bool
     anyres: bool
     warp: str | None = None
-
-    @property
-    def rounding(self) -> Rounding:
-        """How a model's floats become uint8."""
-        return "truncate" if self.anyres else "round"
+    rounding: Rounding = "round"
 
     @property
     def n_views(self) -> int:
         """How many views an item has."""
-        return 1
+        return self.rule.n_views if isinstance(self.rule, ManyViews) else 1
+
+    def views(self, drawn: View) -> tuple[View, ...]:
+        """The views of an item, from the one that the rule draws."""
+        return self.rule.views(drawn) if isinstance(self.rule, ManyViews) else (drawn,)
 
     @property
     def whole(self) -> bool:
@@ -164,8 +180,8 @@ class EvalProtocol:
             return [
                 Item(i, tuple(seen.view for seen in real.views)) for i, real in enumerate(reals)
             ]
-        view = View(Region.whole(self.rule.size), warp=self.warp)
-        return [Item(i, (view,)) for i in range(n)]
+        views = self.views(View(Region.whole(self.rule.size), warp=self.warp))
+        return [Item(i, views) for i in range(n)]
 
     def _items(
         self, images: Manifest, numbers: Iterable[int], seed: int, side: str
@@ -176,8 +192,9 @@ class EvalProtocol:
             flip, survivor = divmod(number, len(survivors))  # the second half is mirrored
             image = survivors[survivor]
             draws = stream(seed, "view", side, i)
-            square, view = self.rule.draw(images[image].size, bool(flip), self.centre, draws)
-            items.append(Item(image, (ImageView(image, bool(flip), square, view),)))
+            square, drawn = self.rule.draw(images[image].size, bool(flip), self.centre, draws)
+            views = (ImageView(image, bool(flip), square, view) for view in self.views(drawn))
+            items.append(Item(image, tuple(views)))
         return items
 
 
@@ -212,13 +229,20 @@ _FORMS = {
     "anyres-patch": r"anyres-patch([0-9]+)-min([0-9]+)max([0-9]+)",
     "anyres-subpatch": r"anyres-subpatch([0-9]+)-min([0-9]+)max([0-9]+)",
     "patch-at": r"patch([0-9]+)-at([0-9]+)",
+    "pair-at": r"pair-at([0-9]+)and([0-9]+)",
+    "scaleparty-at": r"scaleparty-at([0-9]+)and([0-9]+)",
+    "overlap": r"overlap([0-9]+)by([0-9]+)-at([0-9]+)",
 }
+_MULTIPLE = 32  # px: ScaleParty halves the first view five times
 EXAMPLES = (
     "anyres-full256",
     "anyres-up1024",
     "anyres-patch256-min256max0",
     "anyres-subpatch1024-min1024max0",
     "patch64-at256",
+    "pair-at64and256",
+    "scaleparty-at64and256",
+    "overlap64by16-at256",
 )
 
 
@@ -247,14 +271,25 @@ def protocol_from(text: str) -> EvalProtocol:
                 centre=centre,
                 anyres=anyres,
                 warp=ANYRES_UP if form == "anyres-up" else None,
+                rounding=_rounding(form),
             )
     raise UnknownNameError(f"unknown protocol {text!r}; {nearest(text, EXAMPLES)}")
+
+
+def _rounding(form: str) -> Rounding:
+    if form == "scaleparty-at":
+        return "floor"
+    return "truncate" if form.startswith("anyres-") else "round"
 
 
 def _rule(
     form: str, text: str, side: int, smallest: int | None = None, largest: int = 0
 ) -> ViewRule:
     """The rule of a form; `smallest` and `largest` are canvases in px, 0 the image's own size."""
+    if form == "overlap":
+        return _shifted(text, side, smallest or 0, largest)
+    if form in ("pair-at", "scaleparty-at"):
+        return _pair(form, text, side, smallest or 0)
     if side < 1 or (smallest is not None and smallest < side) or 0 < largest < (smallest or 0):
         raise UsageError(f"{text}: expected 0 < window <= smallest canvas <= largest (0: native)")
     if smallest is None:
@@ -265,3 +300,20 @@ def _rule(
     if inner and side < inner:
         raise UsageError(f"{text}: the window has {side} px and must hold {inner}")
     return Patch(side, side / largest if largest else None, side / smallest, inner)
+
+
+def _pair(form: str, text: str, first: int, second: int) -> ViewRule:
+    if form == "pair-at" and not 0 < first < second:
+        raise UsageError(f"{text}: expected the smaller size first, and two sizes")
+    if form == "scaleparty-at" and (first % _MULTIPLE or not first or not second):
+        raise UsageError(f"{text}: the first size must be divisible by {_MULTIPLE}")
+    return Pair(max(first, second), (first, second))
+
+
+def _shifted(text: str, window: int, by: int, canvas: int) -> ViewRule:
+    if not 0 < by < window or window + by > canvas:
+        raise UsageError(
+            f"{text}: expected 0 < shift < window, and window + shift <= canvas, so that both "
+            "windows lie on the canvas and share pixels"
+        )
+    return Shifted(window, canvas, by)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Generic, Protocol, SupportsFloat, TypeVar
+from typing import ClassVar, Generic, Protocol, SupportsFloat, TypeVar, runtime_checkable
 
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.data.pixels import center_square
@@ -106,6 +106,20 @@ class ViewRule(Protocol):
         ...
 
 
+@runtime_checkable
+class ManyViews(Protocol):
+    """A rule that shows each item in several views, which follow from the one that it draws."""
+
+    @property
+    def n_views(self) -> int:
+        """How many."""
+        ...
+
+    def views(self, drawn: View) -> tuple[View, ...]:
+        """All views, in the order in which extractors are given them."""
+        ...
+
+
 @dataclass(frozen=True)
 class Whole:
     """Whole images of `side` px.
@@ -132,6 +146,23 @@ class Whole:
         if flip:
             square = replace(square, left=image.width - square.right)
         return square, View(Region.whole(self.size))
+
+
+@dataclass(frozen=True)
+class Pair(Whole):
+    """Whole images at two sizes, of one square.
+
+    Attributes:
+        side: the larger of `sides`, px.
+        sides: of the views, in their order, px.
+    """
+
+    sides: tuple[int, int]
+
+    n_views: ClassVar[int] = 2
+
+    def views(self, drawn: View) -> tuple[View, ...]:
+        return tuple(replace(drawn, region=Region.whole(Size.square(side))) for side in self.sides)
 
 
 @dataclass(frozen=True)
@@ -195,6 +226,38 @@ class PatchAt:
         canvas = Size.square(self.canvas)
         window = _random_box(canvas, self.patch, draws)
         return square, View(Region.whole(canvas).crop(window), source_side=square.width)
+
+
+@dataclass(frozen=True)
+class Shifted(PatchAt):
+    """Two windows of `patch` px, the second `by` px further down and right; their common pixels.
+
+    What a model draws at a place must not depend on the window that it was asked for.
+    """
+
+    by: int
+
+    n_views: ClassVar[int] = 2
+
+    @property
+    def size(self) -> Size:
+        return Size.square(self.patch - self.by)
+
+    def draw(self, image: Size, flip: bool, centre: bool, draws: Draws) -> tuple[Box, View]:
+        square = _square(image, centre, draws)
+        canvas = Size.square(self.canvas)
+        both = _random_box(canvas, self.patch + self.by, draws)
+        first = replace(both, height=self.patch, width=self.patch)
+        return square, View(Region.whole(canvas).crop(first), source_side=square.width)
+
+    def views(self, drawn: View) -> tuple[View, ...]:
+        side, by = self.patch - self.by, self.by
+        region = drawn.region
+        moved = replace(region, top=region.top + by, left=region.left + by)
+        return (
+            replace(drawn, crop=Box(by, by, side, side)),
+            replace(drawn, region=moved, crop=Box(0, 0, side, side)),
+        )
 
 
 def _square(image: Size, centre: bool, draws: Draws) -> Box:

@@ -14,12 +14,15 @@ from anyres_bench.models.families import parts
 from anyres_bench.models.generator import GENERATORS
 
 _PROTOCOLS = """\
-protocols (R, P, A, B and S are pixels)
+protocols (R, P, A, B, D and S are pixels)
   anyres-full{R}                    whole images, shrunk to R x R; the model renders R x R
   anyres-up{R}                      the same reals; the model's base image, enlarged to R x R
   anyres-patch{P}-min{A}max{B}      P x P windows on canvases of A to B px (B = 0: native size)
   anyres-subpatch{P}-min{A}max{B}   299 x 299 px of such a window: Inception resizes nothing
   patch{P}-at{S}                    P x P windows on canvases of S x S: one point of a size curve
+  pair-at{A}and{B}                  one latent at A x A and at B x B, for consistency
+  scaleparty-at{A}and{B}            the same as ScaleParty renders it, for self-ssim
+  overlap{P}by{D}-at{S}             two windows of P x P, D px apart: do their pixels agree?
   append -noflip (no mirrored reals) or -centre (centred squares) to the anyres- ones
 
 a task is PROTOCOL/METRIC, such as anyres-full256/frechet, or in full as tables print it:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ from anyres_bench.data.splits import HALF, reference_and_held_out
 from anyres_bench.evaluation.queries import TaskQuery
 from anyres_bench.evaluation.suites import SUITES, suite
 from anyres_bench.features.extractor import FeatureExtractor, extractor_from
-from anyres_bench.metrics.metric import metric_from
+from anyres_bench.metrics.metric import Metric, metric_from, own_extractor
 from anyres_bench.results import Task
 
 DEFAULT_EXTRACTOR = "builtin"
@@ -59,21 +60,36 @@ def plan_tasks(
         if query.n is None and request.n is None:
             n = _at_most(n, query, dataset)
         task = replace(query, extractor=extractor.id).complete(part, extractor.id, n)
-        metric = metric_from(task.metric)
-        if metric.dim not in (None, extractor.dim):
-            raise UsageError(
-                f"{metric.id} takes features of {metric.dim} dimensions, {extractor.id} gives "
-                f"{extractor.dim}; choose another --extractor"
-            )
-        n_views = protocol_from(task.protocol).n_views
-        if extractor.n_views != n_views:
-            raise UsageError(
-                f"{extractor.id} compares {extractor.n_views} views of an item, {task.protocol} "
-                f"shows {n_views}; choose another --extractor"
-            )
+        _check_fit(task, metric_from(task.metric), extractor)
         tasks.append(task)
         extractors[extractor.id] = extractor
     return list(dict.fromkeys(tasks)), extractors
+
+
+def _check_fit(task: Task, metric: Metric, extractor: FeatureExtractor) -> None:
+    """Hold that a metric can read an extractor's numbers, and the extractor a protocol's items."""
+    own = own_extractor(metric)
+    if own is not None and _name(own) != _name(extractor.id):
+        raise UsageError(
+            f"{metric.id} reads the numbers of {own.format('EXTRACTOR')} and of no other, not of "
+            f"{extractor.id}: leave the extractor out"
+        )
+    if metric.dim not in (None, extractor.dim):
+        raise UsageError(
+            f"{metric.id} takes features of {metric.dim} dimensions, {extractor.id} gives "
+            f"{extractor.dim}; choose another --extractor"
+        )
+    n_views = protocol_from(task.protocol).n_views
+    if extractor.n_views != n_views:
+        raise UsageError(
+            f"{extractor.id} compares {extractor.n_views} views of an item, {task.protocol} "
+            f"shows {n_views}; choose another --extractor"
+        )
+
+
+def _name(extractor: str) -> str:
+    """The registered name at the beginning of a spec or an id."""
+    return re.split(r"[:+@]", extractor)[0]
 
 
 def _queries(dataset: Dataset, request: Request) -> Iterator[TaskQuery]:
@@ -109,12 +125,22 @@ def _extractor(
             )
         return built[spec]
 
+    own = _own_spec(query, request)
     if query.extractor is None:
-        return build(request.extractor or query.default_extractor or DEFAULT_EXTRACTOR)
-    for spec in (request.extractor, DEFAULT_EXTRACTOR):
+        return build(own or request.extractor or query.default_extractor or DEFAULT_EXTRACTOR)
+    for spec in (own, request.extractor, DEFAULT_EXTRACTOR):
         if spec is not None and build(spec).id == query.extractor:
             return build(spec)
     return build(query.extractor)
+
+
+def _own_spec(query: TaskQuery, request: Request) -> str | None:
+    """The spec for a metric that reads one extractor only: what was asked for if it is that one."""
+    own = own_extractor(metric_from(query.metric))
+    asked = request.extractor or DEFAULT_EXTRACTOR
+    if own is None or _name(asked) == _name(own):
+        return own and asked
+    return own.format(asked)
 
 
 def _at_most(n: int, query: TaskQuery, dataset: Dataset) -> int:

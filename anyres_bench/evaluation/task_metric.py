@@ -95,6 +95,11 @@ class TaskMetric:
         wanted = n if n is not None or asked.n is not None else DEFAULT_N
         [complete], extractors = plan_tasks(dataset, Request((task,), extractor, wanted, device))
         protocol = protocol_from(complete.protocol)
+        if protocol.n_views > 1:
+            raise UsageError(
+                f"{complete.protocol} looks at each latent {protocol.n_views} times, and update() "
+                "takes single images: use anyres_bench.evaluate"
+            )
         images, _ = reference_and_held_out(dataset, complete.dataset, protocol)
         return cls(complete, protocol, extractors[complete.extractor], images, seed)
 

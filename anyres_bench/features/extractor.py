@@ -23,7 +23,12 @@ EXTRACTORS = Registry(
     {
         "builtin": "anyres_bench.features.builtin:build",
         "cnndetection": "anyres_bench.features.cnndetection:build",
+        "difference": "anyres_bench.features.pairs:build_difference",
         "inception-v3": "anyres_bench.features.inception:build",
+        "lpips": "anyres_bench.features.pairs:build_lpips",
+        "pair": "anyres_bench.features.pairs:build",
+        "self-ssim": "anyres_bench.features.selfssim:build",
+        "spectrum": "anyres_bench.features.spectrum:build",
         "tiles": "anyres_bench.features.tiles:build",
         "vgg16": "anyres_bench.features.vgg16:build",
     },
@@ -111,6 +116,18 @@ class ExtractorSpec:
         paths = list(itertools.accumulate([path, *options], "{}+{}".format))
         n = max((i for i, path in enumerate(paths) if Path(path).is_file()), default=0)
         return cls(name, Path(paths[n]), tuple(options[n:]), device, accept_licence)
+
+    def plain(self) -> None:
+        """Hold that nothing but the name was given, for extractors without weights and options.
+
+        Raises:
+            UnknownNameError: an option was given.
+            UsageError: a file or an argument was given.
+        """
+        self.pick()
+        if self.file is not None or self.argument:
+            given = f":{self.argument}" if self.argument else f"@file:{self.file}"
+            raise UsageError(f"extractor {self.name} takes nothing behind its name, got {given!r}")
 
     def pick(self, *groups: Sequence[str]) -> tuple[str, ...]:
         """The option asked for of each group, or the first of the group.

@@ -187,3 +187,43 @@ def test_bad_names(text: str, error: type[Exception], message: str) -> None:
 @pytest.mark.parametrize("text", ["anyres-full0064", "fid-full064", "anyres-full64"])
 def test_numbers_have_one_spelling(text: str) -> None:
     assert protocol_from(text).id == "anyres-full64"
+
+
+def test_a_pair_is_one_square_at_two_sizes() -> None:
+    protocol = protocol_from("pair-at32and64")
+    (first, second), *_ = (item.views for item in protocol.real(PHOTOS, 9, 0))
+    assert (first.square, first.image) == (second.square, second.image)
+    assert [v.view.region for v in (first, second)] == [
+        Region.whole(Size.square(side)) for side in (32, 64)
+    ]
+    assert protocol.n_views == 2
+    fakes = protocol.fake(PHOTOS, 3, 0)
+    assert [v.size for v in fakes[2].views] == [Size(32, 32), Size(64, 64)]
+    assert len(protocol.survivors(PHOTOS)) == len(PHOTOS) - 1  # the larger side must be there
+    swapped = protocol_from("scaleparty-at64and32")
+    assert [v.size.width for v in swapped.fake(PHOTOS, 1, 0)[0].views] == [64, 32]
+    assert (swapped.rounding, protocol.rounding) == ("floor", "round")
+
+
+def test_overlapping_windows_show_the_same_pixels() -> None:
+    protocol = protocol_from("overlap32by8-at48")
+    for item in protocol.fake(PHOTOS, 20, 1):
+        places = []
+        for view in item.views:
+            assert view.region.box.fits(view.region.canvas)
+            assert view.crop is not None
+            top, left = view.region.top + view.crop.top, view.region.left + view.crop.left
+            places.append((top, left, view.size))
+            assert view.region.size == Size(32, 32)
+        assert places[0] == places[1]
+        assert item.views[0].region != item.views[1].region
+
+
+@pytest.mark.parametrize(
+    "name", ["pair-at64and64", "pair-at64and32", "scaleparty-at48and64", "overlap32by32-at99"]
+)
+def test_pairs_that_make_no_sense_are_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=name):
+        protocol_from(name)
+    with pytest.raises(UsageError, match="window \\+ shift"):
+        protocol_from("overlap32by8-at39")

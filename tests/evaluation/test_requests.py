@@ -74,3 +74,20 @@ def test_a_metric_that_does_not_fit_its_extractor_is_refused(dataset) -> None:
 def test_sources_are_paths_of_no_consequence(dataset, tmp_path: Path) -> None:
     other = write_dataset(tmp_path / "elsewhere", [image.size for image in dataset.manifest])
     assert other.digest == dataset.digest
+
+
+def test_a_metric_of_one_extractor_brings_it(dataset) -> None:
+    """Whatever extractor the other tasks of the request are measured with."""
+    wanted = ["pair-at32and64/consistency", "overlap32by8-at48/overlap", "patch32-at48/frechet"]
+    tasks, extractors = plan_tasks(dataset, Request(wanted, extractor="tiles:32:builtin"))
+    assert [task.extractor for task in tasks] == ["pair", "difference", "tiles:32:builtin-v1"]
+    again, _ = plan_tasks(dataset, Request([task.id for task in tasks[:2]]))
+    assert again == tasks[:2]
+    assert set(extractors) == {task.extractor for task in tasks}
+
+
+def test_a_metric_of_one_extractor_takes_no_other(dataset) -> None:
+    with pytest.raises(UsageError, match="reads the numbers of difference and of no other"):
+        plan_tasks(dataset, Request(["overlap32by8-at48/overlap/self-ssim"]))
+    with pytest.raises(UsageError, match="builtin-v1 compares 1 views"):
+        plan_tasks(dataset, Request(["overlap32by8-at48/frechet"]))

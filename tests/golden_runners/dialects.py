@@ -12,9 +12,11 @@ import torch
 
 from anyres_bench.core.geometry import Size
 from anyres_bench.data import crop_rules
+from anyres_bench.data.pixels import to_uint8
 from anyres_bench.data.resize import resize
+from anyres_bench.features import selfssim
 from anyres_bench.features.vgg16 import RESIZE, SIDE, VGG16
-from anyres_bench.metrics import equivariance, glcm, scaleinv, selfssim
+from anyres_bench.metrics import equivariance, glcm, scaleinv
 from anyres_bench.models.warp import plane_filter
 from tests.golden import Case, Check
 from tests.golden_runners.fill import fill, inputs
@@ -223,8 +225,8 @@ def selfssim_checks(
     for name, first, second in (("score_b_onto_a", a, b), ("score_a_onto_b", b, a)):
         got = float(selfssim.self_ssim(first, second).mean())
         yield Check(name, got, entry[name], **limits)
-    shown = selfssim.to_bytes(selfssim.nearest(b, a))
-    levels = selfssim.ssim_parts(selfssim.to_bytes(a).double(), shown.double())
+    shown = to_uint8(selfssim.nearest(b, a), "floor")
+    levels = selfssim.ssim_parts(to_uint8(a, "floor").double(), shown.double())
     for name, got in zip(("ssim_level0", "cs_level0"), levels, strict=True):
         yield Check(name, got, entry[name], **limits)
     want = case.arrays[f"out_u8_b_onto_a_{tag}"]

@@ -30,12 +30,16 @@ IDENTICAL: dict[str, dict[str, float]] = {
 
 
 OTHERS = [
+    "consistency",
     "detectability-permutations5",
     "fd-infinity-points4",
     "inception-score",
     "kid",
     "kid-subsets-n3-size50",
+    "lpips",
+    "overlap",
     "prdc",
+    "self-ssim",
     "vendi",
 ]
 

@@ -16,11 +16,38 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anyres_bench.core.errors import MetricError
+from anyres_bench.data.pixels import to_uint8
+from anyres_bench.features.extractor import ExtractorSpec
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _WINDOW, _SIGMA = 11, 1.5  # px; both shrink with pictures below 11 px
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-_DIVISOR = 32  # sides are halved five times
+DIVISOR = 32  # sides are halved five times
+
+
+class SelfSSIMExtractor:
+    """MS-SSIM of the second view of an item, resized by nearest neighbour, against the first."""
+
+    id = "self-ssim"
+    dim = 1
+    n_views = 2
+    is_fid = False
+
+    def __call__(self, first: Tensor, second: Tensor) -> Tensor:
+        """(n, 1) float32 of two batches (n, 3, h, w) uint8; item by item, so rows stand alone.
+
+        Raises:
+            MetricError: a side of `first` is not divisible by 32.
+        """
+        check_divisible(first)
+        rows = [_of_bytes(a[None], b[None]) for a, b in zip(first, second, strict=True)]
+        return torch.cat(rows)[:, None].float() if rows else torch.empty(0, 1)
+
+
+def build(spec: ExtractorSpec) -> SelfSSIMExtractor:
+    """The extractor of the spec `self-ssim`, which has no weights and no options."""
+    spec.plain()
+    return SelfSSIMExtractor()
 
 
 def self_ssim(first: Tensor, second: Tensor) -> Tensor:
@@ -37,23 +64,31 @@ def self_ssim(first: Tensor, second: Tensor) -> Tensor:
     """
     if len(first) != len(second):
         raise MetricError(f"{len(first)} pictures and {len(second)}; expected pairs")
-    if any(side % _DIVISOR for side in first.shape[2:]):
+    check_divisible(first)
+    return _of_bytes(to_uint8(first, "floor"), to_uint8(second, "floor"))
+
+
+def check_divisible(images: Tensor) -> None:
+    """Refuse pictures whose sides cannot be halved five times.
+
+    Raises:
+        MetricError: a side is not divisible by 32.
+    """
+    if any(side % DIVISOR for side in images.shape[2:]):
         raise MetricError(
-            f"SelfSSIM got {tuple(first.shape[2:])} (height, width); both must be divisible by "
-            f"{_DIVISOR}, because they are halved five times"
+            f"SelfSSIM got {tuple(images.shape[2:])} (height, width); both must be divisible by "
+            f"{DIVISOR}, because they are halved five times"
         )
-    a, b = to_bytes(first).double(), to_bytes(nearest(second, first)).double()
-    return ms_ssim(a, b)
+
+
+def _of_bytes(first: Tensor, second: Tensor) -> Tensor:
+    """As `self_ssim`, of uint8; picking pixels commutes with rounding them."""
+    return ms_ssim(first.double(), nearest(second.double(), first))
 
 
 def nearest(images: Tensor, like: Tensor) -> Tensor:
     """Resize by nearest neighbour, pixel floor(i * n_in / n_out), to the size of `like`."""
     return F.interpolate(images, size=tuple(like.shape[2:]), mode="nearest")
-
-
-def to_bytes(images: Tensor) -> Tensor:
-    """[-1, 1] to uint8, fractions cut off."""
-    return (((images + 1) / 2).clamp(0, 1) * 255).to(torch.uint8)
 
 
 def ms_ssim(a: Tensor, b: Tensor) -> Tensor:

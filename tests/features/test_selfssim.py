@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from anyres_bench.core.errors import MetricError
-from anyres_bench.metrics.selfssim import self_ssim
+from anyres_bench.features.selfssim import self_ssim
 
 
 def pictures(n: int, side: int) -> torch.Tensor:
