@@ -4,7 +4,7 @@ A target reads bytes and may raise what it promises to; anything else, a crash, 
 for memory is a fault. Inputs are mutations of known ones, drawn from a fixed seed; one that ends in
 a way not seen before is mutated further. Those are what a corpus holds: `tests/corpus/TARGET/`
 is replayed by the fast tests, and grows with FUZZ_KEEP=1. An input that shows a fault is written
-there at once, and named.
+there at once, and named. FUZZ_SEED and FUZZ_SECONDS search elsewhere, and longer.
 
     fuzz("lists", SEEDS, read, allowed=(AnyresBenchError,))     # in a slow test: a minute
     replay("lists", read, allowed=(AnyresBenchError,))          # in a fast one: the corpus
@@ -62,13 +62,15 @@ def fuzz(
         allowed: what it may raise.
         seconds: how long.
         seed: of the mutations.
-        limit_s: longest time for one input.
+        limit_s: longest time of the processor for one input.
         memory_bytes: address space beyond what the process has when it begins.
         mutate: makes an input of known ones; byte by byte in its absence.
 
     Raises:
         AssertionError: an input shows a fault; it is in the corpus now.
     """
+    seed = int(os.environ.get("FUZZ_SEED", seed))
+    seconds = float(os.environ.get("FUZZ_SECONDS", seconds))
     known = [*seeds, *_corpus(name)]
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
@@ -156,7 +158,8 @@ def _run(
     most = pages * resource.getpagesize() + memory_bytes
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     faulthandler.disable()  # how it dies is told by the parent
-    signal.signal(signal.SIGALRM, _too_long)
+    for number in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(number, _too_long)
     rng, end, n = random.Random(seed), time.monotonic() + seconds, 0
     endings: set[str] = set()
     found: list[bytes] = []
@@ -168,9 +171,9 @@ def _run(
                 data = (mutate or mutated)(rng, known)
             os.ftruncate(trace.fileno(), 0)
             os.pwrite(trace.fileno(), data, 0)
-            signal.setitimer(signal.ITIMER_REAL, limit_s)
+            _set_timers(limit_s)
             ending, fault = _ending(target, data, allowed)
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            _set_timers(0)
             n += 1
             if fault is not None:
                 return pipe.send((n, found, (data, fault)))
@@ -198,6 +201,12 @@ def _in_short(error: BaseException) -> str:
     reason = getattr(error, "reason", "")
     words = re.sub(r"[^a-z ]+", "", re.sub(r"'[^']*'", "", str(error)))[:60]
     return f"{type(error).__name__} {reason} {words}"
+
+
+def _set_timers(limit_s: float) -> None:
+    """Stop what takes longer: time of the processor, as others may be at work; and ever so long."""
+    signal.setitimer(signal.ITIMER_PROF, limit_s)
+    signal.setitimer(signal.ITIMER_REAL, 6 * limit_s)
 
 
 def _too_long(_: int, frame: FrameType | None) -> None:

@@ -14,6 +14,7 @@ import hashlib
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from anyres_bench.core.enclosure import Enclosure
 from anyres_bench.core.errors import DatasetError
@@ -50,6 +51,12 @@ _ROWS = {  # the columns that a seal covers
     "meta": "name, value",
     "candidates": "number, key, source_id, candidate, state, reason, message, attempts",
     "images": "file_name, number, image",
+}
+STATES = ("pending", "done", "rejected", "failed")  # of candidates
+_TYPES: dict[str, tuple[type, ...]] = {  # SQLite keeps any type in any column
+    "meta": (str, str),
+    "candidates": (int, str, str, str, str, str, str, int),
+    "images": (str, int, str),
 }
 SET_PENDING = (
     "UPDATE candidates SET state = 'pending', "
@@ -105,6 +112,7 @@ def prepare(db: sqlite3.Connection) -> Damage:
     elif version == 0 and found == _named(_FIRST_SCHEMA):
         _check_pages(db)
         _seal_all(db)
+        return _without_damaged(db)
     elif version == _VERSION and found == _named(_SCHEMA):
         _check_pages(db)
         return _without_damaged(db)
@@ -155,8 +163,8 @@ def _without_damaged(db: sqlite3.Connection) -> Damage:
     """Remove rows that do not fit their seals; what they stood for is done again."""
     if list(_damaged(db, "meta")):
         raise sqlite3.DatabaseError("what it says of itself has changed")
-    numbers = [(row[0],) for row in _damaged(db, "candidates")]
-    images = [(row[0], row[1]) for row in _damaged(db, "images")]
+    numbers = [(place,) for place, *_ in _damaged(db, "candidates")]
+    images = list(_damaged(db, "images"))
     with db:
         db.executemany("DELETE FROM candidates WHERE number = ?", numbers)
         db.executemany("DELETE FROM images WHERE number = ?", numbers)
@@ -164,20 +172,34 @@ def _without_damaged(db: sqlite3.Connection) -> Damage:
             db.execute("DELETE FROM meta WHERE name = 'listed'")
         # Whichever of an image's name and number is the damaged one, the other leads home.
         home = f"{SET_PENDING} WHERE instr(?, '/' || key) OR number = ?"
-        db.executemany(home, images)
-        db.executemany("DELETE FROM images WHERE file_name = ?", [(name,) for name, _ in images])
-        if images:
-            orphans = "state = 'done' AND number NOT IN (SELECT number FROM images)"
-            db.execute(f"{SET_PENDING} WHERE {orphans}")
-    return Damage(len(numbers), len(images))
+        db.executemany(home, [(name, number) for _, name, number, _ in images])
+        db.executemany("DELETE FROM images WHERE rowid = ?", [(place,) for place, *_ in images])
+        bare = "state = 'done' AND number NOT IN (SELECT number FROM images)"
+        n_bare = db.execute(f"{SET_PENDING} WHERE {bare}").rowcount
+    return Damage(len(numbers), max(len(images), n_bare))
 
 
-def _damaged(db: sqlite3.Connection, table: str) -> Iterator[tuple[object, ...]]:
-    """Rows that do not fit their seals; text that is no UTF-8 any more does not either."""
-    db.text_factory = functools.partial(str, encoding="utf-8", errors="replace")
+def _damaged(db: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
+    """Rows, behind their place, that do not fit their seals or hold what no run writes."""
+    db.text_factory = _text_or_bytes
     try:
-        for *row, kept in db.execute(f"SELECT {_ROWS[table]}, seal FROM {table}"):
-            if seal(*row) != kept:
-                yield tuple(row)
+        for place, *row, kept in db.execute(f"SELECT rowid, {_ROWS[table]}, seal FROM {table}"):
+            if not _is_sound(table, row) or seal(*row) != kept:
+                yield (place, *row)
     finally:
         db.text_factory = str
+
+
+def _text_or_bytes(data: bytes) -> str | bytes:
+    """Text, or what is no UTF-8 any more."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
+
+
+def _is_sound(table: str, row: list[Any]) -> bool:
+    """Whether the values of a row, sealed or not, are of the types and states that a run writes."""
+    if tuple(map(type, row)) != _TYPES[table]:
+        return False
+    return table != "candidates" or (row[0] >= 0 and row[4] in STATES)

@@ -67,11 +67,13 @@ class Listing:
         n_new: candidates that were not known.
         n_changed: whose source is another one than the one that was collected.
         n_gone: done ones whose source is not there any more; their images stay.
+        n_repeated: that name what another one of the listing names.
     """
 
     n_new: int = 0
     n_changed: int = 0
     n_gone: int = 0
+    n_repeated: int = 0
 
 
 class Ledger:
@@ -179,16 +181,18 @@ class Ledger:
         """
         with self._db:
             self._next = self._largest() + 1
-            n_known, n_changed = self._next - 1, 0
+            n_known, n_changed, n_listed = self._next - 1, 0, 0
             seen = bytearray(n_known + 1)
             for candidate in candidates:
                 number, changed = self._add(candidate)
                 n_changed += changed
+                n_listed += 1
                 if number <= n_known:
                     seen[number] = 1
             n_gone = self._gone(seen) if whole else 0
             self._set_meta("listed", "yes")
-        return Listing(self._next - 1 - n_known, n_changed, n_gone)
+        n_new = self._next - 1 - n_known
+        return Listing(n_new, n_changed, n_gone, n_listed - n_new - sum(seen))
 
     def _largest(self) -> int:
         return int(

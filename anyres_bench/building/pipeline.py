@@ -112,6 +112,8 @@ def _list(order: Order, ledger: Ledger) -> list[str]:
         said.append(f"{listing.n_changed} sources changed since they were collected; taken anew")
     if listing.n_gone:
         said.append(f"{listing.n_gone} sources are gone; what was collected of them stays")
+    if listing.n_repeated:
+        said.append(f"{listing.n_repeated} candidates name what another one names; it counts once")
     return said
 
 

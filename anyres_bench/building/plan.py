@@ -23,6 +23,7 @@ class Plan:
 
     Attributes:
         n_listed: candidates, the same id counted once.
+        n_repeated: that name what another one names, and count no more.
         refused: those that the rules leave out already, by reason.
         licences: of all candidates.
         hosts: requests to each host, of those that are left.
@@ -33,6 +34,7 @@ class Plan:
     """
 
     n_listed: int = 0
+    n_repeated: int = 0
     refused: dict[str, int] = field(default_factory=dict)
     licences: dict[str, int] = field(default_factory=dict)
     hosts: dict[str, int] = field(default_factory=dict)
@@ -52,6 +54,8 @@ class Plan:
         if self.unlisted:
             return one_line_each([self.unlisted])
         lines = [f"{self.n_listed:8} candidates"]
+        if self.n_repeated:
+            lines.append(f"{self.n_repeated:8} name what another one names, which counts once")
         lines += [f"{n:8} would be left out unseen: {why}" for why, n in self.refused.items()]
         lines.append(f"{self.n_left:8} would be obtained")
         for title, counts in (("licence", self.licences), ("host", self.hosts)):
@@ -84,9 +88,10 @@ def plan(order: Order, resources: ResourceLimits, policy: Policy | None = None) 
     licences: Counter[str] = Counter()
     refused: Counter[str] = Counter()
     hosts: Counter[str] = Counter()
-    n_bytes = n_sized = 0
+    n_bytes = n_sized = n_repeated = 0
     for candidate in order.collector.candidates():
         if candidate.key + candidate.source_id in seen:
+            n_repeated += 1
             continue
         seen.add(candidate.key + candidate.source_id)
         licences[candidate.licence_id] += 1
@@ -107,6 +112,7 @@ def plan(order: Order, resources: ResourceLimits, policy: Policy | None = None) 
     busiest = max(hosts.values(), default=0)
     return Plan(
         n_listed=len(seen),
+        n_repeated=n_repeated,
         refused=dict(refused.most_common()),
         licences=dict(licences.most_common()),
         hosts=dict(hosts.most_common()),

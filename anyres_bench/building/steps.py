@@ -143,6 +143,8 @@ def finish(site: Site, task: Task) -> Outcome:
         record["file_name"] = site.file_name(task, "", record["format"])
         site.inside.move(site.incoming_name(task), record["file_name"])
         images.append(Image(record, facts))
+    if not images:
+        raise ImageError("nothing-derived", "the collector made no image of it")
     return Outcome(task, "done", images=tuple(images), n_bytes=record["n_bytes"])
 
 

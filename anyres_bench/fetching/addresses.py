@@ -48,6 +48,8 @@ _NOT_PUBLIC = tuple(
 # Unicast of the open internet. Outside it lie mapped and NAT64 addresses, local and reserved ones.
 _PUBLIC_V6 = ipaddress.ip_network("2000::/3")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+_LONGEST_NAME = 253  # of a host in DNS
 _SAFE_PATH = "/%:@!$&'()*+,;=~-._"  # what RFC 3986 lets stand, and "%" of what is quoted already
 
 
@@ -124,20 +126,32 @@ def check_url(url: str, allow_private: bool = False, ports: Collection[int] = (8
         raise FetchError("credentials-in-url", f"a URL of {host} carries credentials; remove them")
     if port is not None and port not in ports and not allow_private:
         raise FetchError("port", f"{host} asks for port {port}; allowed are {ports}")
-    host = _ascii_host(host)
+    host = _checked_host(host)
     netloc = f"[{host}]" if ":" in host else host
     netloc += f":{port}" if port is not None else ""
     path, query = quote(parts.path or "/", _SAFE_PATH), quote(parts.query, _SAFE_PATH + "?[]")
     return urlunsplit((parts.scheme, netloc, path, query, ""))
 
 
-def _ascii_host(host: str) -> str:
-    if host.isascii():
-        return host
+def _checked_host(host: str) -> str:
+    """The host in ASCII, where it is an address or a name that DNS can hold."""
     try:
-        return host.encode("idna").decode()
-    except UnicodeError as error:
-        raise FetchError("bad-url", f"{host!r} is no host name: {error}") from error
+        name = host if host.isascii() else host.encode("idna").decode()
+        if ":" in name:
+            ipaddress.IPv6Address(name)
+    except ValueError as error:
+        raise FetchError("bad-url", f"{host[:200]!r} is no host name: {error}") from error
+    if "%" in name or not (":" in name or _is_name(name)):
+        raise FetchError(
+            "bad-url",
+            f"{host[:200]!r} is no host name: that is at most {_LONGEST_NAME} letters, digits, - "
+            f"and _, in parts of 1 to 63 between dots",
+        )
+    return name
+
+
+def _is_name(host: str) -> bool:
+    return len(host.rstrip(".")) <= _LONGEST_NAME and _NAME.fullmatch(host) is not None
 
 
 def host_of(url: str) -> str:

@@ -20,6 +20,8 @@ def test_a_plan_fetches_nothing(tmp_path: Path) -> None:
     order = Order(Given((*listed, listed[0])), tmp_path / "out", "g", Rules(licences=("CC0-1.0",)))
     planned = plan(order, ResourceLimits(rate=2))
     assert (planned.n_listed, planned.n_left, planned.refused) == (5, 4, {"licence": 1})
+    assert planned.n_repeated == 1
+    assert "1 name what another one names" in planned.text()
     assert planned.licences == {"CC0-1.0": 4, "ARR": 1}
     assert planned.hosts == {"a.example": 2, "b.example": 2}
     assert (planned.n_bytes, planned.n_sized, planned.seconds) == (3000, 3, 1.0)

@@ -39,6 +39,22 @@ def test_urls_are_quoted_not_changed() -> None:
     assert check_url("http://a.example") == "http://a.example/"
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["a" * 64 + ".example", "a." * 130 + "example", "a..example", ".example", "a b.example", "a%41",
+     "[fe80::1%eth0]", "[::g]", "é" * 70, "*.example", "a.example.."],
+)  # fmt: skip
+def test_hosts_that_no_name_server_can_know(host: str) -> None:
+    with pytest.raises(FetchError) as caught:
+        check_url(f"http://{host}/x.jpg")
+    assert caught.value.reason == "bad-url"
+
+
+def test_hosts_of_every_spelling() -> None:
+    for host in ("a_b.example", "a.example.", "a" * 63, "2130706433", "[2606:4700::1111]", "-a.b"):
+        assert check_url(f"http://{host}/") == f"http://{host}/"
+
+
 def test_a_host_that_spells_out_an_address_is_judged_without_asking() -> None:
     for host in ("127.0.0.1", "0x7f.1", "2130706433", "[::1]", "LOCALHOST.", "a.localhost"):
         with pytest.raises(FetchError, match="not on the open internet") as caught:
