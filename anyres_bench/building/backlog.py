@@ -1,4 +1,4 @@
-"""Tasks that wait for their host: few of each in memory, the others in one file without a name.
+"""Jobs that wait for their host: few of each in memory, the others in one file without a name.
 
 A list may hold millions of pictures of a host that asks to be left alone for hours. They are read
 past, so that others are not held up, and kept until their time comes.
@@ -12,33 +12,33 @@ import tempfile
 from collections import deque
 from typing import IO
 
-from anyres_bench.building.outcomes import Task
+from anyres_bench.building.outcomes import Job
 
-_AT_HAND = 100  # tasks of a host that stay in memory, at its queue's head, and at its end
+_AT_HAND = 100  # jobs of a host that stay in memory, at its queue's head, and at its end
 
 
 class Spool:
-    """Chunks of tasks on disk; the file goes with the process."""
+    """Chunks of jobs on disk; the file goes with the process."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] | None = None
 
-    def put(self, tasks: list[Task]) -> tuple[int, int]:
-        """Write tasks; where they are."""
+    def put(self, jobs: list[Job]) -> tuple[int, int]:
+        """Write jobs; where they are."""
         if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the run
-        data = pickle.dumps(tasks, pickle.HIGHEST_PROTOCOL)
+        data = pickle.dumps(jobs, pickle.HIGHEST_PROTOCOL)
         start = self._file.seek(0, os.SEEK_END)
         self._file.write(data)
         return start, len(data)
 
-    def get(self, place: tuple[int, int]) -> list[Task]:
-        """The tasks at a place; what was written by this process alone is read."""
+    def get(self, place: tuple[int, int]) -> list[Job]:
+        """The jobs at a place; what was written by this process alone is read."""
         assert self._file is not None
         self._file.seek(place[0])
-        tasks = pickle.loads(self._file.read(place[1]))
-        assert isinstance(tasks, list)
-        return tasks
+        jobs = pickle.loads(self._file.read(place[1]))
+        assert isinstance(jobs, list)
+        return jobs
 
     def close(self) -> None:
         """Remove the file."""
@@ -47,31 +47,31 @@ class Spool:
 
 
 class Backlog:
-    """The tasks of one host, first in, first out."""
+    """The jobs of one host, first in, first out."""
 
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
-        self._head: deque[Task] = deque()
+        self._head: deque[Job] = deque()
         self._places: deque[tuple[int, int]] = deque()
-        self._end: list[Task] = []
+        self._end: list[Job] = []
         self._n = 0
 
     def __len__(self) -> int:
         return self._n
 
-    def append(self, task: Task) -> None:
-        """Put a task behind all others."""
+    def append(self, job: Job) -> None:
+        """Put a job behind all others."""
         self._n += 1
         if len(self._head) < _AT_HAND and not self._places and not self._end:
-            self._head.append(task)
+            self._head.append(job)
             return
-        self._end.append(task)
+        self._end.append(job)
         if len(self._end) >= _AT_HAND:
             self._places.append(self._spool.put(self._end))
             self._end = []
 
-    def popleft(self) -> Task:
-        """Take the first task."""
+    def popleft(self) -> Job:
+        """Take the first job."""
         if not self._head:
             more = self._spool.get(self._places.popleft()) if self._places else self._end
             self._head.extend(more)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from anyres_bench.building.duplicates import components, distances, near_components
 from anyres_bench.building.hashing import LEAST_DETAIL
 from anyres_bench.building.ledger import Ledger
-from anyres_bench.building.outcomes import Image, Task
+from anyres_bench.building.outcomes import Image, Job
 from anyres_bench.building.rules import Rules
 from anyres_bench.data.records import ImageRecord
 
@@ -28,7 +28,7 @@ from anyres_bench.data.records import ImageRecord
 class Stored:
     """An image in the ledger, its candidate, and what the comparison with all others found."""
 
-    task: Task
+    job: Job
     image: Image
     group: str = ""
     reason: str = ""
@@ -42,7 +42,7 @@ class Stored:
 
 def compare(ledger: Ledger, rules: Rules) -> list[Stored]:
     """All stored images, each with its group and, where it is left out, the reason."""
-    stored = [Stored(task, image) for task, image in ledger.images()]
+    stored = [Stored(job, image) for job, image in ledger.images()]
     looks = _looks(stored, rules)
     stored = _without_copies(_grouped(stored, looks))
     if rules.near_duplicates == "drop":
@@ -88,7 +88,7 @@ def _grouped(stored: Sequence[Stored], looks: Looks) -> list[Stored]:
     like = looks.numbers[looks.labels].tolist()
     roots = components(len(stored), [*pairs, *zip(like, looks.numbers.tolist(), strict=True)])
     names = [stored[root].image.record["group"] for root in roots]
-    return [Stored(s.task, s.image, n) for s, n in zip(stored, names, strict=True)]
+    return [Stored(s.job, s.image, n) for s, n in zip(stored, names, strict=True)]
 
 
 def _without_copies(stored: Sequence[Stored]) -> list[Stored]:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 from anyres_bench.building.decoding_worker import READY
-from anyres_bench.building.outcomes import Outcome, Task
+from anyres_bench.building.outcomes import Job, Outcome
 from anyres_bench.building.steps import Site
 from anyres_bench.core.errors import DatasetError, ImageError
 
@@ -40,7 +40,7 @@ class DecodingPool:
         for _ in range(n):
             self._idle.put(None)  # started when first needed
 
-    def run(self, task: Task) -> Outcome:
+    def run(self, job: Job) -> Outcome:
         """Do the work on a candidate in the next idle process.
 
         Raises:
@@ -51,7 +51,7 @@ class DecodingPool:
         try:
             if worker is None:
                 worker = _Worker(self._site, self._memory_bytes)
-            outcome = worker.run(task, self._limit_s)
+            outcome = worker.run(job, self._limit_s)
         except BaseException:
             if worker is not None:
                 worker.end()
@@ -83,13 +83,13 @@ class _Worker:
         self._send((site, memory_bytes))
         self._is_ready = False
 
-    def run(self, task: Task, limit_s: float) -> Outcome:
-        """Send a task and wait for its outcome."""
+    def run(self, job: Job, limit_s: float) -> Outcome:
+        """Send a job and wait for its outcome."""
         assert self._process.stdout is not None
         if not self._is_ready:  # to start is not to decode, and takes long on a busy machine
             self._is_ready = bool(select.select([self._process.stdout], [], [], _START_S)[0])
             self._process.stdout.read(len(READY))
-        self._send(task)
+        self._send(job)
         if not select.select([self._process.stdout], [], [], limit_s)[0]:
             raise ImageError("decode-timeout", f"decoding took longer than {limit_s:g} s")
         try:

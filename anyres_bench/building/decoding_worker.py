@@ -1,4 +1,4 @@
-"""One worker process: reads tasks from stdin, writes outcomes to stdout, ends with its parent."""
+"""One worker process: reads jobs from stdin, writes outcomes to stdout, ends with its parent."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ READY = b"ready"
 
 def main() -> None:
     """Serve until stdin ends."""
-    tasks, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    jobs, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not mix with the replies
-    site, memory_bytes = pickle.load(tasks)
+    site, memory_bytes = pickle.load(jobs)
     assert isinstance(site, Site)
     _, allowed = resource.getrlimit(resource.RLIMIT_AS)
     if allowed != resource.RLIM_INFINITY:
@@ -28,20 +28,20 @@ def main() -> None:
     run = run_local if site.collector.local else run_finish
     while True:
         try:
-            task = pickle.load(tasks)
+            job = pickle.load(jobs)
         except EOFError:
             return
         try:
-            reply: object = run(site, task)
+            reply: object = run(site, job)
         except MemoryError:
             limit = f"{memory_bytes >> 20} MiB"
-            reply = refused(task, ImageError("memory", f"decoding needs more than {limit}"))
+            reply = refused(job, ImageError("memory", f"decoding needs more than {limit}"))
         except AnyresBenchError as error:
             reply = str(error)
         except OSError as error:
             reply = f"{site.folder} cannot be written to: {error}; the same command goes on"
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this candidate's alone
-            reply = faulted(task, error)
+            reply = faulted(job, error)
         pickle.dump(reply, replies)
         replies.flush()
 

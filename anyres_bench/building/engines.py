@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from anyres_bench.building.forks import n_shares, run_forks
-from anyres_bench.building.outcomes import Outcome, Tasks, ThreadCursor
+from anyres_bench.building.outcomes import Jobs, Outcome, ThreadCursor
 from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.steps import Site
 from anyres_bench.building.threads import run_threads
@@ -16,14 +16,14 @@ from anyres_bench.fetching.shared import SharedStates
 
 
 class Engine(Protocol):
-    """Runs tasks in any order, and says what became of each exactly once."""
+    """Runs jobs in any order, and says what became of each exactly once."""
 
-    def run(self, site: Site, tasks: Tasks) -> Generator[Outcome, None, None]:
+    def run(self, site: Site, jobs: Jobs) -> Generator[Outcome, None, None]:
         """Outcomes as they come; the caller commits them. Closing the iterator stops the run.
 
         Args:
             site: where images go and by which rules.
-            tasks: gives those that a cursor has not come by yet, in order.
+            jobs: gives those that a cursor has not come by yet, in order.
         """
 
 
@@ -34,7 +34,7 @@ class LocalEngine:
     resources: ResourceLimits = field(default_factory=ResourceLimits)
     policy: Policy = field(default_factory=Policy)
 
-    def run(self, site: Site, tasks: Tasks) -> Generator[Outcome, None, None]:
+    def run(self, site: Site, jobs: Jobs) -> Generator[Outcome, None, None]:
         """Outcomes as they come.
 
         Raises:
@@ -42,6 +42,6 @@ class LocalEngine:
         """
         if (n := n_shares(self.resources, site)) == 1:
             limits = self.resources.buckets(site.rates)
-            return run_threads(self.resources, self.policy, limits, site, tasks(ThreadCursor()))
+            return run_threads(self.resources, self.policy, limits, site, jobs(ThreadCursor()))
         limits = self.resources.buckets(site.rates, SharedStates())
-        return run_forks(n, self.resources, self.policy, limits, site, tasks)
+        return run_forks(n, self.resources, self.policy, limits, site, jobs)

@@ -31,10 +31,10 @@ def make_room(ledger: Ledger) -> list[int]:
     """
     inside, known = ledger.inside, ledger.image_names()
     again = []
-    for task, image in ledger.images():
+    for job, image in ledger.images():
         name, n_bytes = image.file_name, image.record["n_bytes"]
         if n_bytes not in (inside.size(name), inside.size(f"{_ASIDE}/{name}")):
-            again.append(task.number)
+            again.append(job.number)
             _set_found(inside, name)
     for name in list(inside.names(IMAGES_NAME)):
         if name not in known and any(map(ledger.is_pending, _keys_of(name))):

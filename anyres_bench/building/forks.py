@@ -1,6 +1,6 @@
 """A run split over forked processes: one interpreter fetches some hundred images a second.
 
-Each process is a run of its own, takes its tasks from the ledger itself, and streams what became of
+Each process is a run of its own, takes its jobs from the ledger itself, and streams what became of
 them to the parent, which alone writes to the ledger. What must be the same for all lies in memory
 that they share: whose turn it is at a host, who is to be left alone, how far they have got. What is
 bounded for all together is divided among them.
@@ -24,7 +24,7 @@ from collections.abc import Generator, Iterator, Sequence
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 
-from anyres_bench.building.outcomes import Cursor, Outcome, Tasks, ThreadCursor
+from anyres_bench.building.outcomes import Cursor, Jobs, Outcome, ThreadCursor
 from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.steps import Site
 from anyres_bench.building.threads import ThreadedRun
@@ -35,7 +35,7 @@ from anyres_bench.fetching.limits import Limits
 from anyres_bench.fetching.shared import SharedCursor
 
 _MOST = 8  # more would wait for the parent's ledger
-_AT_ONCE = 8  # tasks that one takes before another does
+_AT_ONCE = 8  # jobs that one takes before another does
 _END_S = 5.0
 
 
@@ -53,9 +53,9 @@ def n_shares(resources: ResourceLimits, site: Site) -> int:
 
 
 def run_forks(
-    n: int, resources: ResourceLimits, policy: Policy, limits: Limits, site: Site, tasks: Tasks
+    n: int, resources: ResourceLimits, policy: Policy, limits: Limits, site: Site, jobs: Jobs
 ) -> Generator[Outcome, None, None]:
-    """Run tasks in `n` processes; outcomes as they come.
+    """Run jobs in `n` processes; outcomes as they come.
 
     Args:
         n: processes, at least one.
@@ -63,7 +63,7 @@ def run_forks(
         policy: how far one fetch may go.
         limits: paces requests; its states are shared by forked processes.
         site: where images go and by which rules.
-        tasks: gives those that a cursor has not come by yet.
+        jobs: gives those that a cursor has not come by yet.
 
     Raises:
         DatasetError: a process died, or the folder cannot be written to.
@@ -73,14 +73,14 @@ def run_forks(
     processes = []
     cursor = SharedCursor(_AT_ONCE)
     n_cores = min(resources.n_processes / n, 1.0)
-    with contextlib.closing(tasks(ThreadCursor())) as all_tasks:
-        first = next(all_tasks, None)
+    with contextlib.closing(jobs(ThreadCursor())) as all_jobs:
+        first = next(all_jobs, None)
     if first and first.candidate.url.startswith("https:"):
         trust()  # read once for all
     try:
         for i in range(n):
             ours, theirs = context.Pipe()
-            share = (resources.share(i, n), n_cores, policy, limits, site, tasks, cursor)
+            share = (resources.share(i, n), n_cores, policy, limits, site, jobs, cursor)
             arguments = (theirs, [*pipes, ours], *share)
             processes.append(context.Process(target=_serve, args=arguments, daemon=True))
             processes[-1].start()
@@ -126,7 +126,7 @@ def _serve(
     policy: Policy,
     limits: Limits,
     site: Site,
-    tasks: Tasks,
+    jobs: Jobs,
     cursor: Cursor,
 ) -> None:
     """A process: run the share, and send what becomes of it."""
@@ -137,7 +137,7 @@ def _serve(
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     site = pickle.loads(pickle.dumps(site))  # a connection of the collector's is not for two
     run = ThreadedRun(
-        resources, Fetcher(policy, limits, threading.Event()), site, tasks(cursor), n_cores
+        resources, Fetcher(policy, limits, threading.Event()), site, jobs(cursor), n_cores
     )
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
     end: AnyresBenchError | None = None

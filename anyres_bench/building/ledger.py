@@ -34,9 +34,9 @@ from anyres_bench.building.database import (
 from anyres_bench.building.outcomes import (
     Cursor,
     Image,
+    Job,
     Outcome,
     Reject,
-    Task,
     ThreadCursor,
     checked_image,
     checked_key,
@@ -60,7 +60,7 @@ _TRIED = (
 
 
 @dataclass(frozen=True)
-class Listing:
+class ListingChanges:
     """What a listing found.
 
     Attributes:
@@ -168,7 +168,9 @@ class Ledger:
         """Whether all candidates have been listed."""
         return self._meta("listed") == "yes"
 
-    def list_candidates(self, candidates: Iterable[Candidate], whole: bool = False) -> Listing:
+    def list_candidates(
+        self, candidates: Iterable[Candidate], whole: bool = False
+    ) -> ListingChanges:
         """Add those that are not there yet, and make pending again whose source has changed.
 
         Different ids whose keys are the same, if only for upper and lower case, get the digest of
@@ -192,7 +194,7 @@ class Ledger:
             n_gone = self._gone(seen) if whole else 0
             self._set_meta("listed", "yes")
         n_new = self._next - 1 - n_known
-        return Listing(n_new, n_changed, n_gone, n_listed - n_new - sum(seen))
+        return ListingChanges(n_new, n_changed, n_gone, n_listed - n_new - sum(seen))
 
     def _largest(self) -> int:
         return int(
@@ -318,7 +320,7 @@ class Ledger:
         query = "SELECT 1 FROM candidates WHERE key = ? AND state = 'pending'"
         return self._db.execute(query, (key,)).fetchone() is not None
 
-    def pending(self, cursor: Cursor | None = None) -> Generator[Task, None, None]:
+    def pending(self, cursor: Cursor | None = None) -> Generator[Job, None, None]:
         """The pending candidates in order, over a connection of its own; one thread at a time.
 
         Args:
@@ -338,7 +340,7 @@ class Ledger:
                         return
                     cursor.last = rows[-1][0]
                 for number, key, text in rows:
-                    yield Task(number, _candidate(key, text))
+                    yield Job(number, _candidate(key, text))
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
         """Commit outcomes, all or none of them."""
@@ -347,7 +349,7 @@ class Ledger:
                 self._record(outcome)
 
     def _record(self, outcome: Outcome) -> None:
-        number, text = outcome.task.number, outcome.task.candidate.to_json()
+        number, text = outcome.job.number, outcome.job.candidate.to_json()
         values = (text, outcome.state, outcome.reason, outcome.message, number)
         self._db.execute(f"UPDATE candidates SET {_TRIED} WHERE number = ?5", values)
         self._db.execute("DELETE FROM images WHERE number = ?", (number,))
@@ -355,7 +357,7 @@ class Ledger:
         sealed = [(*row, seal(*row)) for row in rows]
         self._db.executemany("INSERT INTO images VALUES (?, ?, ?, ?)", sealed)
 
-    def images(self) -> Iterator[tuple[Task, Image]]:
+    def images(self) -> Iterator[tuple[Job, Image]]:
         """All stored images with their candidates, in order.
 
         Raises:
@@ -363,17 +365,17 @@ class Ledger:
         """
         return self._images("state = ?", "done")
 
-    def _images(self, condition: str, value: object) -> Iterator[tuple[Task, Image]]:
+    def _images(self, condition: str, value: object) -> Iterator[tuple[Job, Image]]:
         query = (
             "SELECT number, key, candidate, file_name, image FROM images "
             f"JOIN candidates USING (number) WHERE {condition} ORDER BY number, file_name"
         )
         for number, key, text, name, image in self._db.execute(query, (value,)):
-            task = Task(number, _candidate(key, text))
-            stored = checked_image(task, read_json(image, f"the ledger's image of {key}"))
+            job = Job(number, _candidate(key, text))
+            stored = checked_image(job, read_json(image, f"the ledger's image of {key}"))
             if stored.file_name != name:
                 raise DatasetError(f"the ledger calls one image {name!r:.200} and another name")
-            yield task, stored
+            yield job, stored
 
     def image_names(self) -> set[str]:
         """Names of all stored images, those of candidates that are pending again included."""

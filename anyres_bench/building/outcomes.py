@@ -1,4 +1,4 @@
-"""Candidates under way: tasks, what becomes of them, and what their images are called."""
+"""Candidates under way: jobs, what becomes of them, and what their images are called."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NUMBERS = ("detail", "effective_resolution", "confidence", "blockiness")
 
 
 @dataclass(frozen=True)
-class Task:
+class Job:
     """A candidate and its number, which is its place in the collector's order."""
 
     number: int
@@ -57,7 +57,7 @@ class ThreadCursor:
 
 
 # those that a cursor has not come by yet, in order
-Tasks = Callable[[Cursor], Generator[Task, None, None]]
+Jobs = Callable[[Cursor], Generator[Job, None, None]]
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,14 @@ class Outcome:
     """What became of a candidate.
 
     Attributes:
-        task: with what was learnt of the candidate on the way.
+        job: with what was learnt of the candidate on the way.
         state: "done", "rejected", "failed", or "pending" for one to be tried again.
         reason, message: why, where it is not done.
         images: its files, already in their places.
         n_bytes: of the original, for the progress.
     """
 
-    task: Task
+    job: Job
     state: str
     reason: str = ""
     message: str = ""
@@ -127,24 +127,24 @@ def checked_key(key: str) -> str:
     return key
 
 
-def checked_image(task: Task, values: Any) -> Image:
+def checked_image(job: Job, values: Any) -> Image:
     """An image as a ledger has it, held against what a run of its candidate can have written.
 
     Raises:
         DatasetError: no run can have; the ledger was changed by hand, or is hostile.
     """
-    what = f"the ledger's image of {task.candidate.key}"
+    what = f"the ledger's image of {job.candidate.key}"
     if not (isinstance(values, list) and len(values) == 2 and isinstance(values[1], dict)):
         raise DatasetError(f"{what} is not a record and its measurements")
     record = ImageRecord.checked(values[0], what)
     name = _NAME.fullmatch(record.file_name)
     if (
         name is None
-        or int(name[1]) != task.number // PER_FOLDER
-        or not name[2].startswith(task.candidate.key)
+        or int(name[1]) != job.number // PER_FOLDER
+        or not name[2].startswith(job.candidate.key)
     ):
         raise DatasetError(
-            f"the ledger says that {task.candidate.key} is in {record.file_name!r:.200}, where no "
+            f"the ledger says that {job.candidate.key} is in {record.file_name!r:.200}, where no "
             "run puts it: the folder was changed by hand, or is hostile; collect into a new folder"
         )
     return Image(values[0], _checked_facts(values[1], what))

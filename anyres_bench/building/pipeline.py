@@ -187,7 +187,7 @@ def _told(outcomes: Iterable[Outcome], counts: Mapping[str, int]) -> Iterator[Ou
         for outcome in outcomes:
             states[outcome.state] += 1
             if outcome.reason:
-                name = outcome.task.candidate.source_id
+                name = outcome.job.candidate.source_id
                 detail(f"{name}: {outcome.state}, {outcome.reason}: {outcome.message}")
             bar.note(", ".join(f"{n} {state}" for state, n in sorted(states.items())))
             bar.update()

@@ -18,7 +18,7 @@ _MOST_ROWS = 12  # of licences and of hosts
 
 
 @dataclass(frozen=True)
-class Plan:
+class BuildPlan:
     """What a run would do, as far as the source says beforehand.
 
     Attributes:
@@ -71,7 +71,7 @@ class Plan:
         return one_line_each(lines)
 
 
-def plan(order: Order, resources: ResourceLimits, policy: Policy | None = None) -> Plan:
+def plan(order: Order, resources: ResourceLimits, policy: Policy | None = None) -> BuildPlan:
     """List the candidates of an order and count; nothing is fetched or written.
 
     Every rule is applied that a run would apply before it asks anybody.
@@ -83,7 +83,7 @@ def plan(order: Order, resources: ResourceLimits, policy: Policy | None = None) 
     """
     policy = policy or resources.policy(allow_private=False)
     if isinstance(order.collector, Asking) and (why := order.collector.unlisted()):
-        return Plan(unlisted=why)
+        return BuildPlan(unlisted=why)
     seen: set[str] = set()
     licences: Counter[str] = Counter()
     refused: Counter[str] = Counter()
@@ -110,7 +110,7 @@ def plan(order: Order, resources: ResourceLimits, policy: Policy | None = None) 
     collector = order.collector
     n_left = len(seen) - refused.total()
     busiest = max(hosts.values(), default=0)
-    return Plan(
+    return BuildPlan(
         n_listed=len(seen),
         n_repeated=n_repeated,
         refused=dict(refused.most_common()),

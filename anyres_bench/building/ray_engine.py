@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from anyres_bench.building.outcomes import Outcome, Task, Tasks, ThreadCursor
+from anyres_bench.building.outcomes import Job, Jobs, Outcome, ThreadCursor
 from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.steps import Site
 from anyres_bench.building.threads import run_threads
@@ -46,7 +46,7 @@ class RayEngine:
     policy: Policy = field(default_factory=Policy)
     address: str | None = None
 
-    def run(self, site: Site, tasks: Tasks) -> Generator[Outcome, None, None]:
+    def run(self, site: Site, jobs: Jobs) -> Generator[Outcome, None, None]:
         """Outcomes, shard by shard as they come.
 
         Raises:
@@ -57,18 +57,18 @@ class RayEngine:
         with _joined(self.address) as ray:
             buckets = _shared_buckets(ray, self.resources.buckets(site.rates))
             try:
-                yield from self._outcomes(ray, buckets, site, tasks(ThreadCursor()))
+                yield from self._outcomes(ray, buckets, site, jobs(ThreadCursor()))
             finally:
                 ray.kill(buckets)
 
     def _outcomes(
-        self, ray: Any, buckets: Any, site: Site, tasks: Iterator[Task]
+        self, ray: Any, buckets: Any, site: Site, jobs: Iterator[Job]
     ) -> Iterator[Outcome]:
         """Keep every CPU of the cluster busy; it may grow and shrink meanwhile."""
         shard = ray.remote(num_cpus=1, max_retries=_RETRIES)(_run_shard)
         site = dataclasses.replace(site, folder=site.folder.absolute())
         resources = dataclasses.replace(self.resources, processes=1)
-        shards = iter(lambda: list(itertools.islice(tasks, SHARD)), [])
+        shards = iter(lambda: list(itertools.islice(jobs, SHARD)), [])
         under_way: set[Any] = set()
         try:
             while True:
@@ -119,11 +119,11 @@ class RemoteBuckets:
 
 
 def _run_shard(
-    site: Site, resources: ResourceLimits, policy: Policy, buckets: Any, tasks: list[Task]
+    site: Site, resources: ResourceLimits, policy: Policy, buckets: Any, jobs: list[Job]
 ) -> list[Outcome]:
     """One shard, on whichever machine; a token keeps a machine given up for dead out of the way."""
     here = dataclasses.replace(site, token=f".{secrets.token_hex(4)}")
-    return list(run_threads(resources, policy, RemoteBuckets(buckets), here, iter(tasks)))
+    return list(run_threads(resources, policy, RemoteBuckets(buckets), here, iter(jobs)))
 
 
 def _outcomes_of(ray: Any, reference: Any) -> list[Outcome]:

@@ -10,10 +10,10 @@ from itertools import islice
 from urllib.parse import urlsplit
 
 from anyres_bench.building.backlog import Backlog, Spool
-from anyres_bench.building.outcomes import Task
+from anyres_bench.building.outcomes import Job
 from anyres_bench.fetching.limits import Limits
 
-_WINDOW = 10_000  # tasks that are read as fast as it goes while none may start
+_WINDOW = 10_000  # jobs that are read as fast as it goes while none may start
 _AT_ONCE = 8  # that are read before one is handed out
 # Beyond the window more are read all the same, for other hosts' sake, at an easy pace.
 _BEYOND, _BEYOND_S = 1000, 0.1
@@ -21,16 +21,16 @@ _LONGEST_NAP_S = 1.0
 
 
 class Schedule:
-    """Hands out tasks to threads.
+    """Hands out jobs to threads.
 
     Args:
-        tasks: all that is to be done, in order; read as needed, by one thread at a time.
+        jobs: all that is to be done, in order; read as needed, by one thread at a time.
         limits: what paces hosts.
-        per_host: tasks of one host under way at once.
+        per_host: jobs of one host under way at once.
     """
 
-    def __init__(self, tasks: Iterator[Task], limits: Limits, per_host: int) -> None:
-        self._tasks = tasks
+    def __init__(self, jobs: Iterator[Job], limits: Limits, per_host: int) -> None:
+        self._jobs = jobs
         self._limits = limits
         self._per_host = per_host
         self._changed = threading.Condition()
@@ -43,13 +43,13 @@ class Schedule:
         self._next_read = 0.0
         self._stopped = False
 
-    def take(self) -> Task | None:
-        """The next task that may start, as soon as there is one; None when all are done."""
+    def take(self) -> Job | None:
+        """The next job that may start, as soon as there is one; None when all are done."""
         with self._changed:
             while not self._stopped:
-                task, nap_s = self._next()
-                if task is not None:
-                    return task
+                job, nap_s = self._next()
+                if job is not None:
+                    return job
                 if self._read():
                     continue
                 if not self._n_waiting and not self._active.total():
@@ -59,18 +59,18 @@ class Schedule:
             self._changed.notify_all()
             return None
 
-    def done(self, task: Task) -> None:
-        """A task that was taken has ended."""
+    def done(self, job: Job) -> None:
+        """A job that was taken has ended."""
         with self._changed:
-            self._active[_host(task)] -= 1
+            self._active[_host(job)] -= 1
             self._changed.notify()
 
-    def again(self, task: Task) -> None:
-        """A task that was taken is to be taken once more, after all others of its host."""
+    def again(self, job: Job) -> None:
+        """A job that was taken is to be taken once more, after all others of its host."""
         with self._changed:
             if not self._stopped:
-                self._put(task)
-        self.done(task)
+                self._put(job)
+        self.done(job)
 
     def stop(self) -> None:
         """Hand out nothing more."""
@@ -87,21 +87,21 @@ class Schedule:
                 return False
             n, self._next_read = _BEYOND, now + _BEYOND_S
         before = self._n_waiting
-        for task in islice(self._tasks, n):
-            self._put(task)
+        for job in islice(self._jobs, n):
+            self._put(job)
         self._all_read = self._n_waiting == before
         return not self._all_read
 
-    def _put(self, task: Task) -> None:
-        host = _host(task)
+    def _put(self, job: Job) -> None:
+        host = _host(job)
         if host not in self._waiting:
             self._waiting[host] = Backlog(self._spool)
             self._turns.append(host)
-        self._waiting[host].append(task)
+        self._waiting[host].append(job)
         self._n_waiting += 1
 
-    def _next(self) -> tuple[Task | None, float]:
-        """A task that may start, or the seconds until one may as far as the limits go."""
+    def _next(self) -> tuple[Job | None, float]:
+        """A job that may start, or the seconds until one may as far as the limits go."""
         nap_s = _LONGEST_NAP_S
         for _ in range(len(self._turns)):
             host = self._turns.popleft()
@@ -114,19 +114,19 @@ class Schedule:
             return self._pop(host), 0.0
         return None, nap_s
 
-    def _pop(self, host: str) -> Task:
-        task = self._waiting[host].popleft()
+    def _pop(self, host: str) -> Job:
+        job = self._waiting[host].popleft()
         if not self._waiting[host]:
             del self._waiting[host]
             self._turns.remove(host)
         self._active[host] += 1
         self._n_waiting -= 1
-        return task
+        return job
 
 
-def _host(task: Task) -> str:
-    """The host that a task will ask; "" for local files and for what is not known yet."""
+def _host(job: Job) -> str:
+    """The host that a job will ask; "" for local files and for what is not known yet."""
     try:
-        return urlsplit(task.candidate.url).hostname or ""
+        return urlsplit(job.candidate.url).hostname or ""
     except ValueError:  # no URL; the fetcher will say so
         return ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from anyres_bench.building.database import WORK_NAME
-from anyres_bench.building.outcomes import Image, Outcome, Task, image_name
+from anyres_bench.building.outcomes import Image, Job, Outcome, image_name
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.collector import Candidate, Collector, Derived, Deriver, Resolver
 from anyres_bench.core.enclosure import Enclosure
@@ -82,100 +82,100 @@ class Site:
         """The dataset folder, which nothing that is written leads out of."""
         return Enclosure(self.folder)
 
-    def incoming_name(self, task: Task) -> str:
+    def incoming_name(self, job: Job) -> str:
         """Path inside the dataset folder where the original of a candidate is put at first."""
-        return f"{INCOMING_NAME}/{task.candidate.key}{self.token}"
+        return f"{INCOMING_NAME}/{job.candidate.key}{self.token}"
 
-    def incoming(self, task: Task) -> Path:
+    def incoming(self, job: Job) -> Path:
         """Where the original of a candidate is put until it is examined."""
-        return self.folder / self.incoming_name(task)
+        return self.folder / self.incoming_name(job)
 
-    def file_name(self, task: Task, suffix: str, image_format: str) -> str:
+    def file_name(self, job: Job, suffix: str, image_format: str) -> str:
         """Path of an image inside the dataset; it follows from the candidate alone."""
-        stem = f"{task.candidate.key}{suffix}"
-        return image_name(task.number, stem, _EXTENSIONS[image_format])
+        stem = f"{job.candidate.key}{suffix}"
+        return image_name(job.number, stem, _EXTENSIONS[image_format])
 
 
-def fetch(site: Site, task: Task, fetcher: Fetcher) -> Task | Outcome:
-    """All steps of a candidate but those that decode pixels; the task where these are left.
+def fetch(site: Site, job: Job, fetcher: Fetcher) -> Job | Outcome:
+    """All steps of a candidate but those that decode pixels; the job where these are left.
 
     Raises:
         OSError: the files cannot be written.
     """
     try:
-        task = obtain(site, task, fetcher)
+        job = obtain(site, job, fetcher)
     except (FetchError, ImageError) as error:
-        site.incoming(task).unlink(missing_ok=True)
-        return refused(task, error)
-    return task if site.decodes else run_finish(site, task)
+        site.incoming(job).unlink(missing_ok=True)
+        return refused(job, error)
+    return job if site.decodes else run_finish(site, job)
 
 
-def obtain(site: Site, task: Task, fetcher: Fetcher) -> Task:
-    """Have the original's bytes put at `site.incoming(task)`; the task with what was learnt.
+def obtain(site: Site, job: Job, fetcher: Fetcher) -> Job:
+    """Have the original's bytes put at `site.incoming(job)`; the job with what was learnt.
 
     Raises:
         FetchError, ImageError: they cannot be had, or may not be used.
     """
-    candidate = task.candidate
+    candidate = job.candidate
     site.rules.check_claims(candidate, to_be_asked=site.resolver is not None)
     if site.resolver:
         candidate = site.resolver.resolve(candidate, fetcher.limits)
         site.rules.check_claims(candidate)
-    candidate = site.collector.obtain(candidate, site.incoming(task), fetcher)
-    learnt = Task(task.number, candidate)
+    candidate = site.collector.obtain(candidate, site.incoming(job), fetcher)
+    learnt = Job(job.number, candidate)
     site.rules.check_claims(candidate)
     return learnt
 
 
-def finish(site: Site, task: Task) -> Outcome:
+def finish(site: Site, job: Job) -> Outcome:
     """Examine the original, make what is derived from it, and put the files in their places.
 
     Raises:
         ImageError: it cannot be used.
     """
-    incoming = site.incoming(task)
-    record, facts = _examine(incoming, task.candidate, site.rules)
+    incoming = site.incoming(job)
+    record, facts = _examine(incoming, job.candidate, site.rules)
     images = []
     if site.deriver:
-        for derived in site.deriver.derive(task.candidate, incoming):
-            images.append(_store_derived(site, task, derived, record))
+        for derived in site.deriver.derive(job.candidate, incoming):
+            images.append(_store_derived(site, job, derived, record))
     if site.deriver is None or site.deriver.keep_originals:
-        record["file_name"] = site.file_name(task, "", record["format"])
-        site.inside.move(site.incoming_name(task), record["file_name"])
+        record["file_name"] = site.file_name(job, "", record["format"])
+        site.inside.move(site.incoming_name(job), record["file_name"])
         images.append(Image(record, facts))
     if not images:
         raise ImageError("nothing-derived", "the collector made no image of it")
-    return Outcome(task, "done", images=tuple(images), n_bytes=record["n_bytes"])
+    return Outcome(job, "done", images=tuple(images), n_bytes=record["n_bytes"])
 
 
-def refused(task: Task, error: FetchError | ImageError) -> Outcome:
+def refused(job: Job, error: FetchError | ImageError) -> Outcome:
     """The outcome of a candidate that raised."""
     again = isinstance(error, FetchError) and is_transient(error.reason)
-    return Outcome(task, "failed" if again else "rejected", error.reason, storable(str(error)))
+    return Outcome(job, "failed" if again else "rejected", error.reason, storable(str(error)))
 
 
-def faulted(task: Task, error: Exception) -> Outcome:
+def faulted(job: Job, error: Exception) -> Outcome:
     """The outcome of a candidate over which the program itself failed: the run goes on."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(frame.filename).name}:{frame.lineno}"
     message = f"a fault of the program ({type(error).__name__} at {where}: {error}); report it"
-    return Outcome(task, "rejected", "fault", storable(message[:_LONGEST_MESSAGE]))
+    return Outcome(job, "rejected", "fault", storable(message[:_LONGEST_MESSAGE]))
 
 
-def run_local(site: Site, task: Task) -> Outcome:
+def run_local(site: Site, job: Job) -> Outcome:
     """All steps of a candidate whose bytes need no network."""
-    done = fetch(site, task, Fetcher())
+    done = fetch(site, job, Fetcher())
     return done if isinstance(done, Outcome) else run_finish(site, done)
 
 
-def run_finish(site: Site, task: Task) -> Outcome:
+def run_finish(site: Site, job: Job) -> Outcome:
     """All steps of a candidate whose bytes are there."""
     try:
-        outcome = finish(site, task)
+        outcome = finish(site, job)
     except ImageError as error:
-        outcome = refused(task, error)
+        outcome = refused(job, error)
     if outcome.state != "done" or site.deriver:
-        site.incoming(task).unlink(missing_ok=True)
+        site.incoming(job).unlink(missing_ok=True)
     return outcome
 
 
@@ -236,22 +236,22 @@ def _public(url: str) -> str:
     return url if url.startswith(("http://", "https://")) else ""
 
 
-def _store_derived(site: Site, task: Task, derived: Derived, original: Values) -> Image:
+def _store_derived(site: Site, job: Job, derived: Derived, original: Values) -> Image:
     """Write a derived image as PNG; its record."""
     from PIL import Image as Pillow
 
     from anyres_bench.building.image_statistics import measure
 
-    file_name = site.file_name(task, derived.suffix, "PNG")
-    path = site.folder / f"{site.incoming_name(task)}.derived"
+    file_name = site.file_name(job, derived.suffix, "PNG")
+    path = site.folder / f"{site.incoming_name(job)}.derived"
     with atomic_write(path) as file:
         Pillow.fromarray(derived.pixels).save(file, "PNG")
     facts = measure(derived.pixels, site.rules.measure)
     size = Size(*derived.pixels.shape[:2])
     info = ImageInfo(size, size, "PNG", "RGB", 1, None, 1, False)
     n_bytes, digest = path.stat().st_size, sha256_file(path)
-    site.inside.move(f"{site.incoming_name(task)}.derived", file_name)
-    record = _record(task.candidate, info, digest, n_bytes, facts)
+    site.inside.move(f"{site.incoming_name(job)}.derived", file_name)
+    record = _record(job.candidate, info, digest, n_bytes, facts)
     record |= {
         "file_name": file_name,
         "role": derived.role,

@@ -25,7 +25,7 @@ def reject_rows(ledger: Ledger, stored: Sequence[Stored]) -> list[dict[str, Any]
     rows = [
         (r.candidate, r.state, r.reason, r.message, r.attempts, "") for r in ledger.rejects()
     ] + [
-        (s.task.candidate, "rejected", s.reason, s.message, 1, s.image.file_name)
+        (s.job.candidate, "rejected", s.reason, s.message, 1, s.image.file_name)
         for s in stored
         if s.reason
     ]
@@ -50,7 +50,7 @@ def _provenance_rows(stored: Sequence[Stored]) -> Iterator[dict[str, Any]]:
     for s in stored:
         if s.reason:
             continue
-        c, facts = s.task.candidate, dict(s.image.facts)
+        c, facts = s.job.candidate, dict(s.image.facts)
         fetched = c.fetched.plain() if c.fetched else {}
         yield {
             "file_name": s.image.file_name,
@@ -126,5 +126,5 @@ def write_attribution(path: Path, stored: Sequence[Stored]) -> None:
                 record, changes = s.record, s.image.facts.get("derived")
                 changed = json.dumps(changes, sort_keys=True) if changes is not None else "none"
                 cells = [record.file_name, record.author, record.source_url, record.licence_id]
-                cells += [s.task.candidate.licence_url, changed]
+                cells += [s.job.candidate.licence_url, changed]
                 writer.writerow([csv_cell(cell) for cell in cells])

@@ -1,4 +1,4 @@
-"""One process' run of tasks: threads that fetch, and processes that decode for them."""
+"""One process' run of jobs: threads that fetch, and processes that decode for them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator
 
 from anyres_bench.building.decoding_pool import DecodingPool
-from anyres_bench.building.outcomes import Outcome, Task
+from anyres_bench.building.outcomes import Job, Outcome
 from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.schedule import Schedule
 from anyres_bench.building.steps import Site, faulted, fetch, refused
@@ -26,10 +26,10 @@ _BUSY = 0.75  # of what a process may count on
 
 
 def run_threads(
-    resources: ResourceLimits, policy: Policy, limits: Limits, site: Site, tasks: Iterator[Task]
+    resources: ResourceLimits, policy: Policy, limits: Limits, site: Site, jobs: Iterator[Job]
 ) -> Generator[Outcome, None, None]:
-    """Run tasks in this process, paced by `limits`; outcomes as they come."""
-    run = ThreadedRun(resources, Fetcher(policy, limits, threading.Event()), site, tasks)
+    """Run jobs in this process, paced by `limits`; outcomes as they come."""
+    run = ThreadedRun(resources, Fetcher(policy, limits, threading.Event()), site, jobs)
     try:
         for bundle in run.bundles():
             yield from bundle
@@ -44,7 +44,7 @@ class ThreadedRun:
         resources: how many of them.
         fetcher: fetches for all threads.
         site: where images go and by which rules.
-        tasks: what is to be done.
+        jobs: what is to be done.
         n_cores: how much of the machine this process may count on, at most one core.
     """
 
@@ -53,14 +53,14 @@ class ThreadedRun:
         resources: ResourceLimits,
         fetcher: Fetcher,
         site: Site,
-        tasks: Iterator[Task],
+        jobs: Iterator[Job],
         n_cores: float = 1.0,
     ) -> None:
         self._site = site
         self._n_cores = n_cores
         self._fetcher = fetcher
         self._stop = fetcher.stop
-        self._schedule = Schedule(tasks, fetcher.limits, resources.per_host)
+        self._schedule = Schedule(jobs, fetcher.limits, resources.per_host)
         memory_bytes = resources.memory << 20
         self._decoders = DecodingPool(
             site, resources.n_processes, memory_bytes, resources.decode_limit
@@ -124,8 +124,8 @@ class ThreadedRun:
             "the same command goes on"
         )
         try:
-            while (task := self._schedule.take()) is not None:
-                self._do(task)
+            while (job := self._schedule.take()) is not None:
+                self._do(job)
             end = None
         except AnyresBenchError as error:
             end = error
@@ -136,37 +136,37 @@ class ThreadedRun:
         finally:  # whatever happened, nobody waits for this thread
             self._report(end)
 
-    def _do(self, task: Task) -> None:
-        outcome = self._outcome_whatever_comes(task)
+    def _do(self, job: Job) -> None:
+        outcome = self._outcome_whatever_comes(job)
         paused = outcome.reason in ("paused", "http-429") and outcome.state == "failed"
-        if paused and self._put_back[task.number] < _TRIES_OF_PAUSED:
-            self._put_back[task.number] += 1
-            self._schedule.again(task)
+        if paused and self._put_back[job.number] < _TRIES_OF_PAUSED:
+            self._put_back[job.number] += 1
+            self._schedule.again(job)
             return
-        self._schedule.done(task)
+        self._schedule.done(job)
         if not self._stop.is_set():
             self._report(outcome)
 
-    def _outcome_whatever_comes(self, task: Task) -> Outcome:
+    def _outcome_whatever_comes(self, job: Job) -> Outcome:
         """Its outcome; what nobody thought of is this candidate's fate, not the run's."""
         try:
-            return self._outcome(task)
+            return self._outcome(job)
         except (AnyresBenchError, OSError):
             raise
         except Exception as error:  # noqa: BLE001
-            self._site.incoming(task).unlink(missing_ok=True)
-            return faulted(task, error)
+            self._site.incoming(job).unlink(missing_ok=True)
+            return faulted(job, error)
 
-    def _outcome(self, task: Task) -> Outcome:
-        done: Task | Outcome = task
+    def _outcome(self, job: Job) -> Outcome:
+        done: Job | Outcome = job
         if not (self._site.collector.local and self._site.decodes):
-            done = fetch(self._site, task, self._fetcher)
+            done = fetch(self._site, job, self._fetcher)
         if isinstance(done, Outcome):
             return done
         try:
             return self._decoders.run(done)
         except ImageError as error:
-            self._site.incoming(task).unlink(missing_ok=True)
+            self._site.incoming(job).unlink(missing_ok=True)
             return refused(done, error)
 
     def _report(self, result: Outcome | BaseException | None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from anyres_bench.building.database import WORK_NAME
-from anyres_bench.building.ledger import Ledger, Listing, opened
+from anyres_bench.building.ledger import Ledger, ListingChanges, opened
 from anyres_bench.building.outcomes import Image, Outcome
 from anyres_bench.collectors.collector import Candidate
 from anyres_bench.core.errors import DatasetError
@@ -30,7 +30,7 @@ def names(ledger: Ledger) -> list[str]:
 
 
 def states(ledger: Ledger) -> list[int]:
-    return [task.number for task in ledger.pending()]
+    return [job.number for job in ledger.pending()]
 
 
 def test_states(tmp_path: Path) -> None:
@@ -72,10 +72,10 @@ def test_candidates_come_back_whole(tmp_path: Path) -> None:
     )
     with opened(tmp_path) as ledger:
         ledger.list_candidates([whole])
-        (task,) = ledger.pending()
-        assert task.candidate == whole
+        (job,) = ledger.pending()
+        assert job.candidate == whole
         learnt = Candidate(**{**_fields(whole), "fetched": fetched, "licence_id": "CC0-1.0"})
-        ledger.record([Outcome(type(task)(task.number, learnt), "done", images=(image("k"),))])
+        ledger.record([Outcome(type(job)(job.number, learnt), "done", images=(image("k"),))])
         ((back, stored),) = ledger.images()
         assert back.candidate == learnt
         assert stored == image("k")
@@ -93,22 +93,22 @@ def test_keys_stay_apart(tmp_path: Path) -> None:
         candidate("4", key="a_b", source_id="b.jpg"),
     ]
     with opened(tmp_path) as ledger:
-        assert ledger.list_candidates(listed) == Listing(n_new=3, n_repeated=1)
-        keys = [task.candidate.key for task in ledger.pending()]
+        assert ledger.list_candidates(listed) == ListingChanges(n_new=3, n_repeated=1)
+        keys = [job.candidate.key for job in ledger.pending()]
         assert keys[0] == "a_b"
         assert len({key.lower() for key in keys}) == 3
         assert all(key.lower().startswith("a_b") for key in keys)
-        assert ledger.list_candidates(listed) == Listing(n_repeated=1)
-        assert [task.candidate.key for task in ledger.pending()] == keys
+        assert ledger.list_candidates(listed) == ListingChanges(n_repeated=1)
+        assert [job.candidate.key for job in ledger.pending()] == keys
 
 
 def test_many_pages(tmp_path: Path) -> None:
     with opened(tmp_path) as ledger:
         ledger.list_candidates(candidate(str(i)) for i in range(2500))
-        tasks = ledger.pending()
-        first = [next(tasks) for _ in range(10)]
-        ledger.record([Outcome(task, "done") for task in first])
-        assert len(list(tasks)) == 2490, "reading goes on while rows change"
+        jobs = ledger.pending()
+        first = [next(jobs) for _ in range(10)]
+        ledger.record([Outcome(job, "done") for job in first])
+        assert len(list(jobs)) == 2490, "reading goes on while rows change"
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from anyres_bench.building.outcomes import Task, checked_image, checked_key, image_name
+from anyres_bench.building.outcomes import Job, checked_image, checked_key, image_name
 from anyres_bench.core.errors import DatasetError
 from tests.building.rogues import candidate
 
-TASK = Task(12_345, candidate("1", key="given_1"))
+TASK = Job(12_345, candidate("1", key="given_1"))
 RECORD = {
     "file_name": "images/00001/given_1.jpg",
     "sha256": "0" * 64,
