@@ -44,7 +44,7 @@ def _liif_content(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mspe_content(config: str) -> dict[str, Any]:
-    state = mspe.Generator(mspe.CONFIGS[config]).state_dict()
+    state = mspe.MSPENetwork(mspe.CONFIGS[config]).state_dict()
     named = {f"generator_ema.{name}": value for name, value in state.items()}
     return {"meta": {"iter": 1_100_000}, "state_dict": named}
 
@@ -65,15 +65,17 @@ class Baseline:
 
 
 BASELINES = {
-    "anycost": Baseline("anycost", lambda: {"g_ema": anycost.Generator(1024).state_dict()}),
+    "anycost": Baseline("anycost", lambda: {"g_ema": anycost.AnycostNetwork(1024).state_dict()}),
     "anycost-ch0.5": Baseline(
-        "anycost:ch0.5", lambda: {"g_ema": anycost.Generator(1024).state_dict()}
+        "anycost:ch0.5", lambda: {"g_ema": anycost.AnycostNetwork(1024).state_dict()}
     ),
     "mspe-f": Baseline("mspe:f", lambda: _mspe_content("f"), (256, 512)),
     "infinitygan": Baseline(
         "infinitygan",
         lambda: {
-            "g_ema": infinitygan.Generator(infinitygan.Architecture.published()).state_dict(),
+            "g_ema": infinitygan.InfinityGANNetwork(
+                infinitygan.Architecture.published()
+            ).state_dict(),
             "best_fid": 9.5,
         },
         (101, 256),

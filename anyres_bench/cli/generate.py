@@ -106,7 +106,7 @@ def command(
     check_canvas(generator, canvas)
     numbers = parse_seeds(seeds)
     job, film = (
-        files.Job(generator, parse_region(region, canvas), out, suffix),
+        files.RenderJob(generator, parse_region(region, canvas), out, suffix),
         files.Film(video, fps),
     )
     files.check_names(job, _names(numbers, suffix, video, grid, interpolate, zoom))

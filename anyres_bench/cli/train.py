@@ -73,9 +73,9 @@ def command(
       torchrun --nproc-per-node 8 -m anyres_bench -- train runs/t --config mine.toml
     """
     from anyres_bench.training.config import parse_assignments
-    from anyres_bench.training.stages import Job, plan_jobs, read_stages, train_jobs
+    from anyres_bench.training.stages import TrainingJob, plan_jobs, read_stages, train_jobs
 
-    def evaluation(job: Job) -> Evaluation | None:
+    def evaluation(job: TrainingJob) -> Evaluation | None:
         if task is None:
             return None
         from anyres_bench.evaluation.during_training import TaskRequest, plan_evaluation

@@ -13,7 +13,7 @@ from anyres_bench.core.quoting import one_line_each
 
 
 @dataclass(frozen=True)
-class Part:
+class CachePart:
     """One folder of the cache, such as weights or features."""
 
     name: str
@@ -21,7 +21,7 @@ class Part:
     n_bytes: int
 
 
-def parts_of_cache() -> list[Part]:
+def parts_of_cache() -> list[CachePart]:
     """Every folder of the cache with its size, the largest first.
 
     Raises:
@@ -33,14 +33,14 @@ def parts_of_cache() -> list[Part]:
     return sorted(found, key=lambda part: (-part.n_bytes, part.name))
 
 
-def _part(folder: Path) -> Part:
+def _part(folder: Path) -> CachePart:
     """Links are not followed, so what lies elsewhere is not counted."""
     n_files = n_bytes = 0
     for path, _, names in os.walk(folder):
         for name in names:
             n_files += 1
             n_bytes += os.lstat(os.path.join(path, name)).st_size
-    return Part(folder.name, n_files, n_bytes)
+    return CachePart(folder.name, n_files, n_bytes)
 
 
 def cache_text() -> str:
@@ -52,7 +52,7 @@ def cache_text() -> str:
     return one_line_each([cache_dir(), *(rows or ["  it is empty"])])
 
 
-def prune(name: str) -> Part:
+def prune(name: str) -> CachePart:
     """Remove one folder of the cache; all of it can be computed or fetched again.
 
     Raises:

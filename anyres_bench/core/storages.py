@@ -58,7 +58,7 @@ class Storage:
 
 
 @dataclass(frozen=True)
-class Layout:
+class StorageLayout:
     """A view of a storage: offset, sizes and strides in numbers, known to lie inside it."""
 
     storage: Storage
@@ -75,7 +75,7 @@ class Layout:
         return n
 
 
-def read_layout(arguments: Arguments) -> Layout:
+def read_layout(arguments: Arguments) -> StorageLayout:
     """The checked view that the arguments of torch's `_rebuild_tensor_v2` describe.
 
     Raises:
@@ -88,7 +88,7 @@ def read_layout(arguments: Arguments) -> Layout:
     size, stride = (
         tuple(expect(number, int) for number in expect(part, tuple)) for part in arguments[2:4]
     )
-    layout = Layout(storage, offset, size, stride)
+    layout = StorageLayout(storage, offset, size, stride)
     fits = len(size) == len(stride) <= _MAX_DIMENSIONS and min((offset, *size, *stride)) >= 0
     if fits and layout.numel:
         last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
@@ -101,7 +101,7 @@ def read_layout(arguments: Arguments) -> Layout:
     return layout
 
 
-def to_tensor(layout: Layout, budget: Budget) -> Tensor:
+def to_tensor(layout: StorageLayout, budget: Budget) -> Tensor:
     """A contiguous CPU tensor with memory of its own; the same one for the same view.
 
     Raises:

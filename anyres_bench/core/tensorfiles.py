@@ -36,7 +36,7 @@ from anyres_bench.core.storages import (
 )
 from anyres_bench.core.unpickle import Arguments, SafeUnpickler, expect, quote
 from anyres_bench.core.zips import MAGIC as ZIP_MAGIC
-from anyres_bench.core.zips import Archive
+from anyres_bench.core.zips import ZipArchive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,7 +94,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 def _read(path: Path, data: memoryview, budget: Budget) -> tuple[Kind, Any]:
     head = bytes(data[:HEAD_BYTES])
     if head.startswith(ZIP_MAGIC):
-        return _read_zip(Archive(data, budget), budget)
+        return _read_zip(ZipArchive(data, budget), budget)
     if head.startswith(LEGACY_MAGIC):
         return "torch", _read_legacy_file(data, budget)
     if _is_safetensors(head):
@@ -168,7 +168,7 @@ def _read_legacy_file(data: memoryview, budget: Budget) -> Any:
 # The zip of today, with or without a program.
 
 
-def _read_zip(archive: Archive, budget: Budget) -> tuple[Kind, Any]:
+def _read_zip(archive: ZipArchive, budget: Budget) -> tuple[Kind, Any]:
     root = next(iter(archive.entries), "").partition("/")[0]
     if f"{root}/data.pkl" not in archive.entries:
         names = ", ".join(quote(name) for name in list(archive.entries)[:3]) or "nothing"

@@ -43,7 +43,7 @@ class Entry:
     is_plain: bool
 
 
-class Archive:
+class ZipArchive:
     """An archive in memory.
 
     Args:

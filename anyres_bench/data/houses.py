@@ -20,7 +20,7 @@ import numpy as np
 
 from anyres_bench.core.geometry import Region
 from anyres_bench.core.seeds import Stream, stream
-from anyres_bench.data.painting import Colour, Picture, disc, grain, laid, plain, wedge
+from anyres_bench.data.painting import Colour, Painting, disc, grain, laid, plain, wedge
 from anyres_bench.data.patterns import Courses
 from anyres_bench.data.worlds import Array, Floats, Grid, World
 
@@ -219,7 +219,7 @@ def render(street: Street, region: Region) -> Floats:
         the pixel's place on it alone, by exactly rounded operations: the bits are the same
         anywhere.
     """
-    picture = Picture(Grid.of(region), street.sky.light)
+    picture = Painting(Grid.of(region), street.sky.light)
     _backdrop(picture, street.sky)
     first, last = np.floor(picture.grid.x[[0, -1]] + 0.5).astype(int).tolist()
     for lot in range(first, last + 1):
@@ -230,7 +230,7 @@ def render(street: Street, region: Region) -> Floats:
 HOUSES = World("houses", RULE, ("1:1",), lambda seed, region: render(Street(seed), region))
 
 
-def _backdrop(picture: Picture, sky: Sky) -> None:
+def _backdrop(picture: Painting, sky: Sky) -> None:
     """Sky, sun, hills, lawn, pavement and road."""
     down = np.clip(picture.grid.y / 0.6, 0, 1)
     shades = sky.top[:, None] + (sky.low - sky.top)[:, None] * down
@@ -246,7 +246,7 @@ def _backdrop(picture: Picture, sky: Sky) -> None:
     picture.paint((_STREET, -_FAR, _FAR, _FAR), grain(_ROAD, 0.05, (0.01, 0.01), sky.key))
 
 
-def _front(picture: Picture, house: House, sky: Sky) -> None:
+def _front(picture: Painting, house: House, sky: Sky) -> None:
     """A house with its path and tree."""
     _chimney(picture, house)
     _roof(picture, house)
@@ -260,7 +260,7 @@ def _front(picture: Picture, house: House, sky: Sky) -> None:
     _tree(picture, house)
 
 
-def _chimney(picture: Picture, house: House) -> None:
+def _chimney(picture: Painting, house: House) -> None:
     x = house.middle + house.chimney * house.half
     top = house.ridge - 0.03
     bricks = Courses(0.011, 0.026, _JOINT, (top, x))
@@ -268,7 +268,7 @@ def _chimney(picture: Picture, house: House) -> None:
     picture.paint((top - 0.012, x - 0.037, top, x + 0.037), plain(_STONE))
 
 
-def _roof(picture: Picture, house: House) -> None:
+def _roof(picture: Painting, house: House) -> None:
     reach = house.half + 0.035
     tiles = Courses(0.017, 0.021, 0.2, (house.ridge, house.middle))
     picture.paint(
@@ -278,7 +278,7 @@ def _roof(picture: Picture, house: House) -> None:
     )
 
 
-def _walls(picture: Picture, house: House) -> None:
+def _walls(picture: Painting, house: House) -> None:
     left, right = house.middle - house.half, house.middle + house.half
     bricks = Courses(0.0125, 0.031, _JOINT, (house.eaves, left))
     picture.paint((house.eaves, left, _GROUND, right), laid(house.wall, 0.12, bricks, house.key))
@@ -297,7 +297,7 @@ def _place(house: House, floor: int, column: int) -> tuple[float, float]:
     return house.eaves + storey * (floor + 1), house.middle + step * (column - (_COLUMNS - 1) / 2)
 
 
-def _window(picture: Picture, house: House, at: tuple[int, int], share: float) -> None:
+def _window(picture: Painting, house: House, at: tuple[int, int], share: float) -> None:
     bottom, x = _place(house, *at)
     half, height = 0.2 * house.half, 0.56 * (_GROUND - house.eaves) / _FLOORS
     bottom -= 0.3 * height
@@ -321,7 +321,7 @@ def _window(picture: Picture, house: House, at: tuple[int, int], share: float) -
     picture.shade((sill[2], sill[1], sill[2] + 0.005, sill[3]), 0.7)
 
 
-def _door(picture: Picture, house: House) -> None:
+def _door(picture: Painting, house: House) -> None:
     bottom, x = _GROUND, _place(house, 0, house.column)[1]
     half = 0.19 * house.half
     top = bottom - 0.72 * (bottom - house.eaves) / _FLOORS
@@ -340,7 +340,7 @@ def _door(picture: Picture, house: House) -> None:
     picture.paint(knob, plain(_BRASS), disc(y, x, radius))
 
 
-def _tree(picture: Picture, house: House) -> None:
+def _tree(picture: Painting, house: House) -> None:
     x, y, radius = house.tree
     trunk = (y, x - 0.14 * radius, _GROUND + 0.02, x + 0.14 * radius)
     picture.paint(trunk, grain(_TRUNK, 0.1, (0.03, 0.004), house.key))

@@ -25,7 +25,7 @@ _MOST_OCTAVES = 16
 _JOINT_SHADE = 0.72
 
 
-class Picture:
+class Painting:
     """A picture in the making.
 
     Args:

@@ -56,7 +56,7 @@ _DNG_VERSION = 50706
 
 
 @dataclass(frozen=True)
-class Layout:
+class TiffLayout:
     """How the first page says its samples are stored, with the standard's defaults."""
 
     photometric: int | None
@@ -152,7 +152,7 @@ def tiff(file: IO[bytes], name: str, max_pixels: int | None) -> Container:
     return Container(file, reader.n_pages(), orientation, stored=stored, inverted=inverted)
 
 
-def _layout(tags: Mapping[int, tuple[int, ...]], is_big_endian: bool) -> Layout:
+def _layout(tags: Mapping[int, tuple[int, ...]], is_big_endian: bool) -> TiffLayout:
     def one(tag: int, default: int) -> int:
         return (tags.get(tag) or (default,))[0]
 
@@ -160,7 +160,7 @@ def _layout(tags: Mapping[int, tuple[int, ...]], is_big_endian: bool) -> Layout:
     n_samples = one(277, 1)
     bits = tags.get(258) or (1,)
     bits = bits * n_samples if len(bits) == 1 else bits
-    return Layout(
+    return TiffLayout(
         photometric=photometric[0] if photometric else None,
         bits=bits,
         extra=tags.get(338, ()),

@@ -20,8 +20,8 @@ from anyres_bench.data.splits import reference_and_held_out
 from anyres_bench.evaluation.banks import FeatureRun, feature_banks
 from anyres_bench.evaluation.costs import render_cost
 from anyres_bench.evaluation.metadata import dataset_record, device_of, images_record, versions
+from anyres_bench.evaluation.report_samples import keep_samples
 from anyres_bench.evaluation.sample_sets import SampleSet, model_samples, reference_samples
-from anyres_bench.evaluation.samples import keep_samples
 from anyres_bench.features.extractor import FeatureExtractor
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.features.store import FeatureStore

@@ -15,7 +15,7 @@ from anyres_bench import __version__
 from anyres_bench.evaluation import plots
 from anyres_bench.evaluation.curves import curves_of, place_of
 from anyres_bench.evaluation.pairs import Difference
-from anyres_bench.evaluation.samples import samples_path
+from anyres_bench.evaluation.report_samples import samples_path
 from anyres_bench.results import DatasetRecord, Result, Task, chance_band, number, value_label
 
 _ROLES = {"real": "ceiling", "resample": "floor", "constant": "floor"} | dict.fromkeys(

@@ -72,7 +72,7 @@ class Bounds:
     grace_s: float
 
 
-class Part:
+class PartialFile:
     """A file while it comes: `.NAME.part` beside its place, and what is needed to go on with it."""
 
     def __init__(self, path: Path, resume: bool) -> None:

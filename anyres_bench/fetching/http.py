@@ -44,7 +44,7 @@ from anyres_bench.fetching.addresses import (
     guarded,
     host_of,
 )
-from anyres_bench.fetching.bodies import Bounds, Expect, Part, Watch, chunks, declared_length
+from anyres_bench.fetching.bodies import Bounds, Expect, PartialFile, Watch, chunks, declared_length
 from anyres_bench.fetching.limits import Limits, TokenBuckets, wait_turn
 
 AGENT = "anyres-bench"
@@ -176,7 +176,7 @@ class Fetcher:
         Raises:
             FetchError: after the last try, or at once where another could not help.
         """
-        part = Part(Path(path), resume)
+        part = PartialFile(Path(path), resume)
         try:
             for attempt in range(self.policy.n_retries):
                 try:
@@ -194,7 +194,7 @@ class Fetcher:
         """Close all connections."""
         self._pools.close()
 
-    def _try(self, url: str, part: Part, expect: Expect, watch: Watch | None) -> Fetched:
+    def _try(self, url: str, part: PartialFile, expect: Expect, watch: Watch | None) -> Fetched:
         """One try: all hops and the body."""
         headers = {**_HEADERS, **part.resuming_headers()}
         for _ in range(self.policy.max_redirects + 1):
@@ -236,7 +236,7 @@ class Fetcher:
             raise FetchError("placeholder", f"{url} is gone: {target} stands in its place")
         return target
 
-    def _check(self, response: BaseHTTPResponse, url: str, part: Part) -> None:
+    def _check(self, response: BaseHTTPResponse, url: str, part: PartialFile) -> None:
         """Refuse what is no answer, or one that its owner withholds."""
         host, status, headers = host_of(url), response.status, response.headers
         if status == 416:
@@ -259,7 +259,7 @@ class Fetcher:
         self,
         response: BaseHTTPResponse,
         url: str,
-        part: Part,
+        part: PartialFile,
         expect: Expect,
         watch: Watch | None,
     ) -> Fetched:

@@ -26,7 +26,7 @@ _BY = "generate"  # in seals
 
 
 @dataclass(frozen=True)
-class Job:
+class RenderJob:
     """What to render: a model, a window, where to.
 
     Attributes:
@@ -62,7 +62,7 @@ class Film:
     fps: int
 
 
-def check_names(job: Job, names: Iterable[str]) -> None:
+def check_names(job: RenderJob, names: Iterable[str]) -> None:
     """Refuse to replace what `generate` has not written, before anything is rendered.
 
     Raises:
@@ -72,7 +72,7 @@ def check_names(job: Job, names: Iterable[str]) -> None:
         check_ours(job.folder / name, _BY)
 
 
-def write_images(job: Job, seeds: Sequence[int]) -> str:
+def write_images(job: RenderJob, seeds: Sequence[int]) -> str:
     """One file a seed, row band by row band; what was made, in words."""
     for seed in tracked(seeds, "rendering", "image"):
         path, note = job.folder / f"seed{seed:04d}.{job.suffix}", job.note(seed=seed)
@@ -81,7 +81,7 @@ def write_images(job: Job, seeds: Sequence[int]) -> str:
     return f"{len(seeds)} images of {job.region.size} in {job.folder}"
 
 
-def _bands(job: Job, seed: int) -> Iterator[NDArray[np.uint8]]:
+def _bands(job: RenderJob, seed: int) -> Iterator[NDArray[np.uint8]]:
     z = job.generator.latents([seed])
     for band in bands(job.generator, z, job.region):
         yield to_uint8(band).permute(1, 2, 0).numpy()
@@ -100,7 +100,7 @@ def _note_of(path: Path) -> str | None:
         Image.MAX_IMAGE_PIXELS = limit
 
 
-def write_grid(job: Job, seeds: Sequence[int]) -> str:
+def write_grid(job: RenderJob, seeds: Sequence[int]) -> str:
     """All seeds in one picture, near a square, in reading order; what was made, in words."""
     n_columns = max(1, round(len(seeds) ** 0.5 * (job.region.size.height / job.region.size.width)))
     n_columns = min(n_columns, len(seeds))
@@ -121,7 +121,7 @@ def write_grid(job: Job, seeds: Sequence[int]) -> str:
     return f"grid of {n_rows} x {n_columns} in {path}"
 
 
-def write_interpolation(job: Job, seeds: Sequence[int], n_frames: int, film: Film) -> str:
+def write_interpolation(job: RenderJob, seeds: Sequence[int], n_frames: int, film: Film) -> str:
     """A closed walk through the seeds, `n_frames` from one to the next; what was made, in words.
 
     Raises:
@@ -134,7 +134,9 @@ def write_interpolation(job: Job, seeds: Sequence[int], n_frames: int, film: Fil
     return _write_film(path, pictures, len(seeds) * n_frames, film)
 
 
-def write_zooms(job: Job, seeds: Sequence[int], largest: Size, n_frames: int, film: Film) -> str:
+def write_zooms(
+    job: RenderJob, seeds: Sequence[int], largest: Size, n_frames: int, film: Film
+) -> str:
     """A film a seed in which the canvas grows around its centre; what was made, in words.
 
     Raises:

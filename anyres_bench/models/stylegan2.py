@@ -144,7 +144,7 @@ class EqualConv(nn.Module):
         return F.conv2d(x, self.weight * scale, stride=self.stride, padding=self.padding)
 
 
-class Fir(nn.Module):
+class FirLayer(nn.Module):
     """`fir` with its kernel as a buffer, as checkpoints hold it."""
 
     kernel: Tensor
@@ -158,7 +158,7 @@ class Fir(nn.Module):
         return fir(x, self.kernel, self.pad, self.up)
 
 
-class AfterUpsampling(Fir):
+class AfterUpsampling(FirLayer):
     """The filter behind a transposed convolution: gain 4, but no zeros to insert."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -205,7 +205,7 @@ class ModulatedConv(nn.Module):
         kernel: int,
         style_dim: int,
         padding: int = 0,
-        blur: Fir | None = None,
+        blur: FirLayer | None = None,
         demodulate: bool = True,
     ) -> None:
         super().__init__()
@@ -243,7 +243,7 @@ class StyledConv(nn.Module):
 class ToRGB(nn.Module):
     """Features to RGB (1x1, without demodulation), added to the enlarged RGB of the layer below."""
 
-    def __init__(self, n_in: int, style_dim: int, upsample: Fir | None = None) -> None:
+    def __init__(self, n_in: int, style_dim: int, upsample: FirLayer | None = None) -> None:
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
         if upsample is not None:
@@ -297,7 +297,7 @@ class ResidualBlock(nn.Module):
     ) -> None:
         super().__init__()
         n_in, n_out = channels
-        down, side = (Fir((1, 3, 3, 1), pad) for pad in ((2, 2), (1, 1)))
+        down, side = (FirLayer((1, 3, 3, 1), pad) for pad in ((2, 2), (1, 1)))
         self.conv1 = nn.Sequential(conv(n_in, n_in, 3, 1, 1), *after(n_in), BiasLeaky(n_in))
         self.conv2 = nn.Sequential(
             down, conv(n_in, n_out, 3, 2, 0), *after(n_out), BiasLeaky(n_out)

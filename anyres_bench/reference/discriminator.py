@@ -79,7 +79,7 @@ class ConvLayer(nn.Module):
         return F.conv2d(x, weight, stride=self.down)
 
 
-class ResidualBlock(nn.Module):
+class DiscriminatorBlock(nn.Module):
     """Two convolutions and a skip, which halve the size; the first block also takes the image."""
 
     resample_filter: Tensor
@@ -129,7 +129,7 @@ class Epilogue(nn.Module):
         return logits
 
 
-class Discriminator(nn.Module):
+class AnyResDiscriminator(nn.Module):
     """Images to logits, higher for real ones.
 
     Args:
@@ -146,7 +146,7 @@ class Discriminator(nn.Module):
         resolutions = [2**i for i in range(int(math.log2(config.resolution)), 2, -1)]
         self.block_names = [f"b{resolution}" for resolution in resolutions]
         for resolution in resolutions:
-            self.add_module(f"b{resolution}", ResidualBlock(config, resolution, rng))
+            self.add_module(f"b{resolution}", DiscriminatorBlock(config, resolution, rng))
         n_out = config.channels(4) if config.c_dim else 1
         self.b4 = Epilogue(config, n_out, rng)
         self.mapping: MappingNetwork | None = None
@@ -197,6 +197,6 @@ def minibatch_deviation(x: Tensor, group_size: int) -> Tensor:
     return deviation.repeat(size)
 
 
-def from_official(config: Mapping[str, Any]) -> Discriminator:
+def from_official(config: Mapping[str, Any]) -> AnyResDiscriminator:
     """An untrained network from the official code's arguments."""
-    return Discriminator(DiscriminatorConfig.from_official(config))
+    return AnyResDiscriminator(DiscriminatorConfig.from_official(config))

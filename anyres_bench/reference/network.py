@@ -21,7 +21,7 @@ from anyres_bench.reference.mapping import (
     MappingNetwork,
     OfficialScaleMapping,
 )
-from anyres_bench.reference.schedule import Layer, layers
+from anyres_bench.reference.schedule import LayerSpec, layers
 
 
 class SynthesisLayer(nn.Module):
@@ -37,7 +37,7 @@ class SynthesisLayer(nn.Module):
     up_filter: Tensor | None
     down_filter: Tensor | None
 
-    def __init__(self, config: GeneratorConfig, layer: Layer, rng: torch.Generator) -> None:
+    def __init__(self, config: GeneratorConfig, layer: LayerSpec, rng: torch.Generator) -> None:
         super().__init__()
         self.layer = layer
         self.ema_beta = config.magnitude_ema_beta

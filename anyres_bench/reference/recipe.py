@@ -32,7 +32,7 @@ from anyres_bench.models.checkpoint import Checkpoint
 from anyres_bench.models.fitting import load_strict
 from anyres_bench.models.generator import Generator
 from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
-from anyres_bench.reference.discriminator import Discriminator
+from anyres_bench.reference.discriminator import AnyResDiscriminator
 from anyres_bench.reference.generator import from_checkpoint
 from anyres_bench.reference.inputs import PanoramaInput
 from anyres_bench.reference.network import GeneratorNetwork
@@ -130,7 +130,7 @@ class AnyResRecipe:
         self._check_labels()
         self.generator_network = GeneratorNetwork(g, loop.seed)
         shape = config.discriminator or DiscriminatorConfig(g.resolution, g.c_dim)
-        self.discriminator = Discriminator(shape, loop.seed + 1)
+        self.discriminator = AnyResDiscriminator(shape, loop.seed + 1)
         self.teacher: Teacher | None = None
         self._teacher_digest: str | None = None
         if config.teacher is not None:

@@ -33,7 +33,7 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerSpec:
     """One synthesis layer, from one signal to the next.
 
     Attributes:
@@ -123,11 +123,11 @@ def _signal(config: GeneratorConfig, i: int) -> Signal:
     )
 
 
-def layers(config: GeneratorConfig) -> list[Layer]:
+def layers(config: GeneratorConfig) -> list[LayerSpec]:
     """The layers, ToRGB the last."""
     made = signals(config)
     return [
-        Layer(
+        LayerSpec(
             index=i,
             source=made[max(i - 1, 0)],
             target=made[i],

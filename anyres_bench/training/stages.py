@@ -111,7 +111,7 @@ def _stage(name: str, values: dict[str, Any], data: Sequence[Path]) -> Stage:
 
 
 @dataclass(frozen=True)
-class Job:
+class TrainingJob:
     """A stage that is ready to be trained.
 
     Attributes:
@@ -133,7 +133,7 @@ class Job:
         return {"stage": self.name, "folder": str(self.folder), **self.settings}
 
 
-def plan_jobs(stages: Sequence[Stage], out: Path, only: str | None = None) -> list[Job]:
+def plan_jobs(stages: Sequence[Stage], out: Path, only: str | None = None) -> list[TrainingJob]:
     """Stages with their folders; a later one starts from the one before where it says "previous".
 
     Args:
@@ -153,18 +153,18 @@ def plan_jobs(stages: Sequence[Stage], out: Path, only: str | None = None) -> li
     return [_job(stage, out, before) for stage, before in pairs if only in (None, stage.name)]
 
 
-def _job(stage: Stage, out: Path, before: Path | None) -> Job:
+def _job(stage: Stage, out: Path, before: Path | None) -> TrainingJob:
     loop = build(LoopConfig, stage.values.get("loop", {}), "loop.")
     asked = stage.values.get("model", {})
     starts = {key: str(before) for key, value in asked.items() if before and value == WARM_START}
     model = build(parts("recipes").get(stage.recipe), {**asked, **starts}, "model.")
     settings = {"recipe": stage.recipe, "loop": to_plain(loop), "model": to_plain(model)}
-    return Job(stage.name, out / stage.name, loop, model, settings)
+    return TrainingJob(stage.name, out / stage.name, loop, model, settings)
 
 
 def train_jobs(
-    jobs: Iterable[Job],
-    evaluation: Callable[[Job], Evaluation | None] = lambda job: None,
+    jobs: Iterable[TrainingJob],
+    evaluation: Callable[[TrainingJob], Evaluation | None] = lambda job: None,
 ) -> bool:
     """Train one stage after another, on this process or, under `torchrun`, on all.
 

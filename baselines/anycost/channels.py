@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from anyres_bench.baselines.anycost.network import RATIOS, Generator
+from anyres_bench.baselines.anycost.network import RATIOS, AnycostNetwork
 from anyres_bench.models.stylegan2 import ModulatedConv
 
 FEWEST, STEP = 8, 4  # channels of a layer whose width is chosen on its own, and its multiples
@@ -19,12 +19,12 @@ Sub = tuple[list[int], list[float]]
 """Widths of the constant and of every convolution, and their ratios for the discriminator."""
 
 
-def uniform_sub(network: Generator, ratio: float) -> Sub:
+def uniform_sub(network: AnycostNetwork, ratio: float) -> Sub:
     """One ratio for all layers."""
     return network.uniform_widths(ratio), [ratio] * len(network.widths)
 
 
-def flexible_sub(network: Generator, choose: Callable[[int], int]) -> Sub:
+def flexible_sub(network: AnycostNetwork, choose: Callable[[int], int]) -> Sub:
     """A ratio for every layer, none below what the uniform ratio 1/4 leaves.
 
     Args:
@@ -42,7 +42,7 @@ def flexible_sub(network: Generator, choose: Callable[[int], int]) -> Sub:
 
 
 @torch.no_grad()
-def sorted_state(network: Generator, w: Tensor) -> dict[str, Tensor]:
+def sorted_state(network: AnycostNetwork, w: Tensor) -> dict[str, Tensor]:
     """The state with every layer's channels sorted, the most important first; the same images.
 
     A channel is as important as the weights of the layer that reads it are large, times the mean

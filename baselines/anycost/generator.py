@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
-from anyres_bench.baselines.anycost.network import BASE_WIDTH, RATIOS, Generator
+from anyres_bench.baselines.anycost.network import BASE_WIDTH, RATIOS, AnycostNetwork
 from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.geometry import Box, Size
 from anyres_bench.models.checkpoint import Checkpoint
@@ -63,7 +63,7 @@ class AnycostRenderer:
         trained: sides that it was trained to make; the four largest where that is not known.
     """
 
-    network: Generator
+    network: AnycostNetwork
     digest: str
     ratio: float = 1.0
     target: int | None = None
@@ -129,7 +129,7 @@ class AnycostRenderer:
         return Cost(macs, parameters)
 
 
-def from_state(state: Mapping[str, Tensor], source: str, device: str) -> Generator:
+def from_state(state: Mapping[str, Tensor], source: str, device: str) -> AnycostNetwork:
     """The network of an official state; its sizes are read off the shapes.
 
     Raises:
@@ -148,8 +148,8 @@ def from_state(state: Mapping[str, Tensor], source: str, device: str) -> Generat
     n_mlp = sum(bool(re.fullmatch(r"style\.\d+\.weight", name)) for name in state)
     multiplier = last / (BASE_WIDTH // resolution)
 
-    def make() -> Generator:
-        return Generator(resolution, style_dim, n_mlp, multiplier, wide)
+    def make() -> AnycostNetwork:
+        return AnycostNetwork(resolution, style_dim, n_mlp, multiplier, wide)
 
     return ready(fitted(make, state, source), device)
 
@@ -220,7 +220,7 @@ def _made(official: OfficialFile, ratio_text: str, size: str, psi: str, device: 
     return FixedSizes(renderer, exact=target is not None)
 
 
-def _trained_sides(sides: Any, network: Generator, source: str) -> tuple[int, ...]:
+def _trained_sides(sides: Any, network: AnycostNetwork, source: str) -> tuple[int, ...]:
     known = network.resolutions[1:]
     if not isinstance(sides, list | tuple) or not sides or any(side not in known for side in sides):
         raise CheckpointError(f"{source} says it was trained at {sides!r:.80}; it makes {known}")

@@ -20,7 +20,7 @@ from anyres_bench.models.stylegan2 import (
     BiasLeaky,
     EqualConv,
     EqualLinear,
-    Fir,
+    FirLayer,
     ModulatedConv,
     ResidualBlock,
     StyledConv,
@@ -59,7 +59,7 @@ class _NoiseBuffers(nn.Module):
             self.register_buffer(f"noise_{i}", torch.randn(1, 1, side, side))
 
 
-class Generator(nn.Module):
+class AnycostNetwork(nn.Module):
     """The generator, with the official names of its state.
 
     Args:
@@ -93,7 +93,7 @@ class Generator(nn.Module):
             up = ModulatedConv((below, width), 3, style_dim, blur=blur)
             plain = ModulatedConv((width, width), 3, style_dim, padding=1)
             self.convs.extend([StyledConv(up), StyledConv(plain)])
-            self.to_rgbs.append(ToRGB(width, style_dim, Fir(TAPS, (2, 1), up=2)))
+            self.to_rgbs.append(ToRGB(width, style_dim, FirLayer(TAPS, (2, 1), up=2)))
         self.noises = _NoiseBuffers(self.noise_sides)
 
     @property
@@ -225,7 +225,7 @@ class _Head(nn.Module):
         return y
 
 
-class Discriminator(_Head):
+class AnycostDiscriminator(_Head):
     """The StyleGAN2 residual discriminator of one resolution."""
 
     def __init__(

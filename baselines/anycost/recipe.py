@@ -25,9 +25,9 @@ from anyres_bench.baselines.anycost.channels import Sub, flexible_sub, sorted_st
 from anyres_bench.baselines.anycost.generator import from_checkpoint
 from anyres_bench.baselines.anycost.network import (
     RATIOS,
-    Discriminator,
+    AnycostDiscriminator,
+    AnycostNetwork,
     DiscriminatorMultiRes,
-    Generator,
     architecture_code,
 )
 from anyres_bench.core import distributed
@@ -115,7 +115,7 @@ class AnycostConfig:
         return AnycostRecipe(self, loop)
 
 
-class AnycostRecipe(AdversarialRecipe[Generator, nn.Module]):
+class AnycostRecipe(AdversarialRecipe[AnycostNetwork, nn.Module]):
     """Networks, batches and losses of every stage.
 
     Raises:
@@ -130,12 +130,12 @@ class AnycostRecipe(AdversarialRecipe[Generator, nn.Module]):
         sizes = (config.resolution, config.channel_multiplier, config.channel_max)
         styles = (config.style_dim, config.n_mlp)
 
-        def make() -> Generator:
-            return Generator(sizes[0], *styles, *sizes[1:])
+        def make() -> AnycostNetwork:
+            return AnycostNetwork(sizes[0], *styles, *sizes[1:])
 
         def judge() -> nn.Module:
             if config.stage == "plain":
-                return Discriminator(*sizes)
+                return AnycostDiscriminator(*sizes)
             return DiscriminatorMultiRes(*sizes, config.n_res, config.stage == "adaptive")
 
         played = config.adversarial
@@ -145,7 +145,7 @@ class AnycostRecipe(AdversarialRecipe[Generator, nn.Module]):
         super().__init__(network, seeded(loop.seed + 1, judge), played, items)
         n_judged = 1 if config.stage == "plain" else config.n_res
         self.sides = network.resolutions[-n_judged:]
-        self.teacher: Generator | None = None
+        self.teacher: AnycostNetwork | None = None
         if config.teacher is not None:
             self._start_from(Path(config.teacher), make())
 
@@ -234,7 +234,7 @@ class AnycostRecipe(AdversarialRecipe[Generator, nn.Module]):
             terms = {name: terms.get(name, 0) + part for name, part in parts.items()}
         return terms
 
-    def _start_from(self, source: Path, teacher: Generator) -> None:
+    def _start_from(self, source: Path, teacher: AnycostNetwork) -> None:
         """Take over the stage before; its averaged generator is also the teacher.
 
         A discriminator of one more resolution or of a code keeps its new layers as they are made,
@@ -292,7 +292,7 @@ class _Inputs:
         noise = normals(rng, [(n, 1, side, side) for side in network.noise_sides])
         return cls((first, second), switch, noise)
 
-    def styles(self, network: Generator) -> Tensor:
+    def styles(self, network: AnycostNetwork) -> Tensor:
         """(n, n_styles, style_dim) by a network's own mapping."""
         return network.styles(*(network.style(z) for z in self.z), switch=self.switch)
 

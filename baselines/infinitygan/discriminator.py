@@ -26,7 +26,7 @@ def widths(patch: int, multiplier: int, largest: int) -> list[int]:
     return [min(largest, 512 if side <= 32 else 16384 * multiplier // side) for side in sides]
 
 
-class Discriminator(nn.Module):
+class InfinityGANDiscriminator(nn.Module):
     """A logit and three coordinates for every patch; training looks at the first of these alone.
 
     Args:

@@ -15,7 +15,7 @@ from torch import Tensor
 from anyres_bench.baselines.infinitygan.network import (
     PATCH,
     Architecture,
-    Generator,
+    InfinityGANNetwork,
 )
 from anyres_bench.baselines.infinitygan.patches import Patches
 from anyres_bench.core.errors import UsageError
@@ -47,7 +47,7 @@ class InfinityGAN:
         digest: of their file.
     """
 
-    network: Generator
+    network: InfinityGANNetwork
     digest: str
 
     @property
@@ -135,5 +135,5 @@ def from_checkpoint(checkpoint: Checkpoint, device: str = "cpu") -> InfinityGAN:
 def _made(official: OfficialFile, device: str) -> InfinityGAN:
     state = {n: t for n, t in official.state("g_ema").items() if "tmp_var" not in n}
     architecture = Architecture.of(shapes(state))
-    network = fitted(lambda: Generator(architecture), state, official.name)
+    network = fitted(lambda: InfinityGANNetwork(architecture), state, official.name)
     return InfinityGAN(ready(network, device), official.digest)

@@ -23,7 +23,7 @@ from anyres_bench.models.official_files import shape_of
 from anyres_bench.models.stylegan2 import (
     AfterUpsampling,
     BiasLeaky,
-    Fir,
+    FirLayer,
     ModulatedConv,
     StyledConv,
     ToRGB,
@@ -230,7 +230,7 @@ class TextureSynthesizer(nn.Module):
             blur = AfterUpsampling(TAPS, (-1, -1), up=2) if i % 2 == 0 else None
             self.convs.append(StyledConv(ModulatedConv(channels, 3, dim, blur=blur)))
             if i % 2:
-                self.to_rgbs.append(ToRGB(channels[1], dim, Fir(TAPS, (1, 0), up=2)))
+                self.to_rgbs.append(ToRGB(channels[1], dim, FirLayer(TAPS, (1, 0), up=2)))
         # the official state holds these two, no result depends on them
         self.const_z = nn.Module()
         unused = nn.Parameter(torch.randn(1, architecture.local_dim, 4, 4))
@@ -253,7 +253,7 @@ class TextureSynthesizer(nn.Module):
         return image
 
 
-class Generator(nn.Module):
+class InfinityGANNetwork(nn.Module):
     """Both synthesizers, with the official names of their state."""
 
     def __init__(self, architecture: Architecture) -> None:

@@ -21,13 +21,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from anyres_bench.baselines.infinitygan.discriminator import Discriminator
+from anyres_bench.baselines.infinitygan.discriminator import InfinityGANDiscriminator
 from anyres_bench.baselines.infinitygan.generator import InfinityGAN, from_checkpoint
 from anyres_bench.baselines.infinitygan.network import (
     PATCH,
     TRAIN_PLACES,
     Architecture,
-    Generator,
+    InfinityGANNetwork,
 )
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import ConfigError
@@ -106,7 +106,7 @@ class InfinityGANConfig:
         return InfinityGANRecipe(self, loop)
 
 
-class InfinityGANRecipe(AdversarialRecipe[Generator, Discriminator]):
+class InfinityGANRecipe(AdversarialRecipe[InfinityGANNetwork, InfinityGANDiscriminator]):
     """Networks, batches and losses.
 
     Raises:
@@ -119,10 +119,12 @@ class InfinityGANRecipe(AdversarialRecipe[Generator, Discriminator]):
         if loop.micro_batch % 2:
             raise ConfigError(f"loop.micro_batch is {loop.micro_batch}; neighbours come in pairs")
         items = ImageItems(config.sources, config.full_side, loop.batch, loop.seed)
-        network = seeded(loop.seed, lambda: Generator(config.architecture))
+        network = seeded(loop.seed, lambda: InfinityGANNetwork(config.architecture))
         discriminator = seeded(
             loop.seed + 1,
-            lambda: Discriminator(config.patch, config.channel_multiplier, config.channel_max),
+            lambda: InfinityGANDiscriminator(
+                config.patch, config.channel_multiplier, config.channel_max
+            ),
         )
         super().__init__(network, discriminator, config.adversarial, items)
 

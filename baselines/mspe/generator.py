@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from anyres_bench.baselines.mspe.network import CONFIGS, Config, Generator
+from anyres_bench.baselines.mspe.network import CONFIGS, Config, MSPENetwork
 from anyres_bench.core.errors import CheckpointError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Box, Size
 from anyres_bench.core.registry import nearest
@@ -42,7 +42,7 @@ class MSPERenderer:
         psi: truncation; 1 is none.
     """
 
-    network: Generator
+    network: MSPENetwork
     name: str
     target: Size | None = None
     psi: float = 1.0
@@ -152,7 +152,7 @@ def _made(official: OfficialFile, name: str, size: str, psi: str, device: str) -
     state = official.state("state_dict", prefix="generator_ema.")
     check_config(own, len(state), official.name)
     config = read_config(name, own, official.name)
-    network = fitted(lambda: Generator(config), state, official.name)
+    network = fitted(lambda: MSPENetwork(config), state, official.name)
     target = Size.parse(size) if size else None
     if target and any(side % network.step or side < 4 * network.step for side in target):
         raise UsageError(

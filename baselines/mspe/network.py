@@ -22,7 +22,7 @@ from anyres_bench.core.geometry import Size
 from anyres_bench.models.stylegan2 import (
     AfterUpsampling,
     BiasLeaky,
-    Fir,
+    FirLayer,
     NoiseInjection,
     ResidualBlock,
     leaky,
@@ -171,7 +171,7 @@ class _ToRGB(nn.Module):
         self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
         self.conv = _ModulatedConv(n_in, 3, 1, config)
         if not first:
-            self.upsample = Fir(TAPS, (2, 1), up=2)
+            self.upsample = FirLayer(TAPS, (2, 1), up=2)
 
     def forward(self, x: Tensor, style: Tensor, below: Tensor | None = None) -> Tensor:
         rgb: Tensor = self.conv(x, style, demodulate=False) + self.bias
@@ -192,7 +192,7 @@ class _Unused(nn.Module):
         self.register_buffer("_float_tensor", torch.zeros(1))
 
 
-class Generator(nn.Module):
+class MSPENetwork(nn.Module):
     """The generator, with the official names of its state."""
 
     def __init__(self, config: Config) -> None:
@@ -305,7 +305,7 @@ class _Conv(nn.Module):
         return F.conv2d(x, self.conv.weight, stride=self.stride, padding=self.padding)
 
 
-class Discriminator(nn.Module):
+class MSPEDiscriminator(nn.Module):
     """The StyleGAN2 residual discriminator, pooled to a fixed grid so that any size goes in.
 
     Args:

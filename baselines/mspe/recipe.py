@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from anyres_bench.baselines.mspe.encodings import resize
 from anyres_bench.baselines.mspe.generator import from_checkpoint, read_config
-from anyres_bench.baselines.mspe.network import NO_SCALE, Discriminator, Generator
+from anyres_bench.baselines.mspe.network import NO_SCALE, MSPEDiscriminator, MSPENetwork
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import CheckpointError, ConfigError
 from anyres_bench.core.geometry import Size
@@ -85,7 +85,7 @@ class MSPEConfig:
         return MSPERecipe(self, loop)
 
 
-class MSPERecipe(AdversarialRecipe[Generator, Discriminator]):
+class MSPERecipe(AdversarialRecipe[MSPENetwork, MSPEDiscriminator]):
     """Networks, batches and losses.
 
     Raises:
@@ -99,10 +99,10 @@ class MSPERecipe(AdversarialRecipe[Generator, Discriminator]):
             shape = read_config(config.name, config.network, "model.name")
         except CheckpointError as error:
             raise ConfigError(str(error)) from error
-        network = seeded(loop.seed, lambda: Generator(shape))
+        network = seeded(loop.seed, lambda: MSPENetwork(shape))
         discriminator = seeded(
             loop.seed + 1,
-            lambda: Discriminator(
+            lambda: MSPEDiscriminator(
                 config.out_size, config.channel_multiplier, channel_max=config.channel_max
             ),
         )

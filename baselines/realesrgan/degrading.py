@@ -39,7 +39,7 @@ _MODES = ("area", "bilinear", "bicubic")
 
 
 @dataclass(frozen=True)
-class Order:
+class DegradationOrder:
     """One round of the degradation.
 
     Attributes:
@@ -61,8 +61,8 @@ class Order:
     poisson: tuple[float, float]
 
 
-FIRST = Order(1.0, (0.2, 3.0), 0.2, 0.7, 1.5, 0.15, (1, 30), (0.05, 3.0))
-SECOND = Order(0.8, (0.2, 1.5), 0.3, 0.4, 1.2, 0.3, (1, 25), (0.05, 2.5))
+FIRST = DegradationOrder(1.0, (0.2, 3.0), 0.2, 0.7, 1.5, 0.15, (1, 30), (0.05, 3.0))
+SECOND = DegradationOrder(0.8, (0.2, 1.5), 0.3, 0.4, 1.2, 0.3, (1, 25), (0.05, 2.5))
 
 
 def degrade(image: Tensor, scale: int, rng: Stream) -> Tensor:
@@ -136,13 +136,13 @@ def _uniform(rng: Stream) -> Uniform:
     return lambda low, high: low + (high - low) * float(rng.uniform())
 
 
-def _blurred(x: Tensor, order: Order, uniform: Uniform, rng: Stream) -> Tensor:
+def _blurred(x: Tensor, order: DegradationOrder, uniform: Uniform, rng: Stream) -> Tensor:
     if uniform(0, 1) >= order.blur:
         return x
     return filter2d(x, torch.from_numpy(draw_kernel(order.sigma, uniform))[None])
 
 
-def _factor(order: Order, uniform: Uniform) -> float:
+def _factor(order: DegradationOrder, uniform: Uniform) -> float:
     choice = uniform(0, 1)
     if choice < order.larger:
         return uniform(1, order.most)
@@ -155,7 +155,7 @@ def _resized(x: Tensor, size: Size, rng: Stream) -> Tensor:
     return F.interpolate(x, tuple(size), mode=mode, align_corners=align)
 
 
-def _with_noise(x: Tensor, order: Order, uniform: Uniform, rng: Stream) -> Tensor:
+def _with_noise(x: Tensor, order: DegradationOrder, uniform: Uniform, rng: Stream) -> Tensor:
     """Gaussian or Poisson noise, in colour or grey; the result is clamped to [0, 1]."""
     gaussian, grey = uniform(0, 1) < _GAUSSIAN, uniform(0, 1) < _GREY
     if gaussian:

@@ -17,14 +17,14 @@ from anyres_bench.baselines.mspe import network as mspe
 from anyres_bench.baselines.realesrgan import network as realesrgan
 
 MAKERS: dict[str, Callable[[], nn.Module]] = {
-    "anycost": lambda: anycost.Generator(1024),
-    "mspe-f": lambda: mspe.Generator(mspe.CONFIGS["f"]),
+    "anycost": lambda: anycost.AnycostNetwork(1024),
+    "mspe-f": lambda: mspe.MSPENetwork(mspe.CONFIGS["f"]),
     "liif-edsr": lambda: liif.LIIF(liif.EDSR()),
     "liif-rdn": lambda: liif.LIIF(liif.RDN()),
     "x4plus": realesrgan.RRDBNet,
     "x2plus": lambda: realesrgan.RRDBNet(scale=2),
     "general": lambda: realesrgan.SRVGGNetCompact(num_conv=32),
-    "infinitygan": lambda: infinitygan.Generator(infinitygan.Architecture.published()),
+    "infinitygan": lambda: infinitygan.InfinityGANNetwork(infinitygan.Architecture.published()),
 }
 
 

@@ -57,7 +57,7 @@ FAMILIES = {
     "realesrgan": Family(tiny.rrdbnet, _upscaler("realesrgan"), "params_ema"),
     "compact": Family(tiny.compact, _upscaler("realesrgan"), "params"),
     "mspe": Family(
-        lambda: tiny.seeded(mspe.Generator, tiny.mspe_config()),
+        lambda: tiny.seeded(mspe.MSPENetwork, tiny.mspe_config()),
         _generator("mspe:tiny"),
         "state_dict",
     ),

@@ -45,8 +45,8 @@ def seeded(make: type[nn.Module], *arguments: object, **options: object) -> nn.M
     return randomise(make(*arguments, **options))
 
 
-def anycost_generator(resolution: int = 32) -> anycost.Generator:
-    return seeded(anycost.Generator, resolution, 12, 2, 1 / 64, 8)
+def anycost_generator(resolution: int = 32) -> anycost.AnycostNetwork:
+    return seeded(anycost.AnycostNetwork, resolution, 12, 2, 1 / 64, 8)
 
 
 def rrdbnet(scale: int = 4, num_block: int = 1) -> realesrgan.RRDBNet:
@@ -62,8 +62,8 @@ def edsr_liif() -> liif.LIIF:
     return randomise(liif.LIIF.from_spec(EDSR_SPEC))
 
 
-def infinity() -> infinitygan.Generator:
-    return seeded(infinitygan.Generator, INFINITY)
+def infinity() -> infinitygan.InfinityGANNetwork:
+    return seeded(infinitygan.InfinityGANNetwork, INFINITY)
 
 
 def save(path: Path, content: object) -> str:

@@ -10,7 +10,7 @@ import torch
 
 from anyres_bench.core.budget import Budget
 from anyres_bench.core.errors import CheckpointError
-from anyres_bench.core.zips import MAGIC, Archive
+from anyres_bench.core.zips import MAGIC, ZipArchive
 
 FILES = {"a/data.pkl": b"\x80\x02N.", "a/data/0": bytes(range(64)), "a/empty": b""}
 
@@ -23,8 +23,8 @@ def zipped(files: dict[str, bytes] = FILES, method: int = zipfile.ZIP_STORED) ->
     return file.getvalue()
 
 
-def opened(data: bytes, steps: int = 1000) -> Archive:
-    return Archive(memoryview(data), Budget(len(data), steps=steps))
+def opened(data: bytes, steps: int = 1000) -> ZipArchive:
+    return ZipArchive(memoryview(data), Budget(len(data), steps=steps))
 
 
 def test_files_come_back_as_views_of_the_archive() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.data.painting import Mask, Picture, disc, grain, octaves, plain, wedge
+from anyres_bench.data.painting import Mask, Painting, disc, grain, octaves, plain, wedge
 from anyres_bench.data.worlds import Grid
 
 LIGHT = np.array([1.0, 0.5, 0.25])
@@ -17,8 +17,8 @@ def grid(height: int = 64, width: int = 96) -> Grid:
     return Grid.of(Region.whole(Size(height, width)))
 
 
-def picture(height: int = 64, width: int = 96) -> Picture:
-    return Picture(grid(height, width), LIGHT)
+def picture(height: int = 64, width: int = 96) -> Painting:
+    return Painting(grid(height, width), LIGHT)
 
 
 def test_light_falls_on_paint_and_not_on_what_shines() -> None:

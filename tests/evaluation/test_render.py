@@ -16,7 +16,7 @@ from anyres_bench.evaluation import plots
 from anyres_bench.evaluation.curves import Curve
 from anyres_bench.evaluation.pairs import Difference
 from anyres_bench.evaluation.render import render_report
-from anyres_bench.evaluation.samples import samples_path
+from anyres_bench.evaluation.report_samples import samples_path
 from anyres_bench.results import FeaturesRecord, Result
 from tests.results.records import TASK, dataset, interval, model
 from tests.results.records import result as record

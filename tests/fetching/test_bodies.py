@@ -12,7 +12,7 @@ import pytest
 from urllib3 import HTTPResponse
 
 from anyres_bench.core.errors import FetchError
-from anyres_bench.fetching.bodies import Bounds, Expect, Part, chunks, declared_length
+from anyres_bench.fetching.bodies import Bounds, Expect, PartialFile, chunks, declared_length
 
 BODY = bytes(range(256)) * 20
 URL = "http://pictures.example/a.jpg"
@@ -91,11 +91,11 @@ def test_whatever_differs_from_what_is_expected_is_said(tmp_path: Path) -> None:
 
 def test_a_part_is_gone_on_with_where_the_server_can_tell(tmp_path: Path) -> None:
     path = tmp_path / "w.bin"
-    first = Part(path, resume=True)
+    first = PartialFile(path, resume=True)
     assert first.resuming_headers() == {}
     first.begin(answer(ETag='"v1"'), URL)
     first.receive([BODY[:1000]], None)
-    again = Part(path, resume=True)
+    again = PartialFile(path, resume=True)
     assert again.resuming_headers() == {"Range": "bytes=1000-", "If-Range": '"v1"'}
     whole = f"bytes 1000-{len(BODY) - 1}/{len(BODY)}"
     again.begin(answer(status=206, Content_Range=whole), URL)
@@ -109,10 +109,10 @@ def test_a_part_is_gone_on_with_where_the_server_can_tell(tmp_path: Path) -> Non
 def test_another_part_than_the_rest_is_refused_and_all_is_fetched_anew(
     tmp_path: Path, part: str
 ) -> None:
-    first = Part(tmp_path / "w", resume=True)
+    first = PartialFile(tmp_path / "w", resume=True)
     first.begin(answer(ETag='"v1"'), URL)
     first.receive([BODY[:1000]], None)
-    again = Part(tmp_path / "w", resume=True)
+    again = PartialFile(tmp_path / "w", resume=True)
     again.resuming_headers()
     with pytest.raises(FetchError, match="another part") as caught:
         again.begin(answer(status=206, Content_Range=part), URL)
@@ -122,10 +122,10 @@ def test_another_part_than_the_rest_is_refused_and_all_is_fetched_anew(
 
 @pytest.mark.parametrize("validator", ["W/weak", "", '"a\x7fb"', '"' + "x" * 2000 + '"'])
 def test_without_a_sound_validator_all_is_asked_for_again(tmp_path: Path, validator: str) -> None:
-    first = Part(tmp_path / "w", resume=True)
+    first = PartialFile(tmp_path / "w", resume=True)
     first.begin(answer(ETag=validator), URL)
     first.receive([BODY], None)
-    assert Part(tmp_path / "w", resume=True).resuming_headers() == {}
+    assert PartialFile(tmp_path / "w", resume=True).resuming_headers() == {}
 
 
 def test_a_wrong_or_empty_file_is_not_placed(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_wrong_or_empty_file_is_not_placed(tmp_path: Path) -> None:
         (b"x", False, "size-mismatch"),
         (b"x", True, "incomplete"),
     ):
-        part = Part(tmp_path / "w", resume=False)
+        part = PartialFile(tmp_path / "w", resume=False)
         part.begin(answer(), URL)
         part.receive([body], None)
         with pytest.raises(FetchError) as caught:
@@ -147,7 +147,7 @@ def test_a_wrong_or_empty_file_is_not_placed(tmp_path: Path) -> None:
 def test_the_first_512_bytes_are_shown_once_however_they_come(tmp_path: Path) -> None:
     for step in (1, 100, 600, 5000):
         shown: list[bytes] = []
-        part = Part(tmp_path / "w", resume=False)
+        part = PartialFile(tmp_path / "w", resume=False)
         part.receive([BODY[i : i + step] for i in range(0, 1000, step)], shown.append)
         assert shown == [BODY[:512]]
     part.receive([b"short"], shown.append)

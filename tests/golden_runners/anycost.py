@@ -11,11 +11,17 @@ from anyres_bench.baselines.anycost import network as anycost
 from tests.golden import Case, Check
 from tests.golden_runners.fill import compare, inputs, load, outputs
 
+CLASSES = {
+    "Generator": anycost.AnycostNetwork,
+    "Discriminator": anycost.AnycostDiscriminator,
+    "DiscriminatorMultiRes": anycost.DiscriminatorMultiRes,
+}
+
 
 def run(case: Case) -> Iterator[tuple[str, Iterable[Check]]]:
     options = dict(case.meta["constructor"])
     kind = options.pop("class")
-    network = load(case, getattr(anycost, kind)(**options))
+    network = load(case, CLASSES[kind](**options))
     if kind == "Generator":
         yield "", generator(case, network)
     else:
@@ -32,7 +38,7 @@ def discriminator(case: Case, network: torch.nn.Module) -> Iterator[Check]:
         yield Check("architecture code", anycost.architecture_code(ratios), code)
 
 
-def generator(case: Case, network: anycost.Generator) -> Iterator[Check]:
+def generator(case: Case, network: anycost.AnycostNetwork) -> Iterator[Check]:
     params, render = case.meta["params"], Renderer(case, network)
     yield from compare(case, {name: render(name) for name in outputs(case)})
     yield Check("full widths", network.widths, params["full_channel_list"])
@@ -43,7 +49,7 @@ def generator(case: Case, network: anycost.Generator) -> Iterator[Check]:
 class Renderer:
     """Computes an output from its name."""
 
-    def __init__(self, case: Case, network: anycost.Generator) -> None:
+    def __init__(self, case: Case, network: anycost.AnycostNetwork) -> None:
         self.network, self.given, self.params = network, inputs(case), case.meta["params"]
         self.w = network.style(self.given["z"][:, 0])
 

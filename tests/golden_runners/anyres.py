@@ -31,7 +31,7 @@ from anyres_bench.models.resample import (
 from anyres_bench.models.warp import plane_filter, resample
 from anyres_bench.reference.activation import FilteredLRelu, filtered_lrelu
 from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
-from anyres_bench.reference.discriminator import Discriminator, minibatch_deviation
+from anyres_bench.reference.discriminator import AnyResDiscriminator, minibatch_deviation
 from anyres_bench.reference.filters import Lowpass, normalized_kernel
 from anyres_bench.reference.generator import AnyResGenerator, Latents, RenderOptions
 from anyres_bench.reference.inputs import PanoramaInput
@@ -152,7 +152,7 @@ class _Probes:
 def _discriminator(case: Case) -> Outputs:
     settings = case.meta["config"]
     config = DiscriminatorConfig.from_official(settings["discriminator"])
-    network: Discriminator = _filled(Discriminator(config), case.meta["weights"]["D"])
+    network: AnyResDiscriminator = _filled(AnyResDiscriminator(config), case.meta["weights"]["D"])
     for name, value in network.named_buffers():
         yield f"buffer.{name}", value
     [image] = _inputs(case, "img")
@@ -395,7 +395,7 @@ def _snapshot(case: Case) -> Iterable[Check]:
         if official.class_name == "Generator":
             network = GeneratorNetwork(GeneratorConfig.from_official(config))
         else:
-            network = Discriminator(DiscriminatorConfig.from_official(config))
+            network = AnyResDiscriminator(DiscriminatorConfig.from_official(config))
         wanted = _filled(network, listed[key]).state_dict()
         yield Check(f"{key} tensors", sorted(official.state), sorted(wanted))
         for name, value in wanted.items():

@@ -16,7 +16,7 @@ from anyres_bench.data.protocols import infinite_order
 from anyres_bench.data.reading import view_pixels
 from anyres_bench.data.views import ImageView, Patch, Whole
 from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
-from anyres_bench.reference.discriminator import Discriminator
+from anyres_bench.reference.discriminator import AnyResDiscriminator
 from anyres_bench.reference.layers import normalize_rms
 from anyres_bench.reference.mapping import OfficialScaleMapping
 from anyres_bench.reference.network import GeneratorNetwork
@@ -138,7 +138,9 @@ class _Trial:
     def __init__(self, case: Case, phase: dict[str, Any]) -> None:
         self.case, self.phase, self.config = case, phase, case.meta["config"]
         self.g = GeneratorNetwork(GeneratorConfig.from_official(self.config["generator"]))
-        self.d = Discriminator(DiscriminatorConfig.from_official(self.config["discriminator"]))
+        self.d = AnyResDiscriminator(
+            DiscriminatorConfig.from_official(self.config["discriminator"])
+        )
         fill(self.g, case.meta["weights"]["G"])
         fill(self.d, case.meta["weights"]["D"])
 

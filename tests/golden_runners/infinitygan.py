@@ -15,7 +15,7 @@ from tests.golden_runners.fill import compare, inputs, load
 
 def run(case: Case) -> Iterator[tuple[str, Iterable[Check]]]:
     shapes = {name: tuple(shape) for name, shape, *_ in case.meta["weights"]}
-    network = load(case, infinitygan.Generator(infinitygan.Architecture.of(shapes)))
+    network = load(case, infinitygan.InfinityGANNetwork(infinitygan.Architecture.of(shapes)))
     yield (
         "",
         patchwise(case, network) if "manager" in case.meta["params"] else direct(case, network),
@@ -26,7 +26,7 @@ def crop(x: torch.Tensor, box: Box) -> torch.Tensor:
     return x[:, :, box.top : box.bottom, box.left : box.right]
 
 
-def direct(case: Case, network: infinitygan.Generator) -> Iterator[Check]:
+def direct(case: Case, network: infinitygan.InfinityGANNetwork) -> Iterator[Check]:
     given, params = inputs(case), case.meta["params"]
     z, second = given["global_latent"][:, 0], given["global_latent_mix"]
     n_layers = len(network.architecture.widths)
@@ -60,7 +60,7 @@ def direct(case: Case, network: infinitygan.Generator) -> Iterator[Check]:
         yield Check(f"latents {pixels}", network.architecture.latents_for(int(pixels)), latents)
 
 
-def patchwise(case: Case, network: infinitygan.Generator) -> Iterator[Check]:
+def patchwise(case: Case, network: infinitygan.InfinityGANNetwork) -> Iterator[Check]:
     given, params, made = inputs(case), case.meta["params"], case.meta["constructor"]
     z = given["global_latent"][:, 0]
     styles = network.styles(z)

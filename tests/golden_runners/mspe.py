@@ -21,9 +21,9 @@ def run(case: Case) -> Iterator[tuple[str, Iterable[Check]]]:
     if "grids" in case.meta["params"]:
         yield "", grids(case)
     elif "Discriminator" in options.pop("class", "Generator"):
-        yield "", discriminator(case, load(case, mspe.Discriminator(**options)))
+        yield "", discriminator(case, load(case, mspe.MSPEDiscriminator(**options)))
     else:
-        yield "", generator(case, load(case, mspe.Generator(config(options))))
+        yield "", generator(case, load(case, mspe.MSPENetwork(config(options))))
 
 
 def encoding(options: dict[str, Any] | None) -> SPE | CSG | None:
@@ -65,7 +65,7 @@ def discriminator(case: Case, network: torch.nn.Module) -> Iterator[Check]:
     yield from compare(case, {name: network(image) for name, image in images.items()})
 
 
-def generator(case: Case, network: mspe.Generator) -> Iterator[Check]:
+def generator(case: Case, network: mspe.MSPENetwork) -> Iterator[Check]:
     given, params = inputs(case), case.meta["params"]
     w = network.style_mapping(given["z"])
 

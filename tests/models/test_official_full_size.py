@@ -20,7 +20,7 @@ from PIL import Image
 from anyres_bench.models.loading import read_snapshot
 from anyres_bench.models.networks import load_network
 from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
-from anyres_bench.reference.discriminator import Discriminator
+from anyres_bench.reference.discriminator import AnyResDiscriminator
 from anyres_bench.reference.network import GeneratorNetwork
 from tests.models.official_pickles import Network, write_snapshot
 
@@ -97,7 +97,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("full")
     generator = GeneratorNetwork(GeneratorConfig.from_official(GENERATOR), seed=1)
     averaged = GeneratorNetwork(GeneratorConfig.from_official(GENERATOR), seed=2)
-    discriminator = Discriminator(DiscriminatorConfig.from_official(DISCRIMINATOR))
+    discriminator = AnyResDiscriminator(DiscriminatorConfig.from_official(DISCRIMINATOR))
     for name, network in (("G", generator), ("D", discriminator)):
         assert sum(p.numel() for p in network.parameters()) == PARAMETERS[name]
     assert sum(b.numel() for b in generator.buffers()) == BUFFER_ELEMENTS

@@ -7,7 +7,7 @@ import torch
 
 from anyres_bench.core.errors import UsageError
 from anyres_bench.reference.config import DiscriminatorConfig
-from anyres_bench.reference.discriminator import Discriminator, minibatch_deviation
+from anyres_bench.reference.discriminator import AnyResDiscriminator, minibatch_deviation
 
 SMALL = DiscriminatorConfig(16, channel_base=128, channel_max=8)
 
@@ -18,7 +18,7 @@ def images(n: int) -> torch.Tensor:
 
 def test_published_parameter_count() -> None:
     with torch.device("meta"):
-        network = Discriminator(DiscriminatorConfig(256))
+        network = AnyResDiscriminator(DiscriminatorConfig(256))
     assert sum(p.numel() for p in network.parameters()) == 28_864_129
 
 
@@ -34,7 +34,7 @@ def test_groups_are_interleaved() -> None:
 
 
 def test_logits_depend_on_the_group_alone() -> None:
-    network, x = Discriminator(SMALL), images(8)
+    network, x = AnyResDiscriminator(SMALL), images(8)
     logits = network(x)
     assert logits.shape == (8, 1)
     torch.testing.assert_close(network(x[[0, 2, 4, 6]]), logits[::2], atol=1e-5, rtol=0)
@@ -42,16 +42,16 @@ def test_logits_depend_on_the_group_alone() -> None:
 
 def test_labels_project() -> None:
     config = DiscriminatorConfig(16, c_dim=3, channel_base=128, channel_max=8, n_mapping_layers=2)
-    network, x, c = Discriminator(config), images(4), torch.eye(3)[[0, 1, 2, 0]]
+    network, x, c = AnyResDiscriminator(config), images(4), torch.eye(3)[[0, 1, 2, 0]]
     assert not torch.allclose(network(x, c), network(x, c.roll(1, 0)))
     with pytest.raises(UsageError, match="labels of width 3"):
         network(x)
     with pytest.raises(UsageError, match="unconditional"):
-        Discriminator(SMALL)(x, c)
+        AnyResDiscriminator(SMALL)(x, c)
 
 
 def test_r1_gradients_are_those_of_finite_differences() -> None:
-    network, x = Discriminator(SMALL).double(), images(4).double().requires_grad_(True)
+    network, x = AnyResDiscriminator(SMALL).double(), images(4).double().requires_grad_(True)
     weight = network.get_submodule("b8.conv1").weight
 
     def penalty() -> torch.Tensor:

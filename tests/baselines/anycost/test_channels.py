@@ -12,7 +12,7 @@ from anyres_bench.baselines.anycost.channels import (
     sorted_state,
     uniform_sub,
 )
-from anyres_bench.baselines.anycost.network import RATIOS, Generator
+from anyres_bench.baselines.anycost.network import RATIOS, AnycostNetwork
 from tests.baselines import tiny
 
 
@@ -29,8 +29,8 @@ def test_sorted_channels_make_the_same_images_and_are_in_order() -> None:
         assert (ranks.diff() <= 1e-6).all()
 
 
-def wide() -> Generator:
-    return Generator(64, 8, 1, 1 / 16, 64)
+def wide() -> AnycostNetwork:
+    return AnycostNetwork(64, 8, 1, 1 / 16, 64)
 
 
 def test_a_uniform_ratio_is_the_same_for_all_layers() -> None:

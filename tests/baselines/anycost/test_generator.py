@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from anyres_bench.baselines.anycost.generator import AnycostRenderer
-from anyres_bench.baselines.anycost.network import Generator as AnycostGenerator
+from anyres_bench.baselines.anycost.network import AnycostNetwork
 from anyres_bench.core.errors import (
     GeneratorError,
     UsageError,
@@ -71,7 +71,7 @@ def test_anycost_makes_squares_only(tmp_path: Path) -> None:
 
 
 def test_costs_are_those_of_the_modules() -> None:
-    network = AnycostGenerator(256, style_dim=16, n_mlp=2, channel_multiplier=0.5, channel_max=64)
+    network = AnycostNetwork(256, style_dim=16, n_mlp=2, channel_multiplier=0.5, channel_max=64)
     renderer = AnycostRenderer(network, "test")
     cost = renderer.cost(Size(256, 256))
     assert cost.parameters == sum(parameter.numel() for parameter in network.parameters())

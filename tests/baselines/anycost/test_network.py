@@ -7,8 +7,8 @@ import torch
 
 from anyres_bench.baselines.anycost.network import (
     RATIOS,
+    AnycostNetwork,
     DiscriminatorMultiRes,
-    Generator,
     architecture_code,
     resolutions,
 )
@@ -17,7 +17,7 @@ from tests.baselines import tiny
 
 
 def test_widths_shrink_by_their_ratio_before_they_are_capped() -> None:
-    made = Generator(256, style_dim=8, n_mlp=1, channel_multiplier=1 / 4, channel_max=64)
+    made = AnycostNetwork(256, style_dim=8, n_mlp=1, channel_multiplier=1 / 4, channel_max=64)
     assert made.widths[::2] == [64, 64, 64, 64, 64, 32, 16]  # an eighth of the published ones
     assert made.uniform_widths(1.0) == made.widths
     assert made.uniform_widths(0.25)[::2] == [64, 64, 64, 32, 16, 8, 4]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from anyres_bench.baselines.anycost.channels import flexible_sub, sorted_state
-from anyres_bench.baselines.anycost.network import RATIOS, Generator
+from anyres_bench.baselines.anycost.network import RATIOS, AnycostNetwork
 from anyres_bench.baselines.anycost.recipe import AnycostConfig, AnycostRecipe, shrunk
 from anyres_bench.core.errors import CheckpointError, ConfigError
 from anyres_bench.core.geometry import Region, Size
@@ -111,7 +111,7 @@ def test_channels_are_sorted_by_what_reads_them() -> None:
 
 
 def test_widths_on_their_own_stay_in_their_bounds() -> None:
-    network = seeded(Generator, 16, 12, 2, 1 / 32, 32)
+    network = seeded(AnycostNetwork, 16, 12, 2, 1 / 32, 32)
     rng = stream(0)
     subs = [flexible_sub(network, lambda n: rng.integer(0, n - 1)) for _ in range(20)]
     assert len({tuple(widths) for widths, _ in subs}) > 1

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import torch
 
-from anyres_bench.baselines.infinitygan.discriminator import Discriminator, widths
+from anyres_bench.baselines.infinitygan.discriminator import InfinityGANDiscriminator, widths
 
 
 def test_published_sizes() -> None:
     assert widths(101, 2, 512) == [256, 512, 512, 512, 512, 512]
-    assert Discriminator(101, 2, 8).final_linear[0].weight.shape == (8, 8 * 3 * 3)
+    assert InfinityGANDiscriminator(101, 2, 8).final_linear[0].weight.shape == (8, 8 * 3 * 3)
 
 
 def test_every_patch_has_a_logit_and_coordinates_of_its_own_trunk() -> None:
     torch.manual_seed(0)
-    network = Discriminator(29, 2, 6)
+    network = InfinityGANDiscriminator(29, 2, 6)
     images = torch.randn(4, 3, 29, 29, requires_grad=True)
     logits, coordinates = network(images)
     assert (logits.shape, coordinates.shape) == ((4, 1), (4, 3))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from anyres_bench.baselines.infinitygan.network import Architecture, Generator
+from anyres_bench.baselines.infinitygan.network import Architecture, InfinityGANNetwork
 from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.models.contract import check_contract
@@ -19,8 +19,8 @@ from tests.baselines import tiny
 RADII = [(3, 3, 3, 3), (3, 3), (1,), (2, 2, 2, 2, 2, 2), (0, 3), (1, 2, 3)]
 
 
-def network(radii: tuple[int, ...], n_mlp: int = 2) -> Generator:
-    return tiny.seeded(Generator, replace(tiny.INFINITY, radii=radii, n_mlp=n_mlp))
+def network(radii: tuple[int, ...], n_mlp: int = 2) -> InfinityGANNetwork:
+    return tiny.seeded(InfinityGANNetwork, replace(tiny.INFINITY, radii=radii, n_mlp=n_mlp))
 
 
 @pytest.mark.parametrize("radii", RADII, ids=str)

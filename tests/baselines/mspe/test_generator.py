@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from anyres_bench.baselines.mspe.generator import MSPERenderer
-from anyres_bench.baselines.mspe.network import Generator as MSPEGenerator
+from anyres_bench.baselines.mspe.network import MSPENetwork
 from anyres_bench.core.errors import (
     CheckpointError,
     UnknownNameError,
@@ -27,7 +27,7 @@ def render(generator: Generator, seed: int, region: Region) -> torch.Tensor:
 
 
 def mspe_generator(target: Size | None = None) -> FixedSizes:
-    network = tiny.seeded(MSPEGenerator, tiny.mspe_config())
+    network = tiny.seeded(MSPENetwork, tiny.mspe_config())
     return FixedSizes(MSPERenderer(network, "f@test", target), exact=target is not None)
 
 
@@ -58,7 +58,7 @@ def test_mspe_reads_the_averaged_generator_of_an_official_file(
     from anyres_bench.baselines.mspe import network as mspe
 
     monkeypatch.setitem(mspe.CONFIGS, "tiny", tiny.mspe_config())
-    network = tiny.seeded(MSPEGenerator, tiny.mspe_config())
+    network = tiny.seeded(MSPENetwork, tiny.mspe_config())
     state = {f"generator_ema.{name}": value for name, value in network.state_dict().items()}
     other = {f"generator.{name}": value * 0 for name, value in network.state_dict().items()}
     file = tiny.save(

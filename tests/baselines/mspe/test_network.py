@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from anyres_bench.baselines.mspe.network import CONFIGS, Discriminator, Generator, width_at
+from anyres_bench.baselines.mspe.network import CONFIGS, MSPEDiscriminator, MSPENetwork, width_at
 from anyres_bench.core.geometry import Size
 from tests.baselines import tiny
 
 
-def network() -> Generator:
-    made = tiny.seeded(Generator, tiny.mspe_config())
-    assert isinstance(made, Generator)
+def network() -> MSPENetwork:
+    made = tiny.seeded(MSPENetwork, tiny.mspe_config())
+    assert isinstance(made, MSPENetwork)
     return made
 
 
@@ -44,7 +44,7 @@ def test_two_latents_are_switched_at_a_layer() -> None:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_noise_fits_the_layers_of_every_configuration(name: str) -> None:
     config = replace(CONFIGS[name], out_size=8, style_channels=8, num_mlps=1, channel_max=4)
-    made = Generator(config)
+    made = MSPENetwork(config)
     scale = Size(1, 2)
     noise = [torch.zeros(1, 1, *size) for size in made.noise_sizes(scale)]
     image = made(made.styles(torch.randn(1, 8)), noise, scale)
@@ -53,7 +53,7 @@ def test_noise_fits_the_layers_of_every_configuration(name: str) -> None:
 
 def test_the_discriminator_takes_any_size_where_it_pools() -> None:
     torch.manual_seed(0)
-    pooled = Discriminator(16, channel_max=8)
+    pooled = MSPEDiscriminator(16, channel_max=8)
     for size in ((16, 16), (24, 40)):
         assert pooled(torch.randn(4, 3, *size)).shape == (4, 1)
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
+from anyres_bench.evaluation.report_samples import keep_samples, may_show, samples_path
 from anyres_bench.evaluation.sample_sets import SampleSet
-from anyres_bench.evaluation.samples import keep_samples, may_show, samples_path
 
 
 def samples(licences: list[str]) -> SampleSet:
