@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from anyres_bench.core.errors import UsageError
 from anyres_bench.core.reporting import Progress
 
 _LINE_EVERY_S = 60.0
+_LOG_HEAD = b"# log of anyres-bench\n"
 _SCREEN = 80, 24  # columns and rows of a terminal that does not know its size
 
 
@@ -51,9 +53,17 @@ class Console:
 
         Raises:
             OSError: it cannot be written.
+            UsageError: there is something else than a log of ours.
         """
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK  # a pipe is not waited for
+        descriptor = os.open(path, flags, 0o666)
+        try:
+            _check_log(descriptor, path)
+        except BaseException:
+            os.close(descriptor)
+            raise
         how: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace", "buffering": 1}
-        self._log = open(path, "a", **how)  # noqa: SIM115 - as long as the command runs
+        self._log = open(descriptor, "a", **how)  # noqa: SIM115 - as long as the command runs
 
     def log(self, text: str) -> None:
         """Write to the log alone, where there is one."""
@@ -124,6 +134,24 @@ class Console:
             dynamic_ncols=known,
             ncols=None if known else _SCREEN[0],
             nrows=None if known else _SCREEN[1],
+        )
+
+
+def _check_log(descriptor: int, path: Path) -> None:
+    """Refuse to append to a file that somebody keeps something else in.
+
+    Raises:
+        UsageError: it is no regular file, or not empty and does not begin as our logs do.
+    """
+    what = f"--log {path}"
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise UsageError(f"{what} is no regular file; name a new one, or a log of anyres-bench")
+    if os.fstat(descriptor).st_size == 0:
+        os.write(descriptor, _LOG_HEAD)
+    elif os.pread(descriptor, len(_LOG_HEAD), 0) != _LOG_HEAD:
+        raise UsageError(
+            f"{what} is there and is no log of anyres-bench, so nothing is appended to it; "
+            "name a new file"
         )
 
 

@@ -19,6 +19,7 @@ import click
 from anyres_bench import __version__
 from anyres_bench.cli import faults
 from anyres_bench.cli.console import Console, with_options
+from anyres_bench.cli.memory import check_room
 from anyres_bench.core import distributed
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.reporting import SILENT, report_to, say
@@ -65,6 +66,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             ctx.fail(f"no command {args[0]!r}; {nearest(args[0], COMMANDS)}")
+        if args and not {"-h", "--help"}.intersection(args):
+            check_room(args[0])
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from anyres_bench.cli import console as module
 from anyres_bench.cli.console import Console, show
+from anyres_bench.core.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 EVIL = "red\x1b[31m\x1b]0;title\x07\r\u202e"
@@ -50,7 +51,8 @@ def test_quiet_and_verbose(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
         console.detail(f"detail {console.loudness}")
     told = capsys.readouterr().err.split("\n")
     assert told == ["tell -1", "tell 0", "say 0", "tell 1", "say 1", "detail 1", ""]
-    logged = (tmp_path / "log").read_text().splitlines()
+    head, *logged = (tmp_path / "log").read_text().splitlines()
+    assert head == "# log of anyres-bench"
     assert len(logged) == 9
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d \w+ -?\d$", line) for line in logged)
 
@@ -101,3 +103,17 @@ def test_a_log_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 2
     assert "cannot be written" in ended.stderr
+
+
+def test_logs_go_on_and_nothing_else_is_appended_to(tmp_path: Path) -> None:
+    for _ in range(2):
+        console = Console()
+        console.log_to(tmp_path / "log")
+        console.log("told")
+    assert len((tmp_path / "log").read_text().splitlines()) == 3
+    (tmp_path / "thesis.tex").write_text("precious")
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "thesis.tex", tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(UsageError, match=r"no log of anyres-bench|no regular file"):
+            Console().log_to(path)
+    assert (tmp_path / "thesis.tex").read_text() == "precious"

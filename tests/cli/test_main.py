@@ -99,7 +99,7 @@ def test_a_fault_of_ours_says_so_and_exits_70(tmp_path: Path) -> None:
 
 
 def test_memory_that_runs_out_is_told(tmp_path: Path) -> None:
-    limit = 1 << 29
+    limit = 1 << 32
     ended = run_failing(
         tmp_path,
         "bytearray(1 << 33)",
