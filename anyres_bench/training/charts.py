@@ -43,7 +43,12 @@ def draw(folder: Path) -> bool:
     panels = [[name] for name in lines if name.startswith("evaluation/")] + _ticks(lines)
     columns = min(len(panels), 3)
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(4.2 * columns, 2.7 * rows), layout="constrained")
+    width, height = 4.2 * columns, 2.7 * rows
+    figure = Figure(figsize=(width, height))
+    # Margins of fixed inches: a layout that measures every label takes as long as the drawing.
+    figure.subplots_adjust(
+        0.55 / width, 0.5 / height, 1 - 0.5 / width, 1 - 0.3 / height, 0.28, 0.42
+    )
     all_axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, names in zip(all_axes, panels, strict=False):
         _panel(axes, {name: lines[name] for name in names}, spread)
@@ -109,4 +114,4 @@ def _panel(
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, frameon=False)
+    axes.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)

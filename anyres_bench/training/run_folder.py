@@ -30,6 +30,7 @@ from anyres_bench.training.config import LoopConfig
 
 CURVE, BEST, SETTINGS = "evaluation.json", "best", "settings.json"
 _EXPORT = re.compile(r"ema-\d{9}")
+_DRAW_SHARE = 50  # times as long as a drawing took passes before the next one
 
 
 def exports(folder: Path) -> list[Path]:
@@ -83,6 +84,7 @@ class RunFolder:
         self._tick_started = self._started
         self._tick_step = 0
         self._waited = 0.0
+        self._drawn, self._drawing_s, self._undrawn = self._started, 1.0, False
         self._board = _tensorboard(self.folder) if distributed.is_main() else None
 
     def due(self, step: int, last: bool) -> Due:
@@ -165,7 +167,8 @@ class RunFolder:
                 (self.folder / BEST).rename(aside)
             shutil.copytree(path, self.folder / BEST)
             shutil.rmtree(aside, ignore_errors=True)
-        draw(self.folder)
+        if time.perf_counter() - self._drawn > _DRAW_SHARE * self._drawing_s:
+            self._draw()
         for old in exports(self.folder)[: -self.config.keep]:
             shutil.rmtree(old)
 
@@ -181,9 +184,18 @@ class RunFolder:
             file.writelines(json.dumps(entry) + "\n" for entry in kept)
 
     def close(self) -> None:
-        """Finish the logs."""
+        """Finish the logs, and draw what was logged."""
         if self._board is not None:
             self._board.close()
+        if self._undrawn:
+            self._draw()
+
+    def _draw(self) -> None:
+        """Draw curves.png, and note how long that takes."""
+        began = time.perf_counter()
+        draw(self.folder)
+        self._drawn, self._undrawn = time.perf_counter(), False
+        self._drawing_s = self._drawn - began
 
     def _seconds(self) -> float:
         """Time of the run up to now, that of its earlier parts included."""
@@ -192,6 +204,7 @@ class RunFolder:
     def _log(self, entry: dict[str, Any], n_images: int) -> None:
         if not distributed.is_main():
             return
+        self._undrawn = True
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.folder / LOG, "a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
