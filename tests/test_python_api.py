@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from anyres_bench.core.errors import GeneratorError, MetricError, UsageError
 from anyres_bench.core.geometry import Region
 from anyres_bench.models.checking import check_model
 from anyres_bench.models.contract import check_contract
+from tests.baselines.stylegan2.conftest import write
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ("python.md", "your_model.md")
@@ -33,6 +35,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         options = ["--n", "30", "--min-size", "64", "--max-size", "96", "--measure", "header"]
         command = ["collect", "scenes", "data/photos", "--processes", "1", *options]
         assert CliRunner().invoke(cli, command, catch_exceptions=False).exit_code == 0
+        write(folder / "ffhq.pkl")
+        shutil.copytree("data/photos/images", "generated")
         yield folder
 
 
@@ -45,10 +49,31 @@ def test_the_code_of_the_python_page_runs(number: int, home: Path) -> None:
     exec(blocks("python.md")[number], {})
 
 
-@pytest.mark.parametrize("number", range(len(blocks("your_model.md"))))
+def is_model(code: str) -> bool:
+    return "def make" in code
+
+
+def test_the_ways_to_plug_in_a_model_are_all_there_and_short() -> None:
+    codes = blocks("your_model.md")
+    assert [is_model(code) for code in codes].count(True) == 4
+    assert len(codes) == 6
+    for code in codes:
+        assert len([line for line in code.splitlines() if line.strip()]) <= 15
+
+
+@pytest.mark.parametrize("code", [c for c in blocks("your_model.md") if not is_model(c)])
+def test_the_files_of_the_page_are_measured(code: str, home: Path) -> None:
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["found"][0].values["frechet"] > 0
+
+
+MODELS = [code for code in blocks("your_model.md") if is_model(code)]
+
+
+@pytest.mark.parametrize("number", range(len(MODELS)))
 def test_the_models_of_the_page_keep_the_contract(number: int, home: Path) -> None:
-    code = blocks("your_model.md")[number]
-    assert len([line for line in code.splitlines() if line.strip()]) <= 15
+    code = MODELS[number]
     file = home / f"model{number}.py"
     file.write_text(code)
     if "trace" in code:

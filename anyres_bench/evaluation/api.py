@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
+from anyres_bench.core.reporting import say
 from anyres_bench.data.dataset import Dataset
-from anyres_bench.evaluation.evaluate import EvaluationOutcome, EvaluationPlan
+from anyres_bench.evaluation.evaluate import EvaluationOutcome, EvaluationPlan, check_samples
 from anyres_bench.evaluation.evaluate import evaluate as run_plan
-from anyres_bench.evaluation.requests import Request, plan_tasks
+from anyres_bench.evaluation.forecast import forecast
+from anyres_bench.evaluation.requests import Request, extractor_spec, plan_tasks, read_request
+from anyres_bench.evaluation.suites import SUITES
+from anyres_bench.features.extractor import FeatureExtractor
+from anyres_bench.fetching.weights import MissingWeightsError, WeightFile, nothing_fetched
 from anyres_bench.models.adapters import Pipeline
 from anyres_bench.models.controls import HeldOut, folder
 from anyres_bench.models.generator import Generator
 from anyres_bench.models.loading import resolve
-from anyres_bench.results import Result, to_frame
+from anyres_bench.results import Result, Task, to_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +51,7 @@ def evaluate(
     batch_size: int = 16,
     workers: int = 2,
     accept_licence: bool = False,
+    fresh: bool = False,
 ) -> Results:
     """Measure a model on a dataset; what `anyres-bench evaluate` does.
 
@@ -59,6 +65,7 @@ def evaluate(
         out: folder of the records; what is there already is not measured again.
         device: of the model and the extractors, as torch names it; by default an accelerator.
         options: of a model that is given by its spec.
+        fresh: compute again what is there already, features included.
 
     Raises:
         MetricError: some tasks have no number; the others are written.
@@ -75,6 +82,7 @@ def evaluate(
         seed=seed,
         batch_size=batch_size,
         n_workers=workers,
+        fresh=fresh,
     )
     outcome.check()
     return Results(outcome.results)
@@ -90,13 +98,14 @@ def run_request(
     seed: int,
     batch_size: int,
     n_workers: int,
+    fresh: bool = False,
 ) -> EvaluationOutcome:
     """Measure what is requested, on this process or, under `torchrun`, on all.
 
     Args:
         model, dataset, options: see `evaluate`.
         request: which tasks, on which device.
-        out, seed, batch_size, n_workers: see `EvaluationPlan`.
+        out, seed, batch_size, n_workers, fresh: see `EvaluationPlan`.
 
     Returns:
         Results, which are written, and failures; on the first process all of them.
@@ -104,9 +113,14 @@ def run_request(
     Raises:
         UsageError, DataError, ModelError: nothing can be measured.
     """
+    # Dataset, tasks and model first: weights of extractors are asked for when all else is well.
     data = dataset if isinstance(dataset, Dataset) else Dataset.read(Path(dataset))
-    tasks, extractors = plan_tasks(data, request)
+    queries = read_request(data, request)
     generator, spec = _generator(model, options, request.device, request.accept_licence)
+    check_samples(generator, data, [query.complete("", "", 0) for query in queries], seed)
+    tasks, extractors = plan_tasks(data, request, queries)
+    if set(request.wanted) & set(SUITES):
+        say("\n".join(["the suite's tasks here:", *(f"  {task.id}" for task in tasks)]))
     plan = EvaluationPlan(
         model=generator,
         spec=spec,
@@ -117,9 +131,63 @@ def run_request(
         seed=seed,
         batch_size=batch_size,
         n_workers=n_workers,
+        fresh=fresh,
     )
     with distributed.joined():
-        return run_plan(plan)
+        outcome = run_plan(plan)
+    if outcome.kept:
+        say(
+            f"{len(outcome.kept)} of {len(tasks)} tasks were measured before and are kept as they "
+            "were; --fresh measures them again"
+        )
+    return outcome
+
+
+def forecast_request(
+    model: Any,
+    dataset: Dataset | str | Path,
+    request: Request,
+    options: Mapping[str, str],
+    *,
+    out: Path,
+    seed: int,
+    batch_size: int,
+    n_workers: int,
+    fresh: bool = False,
+) -> str:
+    """What `run_request` would do and take, in words; nothing is written or fetched.
+
+    Raises:
+        MissingWeightsError: the model's own weights are not here.
+        UsageError, DataError, ModelError: nothing could be measured.
+    """
+    data = dataset if isinstance(dataset, Dataset) else Dataset.read(Path(dataset))
+    queries = read_request(data, request)
+    plans: list[tuple[list[Task], dict[str, FeatureExtractor]]] = []
+    downloads: dict[str, WeightFile] = {}
+    waiting, built = [], dict[str, FeatureExtractor]()
+    with nothing_fetched():
+        generator, spec = _generator(model, options, request.device, request.accept_licence)
+        check_samples(generator, data, [query.complete("", "", 0) for query in queries], seed)
+        for query in queries:
+            try:
+                plans.append(plan_tasks(data, request, [query], built))
+            except MissingWeightsError as error:
+                downloads[error.weights.name] = error.weights
+                waiting.append(query.complete("", extractor_spec(query, request), 0).id)
+    plan = EvaluationPlan(
+        model=generator,
+        spec=spec,
+        dataset=data,
+        tasks=list(dict.fromkeys(task for tasks, _ in plans for task in tasks)),
+        extractors={name: one for _, found in plans for name, one in found.items()},
+        out=out,
+        seed=seed,
+        batch_size=batch_size,
+        n_workers=n_workers,
+        fresh=fresh,
+    )
+    return forecast(plan, request.device, waiting, list(downloads.values())).text()
 
 
 def _generator(

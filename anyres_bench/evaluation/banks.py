@@ -9,7 +9,7 @@ batch size, workers or ranks.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,12 +38,14 @@ class FeatureRun:
         batch_size: samples rendered and extracted at a time.
         title: of the progress.
         show: is given the pixels of the first samples when they are computed.
+        fresh: whether shards that are kept are computed again.
     """
 
     store: FeatureStore
     batch_size: int
     title: str
     show: Callable[[SampleSet, Tensor], None]
+    fresh: bool = False
 
 
 def feature_banks(
@@ -61,7 +63,8 @@ def feature_banks(
     for shard in mine:
         absent = []
         for name in extractors:
-            kept = run.store.load(_shard_key(samples.key, name, shard))
+            key = _shard_key(samples.key, name, shard)
+            kept = None if run.fresh else run.store.load(key)
             if kept is None:
                 absent.append(name)
             else:
@@ -78,6 +81,17 @@ def feature_banks(
                 _keep(run.store, _shard_key(samples.key, name, shard), bank)
                 banks[name] += bank
     return {name: distributed.reduce(bank, operator.add) for name, bank in banks.items()}
+
+
+def missing_items(samples: SampleSet, extractors: Iterable[str], store: FeatureStore) -> list[int]:
+    """The items whose features by one of the extractors are not kept, in the order of computing."""
+    names = list(extractors)
+    return [
+        samples.order[i]
+        for shard in _shards(len(samples))
+        if not all(store.path(_shard_key(samples.key, name, shard)).exists() for name in names)
+        for i in shard
+    ]
 
 
 def kept_bank(

@@ -12,7 +12,7 @@ from pathlib import Path
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import DataError, MetricError, UsageError
 from anyres_bench.core.files import cache_dir
-from anyres_bench.core.reporting import say
+from anyres_bench.core.reporting import say, tracked
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import EvalProtocol, protocol_from
 from anyres_bench.data.reading import check_sizes
@@ -58,6 +58,7 @@ class EvaluationPlan:
         seed: of views and latents.
         batch_size: samples at a time; changes speed and memory only.
         n_workers: threads that decode images.
+        fresh: whether what earlier runs have kept is computed again.
     """
 
     model: Generator | HeldOut
@@ -69,6 +70,7 @@ class EvaluationPlan:
     seed: int = 0
     batch_size: int = 16
     n_workers: int = 0
+    fresh: bool = False
 
     @functools.cached_property
     def digest(self) -> str:
@@ -83,10 +85,12 @@ class EvaluationOutcome:
     Attributes:
         results: of every task that has numbers, those that were there before included.
         failures: task id -> why it has none.
+        kept: ids of the tasks whose results an earlier run has computed.
     """
 
     results: list[Result] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
 
     def check(self) -> None:
         """Raise MetricError, which names every task without a number, where there is one."""
@@ -106,18 +110,44 @@ def evaluate(plan: EvaluationPlan) -> EvaluationOutcome:
         GeneratorError: the model broke its contract.
         CacheError, DataError: something on disk is damaged or cannot be written.
     """
-    check_sizes(plan.dataset)
     outcome = EvaluationOutcome()
+    for comparison, tasks in comparisons(plan):
+        done = [comparison.finished(task) for task in tasks]
+        outcome.results += [result for result in done if result]
+        outcome.kept |= {result.task for result in done if result}
+        if remaining := [task for task, result in zip(tasks, done, strict=True) if not result]:
+            comparison.run(remaining, outcome)
+    return outcome
+
+
+def check_samples(
+    model: Generator | HeldOut, dataset: Dataset, tasks: Sequence[Task], seed: int
+) -> None:
+    """Draw the samples of tasks, whose extractors do not matter, and compute nothing.
+
+    Raises:
+        UsageError, DatasetError, GeneratorError: what a run would raise for want of images or
+            canvases.
+    """
+    plan = EvaluationPlan(
+        model=model, spec="", dataset=dataset, tasks=tasks, extractors={}, out=Path(), seed=seed
+    )
+    for comparison, found in comparisons(plan):
+        comparison.sides(found)
+
+
+def comparisons(plan: EvaluationPlan) -> Iterator[tuple[Comparison, list[Task]]]:
+    """The plan's tasks, those that look at the same pixels together.
+
+    Raises:
+        UsageError, DatasetError: as for `evaluate`.
+    """
+    check_sizes(plan.dataset)
     for (part, protocol_id, n), tasks in _by_view(plan.tasks):
         protocol = protocol_from(protocol_id)
         reference, held_out = reference_and_held_out(plan.dataset, part, protocol)
         generator = _generator(plan.model, held_out, part)
-        comparison = _Comparison(plan, reference, generator, protocol, n)
-        done = [comparison.finished(task) for task in tasks]
-        outcome.results += [result for result in done if result]
-        if remaining := [task for task, result in zip(tasks, done, strict=True) if not result]:
-            comparison.run(remaining, outcome)
-    return outcome
+        yield Comparison(plan, reference, generator, protocol, n), tasks
 
 
 def _by_view(tasks: Iterable[Task]) -> Iterator[tuple[tuple[str, str, int], list[Task]]]:
@@ -152,7 +182,7 @@ class _Features:
 
 
 @dataclass
-class _Comparison:
+class Comparison:
     """One model, one protocol: samples of both, and all metrics on them."""
 
     plan: EvaluationPlan
@@ -163,7 +193,8 @@ class _Comparison:
 
     def finished(self, task: Task) -> Result | None:
         """The result that an earlier run has written, as the first rank sees it."""
-        return distributed.gather(self._kept(task) if distributed.is_main() else None)[0]
+        looked_for = distributed.is_main() and not self.plan.fresh
+        return distributed.gather(self._kept(task) if looked_for else None)[0]
 
     def _kept(self, task: Task) -> Result | None:
         key = result_key(task, self.generator.id, self.plan.digest, self.plan.seed)
@@ -183,22 +214,13 @@ class _Comparison:
     def run(self, tasks: Sequence[Task], outcome: EvaluationOutcome) -> None:
         """Features of both sides, then every metric."""
         plan = self.plan
-        extractors = {task.extractor: plan.extractors[task.extractor] for task in tasks}
-        compared = {
-            task.extractor: plan.extractors[task.extractor]
-            for task in tasks
-            if metric_from(task.metric).needs_real
-        }
-        how = (self.reference, self.protocol, self.n, plan.seed, plan.n_workers)
-        real = reference_samples(*how) if compared else None
-        fake = model_samples(self.generator, *how)
+        sides = self.sides(tasks)
         self._say_survivors()
-        features = {"real": self._features(real, compared)} if real else {}
-        features["fake"] = self._features(fake, extractors)
+        features = {side: self._features(*of) for side, of in sides.items()}
         if not distributed.is_main():
             return
         cost = self._cost()
-        for task in tasks:
+        for task in tracked(tasks, f"{self.protocol.id} values, intervals", "task"):
             try:
                 result = self._measure(task, features, cost)
             except MetricError as error:
@@ -206,6 +228,25 @@ class _Comparison:
                 continue
             write_result(plan.out, result)
             outcome.results.append(result)
+
+    def sides(
+        self, tasks: Sequence[Task]
+    ) -> Mapping[str, tuple[SampleSet, Mapping[str, FeatureExtractor]]]:
+        """Samples of the reference, where a task needs it, and of the model; nothing is computed.
+
+        Raises:
+            DatasetError: too few images are large enough.
+            GeneratorError: the model cannot render what the protocol asks for.
+        """
+        plan = self.plan
+        extractors = {task.extractor: plan.extractors.get(task.extractor) for task in tasks}
+        compared = {task.extractor for task in tasks if metric_from(task.metric).needs_real}
+        known = {name: extractor for name, extractor in extractors.items() if extractor}
+        how = (self.reference, self.protocol, self.n, plan.seed, plan.n_workers)
+        real = reference_samples(*how) if compared else None
+        fake = model_samples(self.generator, *how)
+        of_real = {name: extractor for name, extractor in known.items() if name in compared}
+        return ({"real": (real, of_real)} if real else {}) | {"fake": (fake, known)}
 
     def _say_survivors(self) -> None:
         """Tell which images were left out, because they are too small or cannot be read."""
@@ -239,6 +280,7 @@ class _Comparison:
             batch_size=plan.batch_size,
             title=f"{self.protocol.id} {who}",
             show=keep_samples,
+            fresh=plan.fresh,
         )
         start = time.perf_counter()
         banks = feature_banks(samples, extractors, run)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from anyres_bench.core.errors import UsageError
+from anyres_bench.core.errors import UsageError, WeightsError
 from anyres_bench.core.reporting import say
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import protocol_from
@@ -14,6 +14,7 @@ from anyres_bench.data.splits import HALF, reference_and_held_out
 from anyres_bench.evaluation.queries import TaskQuery
 from anyres_bench.evaluation.suites import SUITES, suite
 from anyres_bench.features.extractor import FeatureExtractor, extractor_from
+from anyres_bench.fetching.weights import MissingWeightsError
 from anyres_bench.metrics.metric import Metric, metric_from, own_extractor
 from anyres_bench.results import Task
 
@@ -31,6 +32,8 @@ class Request:
         n: number of fakes; None is what the task proposes, else at most 1000.
         device: where extractors run.
         accept_licence: whether the licence of downloaded weights is accepted.
+        kind: the published dataset that this one is, for the paper's suite; None goes by its
+            recipe.
     """
 
     wanted: Sequence[str]
@@ -38,12 +41,38 @@ class Request:
     n: int | None = None
     device: str = "cpu"
     accept_licence: bool = False
+    kind: str | None = None
+
+
+def read_request(dataset: Dataset, request: Request) -> list[TaskQuery]:
+    """What is requested of a dataset, everything filled in but the extractor.
+
+    Raises:
+        UnknownNameError: no such suite, protocol or metric; the nearest is suggested.
+        DatasetError: the images are too small.
+    """
+    queries = []
+    for query in _queries(dataset, request):
+        n = query.n or request.n or query.default_n or DEFAULT_N
+        if query.n is None and request.n is None:
+            n = _at_most(n, query, dataset)
+        queries.append(replace(query, dataset=query.dataset or _part(query, dataset), n=n))
+    return queries
 
 
 def plan_tasks(
-    dataset: Dataset, request: Request
+    dataset: Dataset,
+    request: Request,
+    queries: Sequence[TaskQuery] | None = None,
+    built: dict[str, FeatureExtractor] | None = None,
 ) -> tuple[list[Task], dict[str, FeatureExtractor]]:
     """The tasks of a request on a dataset, each once, and their extractors by id.
+
+    Args:
+        dataset: where the reference comes from.
+        request: which tasks.
+        queries: what `read_request` made of it; by default it is read here.
+        built: extractors by spec that are there already; those that are built join them.
 
     Raises:
         UnknownNameError: no such suite, protocol, metric or extractor; the nearest is suggested.
@@ -51,15 +80,11 @@ def plan_tasks(
         DatasetError: the images are too small.
         WeightsError: an extractor needs weights that cannot be had.
     """
-    built: dict[str, FeatureExtractor] = {}
+    built = {} if built is None else built
     tasks, extractors = [], {}
-    for query in _queries(dataset, request):
+    for query in read_request(dataset, request) if queries is None else queries:
         extractor = _extractor(query, request, built)
-        part = query.dataset or _part(query, dataset)
-        n = query.n or request.n or query.default_n or DEFAULT_N
-        if query.n is None and request.n is None:
-            n = _at_most(n, query, dataset)
-        task = replace(query, extractor=extractor.id).complete(part, extractor.id, n)
+        task = replace(query, extractor=extractor.id).complete("", extractor.id, 0)
         _check_fit(task, metric_from(task.metric), extractor)
         tasks.append(task)
         extractors[extractor.id] = extractor
@@ -99,7 +124,7 @@ def _queries(dataset: Dataset, request: Request) -> Iterator[TaskQuery]:
             yield TaskQuery.parse(text)
             continue
         lowered: dict[str, int] = {}
-        for query in suite(text, dataset):
+        for query in suite(text, dataset, request.kind):
             n = _at_most(request.n, query, dataset) if request.n else None
             if n is not None and n != request.n:
                 lowered[query.protocol] = n
@@ -113,6 +138,12 @@ def _part(query: TaskQuery, dataset: Dataset) -> str:
     return dataset.id if query.default_n else f"{dataset.id}:{HALF}"
 
 
+def extractor_spec(query: TaskQuery, request: Request) -> str:
+    """The spec of the extractor that a query without a complete one gets."""
+    asked = request.extractor or query.default_extractor or DEFAULT_EXTRACTOR
+    return query.extractor or _own_spec(query, request) or asked
+
+
 def _extractor(
     query: TaskQuery, request: Request, built: dict[str, FeatureExtractor]
 ) -> FeatureExtractor:
@@ -120,14 +151,12 @@ def _extractor(
 
     def build(spec: str) -> FeatureExtractor:
         if spec not in built:
-            built[spec] = extractor_from(
-                spec, device=request.device, accept_licence=request.accept_licence
-            )
+            built[spec] = _built(spec, request)
         return built[spec]
 
     own = _own_spec(query, request)
     if query.extractor is None:
-        return build(own or request.extractor or query.default_extractor or DEFAULT_EXTRACTOR)
+        return build(extractor_spec(query, request))
     for spec in (own, request.extractor, DEFAULT_EXTRACTOR):
         if spec is not None and build(spec).id == query.extractor:
             return build(spec)
@@ -141,6 +170,18 @@ def _own_spec(query: TaskQuery, request: Request) -> str | None:
     if own is None or _name(asked) == _name(own):
         return own and asked
     return own.format(asked)
+
+
+def _built(spec: str, request: Request) -> FeatureExtractor:
+    try:
+        return extractor_from(spec, device=request.device, accept_licence=request.accept_licence)
+    except MissingWeightsError:
+        raise
+    except WeightsError as error:
+        raise WeightsError(
+            f"{error}\n  without  --extractor {DEFAULT_EXTRACTOR} needs no download; its distances "
+            "are no FID, and its tasks have other ids"
+        ) from error
 
 
 def _at_most(n: int, query: TaskQuery, dataset: Dataset) -> int:

@@ -21,6 +21,7 @@ from anyres_bench.data.protocols import EvalProtocol
 from anyres_bench.data.reading import ItemPixels, read_image
 from anyres_bench.data.views import ImageView, Item, View
 from anyres_bench.evaluation.warps import warp_base
+from anyres_bench.models.families import parts
 from anyres_bench.models.generator import (
     FiniteGenerator,
     Generator,
@@ -109,7 +110,7 @@ def model_samples(
         pictures = protocol.pictures(generator.n_pictures, n, seed)
         latents = [replace(item, group=i) for item, i in zip(latents, pictures, strict=True)]
         key["draws"] = "pictures"
-    _check_canvases(generator, [view for item in latents for view in item.views])
+    _check_canvases(generator, protocol.id, [view for item in latents for view in item.views])
     return SampleSet(
         side="fake",
         key=key | {"images": reference.digest, "rules": _RULES},
@@ -143,16 +144,29 @@ def _image_samples(
     )
 
 
-def _check_canvases(generator: Generator, views: Sequence[View]) -> None:
+def _check_canvases(generator: Generator, protocol_id: str, views: Sequence[View]) -> None:
     if not isinstance(generator.canvases, tuple):
         return
     asked = {view.rendered(generator.native).canvas for view in views}
     if missing := sorted(asked - set(generator.canvases)):
         known = ", ".join(str(size) for size in generator.canvases)
         raise GeneratorError(
-            f"{generator.id} renders canvases of {known} only; the protocol asks for "
-            f"{missing[0]}{' and others' if len(missing) > 1 else ''}: choose another protocol"
+            f"{generator.id} renders canvases of {known} only; {protocol_id} asks for "
+            f"{missing[0]}{' and others' if len(missing) > 1 else ''}. {_what_fits(generator)}"
         )
+
+
+def _what_fits(generator: Generator) -> str:
+    """Protocols of a model of a few sizes, and what makes other canvases of it."""
+    assert isinstance(generator.canvases, tuple)
+    sides = [size.height for size in generator.canvases if size.height == size.width]
+    fits = [f"anyres-full{side}, patch{side // 2}-at{side}" for side in sides]
+    fitting = f"Protocols that fit: {', '.join(fits)}. " if fits else ""
+    wrappers = ", ".join(f"{name}:MODEL" for name in parts("upscalers"))
+    return (
+        f"{fitting}Other canvases are made by enlarging ({wrappers}), or by resizing: without "
+        "`exact` where a network is plugged in by FixedSize"
+    )
 
 
 @dataclass

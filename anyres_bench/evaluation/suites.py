@@ -2,14 +2,17 @@
 
 quick   a first look in a minute: windows, whole images and the curve against size, in sizes
         that the images have
-paper   the sets that AnyRes-GAN reports for its datasets; for others, the same idea
+paper   the sets that AnyRes-GAN reports for its datasets; for others, the same idea. Which of
+        them a dataset is, its recipe says, or whoever asks; never the name of its folder
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from anyres_bench.core.errors import DatasetError
+from anyres_bench.core.errors import DatasetError, UnknownNameError
+from anyres_bench.core.registry import nearest
+from anyres_bench.core.reporting import say
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import MIN_IMAGES, protocol_from
 from anyres_bench.data.splits import HALF, reference_and_held_out
@@ -29,19 +32,45 @@ PAPER = {
 PAPER_ELSEWHERE = ("fid-full256", "fid-full512", "fid-full1024", "fid-patch256-min256max0")
 
 
-def suite(name: str, dataset: Dataset) -> list[TaskQuery]:
+_SOURCES = {"flickr-birds": "birds", "flickr-church": "church", "flickr-mountains": "mountains"}
+
+
+def suite(name: str, dataset: Dataset, kind: str | None = None) -> list[TaskQuery]:
     """The tasks of a suite on a dataset.
+
+    Args:
+        name: of the suite.
+        dataset: which.
+        kind: the published dataset that it is, a key of `PAPER`; None goes by its recipe.
 
     Raises:
         DatasetError: the images are too small for any of them.
+        UnknownNameError: no such published dataset.
     """
-    texts = _quick(dataset) if name == "quick" else _paper(dataset)
+    if kind is not None and kind not in PAPER:
+        raise UnknownNameError(f"the paper has no dataset {kind!r}; {nearest(kind, PAPER)}")
+    texts = _quick(dataset) if name == "quick" else _paper(dataset, kind)
     return [TaskQuery.parse(text) for text in texts]
 
 
-def _paper(dataset: Dataset) -> Sequence[str]:
-    if dataset.id in PAPER:
-        return PAPER[dataset.id]
+def published_kind(dataset: Dataset) -> str | None:
+    """The published dataset that a recipe makes, a key of `PAPER`; None where it makes another."""
+    recipe = dataset.recipe
+    if recipe.get("collector") == "ffhq6k":
+        return "ffhq6k"
+    if recipe.get("collector") == "flickr":
+        return _SOURCES.get(str(recipe.get("source")))
+    return None
+
+
+def _paper(dataset: Dataset, kind: str | None) -> Sequence[str]:
+    found = kind or published_kind(dataset)
+    if found:
+        return PAPER[found]
+    say(
+        f"{dataset.id} is none of the paper's datasets by its recipe ({', '.join(PAPER)}): its "
+        "protocols that fit are taken; --as says which it is"
+    )
     fit = [text for text in PAPER_ELSEWHERE if _share(dataset, text) >= 0.5]
     if not fit:
         raise DatasetError(f"most images of {dataset.id} are too small for the paper's protocols")

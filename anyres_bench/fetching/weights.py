@@ -5,8 +5,10 @@ Which files there are stands beside the models and extractors that use them.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -66,6 +68,31 @@ class WeightFile:
         return self.sha256 is not None and sha256.startswith(self.sha256)
 
 
+class MissingWeightsError(WeightsError):
+    """Weights are not here, and were not to be fetched.
+
+    Attributes:
+        weights: which.
+    """
+
+    def __init__(self, weights: WeightFile) -> None:
+        super().__init__(f"{weights.name} weights are not here.{_help(weights)}")
+        self.weights = weights
+
+
+_fetching: ContextVar[bool] = ContextVar("fetching", default=True)
+
+
+@contextlib.contextmanager
+def nothing_fetched() -> Iterator[None]:
+    """Within the block nothing is fetched: what is not here raises `MissingWeightsError`."""
+    token = _fetching.set(False)
+    try:
+        yield
+    finally:
+        _fetching.reset(token)
+
+
 def locate(
     name: str,
     table: Mapping[str, WeightFile],
@@ -108,6 +135,8 @@ def obtain(
     """
     if weights.path.is_file():
         return _verified(weights)
+    if not _fetching.get():
+        raise MissingWeightsError(weights)
     if offline or (offline is None and os.environ.get("ANYRES_BENCH_OFFLINE", "") not in ("", "0")):
         raise WeightsError(
             f"{weights.name} weights are not here and we are offline.{_help(weights)}"

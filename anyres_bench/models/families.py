@@ -27,6 +27,7 @@ FAMILIES = Registry(
         "liif": "anyres_bench.baselines.liif:FAMILY",
         "mspe": "anyres_bench.baselines.mspe:FAMILY",
         "realesrgan": "anyres_bench.baselines.realesrgan:FAMILY",
+        "stylegan2": "anyres_bench.baselines.stylegan2:FAMILY",
         "navit-mae": "anyres_bench.tilers.navit_mae:FAMILY",
         "resamplers": "anyres_bench.baselines.resamplers:FAMILY",
     },

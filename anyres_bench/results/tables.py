@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from anyres_bench.core.quoting import csv_cell, terminal
@@ -53,14 +53,20 @@ def chance_band(result: Result, name: str) -> str:
     return "" if low is None or high is None else f"chance {number(low)} to {number(high)}"
 
 
-def result_table(results: Sequence[Result]) -> str:
-    """One line a value that ranks: its interval, and the id of its task, beside it."""
+def result_table(results: Sequence[Result], kept: Collection[str] = ()) -> str:
+    """One line a value that ranks: its interval, and the id of its task, beside it.
+
+    Args:
+        results: what is shown.
+        kept: ids of tasks whose results were there before; they are marked.
+    """
     rows = [("model", "value", "", "95 % interval", "task")]
     for result in results:
         for name in result.higher_is_better:
             note = f"{_span(result, name)} {chance_band(result, name)}".strip()
             label, value = terminal(value_label(result, name)), number(result.values[name])
-            rows.append((terminal(result.model.id), label, value, note, terminal(result.task)))
+            task = terminal(result.task) + ("  (kept)" if result.task in kept else "")
+            rows.append((terminal(result.model.id), label, value, note, task))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:

@@ -181,3 +181,70 @@ def test_a_full_disk_is_an_error_and_leaves_nothing_half_written(data: str, tmp_
     assert "Traceback" not in err
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
     assert not Path("results").exists()
+
+
+def test_what_was_kept_is_marked_and_measured_again_when_asked(data: str, capfd) -> None:
+    common = ("evaluate", "constant", "--dataset", data, "--suite", TASK, "--n", "20")
+    _, first, told = call(capfd, *common)
+    assert "kept" not in first + told
+    (path,) = Path("results").rglob("*.json")
+    before = path.stat().st_mtime_ns
+    _, second, told = call(capfd, *common)
+    assert second.rstrip() == first.rstrip() + "  (kept)"
+    assert "1 of 1 tasks were measured before" in told
+    assert path.stat().st_mtime_ns == before
+    _, third, told = call(capfd, *common, "--fresh")
+    assert (third, "kept" in told) == (first, False)
+    assert path.stat().st_mtime_ns > before
+
+
+def test_fresh_uses_no_feature_that_was_kept(data: str, capfd) -> None:
+    common = ("evaluate", "constant", "--dataset", data, "--suite", TASK, "--n", "20", "--fresh")
+    call(capfd, *common)
+    kept = list(Path("cache/features").glob("*.safetensors"))
+    for path in kept:
+        path.write_bytes(b"damaged")
+    assert call(capfd, *common)[0] == 0
+    assert all(path.read_bytes() != b"damaged" for path in kept)
+
+
+def test_a_dry_run_says_what_it_takes_and_writes_nothing(data: str, tmp_path: Path, capfd) -> None:
+    common = ("evaluate", "scenes", "--dataset", data, "--n", "20")
+    suites = ("--suite", TASK, "--suite", "fid-full32")
+    code, out, _ = call(capfd, *common, *suites, "--dry-run")
+    assert code == 0
+    assert "tasks      2, of which 0 are measured already" in out
+    assert f"  tiny:half/{TASK}-ddof1/builtin-v1/n20@1" in out
+    assert "items      40 to compute" in out  # 20 windows of each side
+    assert "downloads  inception-v3-torchscript, 95.6 MB, NVIDIA Source Code License; needs" in out
+    assert "MB of features" in out
+    assert not Path("results").exists()
+    assert not list((tmp_path / "cache").rglob("*.safetensors"))
+    call(capfd, *common, "--suite", TASK)
+    code, out, _ = call(capfd, *common, "--suite", TASK, "--dry-run")
+    assert (code, "  (kept)" in out, "items      0 to compute" in out) == (0, True, True)
+
+
+def test_mistakes_are_told_before_weights_are_asked_for(data: str, capfd) -> None:
+    fid = ("--suite", "fid-full32", "--n", "10")
+    code, _, told = call(capfd, "evaluate", "scene", "--dataset", data, *fid)
+    assert (code, "did you mean scenes" in told, "inception" in told) == (2, True, False)
+    few = data  # a folder that is no checkpoint
+    code, _, told = call(capfd, "evaluate", few, "--dataset", data, *fid)
+    assert (code, f"write folder:{few}" in told) == (1, True)
+    code, _, told = call(capfd, "evaluate", "scenes", "--dataset", data, *fid)
+    assert code == 1
+    for part in ("get ", "inception-2015-12-05.pt", "put it", "sha256", "--extractor builtin"):
+        assert part in told
+
+
+def test_the_tasks_of_a_suite_are_shown_before_they_are_measured(data: str, capfd) -> None:
+    common = ("--dataset", data, "--suite", "paper", "--extractor", "builtin", "--n", "4")
+    code, _, told = call(capfd, "evaluate", "scenes", *common, "--as", "birds")
+    assert code == 1  # the images are too small for it
+    assert "anyres-full256" in told
+    code, _, told = call(capfd, "evaluate", "scenes", *common, "--as", "bird")
+    assert (code, "did you mean birds" in told) == (2, True)
+    quick = ("--dataset", data, "--suite", "quick", "--n", "4")  # too few for some of them
+    _, _, told = call(capfd, "evaluate", "constant", *quick)
+    assert "the suite's tasks here:\n  tiny:half/anyres-full32-noflip/frechet-ddof1/" in told

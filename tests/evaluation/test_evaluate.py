@@ -138,6 +138,7 @@ def test_progress_counts_what_is_left(dataset, tmp_path: Path) -> None:
         ["patch32-at40 waves", 150, 112, "closed"],
         ["patch32-at40 reference", 150, 150, "closed"],
         ["patch32-at40 waves", 150, 150, "closed"],
+        ["patch32-at40 values, intervals", 1, 1, "closed"],
     ]
 
 
@@ -256,9 +257,14 @@ def test_one_bright_picture_is_no_broken_range(dataset, tmp_path: Path) -> None:
 
 def test_discrete_canvases_are_checked_before_anything_is_rendered(dataset, tmp_path: Path) -> None:
     model = Counting(id="fixed", canvases=(Size(64, 64), Size(128, 128)))
-    with pytest.raises(GeneratorError, match=r"canvases of 64x64, 128x128 only.*asks for 40x40"):
+    with pytest.raises(
+        GeneratorError, match=r"canvases of 64x64, 128x128 only.*asks for 40x40"
+    ) as error:
         run(dataset, tmp_path, [PATCH], model)
     assert model.seen == []
+    advice = str(error.value)
+    assert "anyres-full64, patch32-at64, anyres-full128, patch64-at128" in advice
+    assert "liif:MODEL" in advice
 
 
 def test_what_cannot_be_asked(dataset, tmp_path: Path) -> None:

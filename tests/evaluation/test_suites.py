@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from anyres_bench.core.errors import DatasetError, UnknownNameError
 from anyres_bench.evaluation.queries import TaskQuery
-from anyres_bench.evaluation.suites import PAPER, PAPER_ELSEWHERE, curve, suite
+from anyres_bench.evaluation.suites import PAPER, PAPER_ELSEWHERE, curve, published_kind, suite
 from tests.fakes import write_dataset
 
 
@@ -23,13 +26,20 @@ def test_quick_fits_the_images(dataset) -> None:
     assert curve(dataset, 64) == ["patch64-at64"]
 
 
-def test_papers_suites(dataset) -> None:
-    assert {query.default_n for query in suite("paper", _named(dataset, "ffhq6k"))} == {50_000}
+def test_papers_suites() -> None:
     for texts in (*PAPER.values(), PAPER_ELSEWHERE):
         assert all(TaskQuery.parse(text).default_n == 50_000 for text in texts)
 
 
-def _named(dataset, name: str):
-    from dataclasses import replace
-
-    return replace(dataset, id=name)
+def test_the_papers_suite_is_that_of_what_a_dataset_is(dataset) -> None:
+    """Its recipe or the user says so; a folder of any name does not."""
+    church = replace(dataset, recipe={"collector": "flickr", "source": "flickr-church"})
+    faces = replace(dataset, recipe={"collector": "ffhq6k"})
+    elsewhere = replace(dataset, recipe={"collector": "flickr", "source": "flickr-cats"})
+    assert [published_kind(one) for one in (church, faces, elsewhere)] == ["church", "ffhq6k", None]
+    asked = [TaskQuery.parse(text) for text in PAPER["church"]]
+    assert suite("paper", church) == asked == suite("paper", dataset, "church")
+    with pytest.raises(DatasetError, match="too small"):
+        suite("paper", replace(dataset, id="church"))
+    with pytest.raises(UnknownNameError, match="did you mean church"):
+        suite("paper", dataset, "churches")
