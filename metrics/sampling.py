@@ -20,7 +20,7 @@ Replicates = list[dict[str, float]]
 
 def random_order(index: NDArray[np.int64], rng: Stream) -> NDArray[np.int64]:
     """Positions of `index` in an order that is random and new with each call."""
-    return np.argsort(_keys(index, rng), kind="stable")
+    return np.argsort(keys(index, rng), kind="stable")
 
 
 def group_folds(group: NDArray[np.int64], count: int, rng: Stream) -> NDArray[np.int64]:
@@ -79,8 +79,8 @@ def half_samples(count: int) -> tuple[NDArray[np.bool_], float]:
     return np.concatenate([half, ~half]), 1.0
 
 
-def _keys(index: NDArray[np.int64], rng: Stream) -> NDArray[np.uint64]:
-    """A random word for each index.
+def keys(index: NDArray[np.int64], rng: Stream) -> NDArray[np.uint64]:
+    """(n,) a random word for each index, new with each call.
 
     Source: the output function of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
     """

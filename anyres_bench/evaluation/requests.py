@@ -94,7 +94,8 @@ def plan_tasks(
 def _check_fit(task: Task, metric: Metric, extractor: FeatureExtractor) -> None:
     """Hold that a metric can read an extractor's numbers, and the extractor a protocol's items."""
     own = own_extractor(metric)
-    if own is not None and _name(own) != _name(extractor.id):
+    head = (own or "").partition("{}")[0]
+    if own and not (extractor.id.startswith(head) and _name(extractor.id) == _name(own)):
         raise UsageError(
             f"{metric.id} reads the numbers of {own.format('EXTRACTOR')} and of no other, not of "
             f"{extractor.id}: leave the extractor out"

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 EXTRACTORS = Registry(
     "extractor",
     {
+        "autocorrelation": "anyres_bench.features.autocorrelation:build",
         "builtin": "anyres_bench.features.builtin:build",
+        "cells": "anyres_bench.features.cells:build",
         "cnndetection": "anyres_bench.features.cnndetection:build",
         "difference": "anyres_bench.features.pairs:build_difference",
         "inception-v3": "anyres_bench.features.inception:build",
         "lpips": "anyres_bench.features.pairs:build_lpips",
         "pair": "anyres_bench.features.pairs:build",
+        "seams": "anyres_bench.features.seams:build",
         "self-ssim": "anyres_bench.features.selfssim:build",
         "spectrum": "anyres_bench.features.spectrum:build",
         "tiles": "anyres_bench.features.tiles:build",

@@ -13,7 +13,7 @@ from anyres_bench.core.errors import MetricError
 from anyres_bench.core.seeds import Stream
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics import METRICS
-from anyres_bench.metrics.contract import check_metric
+from anyres_bench.metrics.contract import Sample, check_metric
 from anyres_bench.metrics.metric import BankMetric, Metric, metric_from, required
 from anyres_bench.metrics.prdc import prdc
 
@@ -25,13 +25,21 @@ IDENTICAL: dict[str, dict[str, float]] = {
     "frechet-ddof0": {"frechet": 0.0},
     "frechet": {"frechet": 0.0},
     "prdc-inclusive-k4": {"precision": 1.0, "recall": 1.0, "density": 1.25, "coverage": 1.0},
+    "octave-distance": {"octave_distance": 0.0},
     "precision-recall": {"precision": 1.0, "recall": 1.0},
+    "repetition": {"repetition": 0.0},
+    "seams": {"seam_excess": 0.0},
+}
+CELLS = {
+    "layout": {"cells": 0.0, "joint": 0.0},
+    "self-similarity": {"similarity_excess": 0.0},
 }
 
 
 OTHERS = [
     "consistency",
     "detectability-permutations5",
+    "effective-resolution",
     "fd-infinity-points4",
     "inception-score",
     "kid",
@@ -49,8 +57,13 @@ def test_contract(name: str) -> None:
     check_metric(metric_from(name), IDENTICAL.get(name))
 
 
+@pytest.mark.parametrize("name", CELLS)
+def test_contract_of_what_reads_cells(name: str) -> None:
+    check_metric(metric_from(name), CELLS[name], Sample(dim=32))
+
+
 def test_every_registered_metric_is_held_to_the_contract() -> None:
-    tested = {metric_from(name).name for name in [*IDENTICAL, *OTHERS]}
+    tested = {metric_from(name).name for name in [*IDENTICAL, *OTHERS, *CELLS]}
     assert tested == set(METRICS)
 
 

@@ -1,0 +1,402 @@
+"""The pictures of `docs/metrics.md`: what every metric says of a set that is damaged more and more.
+
+    python -m benchmarks.metric_pictures [NAME...] [--out docs/metrics]
+
+Metrics of features see Gaussian features whose truth is known; metrics of pixels see scenes.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from anyres_bench.core.geometry import Region, Size
+from anyres_bench.core.seeds import stream
+from anyres_bench.data.pixels import Pixels, resize_uint8
+from anyres_bench.data.scenes import SCENES
+from anyres_bench.features.extractor import extractor_from
+from anyres_bench.features.spectrum import EDGES
+from anyres_bench.features.stats import FeatureBank
+from anyres_bench.metrics.metric import metric_from
+from benchmarks import corruptions
+
+N, DIM, SIDE, SMALL = 300, 8, 128, 32
+BLUE, RED, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#9aa3ad"
+STYLE = {
+    "font.size": 8,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "anyres-bench",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "legend.frameon": False,
+}
+
+Rows = NDArray[np.float64]
+
+
+def normal(seed: int, n: int = N, dim: int = DIM) -> Rows:
+    """Independent standard normal features."""
+    return np.asarray(stream(seed, "pictures").normal((n, dim)))
+
+
+def bank(rows: Rows) -> FeatureBank:
+    """A bank whose rows are groups of their own."""
+    index = np.arange(len(rows))
+    return FeatureBank(index, index, np.asarray(rows, np.float32))
+
+
+def modes(seed: int, kept: int, of: int = 10) -> Rows:
+    """Features around `kept` of ten places."""
+    places = 6 * stream(99, "places").normal((of, DIM))
+    return np.asarray(places[np.arange(N) % kept] + normal(seed))
+
+
+def values(metric: str, real: Rows | None, fakes: Sequence[Rows], name: str) -> list[float]:
+    """One value of a metric, of every set."""
+    of, truth = metric_from(metric), None if real is None else bank(real)
+    return [of.finish(truth, bank(fake), stream(0, "pictures"))[name] for fake in fakes]
+
+
+def curve(axes: Axes, x: Sequence[float], y: Sequence[float], label: str, colour: str) -> None:
+    """A line with its points."""
+    axes.plot(x, y, "o-", color=colour, label=label, markersize=3, linewidth=1.2)
+
+
+def shifted(metric: str, *names: str) -> Callable[[Axes], None]:
+    """Values against a shift of the mean, in standard deviations."""
+
+    def draw(axes: Axes) -> None:
+        shifts = [0, 0.25, 0.5, 1, 1.5, 2]
+        fakes = [normal(2) + shift * np.eye(DIM)[0] for shift in shifts]
+        for name, colour in zip(names, (BLUE, RED, GREEN), strict=False):
+            curve(axes, shifts, values(metric, normal(1), fakes, name), name, colour)
+        axes.set_xlabel("shift of the mean, standard deviations")
+
+    return draw
+
+
+def dropped(metric: str, *names: str) -> Callable[[Axes], None]:
+    """Values against the number of modes that a model has kept."""
+
+    def draw(axes: Axes) -> None:
+        kept = [1, 2, 4, 6, 8, 10]
+        fakes = [modes(2, k) for k in kept]
+        for name, colour in zip(names, (BLUE, RED, GREEN, GREY), strict=False):
+            curve(axes, kept, values(metric, modes(1, 10), fakes, name), name, colour)
+        axes.set_xlabel("modes of ten that the model has")
+
+    return draw
+
+
+def frechet(axes: Axes) -> None:
+    """The distance, and what it is for infinitely many rows."""
+    shifted("frechet", "frechet")(axes)
+    x = np.linspace(0, 2, 50)
+    axes.plot(x, x**2, color=GREY, linewidth=1, label="infinitely many images")
+
+
+def fd_infinity(axes: Axes) -> None:
+    """Two samples of one distribution, of more and more rows."""
+    sizes = [60, 100, 150, 300, 600, 1200]
+    pairs = [(normal(1, n), normal(2, n)) for n in sizes]
+    for metric, name, colour in (
+        ("frechet", "frechet", GREY),
+        ("fd-infinity", "fd_infinity", BLUE),
+    ):
+        y = [values(metric, real, [fake], name)[0] for real, fake in pairs]
+        curve(axes, sizes, y, name, colour)
+    axes.set(xscale="log", xlabel="images of each side; the truth is 0")
+
+
+def authpct(axes: Axes) -> None:
+    """Copies with a little noise among the rest."""
+    shares = [0, 0.1, 0.25, 0.5, 0.75, 1]
+    real, fresh = normal(1), normal(2)
+    copied = [np.arange(N)[:, None] < share * N for share in shares]
+    fakes = [np.where(those, real + 0.05 * normal(3), fresh) for those in copied]
+    curve(axes, shares, values("authpct", real, fakes, "authpct"), "authpct", BLUE)
+    axes.set_xlabel("share of near copies of the reference")
+
+
+def scored(metric: str, *names: str) -> Callable[[Axes], None]:
+    """Values against how far a detector's scores lie apart."""
+
+    def draw(axes: Axes) -> None:
+        apart = [0, 0.5, 1, 2, 3]
+        real, fake = normal(1, dim=1), normal(2, dim=1)
+        low = 1 / (1 + np.exp(-(real - 1)))
+        fakes = [1 / (1 + np.exp(-(fake - 1 + d))) for d in apart]
+        for name, colour in zip(names, (BLUE, RED, GREEN), strict=False):
+            curve(axes, apart, values(metric, low, fakes, name), name, colour)
+        axes.set_xlabel("how far the detector's scores lie apart")
+
+    return draw
+
+
+def inception_score(axes: Axes) -> None:
+    """Sure answers about k classes."""
+    kept = [1, 2, 4, 6, 8, 10]
+    fakes = [9.0 * np.eye(10)[np.arange(N) % k] for k in kept]
+    y = values("inception-score-splits1", None, fakes, "inception_score")
+    curve(axes, kept, y, "inception_score", BLUE)
+    axes.set_xlabel("classes of ten that the model has")
+
+
+def scenes(first: int, n: int = 16) -> list[Pixels]:
+    """Windows of scenes, none on the border of a world."""
+    canvas, size = Size(512, 512), Size.square(SIDE)
+    return [SCENES.picture(first + i, Region(canvas, 100, 200, size)) for i in range(n)]
+
+
+def read(spec: str, *views: list[Pixels]) -> Rows:
+    """An extractor's numbers of images."""
+    tensors = [torch.from_numpy(np.stack(view).transpose(0, 3, 1, 2).copy()) for view in views]
+    return np.asarray(extractor_from(spec)(*tensors).numpy(), np.float64)
+
+
+def resized(images: list[Pixels], side: int, filter_name: str = "lanczos") -> list[Pixels]:
+    """All of one size."""
+    return [resize_uint8(image, Size.square(side), filter_name) for image in images]
+
+
+def consistency(axes: Axes) -> None:
+    """The plane and its corners, and models between them."""
+    plain = scenes(16)
+    small = resized(plain, SMALL)
+    real = read("pair", resized(scenes(0), SMALL), scenes(0))
+    soft = list(corruptions.blur(np.stack(plain), 1, 0))
+    grain = list(corruptions.noise(np.stack(plain), 12, 0))
+    models = {
+        "perfect scene": (small, plain),
+        "bicubic": (small, resized(small, SIDE, "bicubic")),
+        "nearest": (small, resized(small, SIDE, "nearest")),
+        "independent latents": (small[1:] + small[:1], plain),
+        "blur 1 px": (small, soft),
+        "noise 12": (small, grain),
+    }
+    for name, pair in models.items():
+        found = metric_from("consistency").finish(bank(real), bank(read("pair", *pair)), stream(0))
+        corner = name in ("perfect scene", "bicubic", "independent latents")
+        axes.plot(found["detail"], found["ssim"], "o", color=RED if corner else BLUE, markersize=4)
+        right = found["detail"] > -1
+        axes.annotate(
+            name,
+            (found["detail"], found["ssim"]),
+            xytext=(-4 if right else 4, -9),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            fontsize=7,
+        )
+    axes.set(xlabel="detail, log2 of energy over real images'", ylabel="ssim", ylim=(0, 1.08))
+
+
+def self_ssim(axes: Axes) -> None:
+    """Blur wins."""
+    small = resized(scenes(0), 64)
+    sigmas = [0.0, 0.5, 1, 2, 4]
+    for label, change, colour in (
+        ("blurred", corruptions.blur, BLUE),
+        ("noise, times 8", lambda images, s, seed: corruptions.noise(images, 8 * s, seed), RED),
+    ):
+        large = np.stack(resized(small, SIDE, "bicubic"))
+        rows = [read("self-ssim", small, list(change(large, s, 0))) for s in sigmas]
+        curve(axes, sigmas, [float(x.mean()) for x in rows], label, colour)
+    axes.set_xlabel("sigma, px, of blur; of noise, eighths of a level")
+
+
+def overlap(axes: Axes) -> None:
+    """Windows that are lit by themselves."""
+    image, sigmas = np.stack(scenes(0)), [0.0, 1, 2, 4, 8]
+    lit = [
+        [
+            np.clip(np.rint(image + s * stream(w, "lit").normal((len(image), 1, 1, 1))), 0, 255)
+            for w in range(2)
+        ]
+        for s in sigmas
+    ]
+    rows = [read("difference", *(list(w.astype(np.uint8)) for w in pair)) for pair in lit]
+    curve(axes, sigmas, values("overlap", None, rows, "rmse"), "rmse", BLUE)
+    axes.set_xlabel("brightness of each window, standard deviation, grey levels")
+
+
+def octave_distance(axes: Axes) -> None:
+    """Signed, octave by octave."""
+    plain = np.stack(scenes(16))
+    damages = {
+        "blur 1 px": (list(corruptions.blur(plain, 1, 0)), BLUE),
+        "noise 12": (list(corruptions.noise(plain, 12, 0)), RED),
+        "untouched": (list(plain), GREY),
+    }
+    real = bank(read("spectrum", scenes(0)))
+    for i, (name, (images, colour)) in enumerate(damages.items()):
+        found = metric_from("octave-distance").finish(
+            real, bank(read("spectrum", images)), stream(0)
+        )
+        at = np.arange(5) + 0.27 * (i - 1)
+        axes.bar(at, [found[f"octave{k}"] for k in range(1, 6)], 0.25, color=colour, label=name)
+    axes.axhline(0, color=GREY, linewidth=0.6)
+    axes.set(xlabel="octave, 1 is the finest", ylabel="log10 energy - real")
+    axes.set_xticks(range(5), [str(k) for k in range(1, 6)])
+
+
+def effective_resolution(axes: Axes) -> None:
+    """Enlarged scenes read what they came from."""
+    plain, times = scenes(16), [1, 4 / 3, 2, 3, 4, 6]
+    real = read("spectrum", scenes(0))
+    for name, colour in (("bicubic", BLUE), ("bilinear", GREEN), ("nearest", RED)):
+        shrunk = [resized(plain, round(SIDE / t)) for t in times]
+        fakes = [read("spectrum", resized(images, SIDE, name)) for images in shrunk]
+        found = values("effective-resolution", real, fakes, "effective_resolution")
+        curve(axes, times, found, name, colour)
+    x = np.linspace(1, 6, 50)
+    axes.plot(x, 1 / x, color=GREY, linewidth=1, label="1 / enlargement")
+    axes.set_xlabel("enlarged by")
+
+
+def seams(axes: Axes) -> None:
+    """Tiles with a brightness of their own, found and known."""
+    plain, sigmas = np.stack(scenes(16)), [0.0, 4, 8, 16, 32]
+    for spec, colour in (("seams", BLUE), ("seams:64", RED)):
+        tiles = [stepped(plain, s) for s in sigmas]
+        rows = [read(spec, list(images)) for images in tiles]
+        curve(
+            axes, sigmas, values("seams", read(spec, scenes(0)), rows, "seam_excess"), spec, colour
+        )
+    axes.set_xlabel("brightness of each 64 px tile, grey levels")
+
+
+def stepped(images: Pixels, sigma: float) -> Pixels:
+    """Four tiles, each with a brightness of its own."""
+    draws = sigma * stream(0, "tiles").normal((len(images), 2, 2))
+    offsets = np.kron(draws, np.ones((SIDE // 2, SIDE // 2)))[..., None]
+    return np.clip(np.rint(images + offsets), 0, 255).astype(np.uint8)
+
+
+def layout(axes: Axes) -> None:
+    """Cells of other images, and cells in another order."""
+
+    def cells(seed: int) -> Rows:
+        rng = stream(seed, "cells")
+        style, place = 2 * rng.normal((N, 1, 3)), np.repeat(np.arange(4.0), 4)[:, None] / 2
+        return np.asarray(style + place + rng.normal((N, 16, 3)))
+
+    real, fake, shares = cells(1), cells(2), [0, 0.25, 0.5, 0.75, 1]
+    mixed = fake[(np.arange(N)[:, None] + np.arange(16)) % N, np.arange(16)]
+    turned = fake[:, stream(0).permutation(16)]
+    for damage, style in ((mixed, "-"), (turned, "--")):
+        chosen = [np.arange(N)[:, None, None] < share * N for share in shares]
+        fakes = [np.where(c, damage, fake).reshape(N, -1) for c in chosen]
+        for name, colour in (("cells", BLUE), ("joint", RED)):
+            y = values("layout", real.reshape(N, -1), fakes, name)
+            label = f"{name}, {'mosaic' if damage is mixed else 'shuffled'}"
+            axes.plot(shares, y, style, color=colour, linewidth=1.2, label=label)
+    axes.set(xlabel="share of images that are damaged", yscale="log")
+
+
+def self_similarity(axes: Axes) -> None:
+    """Images one of whose corners comes again."""
+    shares = [0, 0.25, 0.5, 0.75, 1]
+    real, fake = (normal(s, N, 16 * DIM).reshape(N, 16, DIM) for s in (1, 2))
+    again = fake.copy()
+    again[:, 15] = fake[:, 0]
+    fakes = [
+        np.where(np.arange(N)[:, None, None] < s * N, again, fake).reshape(N, -1) for s in shares
+    ]
+    y = values("self-similarity", real.reshape(N, -1), fakes, "similarity_excess")
+    curve(axes, shares, y, "similarity_excess", BLUE)
+    axes.set_xlabel("share of images that show one cell twice")
+
+
+def repetition(axes: Axes) -> None:
+    """A picture that is repeated, under noise."""
+    sigmas, half = [0.0, 10, 20, 40, 80], SIDE // 2
+    plain = scenes(16, 8)
+    real = read("autocorrelation", scenes(0, 8))
+    for name, images, colour in (
+        ("four times the same", [np.tile(x[:half, :half], (2, 2, 1)) for x in plain], RED),
+        ("scenes", plain, BLUE),
+    ):
+        noisy = [list(corruptions.noise(np.stack(images), s, 0)) for s in sigmas]
+        rows = [read("autocorrelation", x) for x in noisy]
+        curve(axes, sigmas, values("repetition", real, rows, "repetition"), name, colour)
+    axes.set_xlabel("white noise on it, grey levels")
+
+
+def spectrum(axes: Axes) -> None:
+    """The bands that octave-distance and effective-resolution read."""
+    middle = np.sqrt(EDGES[1:] * EDGES[:-1])
+    plain = scenes(0)
+    for name, images, colour in (
+        ("scenes", plain, BLUE),
+        ("enlarged 4 times", resized(resized(plain, 32), SIDE, "bicubic"), RED),
+    ):
+        axes.plot(
+            middle,
+            read("spectrum", images).mean(axis=0),
+            "o-",
+            color=colour,
+            label=name,
+            markersize=3,
+            linewidth=1.2,
+        )
+    axes.set(xscale="log", xlabel="frequency, of Nyquist", ylabel="log10 power")
+
+
+PICTURES: dict[str, Callable[[Axes], None]] = {
+    "ap": scored("ap", "ap", "auc"),
+    "authpct": authpct,
+    "consistency": consistency,
+    "density-coverage": dropped("density-coverage", "density", "coverage"),
+    "detectability": shifted("detectability-permutations20", "ap", "ap_null_low", "ap_null_high"),
+    "detector-accuracy": scored("detector-accuracy", "accuracy", "accuracy_real", "accuracy_fake"),
+    "effective-resolution": effective_resolution,
+    "fd-infinity": fd_infinity,
+    "frechet": frechet,
+    "inception-score": inception_score,
+    "kid": shifted("kid", "kid"),
+    "kid-subsets": shifted("kid-subsets-n20-size100", "kid", "kid_subset_std"),
+    "layout": layout,
+    "octave-distance": octave_distance,
+    "overlap": overlap,
+    "prdc": dropped("prdc", "precision", "recall", "density", "coverage"),
+    "precision-recall": dropped("precision-recall", "precision", "recall"),
+    "repetition": repetition,
+    "seams": seams,
+    "self-similarity": self_similarity,
+    "self-ssim": self_ssim,
+    "spectrum": spectrum,
+    "vendi": dropped("vendi", "vendi"),
+}
+
+
+def main() -> None:
+    """Draw all pictures, or those that are named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--out", type=Path, default=Path("docs/metrics"))
+    parser.add_argument("--format", choices=("svg", "png"), default="svg")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name in args.names or PICTURES:
+        with rc_context(STYLE):
+            figure = Figure(figsize=(3.4, 2.1), layout="constrained")
+            axes = figure.subplots()
+            PICTURES[name](axes)
+            axes.set_title(name, fontsize=8, loc="left")
+            if axes.get_legend_handles_labels()[1]:
+                axes.legend(fontsize=7)
+            metadata = {"Date": None} if args.format == "svg" else None
+            figure.savefig(args.out / f"{name}.{args.format}", metadata=metadata, dpi=110)
+
+
+if __name__ == "__main__":
+    main()
