@@ -38,6 +38,10 @@ COMMANDS = {
     "export": ("anyres_bench.cli.export", "Write a dataset as WebDataset or StyleGAN zip."),
     "generate": ("anyres_bench.cli.generate", "Render images of any size from a model."),
     "inspect": ("anyres_bench.cli.inspect", "Show what a dataset holds."),
+    "leaderboard": (
+        "anyres_bench.cli.leaderboard",
+        "Submit results, check submissions, list published numbers.",
+    ),
     "recheck": ("anyres_bench.cli.recheck", "Drop photographs that were withdrawn since."),
     "report": ("anyres_bench.cli.report", "Turn results into a self-contained HTML page."),
     "tasks": ("anyres_bench.cli.tasks", "List suites, tasks, metrics and extractors."),

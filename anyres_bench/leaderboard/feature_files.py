@@ -1,0 +1,109 @@
+"""Features in a submission: plain safetensors in shards, from which anybody computes the numbers.
+
+A file holds `index` and `group`, (n,) int64, and `features`, (n, dim) float32 or float16; its
+header names the samples and the extractor. Nothing in it can execute.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from anyres_bench.core.enclosure import Enclosure
+from anyres_bench.core.errors import DataError, MetricError
+from anyres_bench.core.files import sha256_text
+from anyres_bench.features.stats import FeatureBank
+from anyres_bench.leaderboard.submission import FEATURES
+
+PRECISIONS: Final = ("float32", "float16")
+_SHARD = 4096  # rows
+_LARGEST = 1 << 30  # bytes of a file
+
+
+def feature_stem(key: Mapping[str, Any], extractor: str) -> str:
+    """The beginning of the names of the files of one set of samples by one extractor."""
+    text = json.dumps([dict(key), extractor], sort_keys=True, separators=(",", ":"))
+    return f"{FEATURES}/{sha256_text(text)[:16]}-"
+
+
+def feature_files(
+    bank: FeatureBank, key: Mapping[str, Any], extractor: str, precision: str
+) -> Iterator[tuple[str, bytes]]:
+    """Names and bytes of the files of a bank.
+
+    Raises:
+        MetricError: a feature is too large for float16.
+    """
+    header = {"samples": json.dumps(dict(key), sort_keys=True), "extractor": extractor}
+    rows = bank.features()
+    if precision == "float16" and len(rows) and np.abs(rows).max() > np.finfo(np.float16).max:
+        raise MetricError("a feature is too large for float16; submit float32")
+    for start in range(0, len(bank), _SHARD):
+        part = slice(start, start + _SHARD)
+        tensors = {
+            "index": bank.index[part],
+            "group": bank.group[part],
+            "features": rows[part].astype(precision),
+        }
+        yield f"{feature_stem(key, extractor)}{start:09}.safetensors", save(tensors, header)
+
+
+def read_features(inside: Enclosure, names: Iterable[str]) -> tuple[FeatureBank, str]:
+    """The rows of all files that are named, and the type that they were kept in.
+
+    Raises:
+        DataError: a file is damaged, or no file of features, or types differ.
+    """
+    bank, precision = FeatureBank.empty(), ""
+    for name in sorted(names):
+        tensors = _tensors(inside, name)
+        kept = str(tensors["features"].dtype)
+        if kept not in PRECISIONS or precision not in ("", kept):
+            known = " or ".join(PRECISIONS)
+            raise DataError(f"{name} holds {kept}, expected {precision or known} in every file")
+        precision = kept
+        try:
+            bank += FeatureBank(
+                tensors["index"], tensors["group"], tensors["features"].astype(np.float32)
+            )
+            len(bank)
+        except MetricError as error:
+            raise DataError(f"{name}: {error}") from error
+    return bank, precision
+
+
+def _tensors(inside: Enclosure, name: str) -> dict[str, NDArray[Any]]:
+    """The three tensors of a file; the file bounds what is allocated."""
+    n_bytes = inside.size(name)
+    if n_bytes is None or n_bytes > _LARGEST:
+        raise DataError(f"{name} has {n_bytes} bytes, expected a file of at most {_LARGEST}")
+    try:
+        with inside.open(name) as file, io.BytesIO(file.read(_LARGEST)) as data:
+            tensors = load(data.getvalue())
+    except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
+        raise DataError(f"{name} is no safetensors file: {str(error)[:200]}") from error
+    if sorted(tensors) != ["features", "group", "index"]:
+        raise DataError(f"{name} holds {', '.join(sorted(tensors))[:200] or 'nothing'}")
+    return tensors
+
+
+def agree(value: float, again: float, spread: float, precision: str) -> bool:
+    """Whether a value that was computed again is the one that was submitted.
+
+    Args:
+        value, again: submitted, and computed from the submitted features.
+        spread: standard error of the value; 0 where none is known.
+        precision: of the features. float16 moves a value by a small part of its standard error.
+    """
+    rounding = 1e-6 * max(1.0, abs(value))
+    if precision == "float16":
+        rounding = max(0.2 * spread, 2e-3 * abs(value), rounding)
+    return math.isfinite(again) and abs(value - again) <= rounding

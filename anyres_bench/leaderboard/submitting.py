@@ -1,0 +1,168 @@
+"""Results of one model made into a folder that others can check."""
+
+from __future__ import annotations
+
+import datetime
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from anyres_bench import __version__
+from anyres_bench.core.errors import UsageError
+from anyres_bench.core.files import atomic_folder, cache_dir, sha256_bytes, write_json
+from anyres_bench.core.reporting import progress, say
+from anyres_bench.evaluation.banks import kept_bank
+from anyres_bench.evaluation.samples import samples_path
+from anyres_bench.features.store import FeatureStore
+from anyres_bench.leaderboard.feature_files import PRECISIONS, feature_files
+from anyres_bench.leaderboard.submission import (
+    MANIFEST,
+    RECORDS,
+    SAMPLES,
+    Card,
+    FileDigest,
+    Submission,
+)
+from anyres_bench.results import FeaturesRecord, Result, Task, write_result
+
+MOST_PATCHES = 32
+
+
+@dataclass(frozen=True)
+class Enclosed:
+    """What goes into a submission besides records.
+
+    Attributes:
+        features: "none", "float16" or "float32".
+        samples: whether pictures do.
+    """
+
+    features: str = "none"
+    samples: bool = True
+
+
+def submit(results: Sequence[Result], out: Path, card: Card, enclosed: Enclosed) -> Submission:
+    """Write a submission; nothing is there unless all of it is.
+
+    Args:
+        results: of one model.
+        out: a new folder.
+        card: what readers have to know of the model.
+        enclosed: what goes with the records.
+
+    Raises:
+        UsageError: results of several models, no licence, or features that this machine's cache
+            no longer has.
+        FileExistsError: there is something at `out`.
+    """
+    _check(results, card, enclosed)
+    with atomic_folder(out) as folder:
+        for result in results:
+            write_result(folder / RECORDS, result)
+        pictures = _samples(results) if enclosed.samples else iter(())
+        features = _features(results, enclosed.features) if enclosed.features != "none" else ()
+        for name, data in (*pictures, *features):
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data)
+        made = Submission(
+            model=results[0].model.id,
+            created=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            version=__version__,
+            card=card,
+            files=dict(_digests(folder)),
+        )
+        write_json(folder / MANIFEST, made.to_json())
+    return made
+
+
+def _check(results: Sequence[Result], card: Card, enclosed: Enclosed) -> None:
+    models = sorted({result.model.id for result in results})
+    if len(models) != 1:
+        named = ", ".join(models[:5])
+        raise UsageError(
+            f"a submission is of one model, and these results are of {len(models)}: {named}; name "
+            "the files or the folder of one, or choose it with --model"
+        )
+    if not card.licence.strip() or not card.training_data.strip():
+        raise UsageError(
+            "a submission says the licence of the model and what it was trained on: give --licence "
+            'and --training-data ("unknown" is an answer)'
+        )
+    if enclosed.features not in ("none", *PRECISIONS):
+        raise UsageError(f"features {enclosed.features!r}, expected none, {', '.join(PRECISIONS)}")
+
+
+def _digests(folder: Path) -> Iterator[tuple[str, FileDigest]]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            data = path.read_bytes()
+            name = path.relative_to(folder).as_posix()
+            yield name, FileDigest(len(data), sha256_bytes(data))
+
+
+def _samples(results: Iterable[Result]) -> Iterator[tuple[str, bytes]]:
+    """Rows of pictures of the model, a protocol each, at most `MOST_PATCHES` in all.
+
+    They are in the cache only where their licence permits to show them.
+    """
+    left, seen = MOST_PATCHES, set()
+    for result in results:
+        protocol, state = Task.parse(result.task).protocol, result.states.get("fake")
+        if state is None or protocol in seen:
+            continue
+        seen.add(protocol)
+        path = samples_path(state.key)
+        if not path.is_file():
+            continue
+        data = path.read_bytes()
+        with Image.open(io.BytesIO(data)) as row:
+            n_patches = max(1, round(row.width / row.height))
+        if n_patches <= left:
+            left -= n_patches
+            yield f"{SAMPLES}/{protocol}.png", data
+
+
+def _features(results: Sequence[Result], precision: str) -> Iterator[tuple[str, bytes]]:
+    """Files of the features of every set of samples, each set once."""
+    sets = dict(_sets(results))
+    with progress("features", len(sets), unit="set") as bar:
+        for state, extractor in sets.values():
+            store = FeatureStore(cache_dir() / "features")
+            bank = kept_bank(store, state.key, extractor, state.n)
+            if bank is None:
+                raise UsageError(
+                    f"features of {extractor} on {state.key.get('protocol')} are not in this "
+                    "machine's cache; submit where the model was evaluated, or --features none"
+                )
+            yield from feature_files(bank, state.key, extractor, precision)
+            bar.update()
+
+
+def _sets(results: Iterable[Result]) -> Iterator[tuple[str, tuple[FeaturesRecord, str]]]:
+    for result in results:
+        for state in result.states.values():
+            key: Mapping[str, Any] = state.key
+            yield f"{sorted(key.items())} {result.extractor.id}", (state, result.extractor.id)
+
+
+def chosen(results: Iterable[Result], model: str | None) -> list[Result]:
+    """The results of a model, where one is named; else all.
+
+    Raises:
+        UsageError: there are none of it.
+    """
+    found = list(results)
+    if model is None:
+        return found
+    some = [result for result in found if model in (result.model.id, result.model.spec)]
+    if not some:
+        known = ", ".join(sorted({result.model.id for result in found})[:8])
+        raise UsageError(f"no results of {model}; there are some of {known}")
+    if left := len(found) - len(some):
+        say(f"{left} results of other models stay out")
+    return some

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from anyres_bench.cli.main import main
+from tests.leaderboard.submitted import results_of
+
+CARD = ("--licence", "MIT", "--training-data", "own photographs")
+
+
+@pytest.fixture(autouse=True)
+def _work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+
+
+def call(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    try:
+        main(["leaderboard", *arguments])
+        code = 0
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    captured = capfd.readouterr()
+    return code, captured.out, captured.err
+
+
+def write(folder: str) -> None:
+    from anyres_bench.results import write_result
+
+    for result in results_of():
+        write_result(Path(folder), result)
+
+
+def test_from_results_to_an_accepted_submission_and_a_tampered_copy(capfd) -> None:
+    write("results")
+    code, out, _ = call(capfd, "submit", "results", "--out", "s", *CARD, "--features", "float32")
+    assert code == 0
+    assert "anyres-bench leaderboard check s" in out
+    code, out, _ = call(capfd, "check", "s")
+    assert (code, out.splitlines()[-1]) == (0, "accepted: recomputed")
+    path = Path("s/submission.json")
+    path.write_text(path.read_text().replace("own photographs", "the reference"))
+    code, out, _ = call(capfd, "check", "s")
+    assert code == 1
+    assert "changed after it was written" in out
+    assert out.splitlines()[-1] == "refused"
+
+
+def test_escapes_of_a_hostile_card_do_not_reach_the_terminal(capfd) -> None:
+    from anyres_bench.results.record import seal
+
+    write("results")
+    call(capfd, "submit", "results", "--out", "s", *CARD)
+    path = Path("s/submission.json")
+    body = json.loads(path.read_text())
+    body["card"]["licence"] = "\x1b]0;owned\x07"
+    body["seal"] = seal(body)
+    path.write_text(json.dumps(body))
+    _, out, _ = call(capfd, "check", "s")
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("check", "none"), "leaderboard submit"),
+        (("submit", "none", "--out", "s", *CARD), "none"),
+        (("submit", "results", "--out", "s", "--licence", "MIT"), "--training-data"),
+        (("claims", "--system", "nobody"), "leaderboard claims"),
+    ],
+)
+def test_errors_say_what_to_do(capfd, arguments: tuple[str, ...], said: str) -> None:
+    code, _, err = call(capfd, *arguments)
+    assert code in (1, 2)
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_claims_have_their_sources(capfd) -> None:
+    code, out, _ = call(capfd, "claims", "--system", "MS-PE")
+    assert code == 0
+    assert "30.41" in out
+    _, out, _ = call(capfd, "claims", "--csv")
+    assert out.startswith("system,dataset,metric")

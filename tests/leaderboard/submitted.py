@@ -1,0 +1,68 @@
+"""Results with kept features, and a submission of them, to test with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from anyres_bench.core.files import cache_dir
+from anyres_bench.features.stats import FeatureBank
+from anyres_bench.features.store import FeatureStore
+from anyres_bench.metrics.measuring import measure
+from anyres_bench.metrics.metric import metric_from
+from anyres_bench.results import ExtractorRecord, FeaturesRecord, Result, Task
+from tests.results.records import model, result
+
+N, DIM = 40, 4
+EXTRACTOR = "builtin-v1"
+
+
+def kept(side: str, shift: float = 0.0) -> tuple[FeatureBank, FeaturesRecord]:
+    """Features of a side, in the cache as `evaluate` keeps them."""
+    rows = np.random.default_rng(len(side)).normal(shift, 1, (N, DIM)).astype(np.float32)
+    bank = FeatureBank(np.arange(N), np.arange(N), rows)
+    key = {"side": side, "protocol": "patch32-at32", "seed": 0, "n": N}
+    store = FeatureStore(cache_dir() / "features")
+    store.save({**key, "extractor": EXTRACTOR, "shard": [0, N]}, bank)
+    return bank, FeaturesRecord(key, N)
+
+
+def results_of(name: str = "mine") -> list[Result]:
+    """Two results of one model, from features that are kept."""
+    real, of_real = kept("real")
+    fake, of_fake = kept("fake", 0.5)
+    made = []
+    for text in ("frechet", "precision-recall"):
+        metric = metric_from(text)
+        measured = measure(metric, real, fake, 0)
+        made.append(
+            result(
+                task=Task("d:half", "patch32-at32", metric.id, EXTRACTOR, N).id,
+                model=replace(model(name)),
+                values=measured.values,
+                intervals=measured.intervals,
+                higher_is_better=dict(metric.higher_is_better),
+                extractor=ExtractorRecord(EXTRACTOR, DIM, is_fid=False),
+                n_real=N,
+                n_fake=N,
+                states={"real": of_real, "fake": of_fake},
+            )
+        )
+    return made
+
+
+def reseal(folder: Path, name: str) -> None:
+    """Give `submission.json` the digest that a file has now, and a seal that fits."""
+    import json
+
+    from anyres_bench.core.files import sha256_bytes
+    from anyres_bench.results.record import seal
+
+    path = folder / "submission.json"
+    body = json.loads(path.read_text())
+    data = (folder / name).read_bytes()
+    body["files"][name] = {"n_bytes": len(data), "sha256": sha256_bytes(data)}
+    body["seal"] = seal(body)
+    path.write_text(json.dumps(body))
