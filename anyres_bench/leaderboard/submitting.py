@@ -16,7 +16,7 @@ from anyres_bench.core.errors import UsageError
 from anyres_bench.core.files import atomic_folder, cache_dir, sha256_bytes, write_json
 from anyres_bench.core.reporting import progress, say
 from anyres_bench.evaluation.banks import kept_bank
-from anyres_bench.evaluation.samples import samples_path
+from anyres_bench.evaluation.report_samples import samples_path
 from anyres_bench.features.store import FeatureStore
 from anyres_bench.leaderboard.feature_files import PRECISIONS, feature_files
 from anyres_bench.leaderboard.submission import (

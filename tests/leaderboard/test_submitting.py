@@ -8,7 +8,7 @@ from PIL import Image
 
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.files import cache_dir, sha256_file
-from anyres_bench.evaluation.samples import samples_path
+from anyres_bench.evaluation.report_samples import samples_path
 from anyres_bench.leaderboard.submission import Card
 from anyres_bench.leaderboard.submitting import Enclosed, chosen, submit
 from tests.leaderboard.submitted import results_of
