@@ -4,19 +4,30 @@ BIN := .venv/bin
 DEMO ?= demo
 FULL_SIZE := tests/models/test_official_full_size.py tests/baselines/test_full_size.py
 
+# clean-fid asks for torchvision; without the constraints that would replace the pinned torch.
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+# What running needs is there where all that the tests need is there.
+RUNNING := $(if $(wildcard .venv/installed),.venv/installed,.venv/running)
+
 .PHONY: install demo test test-slow test-full-size check clean
 
 install: .venv/installed
 
-# clean-fid asks for torchvision; without the constraints that would replace the pinned torch.
-.venv/installed: pyproject.toml constraints.txt
+.venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than Python 3.11; run: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(PYTHON) -m venv .venv
+
+# Running alone: no Ray, no test runner, no linters.
+.venv/running: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) --editable .
+	touch $@
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) --editable '.[dev]'
 	touch $@
 
 # make demo IMAGES=DIR runs on your own photographs.
-demo: install
+demo: $(RUNNING)
 	$(BIN)/anyres-bench demo $(DEMO) $(if $(IMAGES),--images "$(IMAGES)")
 
 test: install

@@ -14,6 +14,7 @@ Nothing is imported before it is used.
 from __future__ import annotations
 
 import importlib
+import os.path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from anyres_bench.models.adapters import Coordinates, FixedSize, Pipeline, TorchScript
     from anyres_bench.models.contract import check_contract
     from anyres_bench.models.loading import load
+
+# A checkout whose links were lost, such as a zip on Windows, has these folders beside this one.
+if not os.path.isdir(os.path.join(__path__[0], "metrics")):
+    __path__.append(os.path.dirname(__path__[0]))
 
 __version__ = "0.1.0"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -81,6 +82,36 @@ def test_what_is_imported_is_declared() -> None:
 def test_what_is_declared_has_a_job() -> None:
     needed, optional = declared()
     assert (needed | optional) - imported() == set()
+
+
+def test_a_checkout_without_links(tmp_path: Path) -> None:
+    """As a zip download is unpacked where links are written as small text files."""
+    for room in ("metrics", "collectors", "baselines"):
+        shutil.copytree(ROOT / room, tmp_path / room)
+    package = ROOT / "anyres_bench"
+
+    def links(folder: str, names: list[str]) -> list[str]:
+        return [name for name in names if (Path(folder) / name).is_symlink()]
+
+    shutil.copytree(package, tmp_path / "anyres_bench", ignore=links)
+    for room in links(str(package), os.listdir(package)):
+        (tmp_path / "anyres_bench" / room).write_text(f"../{room}")
+    code = (
+        "from anyres_bench.metrics import METRICS; from anyres_bench.collectors import COLLECTORS; "
+        "from anyres_bench.models.families import families; "
+        "from anyres_bench.collectors.flickr_domains import presets; "
+        "assert 'kid' in METRICS and 'scenes' in COLLECTORS and presets() and list(families()); "
+        "import anyres_bench.metrics as found; print(found.__file__)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert Path(ran.stdout.strip()).parent == tmp_path / "metrics"
 
 
 @pytest.mark.slow

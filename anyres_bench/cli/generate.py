@@ -59,6 +59,7 @@ def parse_region(text: str | None, canvas: Size) -> Region:
 @click.option("--fps", default=16, show_default=True, help="Frames per second of animations.")
 @click.option("--video", type=click.Choice(["webp", "mp4"]), default="webp", show_default=True)
 @device_option
+@click.option("--fresh", is_flag=True, help="Render again what is there already.")
 @click.option("--accept-licence", is_flag=True, help="Accept the licence of downloaded weights.")
 def command(
     model: str,
@@ -79,6 +80,7 @@ def command(
     fps: int,
     video: str,
     device: str | None,
+    fresh: bool,
     accept_licence: bool,
 ) -> None:
     """Render images of any size from MODEL.
@@ -115,7 +117,7 @@ def command(
     elif zoom:
         show(files.write_zooms(job, numbers, Size.parse(zoom), frames, film))
     else:
-        show(files.write_images(job, numbers))
+        show(files.write_images(job, numbers, fresh))
         if grid:
             show(files.write_grid(job, numbers))
 

@@ -23,6 +23,7 @@ from anyres_bench.models.generator import Generator
 from anyres_bench.models.rendering import bands, check_canvas, latent_path, zoom_path
 
 _BY = "generate"  # in seals
+_N_NAMED = 3  # files that were kept
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,26 @@ def check_names(job: RenderJob, names: Iterable[str]) -> None:
         check_ours(job.folder / name, _BY)
 
 
-def write_images(job: RenderJob, seeds: Sequence[int]) -> str:
-    """One file a seed, row band by row band; what was made, in words."""
+def write_images(job: RenderJob, seeds: Sequence[int], fresh: bool = False) -> str:
+    """One file a seed, row band by row band; what was made and what was there, in words.
+
+    Args:
+        job: what to render.
+        seeds: one an image.
+        fresh: render again what an earlier call has made of the same model.
+    """
+    kept = []
     for seed in tracked(seeds, "rendering", "image"):
         path, note = job.folder / f"seed{seed:04d}.{job.suffix}", job.note(seed=seed)
-        if not is_ours(path, _BY) or _note_of(path) != note:
+        if not fresh and is_ours(path, _BY) and _note_of(path) == note:
+            kept.append(path.name)
+        else:
             write_strips(path, job.region.size, _bands(job, seed), note, _BY)
-    return f"{len(seeds)} images of {job.region.size} in {job.folder}"
+    made = f"{len(seeds)} images of {job.region.size} in {job.folder}"
+    if not kept:
+        return made
+    shown = ", ".join(kept[:_N_NAMED]) + (", ..." if len(kept) > _N_NAMED else "")
+    return f"{made}; {len(kept)} were there and are kept ({shown}); --fresh renders them again"
 
 
 def _bands(job: RenderJob, seed: int) -> Iterator[NDArray[np.uint8]]:

@@ -53,6 +53,11 @@ def test_a_second_call_renders_only_what_is_missing_or_other(tmp_path: Path) -> 
     generate(tmp_path, "--seeds", "0-2", "--size", "40x64")
     after = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     assert [before[name] == after[name] for name in sorted(before)] == [True, False, False]
+    said = generate(tmp_path, "--seeds", "0-2", "--size", "40x64")
+    assert "3 were there and are kept (seed0000.png, seed0001.png, seed0002.png)" in said
+    said = generate(tmp_path, "--seeds", "0", "--size", "40x64", "--fresh")
+    assert "kept" not in said
+    assert (tmp_path / "seed0000.png").stat().st_mtime_ns > before["seed0000.png"]
     generate(tmp_path, "--seeds", "0", "--size", "32")
     assert pixels(tmp_path / "seed0000.png").shape == (32, 32, 3)
 
