@@ -6,6 +6,11 @@ import sys
 
 def main() -> None:
     """Run the command line; to be stopped while it is imported or while it ends is no error."""
+    if sys.platform == "win32":
+        sys.exit(
+            "error: Python on Windows lacks the file locks and guarded folders that anyres-bench "
+            "works with; run it in WSL 2 (docs/installing.md)"
+        )
     try:
         from anyres_bench.cli.main import main as run
 

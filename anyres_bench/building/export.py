@@ -23,11 +23,12 @@ from PIL import Image
 
 from anyres_bench.core.errors import DatasetError, UnknownNameError, UsageError
 from anyres_bench.core.files import atomic_write, sha256_file, write_json
+from anyres_bench.core.geometry import Box, Size
 from anyres_bench.core.plain import read_json
 from anyres_bench.core.registry import nearest
-from anyres_bench.core.reporting import tracked
+from anyres_bench.core.reporting import say, tracked
 from anyres_bench.data.dataset import Dataset
-from anyres_bench.data.pixels import decode
+from anyres_bench.data.pixels import decode, resize_uint8
 from anyres_bench.data.reading import stored_bytes
 from anyres_bench.data.records import ImageRecord
 
@@ -82,7 +83,9 @@ def export_webdataset(
     return folder / _INDEX_NAME
 
 
-def export_stylegan_zip(dataset: Dataset, path: Path, pixels: str = "png") -> Path:
+def export_stylegan_zip(
+    dataset: Dataset, path: Path, pixels: str = "png", side: int | None = None
+) -> Path:
     """Write the zip that StyleGAN's family reads: stored, `00000/img00000000.png`, dataset.json.
 
     Images keep their own sizes, which the any-resolution loaders want and the original loader
@@ -92,13 +95,24 @@ def export_stylegan_zip(dataset: Dataset, path: Path, pixels: str = "png") -> Pa
         dataset: what to export.
         path: of the zip.
         pixels: "png", or "original" bytes.
+        side: of square images, px: the middle of each image, shrunk by Lanczos; images that are
+            smaller are left out, and that is told. None keeps every image as it is.
 
     Raises:
         UnknownNameError: no such kind of pixels.
-        UsageError: the path does not end in .zip, or what is there was not written by an export.
-        DatasetError: a file is not the one that was collected.
+        UsageError: the path does not end in .zip, what is there was not written by an export, or
+            original bytes were to be of one size.
+        DatasetError: a file is not the one that was collected, or no image is large enough.
     """
     _check(pixels)
+    if side is not None and (pixels == "original" or side < 1):
+        raise UsageError(f"images of {side} px are made of decoded pixels: leave --pixels away")
+    records = [r for r in dataset.manifest if side is None or r.size.shorter >= side]
+    if not records:
+        raise DatasetError(f"no image of {dataset.id} has a side of {side} px; export smaller ones")
+    if len(records) < len(dataset.manifest):
+        n_small = len(dataset.manifest) - len(records)
+        say(f"{n_small} of {len(dataset.manifest)} images are smaller than {side} px: left out")
     if path.suffix != ".zip":
         raise UsageError(f"{path} does not end in .zip; name the zip, such as {path}.zip")
     if os.path.lexists(path) and not _is_our_zip(path):
@@ -109,13 +123,14 @@ def export_stylegan_zip(dataset: Dataset, path: Path, pixels: str = "png") -> Pa
     with ExitStack() as stack:
         file = stack.enter_context(atomic_write(path))
         archive = stack.enter_context(zipfile.ZipFile(file, "w", zipfile.ZIP_STORED))
-        for i, record in enumerate(tracked(dataset.manifest, "exporting")):
-            data, extension = _bytes_of(dataset, record, pixels)
+        for i, record in enumerate(tracked(records, "exporting")):
+            data, extension = _bytes_of(dataset, record, pixels, side)
             name = f"{i // 1000:05d}/img{i:08d}.{extension}"
             _add_member(archive, name, data)
             labels.append([name, number.get(record.label, -1)])
         listed = labels if names else None
-        about = {"labels": listed, "label_names": names, **_about(dataset, pixels)}
+        made = {} if side is None else {"side": side, "crop": "centre", "resampler": "lanczos"}
+        about = {"labels": listed, "label_names": names, **_about(dataset, pixels), **made}
         _add_member(archive, "dataset.json", json.dumps(about, indent=1).encode())
     return path
 
@@ -204,12 +219,20 @@ def _add_member(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     archive.writestr(member, data)
 
 
-def _bytes_of(dataset: Dataset, record: ImageRecord, pixels: str) -> tuple[bytes, str]:
+def _bytes_of(
+    dataset: Dataset, record: ImageRecord, pixels: str, side: int | None = None
+) -> tuple[bytes, str]:
     """(content, extension) of an image; its digest is checked on the way."""
     data = stored_bytes(dataset, record)
     if pixels == "original":
         return data, dataset.path(record).suffix.removeprefix(".")
+    image = decode(data, dataset.max_pixels).pixels
+    if side is not None:
+        height, width = image.shape[:2]
+        square = min(height, width)
+        middle = Box((height - square) // 2, (width - square) // 2, square, square)
+        image = resize_uint8(image, Size.square(side), "lanczos", middle)
     file: IO[bytes] = io.BytesIO()
-    Image.fromarray(decode(data, dataset.max_pixels).pixels).save(file, "PNG")
+    Image.fromarray(image).save(file, "PNG")
     file.seek(0)
     return file.read(), "png"
