@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,15 +11,16 @@ from typing import Any
 
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.files import atomic_write
+from anyres_bench.core.quoting import csv_cell
 
-LOG, CHART = "log.jsonl", "curves.png"
+LOG, CHART, TABLE = "log.jsonl", "curves.png", "log.csv"
 _BLUE, _PALE = "#0072b2", "#9ecae1"
 
 Line = tuple[list[float], list[float]]  # thousands of images, and values
 
 
 def draw_run(run: Path) -> list[Path]:
-    """Draw curves.png into every folder of a run that has a log; returns the pictures.
+    """Draw curves.png and write log.csv into every folder of a run; returns the pictures.
 
     Args:
         run: folder of one stage, or of all stages.
@@ -34,10 +36,11 @@ def draw_run(run: Path) -> list[Path]:
 
 
 def draw(folder: Path) -> bool:
-    """Draw curves.png of one stage; whether its log holds anything to draw."""
+    """Draw curves.png of one stage and write log.csv; whether its log holds anything."""
     lines, spread = read_lines(folder / LOG)
     if not lines:
         return False
+    write_table(folder)
     from matplotlib.figure import Figure
 
     panels = [[name] for name in lines if name.startswith("evaluation/")] + _ticks(lines)
@@ -80,6 +83,24 @@ def read_lines(log: Path) -> tuple[dict[str, Line], dict[str, tuple[list[float],
         if f"{name}-low" in lines and f"{name}-high" in lines
     }
     return dict(lines), spread
+
+
+def write_table(folder: Path) -> None:
+    """Write log.csv, one row an entry of the log, for spreadsheets and data frames."""
+    rows = [
+        {
+            **{name: value for name, value in entry.items() if name != "scores"},
+            **{f"{entry['kind']}/{name}": value for name, value in entry["scores"].items()},
+        }
+        for entry in read_entries(folder / LOG)
+    ]
+    columns = dict.fromkeys(name for row in rows for name in row)
+    with atomic_write(folder / TABLE, "w") as file:
+        table = csv.DictWriter(file, list(columns), lineterminator="\n")
+        table.writerow({name: csv_cell(name) for name in columns})
+        for row in rows:
+            cells = {k: csv_cell(v) if isinstance(v, str) else v for k, v in row.items()}
+            table.writerow(cells)
 
 
 def read_entries(log: Path) -> list[dict[str, Any]]:

@@ -71,8 +71,8 @@ class Due:
 class RunFolder:
     """The folder of a run.
 
-    log.jsonl holds one object a tick or evaluation, evaluation.json the evaluations alone,
-    curves.png both as a picture, samples/ pictures by images seen, ema-* the averaged network as a
+    log.jsonl holds one object a tick or evaluation, log.csv the same as a table, evaluation.json
+    the evaluations alone, curves.png both as a picture, samples/ pictures by images seen, ema-* the averaged network as a
     checkpoint folder (the newest `keep`), best/ the best one by evaluation.
     """
 
@@ -123,8 +123,10 @@ class RunFolder:
         self._log({"kind": "tick", **figures, "scores": dict(scores)}, n_images)
         self._tick_started, self._tick_step, self._waited = now, step, 0.0
         shown = "  ".join(f"{name} {value:.4g}" for name, value in scores.items())
+        left = (self.config.total_kimg * 1000 - n_images) / max(figures["images_per_second"], 1e-9)
         return (
             f"kimg {n_images / 1000:<8.1f} time {figures['seconds']:<7.0f} "
+            f"left {time_left(left):<8} "
             f"img/s {figures['images_per_second']:<6.1f} data {figures['waiting_for_data']:<4.0%} "
             f"GiB {figures['memory_gib']:<5.2f} {shown}"
         )
@@ -239,6 +241,20 @@ def stop_requests() -> Iterator[StopRequest]:
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)
+
+
+def time_left(seconds: float) -> str:
+    """How long a run still takes, in two units.
+
+    >>> time_left(42), time_left(3700), time_left(200_000), time_left(-1)
+    ('0min 42s', '1h 1min', '2d 7h', '0min 0s')
+    """
+    minutes, rest = divmod(max(round(seconds), 0), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    days, hours_left = divmod(hours, 24)
+    if days:
+        return f"{days}d {hours_left}h"
+    return f"{hours}h {minutes_left}min" if hours else f"{minutes}min {rest}s"
 
 
 def _memory_gib() -> float:

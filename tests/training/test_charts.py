@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,17 @@ def test_lines_and_intervals_are_those_of_the_log(tmp_path: Path) -> None:
         "evaluation/kid": ([1.0, 2.0], [4.0, 2.0]),
     }
     assert spread == {"evaluation/kid": ([3.0, 1.0], [5.0, 3.0])}
+
+
+def test_the_log_is_a_table_too(tmp_path: Path) -> None:
+    entries = [tick(1000, G=1.5), evaluation(1000, kid=4.0) | {"task": "=a/b"}, tick(2000, G=1.25)]
+    write_log(tmp_path, entries)
+    assert draw(tmp_path)
+    with open(tmp_path / "log.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["images"] for row in rows] == ["1000", "1000", "2000"]
+    assert [row["tick/G"] for row in rows] == ["1.5", "", "1.25"]
+    assert (rows[1]["evaluation/kid"], rows[1]["task"]) == ("4.0", "'=a/b")
 
 
 def test_more_scores_make_a_larger_picture(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -45,8 +46,8 @@ def test_ticks_are_counted_in_images_and_all_is_due_at_the_end(tmp_path: Path) -
 def test_a_resumed_log_forgets_what_came_after_its_checkpoint(tmp_path: Path) -> None:
     run = RunFolder(tmp_path, CONFIG)
     run.start({"a": 1}, 0)
-    for step in (2, 4, 6):
-        run.tick(step, {"loss": 1.0 / step})
+    told = [run.tick(step, {"loss": 1.0 / step}) for step in (2, 4, 6)]
+    assert all(re.search(r" left \d+\w+ \d+\w+ ", line) for line in told)
     run.evaluation(60, "task", {"frechet": 3.0})
     points = json.loads((tmp_path / CURVE).read_text())["points"]
     assert [(point["images"], point["scores"]) for point in points] == [(60, {"frechet": 3.0})]
