@@ -72,8 +72,8 @@ class RunFolder:
     """The folder of a run.
 
     log.jsonl holds one object a tick or evaluation, log.csv the same as a table, evaluation.json
-    the evaluations alone, curves.png both as a picture, samples/ pictures by images seen, ema-* the averaged network as a
-    checkpoint folder (the newest `keep`), best/ the best one by evaluation.
+    the evaluations alone, curves.png both as a picture, samples/ pictures by images seen, ema-* the
+    averaged network as a checkpoint folder (the newest `keep`), best/ the best one by evaluation.
     """
 
     def __init__(self, folder: Path, config: LoopConfig) -> None:
