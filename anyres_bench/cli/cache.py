@@ -14,7 +14,7 @@ def command(names: tuple[str, ...]) -> None:
     """Show where the cache is, what it holds and how large that is.
 
     weights are published files, which are fetched again (some by hand); features are what
-    evaluations go on from; samples are the pictures that reports show. ANYRES_BENCH_CACHE says
+    evaluations go on from; samples and differences are what reports show. ANYRES_BENCH_CACHE says
     where it is. Do not prune while another command runs.
 
     \b

@@ -33,7 +33,8 @@ def command(
 
     The page holds everything it shows. Results of one task on one set of images share a table, with
     intervals and paired differences; others never do. Pictures are shown where their licence
-    permits. Paired differences and pictures come from the cache of the machine that evaluated.
+    permits. Paired differences and pictures come from the cache of the machine that evaluated;
+    differences are kept there, so a report that was stopped goes on where it was.
 
     \b
     Examples:

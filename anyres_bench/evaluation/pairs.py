@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import json
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from anyres_bench.core.errors import IncomparableError, UnknownNameError
-from anyres_bench.core.files import cache_dir
+from anyres_bench import __version__
+from anyres_bench.core.errors import DataError, IncomparableError, UnknownNameError
+from anyres_bench.core.files import cache_dir, sha256_file, sha256_text, write_json
+from anyres_bench.core.plain import read_json
 from anyres_bench.evaluation.banks import kept_bank
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.features.store import FeatureStore
+from anyres_bench.metrics import intervals
 from anyres_bench.metrics.measuring import difference
 from anyres_bench.metrics.metric import Metric, metric_from
 from anyres_bench.results import Result, Task, newest_version, require_one_task
@@ -50,12 +59,68 @@ def paired(a: Result, b: Result) -> dict[str, Difference] | None:
     metric = _metric(task)
     if metric is None:
         return None
+    kept = _Kept(_pair_key(a, b, metric))
+    found = kept.read()
+    if found is None and (found := _computed(a, b, task, metric)) is not None:
+        kept.write(found)
+    return found
+
+
+def _computed(a: Result, b: Result, task: Task, metric: Metric) -> dict[str, Difference] | None:
     real = _bank(a, "real", task) if metric.needs_real else None
     fake_a, fake_b = (_bank(result, "fake", task) for result in (a, b))
     if fake_a is None or fake_b is None or (real is None and metric.needs_real):
         return None
     found = difference(metric, real, fake_a, fake_b, a.seed)
     return {name: Difference(x.value, x.interval.low, x.interval.high) for name, x in found.items()}
+
+
+def _pair_key(a: Result, b: Result, metric: Metric) -> str:
+    """Digest of all that a difference depends on: features, seed, and the code of both."""
+    states = [{side: state.key for side, state in one.states.items()} for one in (a, b)]
+    code = _code(type(metric).__module__)
+    return sha256_text(json.dumps([a.task, a.seed, states, code, __version__], sort_keys=True))
+
+
+@functools.cache
+def _code(module: str) -> str:
+    """Digest of a metric's file and of all that lies beside the intervals."""
+    files = sorted(Path(intervals.__file__).parent.glob("*.py"))
+    own = getattr(sys.modules.get(module), "__file__", None)
+    return sha256_text("".join(map(sha256_file, [*files, *([Path(own)] if own else [])])))
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Differences in the cache, so that a report that was stopped goes on where it was."""
+
+    key: str
+
+    @property
+    def path(self) -> Path:
+        return cache_dir() / "differences" / f"{self.key}.json"
+
+    def read(self) -> dict[str, Difference] | None:
+        """None where there are none, or the file is damaged: they are computed again then."""
+        try:
+            content = read_json(self.path.read_bytes(), str(self.path))
+            values = content["values"]
+            if content["sha256"] != _digest(values):
+                return None
+            return {name: Difference(*map(float, three)) for name, three in values.items()}
+        except (OSError, DataError, LookupError, TypeError, ValueError, AttributeError):
+            return None
+
+    def write(self, found: Mapping[str, Difference]) -> None:
+        """Keep them; a cache that cannot be written costs time and no number."""
+        values = {name: [one.value, one.low, one.high] for name, one in found.items()}
+        with contextlib.suppress(OSError, ValueError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(self.path, {"values": values, "sha256": _digest(values)})
+
+
+def _digest(values: object) -> str:
+    return sha256_text(json.dumps(values, sort_keys=True))
 
 
 def _metric(task: Task) -> Metric | None:

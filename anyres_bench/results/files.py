@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyres_bench.core.errors import DataError
 from anyres_bench.core.files import write_json
+from anyres_bench.core.reporting import tracked
 from anyres_bench.results.earlier import from_schema_1
 from anyres_bench.results.plain import from_plain
 from anyres_bench.results.record import SCHEMA, Result, seal
@@ -110,7 +111,7 @@ def read_results(
     asked = [Path(path) for path in several]
     results: dict[str, Result] = {}
     oddities: list[str] = []
-    for path, named in _files(asked):
+    for path, named in tracked(list(_files(asked)), "reading results", "file"):
         try:
             result = read_result(path)
         except DataError as error:

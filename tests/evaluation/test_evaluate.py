@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from anyres_bench.core.errors import (
     CacheError,
     DatasetError,
     GeneratorError,
+    IncomparableError,
     MetricError,
     UsageError,
 )
@@ -185,6 +187,23 @@ def test_paired_differences_are_surer_than_values(dataset, tmp_path: Path) -> No
     width = difference.high - difference.low
     assert difference.separated
     assert all(width < r.intervals["frechet"].high - r.intervals["frechet"].low for r in (one, two))
+
+
+def test_differences_are_kept_and_a_damaged_one_is_computed_again(
+    dataset, tmp_path: Path, cache: Path
+) -> None:
+    a, b = (run(dataset, tmp_path, [PATCH], m).results[0] for m in (Waves(), constant("")))
+    found = paired(a, b)
+    (path,) = (cache / "differences").iterdir()
+    text = path.read_text()
+    shutil.rmtree(cache / "features")
+    assert paired(a, b) == found
+    path.write_text(text.replace("0", "1"))
+    assert paired(a, b) is None  # it is not believed, and the features are gone
+    path.write_text(text)
+    other = dataclasses.replace(b, seed=1)
+    with pytest.raises(IncomparableError, match="seed"):
+        paired(a, other)
 
 
 def test_forgotten_features_are_no_pair(dataset, tmp_path: Path, monkeypatch) -> None:
