@@ -9,36 +9,8 @@ import click
 from anyres_bench.cli.console import show
 from anyres_bench.cli.options import device_option, label_options, option_option, read_options
 from anyres_bench.core import distributed
-from anyres_bench.core.errors import UsageError
-from anyres_bench.core.geometry import Box, Region, Size
-
-_STRIPS = {"png", "tif"}
-
-
-def parse_seeds(text: str) -> list[int]:
-    """Read "0-3,7" as [0, 1, 2, 3, 7]."""
-    seeds: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise UsageError(f"seeds {text!r} are not numbers and ranges, such as 0-15 or 3,5,8")
-        seeds.extend(range(int(first), int(last or first) + 1))
-    if not seeds:
-        raise UsageError(f"seeds {text!r} name nothing; a range runs from low to high")
-    return seeds
-
-
-def parse_region(text: str | None, canvas: Size) -> Region:
-    """Read "TOP,LEFT,HEIGHT,WIDTH" as a window of the canvas; None is the whole canvas."""
-    if text is None:
-        return Region.whole(canvas)
-    try:
-        box = Box(*(int(part) for part in text.split(",")))
-    except (ValueError, TypeError):
-        raise UsageError(f"region {text!r} is not TOP,LEFT,HEIGHT,WIDTH in pixels") from None
-    if not box.fits(canvas):
-        raise UsageError(f"region {text} does not lie inside the canvas of {canvas}")
-    return Region.whole(canvas).crop(box)
+from anyres_bench.core.geometry import Region, Size
+from anyres_bench.core.seeds import parse_seeds
 
 
 @click.command()
@@ -51,7 +23,7 @@ def parse_region(text: str | None, canvas: Size) -> Region:
 @label_options
 @option_option
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("out"))
-@click.option("--format", "suffix", type=click.Choice(sorted(_STRIPS)), default="png")
+@click.option("--format", "suffix", type=click.Choice(["png", "tif"]), default="png")
 @click.option("--grid", is_flag=True, help="Also one picture with all seeds.")
 @click.option("--interpolate", type=int, metavar="N", help="Walk through the seeds, N frames each.")
 @click.option("--zoom", metavar="SIZE", help="Grow the canvas up to SIZE around its centre.")
@@ -97,37 +69,14 @@ def command(
       anyres-bench generate scenes --seeds 1-4 --size 256 --interpolate 24
       anyres-bench generate scenes --seeds 3 --size 256 --zoom 2048 --video webp
     """
-    from anyres_bench.models import rendered_files as files
     from anyres_bench.models.loading import load
-    from anyres_bench.models.rendering import check_canvas
+    from anyres_bench.models.rendered_files import Film, RenderJob, write
 
     options = read_options(pairs, psi=psi, assembly=assembly, label=label, labels=labels)
     where = device or str(distributed.device())
     generator = load(model, options, device=where, accept_licence=accept_licence)
-    canvas = Size.parse(size) if size else generator.native
-    check_canvas(generator, canvas)
-    numbers = parse_seeds(seeds)
-    job, film = (
-        files.RenderJob(generator, parse_region(region, canvas), out, suffix),
-        files.Film(video, fps),
-    )
-    files.check_names(job, _names(numbers, suffix, video, grid, interpolate, zoom))
-    if interpolate:
-        show(files.write_interpolation(job, numbers, interpolate, film))
-    elif zoom:
-        show(files.write_zooms(job, numbers, Size.parse(zoom), frames, film))
-    else:
-        show(files.write_images(job, numbers, fresh))
-        if grid:
-            show(files.write_grid(job, numbers))
-
-
-def _names(
-    seeds: list[int], suffix: str, video: str, grid: bool, interpolate: int | None, zoom: str | None
-) -> list[str]:
-    """What will be written."""
-    if interpolate:
-        return [f"interpolation.{video}"]
-    if zoom:
-        return [f"zoom{seed:04d}.{video}" for seed in seeds]
-    return [f"seed{seed:04d}.{suffix}" for seed in seeds] + [f"grid.{suffix}"] * grid
+    window = Region.parse(region, Size.parse(size) if size else generator.native)
+    film = Film(video, fps, interpolate or 0, Size.parse(zoom) if zoom else None, frames)
+    job = RenderJob(generator, window, out, suffix, fresh)
+    for made in write(job, parse_seeds(seeds), film, grid):
+        show(made)

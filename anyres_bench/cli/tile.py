@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from anyres_bench.cli.console import show
-from anyres_bench.core.reporting import say, tracked
+from anyres_bench.core.reporting import say
 
 
 @click.command()
@@ -61,25 +61,20 @@ def command(
       anyres-bench tile photo.jpg --page photo.html
       anyres-bench tile photographs/ --budget 1024 --csv tokens.csv
     """
-    from anyres_bench.tilers import reports, workbench
-    from anyres_bench.tilers.targets import read_target
+    from anyres_bench.tilers.reports import report_on
+    from anyres_bench.tilers.workbench import models
 
-    models, chosen = workbench.models(encoder, language), workbench.tilers(names)
-    images = read_target(target)
-    if budget is not None:
-        chosen, said = reports.within(chosen, images, budget)
-        (say if as_json else show)(said)
-    report = reports.report(tracked(chosen, "tiling", "tiler"), images, models, pages)
+    report = report_on(target, names, models(encoder, language), budget, pages)
     if csv:
         report.write_csv(csv)
         say(f"written: {csv}")
     if page:
         from anyres_bench.tilers.page import picture_of, write_page
 
-        write_page(page, picture_of(target, images), chosen, language)
+        write_page(page, picture_of(target, report.target), report.tilers, language)
         say(f"drawn: {page}")
+    if as_json and report.heading:
+        say(report.heading)
     show(report.json() if as_json else report.text())
     if explained:
-        show(reports.explained(chosen, images))
-    for name, reason in images.left_out:
-        say(f"left out: {name}: {reason}")
+        show(report.explained())

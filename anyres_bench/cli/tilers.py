@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -26,15 +25,9 @@ def command() -> None:
 @command.command("list")
 def list_() -> None:
     """List the tilers and their options."""
-    import dataclasses
+    from anyres_bench.tilers import listed
 
-    from anyres_bench.tilers import TILERS, load
-
-    for name in TILERS:
-        fields = dataclasses.asdict(load(name))  # type: ignore[call-overload]
-        options = {k: v for k, v in fields.items() if k != "name" and not isinstance(v, tuple)}
-        text = " ".join(f"{key}={value}" for key, value in options.items())
-        show(f"{name:20} {text}")
+    show(listed())
 
 
 @command.command()
@@ -71,20 +64,10 @@ def check(spec: str, engine: tuple[str, ...], timeout: float, as_json: bool) -> 
     Example:
       anyres-bench tilers check internvl -- python my_engine.py
     """
-    from anyres_bench.tilers import load, relatives
-    from anyres_bench.tilers.conformance import compare, record, told
-    from anyres_bench.tilers.engine import ask
-    from anyres_bench.tilers.kit import sizes
+    from anyres_bench.tilers.conformance import check_engine
 
-    tiler = load(spec)
-    asked = sizes(tiler)
-    found = compare(tiler, asked, ask(engine, asked, timeout), relatives(tiler))
-    if as_json:
-        for one in found:
-            show(json.dumps(record(one)))
-    elif found:
-        show(told(found, len(asked), spec))
-    else:
-        show(f"{spec}: all {len(asked)} sizes agree")
-    if found:
+    outcome = check_engine(spec, engine, timeout)
+    for line in outcome.json_lines() if as_json else [outcome.text()]:
+        show(line)
+    if outcome.found:
         sys.exit(1)

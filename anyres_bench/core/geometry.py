@@ -118,6 +118,26 @@ class Region:
         """The window that is the whole canvas."""
         return cls(canvas, 0, 0, canvas)
 
+    @classmethod
+    def parse(cls, text: str | None, canvas: Size) -> Region:
+        """Read "TOP,LEFT,HEIGHT,WIDTH" as a window of the canvas; None is the whole canvas.
+
+        Raises:
+            UsageError: the text is nothing like it, or the window does not lie inside.
+
+        >>> Region.parse("0,8,16,16", Size(32, 32)).box
+        Box(top=0, left=8, height=16, width=16)
+        """
+        if text is None:
+            return cls.whole(canvas)
+        try:
+            box = Box(*(int(part) for part in text.split(",")))
+        except (ValueError, TypeError):
+            raise UsageError(f"region {text!r} is not TOP,LEFT,HEIGHT,WIDTH in pixels") from None
+        if not box.fits(canvas):
+            raise UsageError(f"region {text} does not lie inside the canvas of {canvas}")
+        return cls.whole(canvas).crop(box)
+
     @property
     def box(self) -> Box:
         """The window as a box of canvas pixels."""

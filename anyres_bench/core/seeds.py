@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from anyres_bench.core.errors import UsageError
+
 _TWO_POW_53 = float(1 << 53)
 
 
@@ -66,3 +68,23 @@ def stream(seed: int, *labels: Any) -> Stream:
     plain = (int(x) if isinstance(x, (int, np.integer)) else str(x) for x in labels)
     name = repr((int(seed), *plain))
     return Stream(int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], "little"))
+
+
+def parse_seeds(text: str) -> list[int]:
+    """The seeds of a text.
+
+    Raises:
+        UsageError: it is no list of numbers and ranges.
+
+    >>> parse_seeds("0-3,7")
+    [0, 1, 2, 3, 7]
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise UsageError(f"seeds {text!r} are not numbers and ranges, such as 0-15 or 3,5,8")
+        seeds.extend(range(int(first), int(last or first) + 1))
+    if not seeds:
+        raise UsageError(f"seeds {text!r} name nothing; a range runs from low to high")
+    return seeds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,14 @@ class RenderJob:
         region: the window, of its canvas.
         folder: of the files.
         suffix: of pictures, png or tif.
+        fresh: render again what an earlier call has made of the same model.
     """
 
     generator: Generator
     region: Region
     folder: Path
     suffix: str
+    fresh: bool = False
 
     def note(self, **facts: Any) -> str:
         """What is kept inside an image file."""
@@ -57,34 +59,67 @@ class RenderJob:
 
 @dataclass(frozen=True)
 class Film:
-    """How animations are written: webp or mp4, and how many frames a second."""
+    """An animation: a walk through the seeds, or a zoom a seed; or none.
+
+    Attributes:
+        suffix: webp or mp4.
+        fps: frames a second.
+        n_between: frames of the walk from one seed to the next; 0 where there is no walk.
+        largest: the canvas that a zoom ends on; None where there is no zoom.
+        n_frames: of a zoom.
+    """
 
     suffix: str
     fps: int
+    n_between: int = 0
+    largest: Size | None = None
+    n_frames: int = 48
 
 
-def check_names(job: RenderJob, names: Iterable[str]) -> None:
-    """Refuse to replace what `generate` has not written, before anything is rendered.
-
-    Raises:
-        UsageError: with the file.
-    """
-    for name in names:
-        check_ours(job.folder / name, _BY)
-
-
-def write_images(job: RenderJob, seeds: Sequence[int], fresh: bool = False) -> str:
-    """One file a seed, row band by row band; what was made and what was there, in words.
+def write(job: RenderJob, seeds: Sequence[int], film: Film, grid: bool) -> Iterator[str]:
+    """Render seeds to files: the film where there is one, else pictures.
 
     Args:
-        job: what to render.
-        seeds: one an image.
-        fresh: render again what an earlier call has made of the same model.
+        job: what is rendered, and where to.
+        seeds: one picture or zoom each.
+        film: how they move.
+        grid: one more picture, of all seeds.
+
+    Yields:
+        What was made, in words.
+
+    Raises:
+        UsageError: the generator does not render the canvas, or something would be replaced that
+            `generate` has not written; nothing was rendered then.
     """
+    check_canvas(job.generator, job.region.canvas)
+    for name in _names(job, seeds, film, grid):
+        check_ours(job.folder / name, _BY)
+    if film.n_between:
+        yield _write_walk(job, seeds, film)
+    elif film.largest:
+        yield from _write_zooms(job, seeds, film.largest, film)
+    else:
+        yield _write_images(job, seeds)
+        if grid:
+            yield _write_grid(job, seeds)
+
+
+def _names(job: RenderJob, seeds: Sequence[int], film: Film, grid: bool) -> list[str]:
+    """What will be written."""
+    if film.n_between:
+        return [f"interpolation.{film.suffix}"]
+    if film.largest:
+        return [f"zoom{seed:04d}.{film.suffix}" for seed in seeds]
+    return [f"seed{seed:04d}.{job.suffix}" for seed in seeds] + [f"grid.{job.suffix}"] * grid
+
+
+def _write_images(job: RenderJob, seeds: Sequence[int]) -> str:
+    """One file a seed, row band by row band; what was made and what was there, in words."""
     kept = []
     for seed in tracked(seeds, "rendering", "image"):
         path, note = job.folder / f"seed{seed:04d}.{job.suffix}", job.note(seed=seed)
-        if not fresh and is_ours(path, _BY) and _note_of(path) == note:
+        if not job.fresh and is_ours(path, _BY) and _note_of(path) == note:
             kept.append(path.name)
         else:
             write_strips(path, job.region.size, _bands(job, seed), note, _BY)
@@ -114,8 +149,8 @@ def _note_of(path: Path) -> str | None:
         Image.MAX_IMAGE_PIXELS = limit
 
 
-def write_grid(job: RenderJob, seeds: Sequence[int]) -> str:
-    """All seeds in one picture, near a square, in reading order; what was made, in words."""
+def _write_grid(job: RenderJob, seeds: Sequence[int]) -> str:
+    """All seeds in one picture, near a square, in reading order."""
     n_columns = max(1, round(len(seeds) ** 0.5 * (job.region.size.height / job.region.size.width)))
     n_columns = min(n_columns, len(seeds))
     n_rows = -(-len(seeds) // n_columns)
@@ -135,37 +170,34 @@ def write_grid(job: RenderJob, seeds: Sequence[int]) -> str:
     return f"grid of {n_rows} x {n_columns} in {path}"
 
 
-def write_interpolation(job: RenderJob, seeds: Sequence[int], n_frames: int, film: Film) -> str:
-    """A closed walk through the seeds, `n_frames` from one to the next; what was made, in words.
+def _write_walk(job: RenderJob, seeds: Sequence[int], film: Film) -> str:
+    """A closed walk through the seeds.
 
     Raises:
         UsageError: fewer than two seeds, or latents that cannot be mixed.
     """
     pictures = (
-        _picture(job.generator, z, job.region) for z in latent_path(job.generator, seeds, n_frames)
+        _picture(job.generator, z, job.region)
+        for z in latent_path(job.generator, seeds, film.n_between)
     )
     path = job.folder / f"interpolation.{film.suffix}"
-    return _write_film(path, pictures, len(seeds) * n_frames, film)
+    return _write_film(path, pictures, len(seeds) * film.n_between, film)
 
 
-def write_zooms(
-    job: RenderJob, seeds: Sequence[int], largest: Size, n_frames: int, film: Film
-) -> str:
-    """A film a seed in which the canvas grows around its centre; what was made, in words.
+def _write_zooms(job: RenderJob, seeds: Sequence[int], largest: Size, film: Film) -> Iterator[str]:
+    """A film a seed in which the canvas grows around its centre.
 
     Raises:
         UsageError: the generator does not render one of the canvases.
     """
-    regions = zoom_path(job.region.size, largest, n_frames)
+    regions = zoom_path(job.region.size, largest, film.n_frames)
     for region in regions:
         check_canvas(job.generator, region.canvas)
-    made = []
     for seed in seeds:
         z = job.generator.latents([seed])
         pictures = (_picture(job.generator, z, region) for region in regions)
         path = job.folder / f"zoom{seed:04d}.{film.suffix}"
-        made.append(_write_film(path, pictures, n_frames, film))
-    return "\n".join(made)
+        yield _write_film(path, pictures, film.n_frames, film)
 
 
 def _picture(generator: Generator, z: Any, region: Region) -> NDArray[np.uint8]:

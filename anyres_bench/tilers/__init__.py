@@ -73,6 +73,17 @@ def load(spec: str) -> Tiler:
     return changed
 
 
+def listed() -> str:
+    """Every tiler with its options, a line each."""
+    lines = []
+    for name in TILERS:
+        tiler: Any = load(name)
+        options = {key: value for key, value in dataclasses.asdict(tiler).items() if key != "name"}
+        shown = [f"{k}={v}" for k, v in options.items() if not isinstance(v, tuple)]
+        lines.append(f"{name:20} {' '.join(shown)}")
+    return "\n".join(lines)
+
+
 def plan_image(tiler: Tiler, pixels: Pixels) -> Plan:
     """The plan of an (h, w, 3) uint8 image: by its content where the tiler looks at it."""
     if isinstance(tiler, ContentTiler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 
 from anyres_bench.core.errors import ImageError
 from anyres_bench.core.geometry import Size
-from anyres_bench.tilers import kit
-from anyres_bench.tilers.engine import Answer
+from anyres_bench.tilers import kit, load
+from anyres_bench.tilers import relatives as relatives_of
+from anyres_bench.tilers.engine import Answer, ask
 from anyres_bench.tilers.plan import Decision, Ints, Tiler
 
 Kind = Literal["refusal", "grid", "resized", "tokens"]
@@ -36,6 +38,44 @@ class Disagreement:
     got: Answer
     reason: str
     decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True)
+class EngineOutcome:
+    """What came of holding an engine against a tiler.
+
+    Attributes:
+        name: of the tiler.
+        n_asked: sizes.
+        found: where they part.
+    """
+
+    name: str
+    n_asked: int
+    found: Sequence[Disagreement]
+
+    def text(self) -> str:
+        """A report for people."""
+        if not self.found:
+            return f"{self.name}: all {self.n_asked} sizes agree"
+        return told(self.found, self.n_asked, self.name)
+
+    def json_lines(self) -> list[str]:
+        """Each disagreement as a JSON object."""
+        return [json.dumps(record(one)) for one in self.found]
+
+
+def check_engine(spec: str, command: Sequence[str], timeout_s: float) -> EngineOutcome:
+    """Ask a command for the sizes of the kit, and hold its answers against a tiler's.
+
+    Raises:
+        UnknownNameError, ConfigError: there is no such tiler, or option of it.
+        UsageError, CommandError: see `ask`.
+    """
+    tiler = load(spec)
+    asked = kit.sizes(tiler)
+    found = compare(tiler, asked, ask(command, asked, timeout_s), relatives_of(tiler))
+    return EngineOutcome(spec, len(asked), found)
 
 
 def expected(tiler: Tiler, sizes: Sequence[Size]) -> list[Answer]:

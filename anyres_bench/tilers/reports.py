@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import math
 import os
@@ -15,13 +16,16 @@ from anyres_bench.core.errors import ImageError, UsageError
 from anyres_bench.core.files import atomic_write
 from anyres_bench.core.geometry import Size
 from anyres_bench.core.quoting import csv_cell, terminal
+from anyres_bench.core.reporting import say, tracked
 from anyres_bench.tilers.budget import solve
 from anyres_bench.tilers.explain import explain
 from anyres_bench.tilers.legibility import Detail
 from anyres_bench.tilers.plan import Tiler
-from anyres_bench.tilers.targets import Target
+from anyres_bench.tilers.targets import Target, read_target
 from anyres_bench.tilers.workbench import Models, Row, Summary, record, row, summary
+from anyres_bench.tilers.workbench import tilers as tilers_of
 
+_BUSY = "tiling", "tiler"  # of progress
 _BAR = 30  # characters of a histogram's longest bar
 _COSTS = ("encoder FLOP", "prefill FLOP", "KV bytes")
 _IMAGE_HEAD = (
@@ -44,21 +48,32 @@ class Report:
     """All tilers on one image, or on many.
 
     Attributes:
+        tilers: in order.
+        target: what they were shown.
         rows: one a tiler where there is one image.
         summaries: one a tiler where there are several.
         records: the same as plain values, for csv and JSON.
+        heading: what is to be said of the tilers' settings.
     """
 
+    tilers: tuple[Tiler, ...]
+    target: Target
     rows: tuple[Row, ...]
     summaries: tuple[Summary, ...]
     records: tuple[Mapping[str, Any], ...]
+    heading: str = ""
 
     def text(self) -> str:
         """Tables for a terminal."""
+        heading = f"{self.heading}\n" if self.heading else ""
         if self.rows:
-            return _image_text(self.rows)
+            return heading + _image_text(self.rows)
         parts = [_folder_table(self.summaries), *map(_folder_detail, self.summaries)]
-        return "\n\n".join(parts)
+        return heading + "\n\n".join(parts)
+
+    def explained(self) -> str:
+        """Why the first image becomes what it becomes, tiler by tiler."""
+        return explained(self.tilers, self.target)
 
     def json(self) -> str:
         """Everything as a JSON list, one object a tiler."""
@@ -96,12 +111,37 @@ def report(tilers: Iterable[Tiler], target: Target, models: Models, pages: int =
     """
     if pages and len(target.images) != 1:
         raise UsageError("documents are drawn at one size; name one image or one size")
+    chosen = tuple(tilers)
     if len(target.images) == 1:
         [(_, size)] = target.images
-        rows = tuple(row(tiler, size, models, pages) for tiler in tilers)
-        return Report(rows, (), tuple(record(item) for item in rows))
-    summaries = tuple(summary(tiler, target.images, models) for tiler in tilers)
-    return Report((), summaries, tuple(_plain(item) for item in summaries))
+        rows = tuple(row(tiler, size, models, pages) for tiler in tracked(chosen, *_BUSY))
+        return Report(chosen, target, rows, (), tuple(record(item) for item in rows))
+    summaries = tuple(summary(tiler, target.images, models) for tiler in tracked(chosen, *_BUSY))
+    return Report(chosen, target, (), summaries, tuple(_plain(item) for item in summaries))
+
+
+def report_on(
+    text: str, names: Iterable[str], models: Models, budget: int | None, pages: int
+) -> Report:
+    """The report on what a text names; files that are left out are said.
+
+    Args:
+        text: see `read_target`.
+        names: of tilers, with options; all of them by default.
+        models: what the tokens are for.
+        budget: tokens an image, for which the tilers' settings are sought; None leaves them.
+        pages: see `report`.
+
+    Raises:
+        UsageError, ImageError, DatasetError: there is nothing to show to the tilers.
+        UnknownNameError, ConfigError: a tiler or its option is not known.
+    """
+    chosen, target, heading = tilers_of(names), read_target(text), ""
+    for name, reason in target.left_out:
+        say(f"left out: {name}: {reason}")
+    if budget is not None:
+        chosen, heading = within(chosen, target, budget)
+    return dataclasses.replace(report(chosen, target, models, pages), heading=heading)
 
 
 def within(tilers: Sequence[Tiler], target: Target, budget: int) -> tuple[list[Tiler], str]:

@@ -13,10 +13,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from anyres_bench.cli.generate import command, parse_region, parse_seeds
+from anyres_bench.cli.generate import command
 from anyres_bench.core.errors import UsageError
-from anyres_bench.core.geometry import Region, Size
-from anyres_bench.models.rendering import zoom_path
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -118,13 +116,6 @@ def test_a_zoom_is_an_animation(tmp_path: Path, video: str) -> None:
             assert sum(1 for _ in container.decode(video=0)) == 5
 
 
-def test_zoom_path_grows_at_a_constant_factor() -> None:
-    path = zoom_path(Size(64, 32), Size(1024, 512), 5)
-    assert [region.canvas for region in path] == [(64 * 2**i, 32 * 2**i) for i in range(5)]
-    assert path[0].is_whole
-    assert path[-1].box.fits(path[-1].canvas)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -142,11 +133,6 @@ def test_mistakes_are_named(tmp_path: Path, arguments: list[str], message: str) 
     with pytest.raises(UsageError, match=message):
         generate(tmp_path, *arguments)
     assert not list(tmp_path.iterdir())
-
-
-def test_parsing() -> None:
-    assert parse_seeds("0-2, 7") == [0, 1, 2, 7]
-    assert parse_region(None, Size(4, 5)) == Region.whole(Size(4, 5))
 
 
 def test_the_command_line_says_what_is_wrong_and_exits_with_2(tmp_path: Path) -> None:

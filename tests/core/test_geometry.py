@@ -77,3 +77,15 @@ def test_tiles_cover_and_stay_inside(canvas: Size) -> None:
         assert tile.box.fits(canvas)
         seen[tile.top : tile.box.bottom, tile.left : tile.box.right] = True
     assert seen.all()
+
+
+def test_a_window_is_read() -> None:
+    canvas = Size(4, 5)
+    assert Region.parse(None, canvas) == Region.whole(canvas)
+    assert Region.parse("1,2,3,3", canvas) == Region(canvas, 1, 2, Size(3, 3))
+
+
+@pytest.mark.parametrize("text", ["1,2,3", "a,b,c,d", "0,0,5,5", "0,0,0,1", "-1,0,2,2"])
+def test_what_is_no_window_of_the_canvas(text: str) -> None:
+    with pytest.raises(UsageError, match="region"):
+        Region.parse(text, Size(4, 5))

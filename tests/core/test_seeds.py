@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from anyres_bench.core.seeds import stream
+from anyres_bench.core.errors import UsageError
+from anyres_bench.core.seeds import parse_seeds, stream
 
 FROZEN_WORDS = [6806182852985850620, 11397129395101630591]
 FROZEN_NORMALS = [-1.4527054826784758, 0.29212250303069665]
@@ -52,3 +53,13 @@ def test_choice_and_permutation() -> None:
     assert sorted(stream(9).permutation(50).tolist()) == list(range(50))
     chosen = stream(9).choice(50, 20)
     assert len(set(chosen.tolist())) == 20
+
+
+def test_seeds_are_read() -> None:
+    assert parse_seeds("0-2, 7") == [0, 1, 2, 7]
+
+
+@pytest.mark.parametrize("text", ["", "3-", "a", "5-3", "1,,2", "-1"])
+def test_what_is_no_list_of_seeds(text: str) -> None:
+    with pytest.raises(UsageError, match="seeds"):
+        parse_seeds(text)
