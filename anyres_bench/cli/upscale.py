@@ -57,14 +57,9 @@ def command(
 
     given = {"weights": weights, "mode": mode, "denoise": denoise}
     options = {name: text for name, text in given.items() if text is not None}
-    seams: list[float] = []
     where = device or str(distributed.device())
-    upscaler = make_upscaler(
-        model, options, seams.append, device=where, accept_licence=accept_licence
-    )
+    upscaler = make_upscaler(model, options, device=where, accept_licence=accept_licence)
     done = enlarge_files(upscaler, source, out, size, round(max_megapixels * 1e6))
-    if seams:
-        show(f"columns differ by at most {max(seams):.3f} grey levels where they meet")
     show(
         f"{done.n_made} images made by {upscaler.id}, {done.n_kept} already in {out}, "
         f"{len(done.rejected)} files left out"

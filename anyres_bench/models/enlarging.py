@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,7 +80,6 @@ def enlarge_files(
 def make_upscaler(
     model: str,
     options: Mapping[str, str],
-    report: Callable[[float], None],
     *,
     device: str = "cpu",
     accept_licence: bool = False,
@@ -90,7 +89,6 @@ def make_upscaler(
     Args:
         model: a registered name.
         options: of that upscaler, as text.
-        report: is told the measured error of one that works in tiles, in grey levels.
         device: where its network is, if it has one.
         accept_licence: of weights that must be downloaded.
 
@@ -100,7 +98,7 @@ def make_upscaler(
     """
     factory = parts("upscalers").get(model)
     known = set(inspect.signature(factory).parameters) - {"name"}
-    ours = {"accept_licence": accept_licence, "device": device, "report": report}
+    ours = {"accept_licence": accept_licence, "device": device}
     if unknown := sorted(set(options) - known):
         offered = ", ".join(f"--{name}" for name in sorted(known - set(ours))) or "none"
         raise UsageError(f"{model} has no option --{', --'.join(unknown)}; its options: {offered}")

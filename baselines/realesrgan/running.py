@@ -9,7 +9,7 @@ tiled       columns of the image, each run like `exact`, with a halo of 64 px be
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -27,6 +27,7 @@ from anyres_bench.baselines.realesrgan.network import (
 from anyres_bench.baselines.realesrgan.published import cut, grow, inside, reflect, scaled
 from anyres_bench.core.errors import ConfigError, GeneratorError
 from anyres_bench.core.geometry import Box, Size
+from anyres_bench.core.reporting import detail
 
 MAX_SEAM = 0.5  # grey levels of 255 by which two columns may disagree where they meet
 BAND = 32  # input rows at a time; divisible by every fold
@@ -218,12 +219,10 @@ class Tiled:
         tile: width of a column in input pixels.
         halo: pixels of its neighbours that a column also sees. A network whose own halo is
             smaller is exact.
-        report: told the measured disagreement of every image, in grey levels.
     """
 
     tile: int = 512
     halo: int = 64
-    report: Callable[[float], None] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.tile < 16 or self.halo < 1:
@@ -263,14 +262,13 @@ class Tiled:
     def __call__(
         self, network: Network, pixels: Tensor, image: Size, window: Box, box: Box
     ) -> Tensor:
-        """As `Exact`.
+        """As `Exact`; how far columns differ where they meet is told as a detail.
 
         Raises:
             GeneratorError: two columns disagree by more than `MAX_SEAM` where they meet.
         """
         enlarged, seam = self.measured(network, pixels, image, window, box)
-        if self.report is not None:
-            self.report(seam)
+        detail(f"columns differ by at most {seam:.3f} grey levels where they meet")
         if seam > MAX_SEAM:
             raise GeneratorError(
                 f"{self.id}: two columns differ by {seam:.2f} grey levels where they meet, more "

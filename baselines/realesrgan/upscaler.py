@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -168,7 +168,6 @@ def load_upscaler(
     denoise: str = "",
     device: str = "cpu",
     accept_licence: bool = False,
-    report: Callable[[float], None] | None = None,
 ) -> RealESRGANUpscaler:
     """The upscaler of a file.
 
@@ -179,14 +178,12 @@ def load_upscaler(
             weakly, from 0 to 1; the official tool's default is 0.5. By default nothing is blended.
         device: where it runs, as torch names it.
         accept_licence: of downloaded weights.
-        report: see `Tiled`.
 
     Raises:
         UsageError: a mode or number cannot be read, or these weights have no denoising pair.
         CheckpointError: the file does not fit a network.
     """
     name, way = weights or WEIGHTS, read_mode(mode)
-    way = replace(way, report=report) if isinstance(way, Tiled) else way
     official = read_official(name, accept_licence=accept_licence)
     state, label = _state(official), official.digest
     if denoise:
