@@ -129,6 +129,24 @@ def test_one_module_prints_and_draws_bars(room: str, name: str, path: Path) -> N
             assert not called.startswith("sys.stderr"), f"{name}:{node.lineno}"
 
 
+@pytest.mark.parametrize(("room", "name", "path"), ALL, ids=[name for _, name, _ in ALL])
+def test_every_module_has_its_mirror(room: str, name: str, path: Path) -> None:
+    """The tests of `anyres_bench/x/y.py` are in `tests/x/test_y.py`."""
+    *folders, module = name.split(".")[1:]
+    if module != "__init__":
+        mirror = ROOT.joinpath("tests", *folders, f"test_{module}.py")
+        assert mirror.is_file(), f"{name} has no {mirror.relative_to(ROOT)}"
+
+
+def test_a_class_has_its_name_alone() -> None:
+    places: dict[str, list[str]] = {}
+    for _, name, path in ALL:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(name)
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
+
+
 @pytest.mark.parametrize("room", LINKED)
 def test_linked_rooms_are_committed_as_links(room: str) -> None:
     link = PACKAGE / room

@@ -8,18 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 from click.testing import CliRunner
 
 import anyres_bench as ab
 from anyres_bench.cli.main import cli
-from anyres_bench.core.errors import GeneratorError, MetricError, UsageError
-from anyres_bench.core.geometry import Region
+from anyres_bench.core.errors import GeneratorError
 from anyres_bench.models.checking import check_model
-from anyres_bench.models.contract import check_contract
 from tests.baselines.stylegan2.conftest import write
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,40 +80,6 @@ def test_the_models_of_the_page_keep_the_contract(number: int, home: Path) -> No
     assert re.search(r"(weights|canary)@[0-9a-f]{12}", model.id)
     found = ab.evaluate(f"{file.name}:make", "data/photos", "patch32-at64/frechet", n=8)
     assert found[0].values["frechet"] > 0
-
-
-def test_what_a_training_loop_is_told_is_what_evaluate_says(home: Path) -> None:
-    def draw(seed: int, size: Any) -> Any:
-        import numpy as np
-
-        return np.random.default_rng(seed % 2**32).integers(0, 256, (*size, 3), np.uint8)
-
-    model = ab.Pipeline(draw, native=ab.Size(64, 64))
-    check_contract(model)
-    [record] = ab.evaluate(model, "data/photos", "patch32-at64/frechet", n=24, out="loop")
-    from anyres_bench.evaluation.sample_sets import latent_seed
-
-    seeds = [latent_seed(0, i) for i in range(24)]
-    whole = model.sample(model.latents(seeds), [Region.whole(ab.Size(64, 64))] * 24)
-    metric = ab.PatchFrechet("data/photos", window=32, at=64, n=24)
-    for part in whole.split(7):
-        metric.update(part)
-    assert metric.compute() == record.values["frechet"]
-    assert metric.task.id == record.task
-    metric.reset()
-    metric.update(whole[:5])
-    with pytest.raises(MetricError, match="24 images and 5 came"):
-        metric.compute()
-    with pytest.raises(UsageError, match="canvases of 64x64 or windows of 32x32"):
-        metric.update(torch.zeros(1, 3, 48, 48))
-
-
-def test_what_is_no_model_is_told_what_to_wrap_it_in(home: Path) -> None:
-    task = "patch32-at64/frechet"
-    with pytest.raises(UsageError, match="FixedSize"):
-        ab.evaluate(torch.nn.Linear(2, 2), "data/photos", task)
-    with pytest.raises(UsageError, match=r"your_model\.md"):
-        ab.evaluate(7, "data/photos", task)
 
 
 def test_results_are_read_back_as_a_table(home: Path) -> None:

@@ -1,4 +1,4 @@
-"""The demo keeps what is not its own."""
+"""`demo` refuses what it cannot show before it makes anything."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from anyres_bench.core.errors import UsageError
-from anyres_bench.evaluation.demonstration import _write_notes
+from tests.cli.calls import call
 
 
-def test_the_demo_keeps_notes_that_are_not_its_own(tmp_path: Path) -> None:
-    notes = tmp_path / "notes.txt"
-    for _ in range(2):
-        _write_notes(notes)
-    notes.write_text("mine")
-    with pytest.raises(UsageError, match="another folder"):
-        _write_notes(notes)
-    assert notes.read_text() == "mine"
+def test_images_that_are_not_there(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "demo"
+    code, _, err = call(capfd, "demo", out, "--images", tmp_path / "none")
+    assert code == 2
+    assert "none" in err
+    assert not out.exists()

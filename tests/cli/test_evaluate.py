@@ -124,14 +124,6 @@ def test_different_tasks_are_refused(data: str, capfd) -> None:
     assert "they differ in n: " in err
 
 
-def test_tasks_are_listed(data: str, capfd) -> None:
-    code, out, _ = call(capfd, "tasks")
-    assert code == 0
-    assert {"anyres-patch{P}-min{A}max{B}", "quick", "frechet", "builtin", "real"} <= {*out.split()}
-    code, out, _ = call(capfd, "tasks", "--dataset", data)
-    assert (code, "anyres-full32-noflip/frechet-ddof1" in out) == (0, True)
-
-
 def start(data: str, **limits: int) -> subprocess.Popen[str]:
     """A slow evaluation in a process of its own."""
 

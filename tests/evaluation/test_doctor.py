@@ -7,10 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from anyres_bench.cli.main import main
 from anyres_bench.core.seeds import stream
 from anyres_bench.evaluation.doctor import Finding, compare_resize, definition, examine
-from anyres_bench.features.weights import WEIGHTS
 
 
 @pytest.fixture(autouse=True)
@@ -28,18 +26,6 @@ def test_a_sound_machine(cache: Path) -> None:
     assert not [finding for finding in findings.values() if not finding.ok]
     assert {"cpu", "cache", "weights", "resize clean", "Frechet distance"} <= set(findings)
     assert not list(cache.iterdir())
-
-
-def test_a_weight_file_of_other_content(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = WEIGHTS["lpips-alex"].path
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"other")
-    with pytest.raises(SystemExit) as end:
-        main(["doctor"])
-    assert end.value.code == 1
-    out = capsys.readouterr().out
-    assert f"WRONG  lpips-alex: {path} is another file" in out
-    assert "ok     Frechet distance" in out
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

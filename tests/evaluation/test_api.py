@@ -1,0 +1,62 @@
+"""What Python users call: one path for them and for the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from anyres_bench.core.errors import MetricError, UsageError
+from anyres_bench.data.dataset import Dataset
+from anyres_bench.evaluation.api import Results, compare, evaluate, run_request
+from anyres_bench.evaluation.requests import Request
+from tests.fakes import Waves, write_dataset
+
+TASK = "patch32-at40/frechet"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return write_dataset(tmp_path_factory.mktemp("photos"), [(48, 60)] * 12)
+
+
+def test_a_generator_and_a_request_give_the_same_record(photos: Dataset, tmp_path: Path) -> None:
+    found = evaluate(Waves(), photos, TASK, n=8, out=tmp_path / "a")
+    request = Request((TASK,), None, 8, "cpu")
+    outcome = run_request(
+        Waves(), photos.folder, request, {}, out=tmp_path / "b", seed=0, batch_size=3, n_workers=0
+    )
+    assert [r.values for r in found] == [r.values for r in outcome.results]
+    assert not outcome.failures
+    outcome.check()
+    assert isinstance(found, Results)
+    assert list(found.to_frame()["name"]) == ["frechet"]
+
+
+def test_a_task_without_a_number_is_told_after_the_others(photos: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(MetricError, match="these tasks have no number:\n  tiny"):
+        evaluate(Waves(), photos, [TASK, "patch32-at40/fd-infinity"], n=8, out=tmp_path)
+    assert len(list(tmp_path.rglob("*.json"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "message"),
+    [
+        (torch.nn.Linear(2, 2), {}, "FixedSize"),
+        (7, {}, r"your_model\.md"),
+        (Waves(), {"psi": "1"}, "options are of a model given by its spec"),
+    ],
+)
+def test_what_is_no_model_is_told_what_to_wrap_it_in(
+    photos: Dataset, model: Any, options: dict[str, str], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        evaluate(model, photos, TASK, n=8, options=options)
+
+
+def test_folders_of_small_images_are_not_compared(tmp_path: Path) -> None:
+    small = write_dataset(tmp_path / "a", [(20, 40)] * 4).folder
+    with pytest.raises(UsageError, match="32 px are the least"):
+        compare(small, small, out=tmp_path / "results")

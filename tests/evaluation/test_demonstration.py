@@ -1,0 +1,46 @@
+"""The folder of wrong sizes that the demonstration makes; it keeps what is not its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from anyres_bench.core.errors import UsageError
+from anyres_bench.core.files import sha256_file
+from anyres_bench.data.headers import probe
+from anyres_bench.evaluation.demonstration import (
+    _write_notes,
+    window_tasks,
+    write_wrong_sizes,
+)
+from tests.fakes import write_dataset
+
+
+def test_held_out_images_in_other_sizes_and_a_file_that_is_none(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "d", [(40, 48)] * 8)
+    folder = tmp_path / "wrong"
+    write_wrong_sizes(dataset, folder)
+    made = sorted(folder.glob("*.png"))
+    assert len(made) == 4
+    assert len({probe(path).size for path in made}) == 4
+    assert (folder / "notes.txt").read_text() == "not an image\n"
+    before = [sha256_file(path) for path in made]
+    write_wrong_sizes(dataset, folder)
+    assert [sha256_file(path) for path in made] == before
+
+
+def test_only_windows_are_asked_for(tmp_path: Path) -> None:
+    tasks = window_tasks(write_dataset(tmp_path / "d", [(64, 64)] * 8))
+    assert tasks
+    assert all(task.startswith("anyres-patch") for task in tasks)
+
+
+def test_the_demo_keeps_notes_that_are_not_its_own(tmp_path: Path) -> None:
+    notes = tmp_path / "notes.txt"
+    for _ in range(2):
+        _write_notes(notes)
+    notes.write_text("mine")
+    with pytest.raises(UsageError, match="another folder"):
+        _write_notes(notes)
+    assert notes.read_text() == "mine"

@@ -1,0 +1,68 @@
+"""Metrics on tensors: the number that `evaluate` gives, and what they refuse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from anyres_bench.core.errors import MetricError, UsageError
+from anyres_bench.core.geometry import Region, Size
+from anyres_bench.data.dataset import Dataset
+from anyres_bench.evaluation.api import evaluate
+from anyres_bench.evaluation.sample_sets import latent_seed
+from anyres_bench.evaluation.task_metric import PatchFrechet, PatchKID, TaskMetric
+from anyres_bench.models.adapters import Pipeline
+from tests.fakes import write_dataset
+
+CANVAS = Size(64, 64)
+N = 12
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return write_dataset(tmp_path_factory.mktemp("photos"), [(70, 80)] * N)
+
+
+def draw(seed: int, size: Size) -> np.ndarray:
+    return np.random.default_rng(seed % 2**32).integers(0, 256, (*size, 3), np.uint8)
+
+
+def test_what_a_training_loop_is_told_is_what_evaluate_says(
+    photos: Dataset, tmp_path: Path
+) -> None:
+    model = Pipeline(draw, native=CANVAS)
+    [record] = evaluate(model, photos, "patch32-at64/frechet", n=N, out=tmp_path)
+    seeds = [latent_seed(0, i) for i in range(N)]
+    whole = model.sample(model.latents(seeds), [Region.whole(CANVAS)] * N)
+    metric = PatchFrechet(photos, window=32, at=64, n=N)
+    for part in whole.split(5):
+        metric.update(part)
+    assert metric.compute() == record.values["frechet"]
+    assert metric.task.id == record.task
+    assert not metric.higher_is_better
+    metric.reset()
+    metric.update(whole[:5])
+    with pytest.raises(MetricError, match=f"{N} images and 5 came"):
+        metric.compute()
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (torch.zeros(1, 3, 48, 48), "canvases of 64x64 or windows of 32x32"),
+        (torch.zeros(1, 1, 64, 64), r"got \(1, 1, 64, 64\)"),
+        (torch.zeros(1, 3, 64, 64, dtype=torch.int32), "expected floats"),
+        ([1], "got list"),
+    ],
+)
+def test_what_is_no_batch(photos: Dataset, images: torch.Tensor, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        PatchKID(photos, window=32, at=64, n=N).update(images)
+
+
+def test_items_of_several_views_are_for_evaluate(photos: Dataset) -> None:
+    with pytest.raises(UsageError, match="looks at each latent 2 times"):
+        TaskMetric.of("pair-at32and64/consistency", photos, n=N)
