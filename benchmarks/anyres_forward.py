@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.models.warp import resample
+from anyres_bench.models.warp import affine_resample
 from anyres_bench.reference import network as network_module
 from anyres_bench.reference.activation import FilteredLRelu, Kernels
 from anyres_bench.reference.config import GeneratorConfig
@@ -163,7 +163,7 @@ def main() -> None:
     compare(
         "teacher's resampler, 256 px",
         lambda: direct_resample(image, matrix),
-        lambda: resample(image, matrix[None])[0],
+        lambda: affine_resample(image, matrix[None])[0],
         arguments.repeats,
     )
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from anyres_bench.core.errors import MetricError
 from anyres_bench.models.resample import filter2d
-from anyres_bench.models.warp import plane_filter, resample
+from anyres_bench.models.warp import affine_resample, plane_filter
 
 _LOBES = 3  # of the Lanczos kernel
 _SUPPORT = 6  # px on either side of the centre of the rotation's filters
@@ -130,7 +130,7 @@ def rotate(images: Tensor, angle: float) -> tuple[Tensor, Tensor]:
         Images like `images`, and the mask (n, 1, h, w) of pixels that saw no border.
     """
     matrices = rotation(angle).expand(len(images), 3, 3)
-    return resample(images, matrices, support=_SUPPORT)
+    return affine_resample(images, matrices, support=_SUPPORT)
 
 
 def pseudo_rotate(images: Tensor, angle: float) -> tuple[Tensor, Tensor]:

@@ -42,12 +42,12 @@ def command(
       anyres-bench report results --out table.tex
       anyres-bench report --compare results/real/x.json results/mine/x.json
     """
-    from anyres_bench.evaluation.reports import compare, write_report
+    from anyres_bench.evaluation.reports import compared, write_report
     from anyres_bench.metrics import METRICS
     from anyres_bench.results import read_result, read_results
 
     if pair is not None:
-        show(compare(*(read_result(path) for path in pair)))
+        show(compared(*(read_result(path) for path in pair)))
         return
     reading = read_results(results or (Path("results"),), metrics=METRICS)
     if reading.oddities:

@@ -10,8 +10,12 @@ from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.reporting import say
 from anyres_bench.data.dataset import Dataset
-from anyres_bench.evaluation.evaluate import EvaluationOutcome, EvaluationPlan, check_samples
-from anyres_bench.evaluation.evaluate import evaluate as run_plan
+from anyres_bench.evaluation.evaluate import (
+    EvaluationOutcome,
+    EvaluationPlan,
+    check_samples,
+    run_plan,
+)
 from anyres_bench.evaluation.forecast import forecast
 from anyres_bench.evaluation.requests import Request, extractor_spec, plan_tasks, read_request
 from anyres_bench.evaluation.suites import SUITES

@@ -14,7 +14,7 @@ from anyres_bench.core.reporting import say
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import protocol_from
 from anyres_bench.data.splits import reference_and_held_out
-from anyres_bench.evaluation.evaluate import EvaluationPlan, evaluate
+from anyres_bench.evaluation.evaluate import EvaluationPlan, run_plan
 from anyres_bench.evaluation.requests import Request, plan_tasks
 from anyres_bench.features.extractor import FeatureExtractor
 from anyres_bench.metrics.metric import metric_from
@@ -91,7 +91,7 @@ def _try_out(dataset: Dataset, task: Task, extractor: FeatureExtractor) -> None:
 
 def _measure(plan: Callable[..., EvaluationPlan], generator: Generator) -> dict[str, float]:
     """Values of one task and the ends of their intervals, the same on every process."""
-    outcome = evaluate(plan(model=generator))
+    outcome = run_plan(plan(model=generator))
     values: dict[str, float] = {}
     for result in outcome.results:
         values |= result.values

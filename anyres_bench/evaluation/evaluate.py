@@ -19,7 +19,7 @@ from anyres_bench.data.reading import check_sizes
 from anyres_bench.data.splits import reference_and_held_out
 from anyres_bench.evaluation.banks import FeatureRun, feature_banks
 from anyres_bench.evaluation.costs import render_cost
-from anyres_bench.evaluation.metadata import dataset_record, device_of, images_record, versions
+from anyres_bench.evaluation.metadata import dataset_record, devices_of, images_record, versions
 from anyres_bench.evaluation.report_samples import keep_samples
 from anyres_bench.evaluation.sample_sets import SampleSet, model_samples, reference_samples
 from anyres_bench.features.extractor import FeatureExtractor
@@ -99,7 +99,7 @@ class EvaluationOutcome:
             raise MetricError("these tasks have no number:\n" + "\n".join(lines))
 
 
-def evaluate(plan: EvaluationPlan) -> EvaluationOutcome:
+def run_plan(plan: EvaluationPlan) -> EvaluationOutcome:
     """Run a plan; tasks whose result is there already are not run again.
 
     Every rank computes its share of the features; the first one finishes and writes.
@@ -315,7 +315,7 @@ class Comparison:
             seed=plan.seed,
             n_real=len(banks["real"]) if "real" in banks else 0,
             n_fake=len(banks["fake"]),
-            device=DeviceRecord(device_of(self.generator), device_of(extractor)),
+            device=DeviceRecord(devices_of(self.generator), devices_of(extractor)),
             seconds={**seconds, "metric": time.perf_counter() - start},
             versions=versions(),
             states={

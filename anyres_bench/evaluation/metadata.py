@@ -67,7 +67,7 @@ def size_histogram(images: Manifest) -> SizeHistogram:
     return SizeHistogram(tuple(edges), tuple(counts.tolist()))
 
 
-def device_of(thing: Any) -> str:
+def devices_of(thing: Any) -> str:
     """Where the networks of a generator or an extractor are, as torch names it; else "cpu"."""
     devices = {
         str(tensor.device)

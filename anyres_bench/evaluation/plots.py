@@ -61,7 +61,7 @@ def histogram(sizes: SizeHistogram) -> str:
         return _uri(figure)
 
 
-def curve(drawn: Curve) -> str:
+def curve_plot(drawn: Curve) -> str:
     """Data URI of a value against canvas size, one line a model, intervals as bands."""
     with rc_context(_STYLE):
         figure = Figure(figsize=(9.2, 3.8), layout="constrained")

@@ -62,7 +62,7 @@ def render_report(results: Sequence[Result], pairing: Pairing, title: str) -> st
         version=__version__,
         datasets=_datasets(results),
         curves=[
-            {"scope": curve.scope, "image": plots.curve(curve)} for curve in curves_of(results)
+            {"scope": curve.scope, "image": plots.curve_plot(curve)} for curve in curves_of(results)
         ],
         tables=[_table(group, pairing) for group in groups if not _is_curve(group[0])],
         curve_tables=[_table(group, pairing) for group in groups if _is_curve(group[0])],

@@ -51,7 +51,7 @@ def write_new(out: Path, text: str) -> None:
         file.write(text)
 
 
-def compare(a: Result, b: Result) -> str:
+def compared(a: Result, b: Result) -> str:
     """The paired differences of two results, for people.
 
     Raises:

@@ -32,7 +32,7 @@ def warp_base(name: str, base: Tensor, canvas: Size) -> Tensor:
     Source: the `fid-up` evaluation of AnyRes-GAN as it was meant; the released one stops with an
     IndexError.
     """
-    from anyres_bench.models.warp import resample
+    from anyres_bench.models.warp import affine_resample
 
     if name != ANYRES_UP:
         raise UsageError(f"unknown warp {name!r}; known: {ANYRES_UP}")
@@ -46,5 +46,5 @@ def warp_base(name: str, base: Tensor, canvas: Size) -> Tensor:
     for window in tiles(canvas, size):
         cut = window.affine().inverse().expand(len(base), 3, 3).to(base)
         box = window.box
-        whole[:, :, box.top : box.bottom, box.left : box.right] = resample(base, cut)[0]
+        whole[:, :, box.top : box.bottom, box.left : box.right] = affine_resample(base, cut)[0]
     return whole

@@ -268,14 +268,14 @@ def mapping_network(dim: int, n_layers: int) -> nn.Sequential:
     return nn.Sequential(PixelNorm(), *layers)
 
 
-def run(layers: Iterable[nn.Module], x: Tensor, code: Tensor | None = None) -> Tensor:
+def run_layers(layers: Iterable[nn.Module], x: Tensor, code: Tensor | None = None) -> Tensor:
     """Run layers in order; those that are `coded` also get `code`."""
     for layer in layers:
         x = layer(x, code) if getattr(layer, "coded", False) else layer(x)
     return x
 
 
-def nothing(channels: int) -> list[nn.Module]:
+def no_layers(channels: int) -> list[nn.Module]:
     """No layers."""
     return []
 
@@ -293,7 +293,7 @@ class ResidualBlock(nn.Module):
         self,
         channels: tuple[int, int],
         conv: Callable[[int, int, int, int, int], nn.Module] = EqualConv,
-        after: Callable[[int], list[nn.Module]] = nothing,
+        after: Callable[[int], list[nn.Module]] = no_layers,
     ) -> None:
         super().__init__()
         n_in, n_out = channels
@@ -305,5 +305,5 @@ class ResidualBlock(nn.Module):
         self.skip = nn.Sequential(side, conv(n_in, n_out, 1, 2, 0), *after(n_out))
 
     def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
-        y = run(self.conv2, run(self.conv1, x, code), code)
-        return (y + run(self.skip, x, code)) / math.sqrt(2)
+        y = run_layers(self.conv2, run_layers(self.conv1, x, code), code)
+        return (y + run_layers(self.skip, x, code)) / math.sqrt(2)

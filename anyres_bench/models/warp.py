@@ -25,7 +25,7 @@ _BEFORE, _AFTER = 2, 1  # zeros that centre the upsampled image
 Array = NDArray[np.float64]
 
 
-def resample(x: Tensor, matrices: Tensor, support: int = _SUPPORT) -> tuple[Tensor, Tensor]:
+def affine_resample(x: Tensor, matrices: Tensor, support: int = _SUPPORT) -> tuple[Tensor, Tensor]:
     """Move images by affine transforms of the picture, [-1/2, 1/2] on both axes.
 
     Args:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from anyres_bench.core.errors import ConfigError
-from anyres_bench.models.warp import resample
+from anyres_bench.models.warp import affine_resample
 from anyres_bench.training.losses import Perceptual, masked_l1, masked_perceptual
 
 OFFICIAL_BORDER = 16  # px, whatever the resolution: empty masks at 32 px and below
@@ -75,10 +75,10 @@ class Teacher:
         with torch.no_grad():
             whole = self.network(z, c)
         if self._options.mode == "forward":
-            a, _ = resample(whole, transforms.inverse())
+            a, _ = affine_resample(whole, transforms.inverse())
             b, mask = patches, torch.ones_like(patches[:, :1])
         else:
-            (a, official_mask), b = resample(patches, transforms), whole
+            (a, official_mask), b = affine_resample(patches, transforms), whole
             mask = self._mask(transforms, patches.shape[-1], official_mask)
         terms = {"l1": masked_l1(a, b, mask)}
         if self._distance is not None:

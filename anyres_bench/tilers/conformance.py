@@ -62,7 +62,7 @@ class EngineOutcome:
 
     def json_lines(self) -> list[str]:
         """Each disagreement as a JSON object."""
-        return [json.dumps(record(one)) for one in self.found]
+        return [json.dumps(disagreement_record(one)) for one in self.found]
 
 
 def check_engine(spec: str, command: Sequence[str], timeout_s: float) -> EngineOutcome:
@@ -206,7 +206,7 @@ def _values(decision: Decision) -> str:
     return " (" + ", ".join(f"{name} {value:.9g}" for name, value in decision.values) + ")"
 
 
-def record(found: Disagreement) -> dict[str, object]:
+def disagreement_record(found: Disagreement) -> dict[str, object]:
     """A disagreement as JSON values."""
     return {
         "height": found.size.height,

@@ -114,7 +114,9 @@ class PackingReport:
     needed_pairs: int
 
 
-def report(lengths: Sequence[int], groups: Sequence[Sequence[int]], most: int) -> PackingReport:
+def packing_report(
+    lengths: Sequence[int], groups: Sequence[Sequence[int]], most: int
+) -> PackingReport:
     """The efficiency of groups of images with these tokens in sequences of `most`."""
     places = len(groups) * most
     return PackingReport(

@@ -27,7 +27,7 @@ from anyres_bench.models.stylegan2 import (
     ToRGB,
     mapping_network,
     minibatch_stddev,
-    nothing,
+    no_layers,
 )
 
 TAPS = (1, 3, 3, 1)
@@ -269,7 +269,7 @@ class DiscriminatorMultiRes(_Head):
         self.blocks = nn.ModuleList()
         for i, pair in enumerate(pairwise(wide[::-1])):
             coded = modulate and i >= len(sides) - 3  # the last two of len(sides) - 1 blocks
-            after = _coder(code_dim) if coded else nothing
+            after = _coder(code_dim) if coded else no_layers
             self.blocks.append(ResidualBlock(pair, after=after))
 
     def forward(self, images: Tensor, code: Tensor | None = None) -> Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from anyres_bench.core import distributed
 from anyres_bench.data.dataset import Dataset
-from anyres_bench.evaluation.evaluate import EvaluationPlan, evaluate
+from anyres_bench.evaluation.evaluate import EvaluationPlan, run_plan
 from anyres_bench.models.controls import resample
 from anyres_bench.results import Task
 from tests.fakes import Pooled, Waves
@@ -23,7 +23,7 @@ def main(data: Path, out: Path) -> None:
     """Evaluate a model that renders and one that is made of images."""
     distributed.start()
     outcomes = [
-        evaluate(
+        run_plan(
             EvaluationPlan(
                 model=model,
                 spec="test",

@@ -23,8 +23,8 @@ from anyres_bench.core.errors import (
 )
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.reporting import report_to
-from anyres_bench.evaluation.evaluate import EvaluationOutcome, EvaluationPlan, evaluate
-from anyres_bench.evaluation.metadata import device_of
+from anyres_bench.evaluation.evaluate import EvaluationOutcome, EvaluationPlan, run_plan
+from anyres_bench.evaluation.metadata import devices_of
 from anyres_bench.evaluation.pairs import paired
 from anyres_bench.models.controls import constant, folder, real, resample
 from anyres_bench.results import DeviceRecord, Task, read_result
@@ -76,7 +76,7 @@ def run(dataset, out: Path, tasks, model=None, **changes) -> EvaluationOutcome:
         extractors={"pooled": Pooled()},
         out=out,
     )
-    return evaluate(dataclasses.replace(plan, **changes))
+    return run_plan(dataclasses.replace(plan, **changes))
 
 
 def numbers(outcome: EvaluationOutcome) -> dict[str, dict[str, float]]:
@@ -373,5 +373,5 @@ def test_records_say_where_the_networks_were(dataset, tmp_path: Path) -> None:
         network: torch.nn.Module = field(default_factory=lambda: torch.nn.Linear(2, 2).to("meta"))
 
     generator = Placed(id="placed")
-    assert (device_of(generator), device_of(Pooled())) == ("meta", "cpu")
+    assert (devices_of(generator), devices_of(Pooled())) == ("meta", "cpu")
     assert run(dataset, tmp_path, [PATCH]).results[0].device == DeviceRecord("cpu", "cpu")

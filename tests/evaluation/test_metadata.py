@@ -12,7 +12,7 @@ import torch
 from anyres_bench.data.protocols import protocol_from
 from anyres_bench.evaluation.metadata import (
     dataset_record,
-    device_of,
+    devices_of,
     images_record,
     size_histogram,
     versions,
@@ -53,6 +53,6 @@ def test_a_histogram_holds_every_image(tmp_path: Path, sides: list[int]) -> None
 
 
 def test_devices_are_those_of_the_networks() -> None:
-    assert device_of(Waves()) == "cpu"
+    assert devices_of(Waves()) == "cpu"
     network = SimpleNamespace(network=torch.nn.Linear(2, 2, device="meta"))
-    assert device_of(network) == "meta"
+    assert devices_of(network) == "meta"

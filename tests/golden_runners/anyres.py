@@ -28,7 +28,7 @@ from anyres_bench.models.resample import (
     upfirdn2d,
     upsample2d,
 )
-from anyres_bench.models.warp import plane_filter, resample
+from anyres_bench.models.warp import affine_resample, plane_filter
 from anyres_bench.reference.activation import FilteredLRelu, filtered_lrelu
 from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
 from anyres_bench.reference.discriminator import AnyResDiscriminator, minibatch_deviation
@@ -329,7 +329,7 @@ def _frames(network: GeneratorNetwork, w: Tensor, column: int) -> Tensor:
 def _teacher_affine(case: Case) -> Outputs:
     image, transforms = _inputs(case, "img", "transforms")
     for name, matrices in (("inverse", transforms), ("forward", transforms.inverse())):
-        moved, mask = resample(image, matrices)
+        moved, mask = affine_resample(image, matrices)
         yield f"{name}.crop", moved
         yield f"{name}.mask", mask
 
@@ -365,7 +365,7 @@ def _enlarged(base: Tensor, tiling: Tiling, region: Region) -> Tensor:
     for piece in tiling.pieces(region):
         s, t = piece.source, piece.target
         matrices = piece.window.affine().float().inverse().expand(len(base), 3, 3)
-        window, _ = resample(base, matrices)
+        window, _ = affine_resample(base, matrices)
         out[:, :, t.top : t.bottom, t.left : t.right] = window[
             :, :, s.top : s.bottom, s.left : s.right
         ]

@@ -12,7 +12,7 @@ import torch
 
 from anyres_bench.core.errors import CheckpointError, GeneratorError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.evaluation.metadata import device_of
+from anyres_bench.evaluation.metadata import devices_of
 from anyres_bench.models.checkpoint import (
     Checkpoint,
     from_official,
@@ -170,11 +170,11 @@ def test_registered_snapshots_are_pickles_with_all_facts_stated() -> None:
 
 def test_a_model_renders_where_it_was_asked_to(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "out", read_snapshot(str(GOLDEN)))
-    assert device_of(load(str(tmp_path / "out"), device="cpu")) == "cpu"
+    assert devices_of(load(str(tmp_path / "out"), device="cpu")) == "cpu"
     moved = load(str(tmp_path / "out"), device="meta")
-    assert device_of(moved) == "meta"
+    assert devices_of(moved) == "meta"
     enlarged = load(f"lanczos:{tmp_path / 'out'}", device="meta")
-    assert device_of(enlarged) == "meta"
+    assert devices_of(enlarged) == "meta"
     with pytest.raises(UsageError, match="no option device"):
         load(str(tmp_path / "out"), {"device": "meta"})
 

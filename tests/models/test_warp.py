@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.models.warp import plane_filter, resample
+from anyres_bench.models.warp import affine_resample, plane_filter
 
 
 def smooth(height: int, width: int) -> torch.Tensor:
@@ -30,7 +30,9 @@ def test_axes_and_planes_agree(inverse: bool) -> None:
     turned = matrix.clone()
     turned[0, 1] = 1e-13
     x = smooth(48, 48)
-    for a, b in zip(resample(x, matrix[None]), resample(x, turned[None]), strict=True):
+    for a, b in zip(
+        affine_resample(x, matrix[None]), affine_resample(x, turned[None]), strict=True
+    ):
         torch.testing.assert_close(a, b, atol=1e-9, rtol=0)
 
 
@@ -47,8 +49,8 @@ def test_filters_agree_and_pass_constants() -> None:
 
 def test_a_patch_lands_where_it_was_cut() -> None:
     x, matrix = smooth(96, 96), patch_of(96, 192, 40, 70)[None]
-    cut, seen = resample(x, matrix.inverse())
-    pasted, mask = resample(cut, matrix)
+    cut, seen = affine_resample(x, matrix.inverse())
+    pasted, mask = affine_resample(cut, matrix)
     inside = mask.bool().expand_as(x)
     assert bool(seen.bool()[..., 30:-30, 30:-30].all())
     assert 20 < float(mask.sum()) < 0.25 * 96 * 96
@@ -61,7 +63,7 @@ def test_a_patch_lands_where_it_was_cut() -> None:
 def test_quarter_turns_turn() -> None:
     x = smooth(80, 80)
     turn = torch.tensor([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]]).double()[None]
-    turned, mask = resample(x, turn)
+    turned, mask = affine_resample(x, turn)
     expected = x.rot90(-1, dims=(2, 3))
     inside = mask.bool().expand_as(x)
     assert int(inside.sum()) > 1000
@@ -75,11 +77,11 @@ def test_each_image_has_its_own_matrix_and_gradients_flow() -> None:
     second = torch.eye(3).double()
     second[:2, :2] = spin
     matrices = torch.stack([torch.diag(torch.tensor([0.5, 0.7, 1.0])).double(), second])
-    out, mask = resample(x, matrices)
+    out, mask = affine_resample(x, matrices)
     assert out.shape == x.shape
     assert mask.shape == (2, 1, 40, 32)
     for i in range(2):
-        alone, _ = resample(x[i : i + 1], matrices[i : i + 1])
+        alone, _ = affine_resample(x[i : i + 1], matrices[i : i + 1])
         torch.testing.assert_close(out[i : i + 1], alone)
     # Linear: the gradient of <out, g> has the inner product <x, grad> = <out, g>.
     g = torch.randn(out.shape, generator=torch.Generator().manual_seed(0)).double()

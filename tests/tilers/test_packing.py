@@ -11,7 +11,7 @@ from anyres_bench.tilers.packing import (
     fractional_positions,
     group,
     kept_tokens,
-    report,
+    packing_report,
     resolution_at_area,
 )
 
@@ -32,7 +32,7 @@ def test_packing_says_what_it_wastes() -> None:
     lengths = [10, 6, 9, 3]
     groups = group(lengths, 16)
     assert groups == [[0, 1], [2, 3]]
-    done = report(lengths, groups, 16)
+    done = packing_report(lengths, groups, 16)
     assert (done.sequences, done.efficiency) == (2, 28 / 32)
     assert (done.masked_pairs, done.needed_pairs) == (512, 226)
     with pytest.raises(UsageError, match="image 1 has 17 tokens"):
