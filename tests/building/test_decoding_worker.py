@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 import subprocess
 import sys
@@ -21,15 +22,13 @@ def test_each_job_has_its_reply_in_order(tmp_path: Path) -> None:
     site = Site(tmp_path, HEADER, Given(()))
     site.incoming(Job(0, candidate("1"))).parent.mkdir(parents=True)
     jobs = [Job(i, candidate(url)) for i, url in enumerate(["1", "bug", "refuse", "full", "2"])]
-    said = pickle.dumps((site, 4096 << 20)) + b"".join(map(pickle.dumps, jobs))
+    asked = pickle.dumps((site, 4096 << 20)) + b"".join(map(pickle.dumps, jobs))
     command = [sys.executable, "-m", "anyres_bench.building.decoding_worker"]
-    done = subprocess.run(command, input=said, capture_output=True, check=True, timeout=120)
+    done = subprocess.run(command, input=asked, capture_output=True, check=True, timeout=120)
     assert done.stdout.startswith(READY)
-    left, replies = done.stdout[len(READY) :], []
-    while left:
-        reply = pickle.loads(left)
-        replies.append(reply)
-        left = left[len(pickle.dumps(reply)) :]
+    said = io.BytesIO(done.stdout[len(READY) :])
+    replies = [pickle.load(said) for _ in jobs]
+    assert not said.read()
     assert [r.reason if isinstance(r, Outcome) else "text" for r in replies] == [
         *("", "fault", "refused", "text", "")
     ]

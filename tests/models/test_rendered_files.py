@@ -16,8 +16,15 @@ from tests.fakes import Waves
 STILL = Film("webp", 16)
 
 
+class Mixed(Waves):
+    """Latents that can be mixed: other seeds between two."""
+
+    def interpolate(self, a: list[int], b: list[int], t: float) -> list[int]:
+        return [a[0] + b[0] + round(100 * t)]
+
+
 def job(folder: Path, height: int = 16, width: int = 24) -> RenderJob:
-    return RenderJob(Waves(), Region.whole(Size(height, width)), folder, "png")
+    return RenderJob(Mixed(), Region.whole(Size(height, width)), folder, "png")
 
 
 def test_pictures_know_their_origin_and_are_made_once(tmp_path: Path) -> None:

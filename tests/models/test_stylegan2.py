@@ -38,7 +38,7 @@ def test_a_filter_keeps_a_flat_picture(up: int) -> None:
     pad = (2, 1)
     y = fir(torch.ones(1, 2, 8, 8), kernel, pad, up)
     assert y.shape == (1, 2, 8 * up, 8 * up)
-    assert y[..., 4:-4, 4:-4].sub(1).abs().max() < 1e-6
+    assert y[..., 3:-3, 3:-3].sub(1).abs().max() < 1e-6
     assert torch.equal(FirLayer(TAPS, pad, up)(torch.ones(1, 2, 8, 8)), y)
 
 
@@ -54,7 +54,7 @@ def test_modulation_is_a_filter_bank_for_every_sample() -> None:
 def test_a_sample_does_not_depend_on_its_batch() -> None:
     conv = ModulatedConv((4, 6), 3, 8, padding=1)
     x, style = normal(5, 4, 7, 7), normal(5, 8, seed=1)
-    assert torch.equal(conv(x, style)[2:3], conv(x[2:3], style[2:3]))
+    assert (conv(x, style)[2:3] - conv(x[2:3], style[2:3])).abs().max() < 1e-5
 
 
 def test_narrow_inputs_use_the_first_filters() -> None:
