@@ -64,7 +64,7 @@ class Spectrum:
     power: Array
 
 
-class EffectiveResolution(NamedTuple):
+class ResolutionEstimate(NamedTuple):
     """How much of the Nyquist frequency holds signal.
 
     Attributes:
@@ -108,23 +108,23 @@ def radial_spectrum(grey: Array) -> Spectrum:
     return Spectrum(frequency, (sums / counts).reshape(*grey.shape[:-2], n_rings))
 
 
-def effective_resolution(pixels: Pixels) -> EffectiveResolution:
+def effective_resolution(pixels: Pixels) -> ResolutionEstimate:
     """How much of the Nyquist frequency of an (h, w, 3) image holds signal.
 
     A constant image, and one with a side shorter than 32 pixels, tells nothing: 1 with confidence
     0.
     """
     if min(pixels.shape[:2]) < _MIN_SIDE:
-        return EffectiveResolution(1.0, 0.0)
+        return ResolutionEstimate(1.0, 0.0)
     grey = luminance(pixels)
     if np.ptp(grey) == 0:
-        return EffectiveResolution(1.0, 0.0)
+        return ResolutionEstimate(1.0, 0.0)
     spectrum = radial_spectrum(_textured_tiles(grey))
     likelihood = _likelihood(Spectrum(spectrum.frequency, spectrum.power.mean(axis=0)))
     best = int(np.argmax(likelihood))
     ratio = _SCALES / _SCALES[best]
     near = (ratio <= _TOLERANCE) & (ratio >= 1 / _TOLERANCE)
-    return EffectiveResolution(
+    return ResolutionEstimate(
         float(1 / _SCALES[best]), float(likelihood[near].sum() / likelihood.sum())
     )
 
