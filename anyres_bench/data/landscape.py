@@ -120,6 +120,7 @@ class Landscape:
     """One scene's smooth part.
 
     Attributes:
+        palette: name of the stronger palette.
         colours: (5, 3) in the order of `PALETTES`.
         horizon: in heights from the top.
         sun: place (y, x), radius and strength of its glow.
@@ -127,6 +128,7 @@ class Landscape:
             amplitude, phase in cycles.
     """
 
+    palette: str
     colours: Array
     horizon: float
     sun: tuple[float, float, float, float]
@@ -150,6 +152,7 @@ class Landscape:
             waves = np.stack([frequency, amplitude, draws[:, 2]], axis=1)
             ridges.append((horizon + offset * (0.7 + 0.6 * rise), waves))
         return cls(
+            palette=style.palettes[strong],
             colours=first + (second - first) * 0.5 * share,
             horizon=horizon,
             sun=(
