@@ -89,7 +89,7 @@ def test_a_full_id_is_understood_and_nothing_runs_twice(data: str, capfd) -> Non
         (["real", "--suite", "anyres-full40/frechet", "--n", "99"], 1, "only 20, mirrored"),
         (["real", "--suite", "tiny/anyres-full40/frechet"], 2, "use tasks of tiny:half"),
         (["real", "--suite", "patch16-at40/frechet"], 2, "too small for builtin"),
-        (["tests.fakes:nan", "--suite", TASK], 1, "NaN or infinite"),
+        (["tests.fakes:nan", "--suite", TASK, "--n", "20"], 1, "NaN or infinite"),
         (["folder:nowhere", "--suite", TASK], 1, "no folder nowhere"),
         (["real", "--suite", TASK, "--psi", "0.7"], 2, "has no option psi"),
     ],
