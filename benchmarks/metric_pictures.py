@@ -22,9 +22,11 @@ from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.pixels import Pixels, resize_uint8
 from anyres_bench.data.scenes import SCENES
+from anyres_bench.data.views import Motion
 from anyres_bench.features.extractor import extractor_from
 from anyres_bench.features.spectrum import EDGES
 from anyres_bench.features.stats import FeatureBank
+from anyres_bench.metrics.equivariance import translate
 from anyres_bench.metrics.metric import metric_from
 from benchmarks import corruptions
 
@@ -183,7 +185,7 @@ def consistency(axes: Axes) -> None:
         "blur 1 px": (small, soft),
         "noise 12": (small, grain),
     }
-    for name, pair in models.items():
+    for i, (name, pair) in enumerate(models.items()):
         found = metric_from("consistency").finish(bank(real), bank(read("pair", *pair)), stream(0))
         corner = name in ("perfect scene", "bicubic", "independent latents")
         axes.plot(found["detail"], found["ssim"], "o", color=RED if corner else BLUE, markersize=4)
@@ -191,7 +193,7 @@ def consistency(axes: Axes) -> None:
         axes.annotate(
             name,
             (found["detail"], found["ssim"]),
-            xytext=(-4 if right else 4, -9),
+            xytext=(-5 if right else 5, -3 - 9 * (i % 4)),
             textcoords="offset points",
             ha="right" if right else "left",
             fontsize=7,
@@ -205,12 +207,12 @@ def self_ssim(axes: Axes) -> None:
     sigmas = [0.0, 0.5, 1, 2, 4]
     for label, change, colour in (
         ("blurred", corruptions.blur, BLUE),
-        ("noise, times 8", lambda images, s, seed: corruptions.noise(images, 8 * s, seed), RED),
+        ("with noise", lambda images, s, seed: corruptions.noise(images, 8 * s, seed), RED),
     ):
         large = np.stack(resized(small, SIDE, "bicubic"))
         rows = [read("self-ssim", small, list(change(large, s, 0))) for s in sigmas]
         curve(axes, sigmas, [float(x.mean()) for x in rows], label, colour)
-    axes.set_xlabel("sigma, px, of blur; of noise, eighths of a level")
+    axes.set_xlabel("sigma: px of blur, 8 grey levels of noise")
 
 
 def overlap(axes: Axes) -> None:
@@ -225,7 +227,21 @@ def overlap(axes: Axes) -> None:
     ]
     rows = [read("difference", *(list(w.astype(np.uint8)) for w in pair)) for pair in lit]
     curve(axes, sigmas, values("overlap", None, rows, "rmse"), "rmse", BLUE)
-    axes.set_xlabel("brightness of each window, standard deviation, grey levels")
+    axes.set_xlabel("brightness of each window, sigma, grey levels")
+
+
+def equivariance(axes: Axes) -> None:
+    """A share of what is drawn stays at its pixels when the input moves."""
+    still = torch.from_numpy(np.stack(scenes(0)).transpose(0, 3, 1, 2) / 127.5 - 1)
+    shares, motion = [0.003, 0.01, 0.03, 0.1, 0.3, 1], Motion("t", (0.0625, -0.09375))
+    reference, mask = translate(still, (motion.amount[0], motion.amount[1]))
+    rows = []
+    for share in shares:
+        drawn = ((1 - share) * reference + share * still).float()
+        views = (reference, drawn, mask.expand_as(drawn))
+        rows.append(extractor_from("masked-difference")(*views).numpy())
+    curve(axes, shares, values("equivariance", None, rows, "eq"), "eq, dB", BLUE)
+    axes.set(xscale="log", xlabel="share of the picture that does not move")
 
 
 def octave_distance(axes: Axes) -> None:
@@ -359,6 +375,7 @@ PICTURES: dict[str, Callable[[Axes], None]] = {
     "detectability": shifted("detectability-permutations20", "ap", "ap_null_low", "ap_null_high"),
     "detector-accuracy": scored("detector-accuracy", "accuracy", "accuracy_real", "accuracy_fake"),
     "effective-resolution": effective_resolution,
+    "equivariance": equivariance,
     "fd-infinity": fd_infinity,
     "frechet": frechet,
     "inception-score": inception_score,

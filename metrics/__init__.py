@@ -40,6 +40,7 @@ METRICS = Registry(
         "detectability": "anyres_bench.metrics.detectability:Detectability",
         "detector-accuracy": "anyres_bench.metrics.detection:DetectorAccuracy",
         "effective-resolution": "anyres_bench.metrics.spectrum:EffectiveResolution",
+        "equivariance": "anyres_bench.metrics.equivariance:Equivariance",
         "fd-infinity": "anyres_bench.metrics.fd_infinity:FdInfinity",
         "frechet": "anyres_bench.metrics.frechet:Frechet",
         "inception-score": "anyres_bench.metrics.inception_score:InceptionScore",

@@ -11,7 +11,9 @@ Source: Karras et al., "Alias-Free Generative Adversarial Networks", NeurIPS 202
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -19,12 +21,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anyres_bench.core.errors import MetricError
+from anyres_bench.core.seeds import Stream
+from anyres_bench.data.views import Motion
+from anyres_bench.features.stats import FeatureBank
+from anyres_bench.metrics.checks import matrix
+from anyres_bench.metrics.metric import BankMetric
 from anyres_bench.models.resample import filter2d
 from anyres_bench.models.warp import affine_resample, plane_filter
 
 _LOBES = 3  # of the Lanczos kernel
 _SUPPORT = 6  # px on either side of the centre of the rotation's filters
 _PEAK_TO_PEAK = 2.0
+HIGHEST = 20 * math.log10(_PEAK_TO_PEAK * 2**24)
+"""dB, of differences as small as the rounding of float32."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,57 @@ class SquaredError:
         if not self.total:
             return math.inf
         return 20 * math.log10(_PEAK_TO_PEAK) - 10 * math.log10(self.total / self.weight)
+
+
+@dataclass(frozen=True)
+class Equivariance(BankMetric):
+    """EQ-T, EQ-T_frac or EQ-R, whichever the protocol moves; features of `masked-difference`."""
+
+    name: ClassVar[str] = "equivariance"
+    needs_real: ClassVar[bool] = False
+    dim: ClassVar[int | None] = 2
+    extractor: ClassVar[str | None] = "masked-difference"
+    smooth: ClassVar[bool] = True
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {"eq": (-math.inf, HIGHEST)}
+    higher_is_better: ClassVar[Mapping[str, bool]] = {"eq": True}
+
+    def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:
+        """{"eq": decibels}, of the sums over all items; `HIGHEST` where nothing differs.
+
+        Raises:
+            MetricError: no pixel was valid.
+        """
+        total, weight = matrix("features", fake.features()).sum(axis=0, dtype=np.float64)
+        return {"eq": min(SquaredError(float(total), float(weight)).decibels(), HIGHEST)}
+
+
+def input_transform(motion: Motion) -> Tensor:
+    """The transform (1, 3, 3) of a generator's input that moves what it draws."""
+    if motion.kind == "r":
+        return rotation(-motion.amount[0])[None]
+    x, y = motion.amount
+    matrix = torch.eye(3, dtype=torch.float64)
+    matrix[:2, 2] = torch.tensor([-x, -y])
+    return matrix[None]
+
+
+def compared(motion: Motion, still: Tensor, moved: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What is compared: the still images moved, the moved ones, and the mask, all (n, c, h, w).
+
+    Args:
+        motion: of the input.
+        still: drawn without it.
+        moved: drawn under it.
+    """
+    image = moved
+    if motion.kind == "r":
+        reference, mask = rotate(still, motion.amount[0])
+        image, inside = pseudo_rotate(moved, motion.amount[0])
+        mask = mask * inside
+    else:
+        x, y = motion.amount
+        reference, mask = (translate if motion.kind == "t" else translate_fraction)(still, (x, y))
+    return reference, image, mask.expand_as(image)
 
 
 def translate(images: Tensor, shift: tuple[float, float]) -> tuple[Tensor, Tensor]:

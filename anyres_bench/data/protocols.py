@@ -12,6 +12,8 @@ View i depends on the seed, on i and on the images' sizes alone.
     scaleparty-at{A}and{B}              the same, A first, levels cut off as ScaleParty does
     overlap{P}by{D}-at{S}               the common pixels of two windows of P x P on canvases of
                                         S x S, the second D px further down and right
+    eq-{t|tfrac|r}-at{S}                whole images of S x S under a shift of the model's input by
+                                        whole pixels or fractions, or a rotation
 
 The `anyres-` dialect counts mirrored reals and draws squares at random, as the released recipes do
 (`mirror=1`, `patch_crop`); the endings `-noflip` and `-centre` name the other choice. The papers'
@@ -41,6 +43,8 @@ from anyres_bench.data.views import (
     ImageView,
     Item,
     ManyViews,
+    MotionKind,
+    Moved,
     Pair,
     Patch,
     PatchAt,
@@ -180,8 +184,11 @@ class EvalProtocol:
             return [
                 Item(i, tuple(seen.view for seen in real.views)) for i, real in enumerate(reals)
             ]
-        views = self.views(View(Region.whole(self.rule.size), warp=self.warp))
-        return [Item(i, views) for i in range(n)]
+        view = View(Region.whole(self.rule.size), warp=self.warp)
+        if isinstance(self.rule, Moved):
+            drawn = [self.rule.moved(view, stream(seed, "motion", i)) for i in range(n)]
+            return [Item(i, self.views(each)) for i, each in enumerate(drawn)]
+        return [Item(i, self.views(view)) for i in range(n)]
 
     def _items(
         self, images: Manifest, numbers: Iterable[int], seed: int, side: str
@@ -232,7 +239,11 @@ _FORMS = {
     "pair-at": r"pair-at([0-9]+)and([0-9]+)",
     "scaleparty-at": r"scaleparty-at([0-9]+)and([0-9]+)",
     "overlap": r"overlap([0-9]+)by([0-9]+)-at([0-9]+)",
+    "eq-t": r"eq-t-at([0-9]+)",
+    "eq-tfrac": r"eq-tfrac-at([0-9]+)",
+    "eq-r": r"eq-r-at([0-9]+)",
 }
+_MOTIONS: dict[str, MotionKind] = {"eq-t": "t", "eq-tfrac": "tfrac", "eq-r": "r"}
 _MULTIPLE = 32  # px: ScaleParty halves the first view five times
 EXAMPLES = (
     "anyres-full256",
@@ -243,6 +254,7 @@ EXAMPLES = (
     "pair-at64and256",
     "scaleparty-at64and256",
     "overlap64by16-at256",
+    "eq-t-at256",
 )
 
 
@@ -292,6 +304,8 @@ def _rule(
         return _pair(form, text, side, smallest or 0)
     if side < 1 or (smallest is not None and smallest < side) or 0 < largest < (smallest or 0):
         raise UsageError(f"{text}: expected 0 < window <= smallest canvas <= largest (0: native)")
+    if form in _MOTIONS:
+        return Moved(side, _MOTIONS[form])
     if smallest is None:
         return Whole(side)
     if form == "patch-at":

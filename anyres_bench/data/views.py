@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar, Generic, Protocol, SupportsFloat, TypeVar, runtime_checkable
+from typing import ClassVar, Generic, Literal, Protocol, SupportsFloat, TypeVar, runtime_checkable
 
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.data.pixels import center_square
+
+_FARTHEST = 1 / 8  # of the side, that an input is shifted by
 
 
 class Draws(Protocol):
@@ -28,6 +30,22 @@ class Draws(Protocol):
         ...
 
 
+MotionKind = Literal["t", "tfrac", "r"]
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """How a model's input is moved, and what it drew without, to see whether they agree.
+
+    Attributes:
+        kind: by whole pixels, by a fraction of one, or a rotation.
+        amount: shares (x, y) of the width and the height; for a rotation (angle,), radians.
+    """
+
+    kind: MotionKind
+    amount: tuple[float, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """Pixels that are compared.
@@ -38,12 +56,14 @@ class View:
         warp: None, or the rule by which the model's base image becomes the window.
         source_side: side of the square that was shrunk to the canvas, px, where a real image was;
             None where nothing is known.
+        motion: None, or how the model's input is moved.
     """
 
     region: Region
     crop: Box | None = None
     warp: str | None = None
     source_side: int | None = None
+    motion: Motion | None = None
 
     @property
     def size(self) -> Size:
@@ -163,6 +183,34 @@ class Pair(Whole):
 
     def views(self, drawn: View) -> tuple[View, ...]:
         return tuple(replace(drawn, region=Region.whole(Size.square(side))) for side in self.sides)
+
+
+@dataclass(frozen=True)
+class Moved(Whole):
+    """Whole images drawn under a motion of the model's input: three views of one latent.
+
+    What was drawn without and moved afterwards, what was drawn under the motion, and the mask of
+    what can be compared.
+
+    Source: Karras et al., "Alias-Free Generative Adversarial Networks", NeurIPS 2021, appendix E.
+    """
+
+    kind: MotionKind
+
+    n_views: ClassVar[int] = 3
+
+    def moved(self, view: View, draws: Draws) -> View:
+        """The view under a motion of its own: shifts to 1/8 of the side, or any angle."""
+        if self.kind == "r":
+            angle = math.pi * (2 * float(draws.uniform()) - 1)
+            return replace(view, motion=Motion("r", (angle,)))
+        shift = [(2 * float(draws.uniform()) - 1) * _FARTHEST for _ in range(2)]
+        if self.kind == "t":
+            shift = [round(share * self.side) / self.side for share in shift]
+        return replace(view, motion=Motion(self.kind, tuple(shift)))
+
+    def views(self, drawn: View) -> tuple[View, ...]:
+        return (drawn,) * self.n_views
 
 
 @dataclass(frozen=True)

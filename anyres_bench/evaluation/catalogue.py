@@ -23,6 +23,7 @@ protocols (R, P, A, B, D and S are pixels)
   pair-at{A}and{B}                  one latent at A x A and at B x B, for consistency
   scaleparty-at{A}and{B}            the same as ScaleParty renders it, for self-ssim
   overlap{P}by{D}-at{S}             two windows of P x P, D px apart: do their pixels agree?
+  eq-{t|tfrac|r}-at{S}              the model's input shifted or rotated, for equivariance
   append -noflip (no mirrored reals) or -centre (centred squares) to the anyres- ones
 
 a task is PROTOCOL/METRIC, such as anyres-full256/frechet, or in full as tables print it:

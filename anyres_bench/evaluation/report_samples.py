@@ -18,7 +18,7 @@ from PIL import Image
 from anyres_bench.core.errors import CacheError
 from anyres_bench.core.files import atomic_write, cache_dir, sha256_text
 from anyres_bench.core.geometry import Size
-from anyres_bench.data.pixels import resize_uint8
+from anyres_bench.data.pixels import resize_uint8, to_uint8
 from anyres_bench.evaluation.sample_sets import OURS, SampleSet
 
 if TYPE_CHECKING:
@@ -47,13 +47,15 @@ def keep_samples(samples: SampleSet, pixels: Tensor) -> None:
 
     Args:
         samples: whose pictures they are.
-        pixels: (n, 3, h, w) uint8, the first ones in the order in which they are computed.
+        pixels: (n, 3, h, w) uint8, or floats in [-1, 1], the first ones in the order in which they
+            are computed.
 
     Raises:
         CacheError: the file cannot be written.
     """
     licences = [samples.licences[i] for i in samples.order[: len(pixels)]]
-    images = pixels.permute(0, 2, 3, 1).numpy()
+    levels = to_uint8(pixels) if pixels.is_floating_point() else pixels
+    images = levels.permute(0, 2, 3, 1).numpy()
     shown = [i for i, licence in enumerate(licences) if may_show(licence)]
     if not shown:
         return

@@ -19,13 +19,14 @@ from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import Pixels, to_uint8
 from anyres_bench.data.protocols import EvalProtocol
 from anyres_bench.data.reading import ItemPixels, read_image
-from anyres_bench.data.views import ImageView, Item, View
+from anyres_bench.data.views import ImageView, Item, Moved, View
 from anyres_bench.evaluation.warps import warp_base
 from anyres_bench.models.families import parts
 from anyres_bench.models.generator import (
     FiniteGenerator,
     Generator,
     ImageGenerator,
+    MovableGenerator,
     SourceSizedGenerator,
     check_images,
     check_range,
@@ -52,7 +53,8 @@ class SampleSet:
         groups: the group of each item; items of one group are not independent.
         licences: the licence of each item's pixels.
         order: items in the order in which they are computed.
-        batches: pixels of each list of items, (n, 3, h, w) uint8 of each of their views.
+        batches: pixels of each list of items, (n, 3, h, w) uint8 of each of their views; float32
+            where the model's input is moved.
     """
 
     side: Literal["real", "fake"]
@@ -96,6 +98,8 @@ def model_samples(
         GeneratorError: the model cannot render what the protocol asks for.
     """
     key = {"side": "fake", "model": generator.id, "protocol": protocol.id, "seed": seed}
+    if isinstance(protocol.rule, Moved):
+        _check_movable(generator, protocol)
     if isinstance(generator, ImageGenerator):
         if protocol.warp is not None:
             raise GeneratorError(
@@ -144,6 +148,20 @@ def _image_samples(
     )
 
 
+def _check_movable(generator: Generator, protocol: EvalProtocol) -> None:
+    if not isinstance(generator, MovableGenerator):
+        raise GeneratorError(
+            f"{protocol.id} moves a model's input, and {generator.id} has none that can be moved "
+            "(`sample_moved`): for the same question of windows use overlap{P}by{D}-at{S}"
+        )
+    if generator.native != protocol.rule.size:
+        raise GeneratorError(
+            f"{protocol.id} draws whole images of {protocol.rule.size}, and {generator.id} is made "
+            f"for {generator.native}: write {protocol.id.rpartition('-at')[0]}-at"
+            f"{generator.native.shorter}"
+        )
+
+
 def _check_canvases(generator: Generator, protocol_id: str, views: Sequence[View]) -> None:
     if not isinstance(generator.canvases, tuple):
         return
@@ -187,9 +205,29 @@ class _Rendering:
 
     def _batch(self, items: Sequence[Item[View]]) -> Views:
         """Each view of the items, of the same latents."""
+        if isinstance(self.generator, MovableGenerator) and items[0].views[0].motion is not None:
+            import torch
+
+            # One by one, so that floats do not depend on the batch.
+            moved = [self._moved(self.generator, item) for item in items]
+            return tuple(torch.cat(view) for view in zip(*moved, strict=True))
         z = self.generator.latents([self._latent(item.group) for item in items])
         views = zip(*(item.views for item in items), strict=True)
         return tuple(self._view(z, seen) for seen in views)
+
+    def _moved(self, generator: MovableGenerator, item: Item[View]) -> Views:
+        """What the input's motion is judged by: reference, image and mask, (1, 3, h, w) floats."""
+        import torch
+
+        from anyres_bench.metrics.equivariance import compared, input_transform
+
+        motion, still = item.views[0].motion, torch.eye(3, dtype=torch.float64)[None]
+        assert motion is not None
+        z = generator.latents([self._latent(item.group)])
+        drawn = [generator.sample_moved(z, t).cpu() for t in (still, input_transform(motion))]
+        for images in drawn:
+            self._check(images, 1, self.protocol.rule.size)
+        return compared(motion, drawn[0], drawn[1])
 
     def _latent(self, group: int) -> int:
         """Seed of a latent; a finite model numbers its pictures itself."""

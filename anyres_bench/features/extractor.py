@@ -28,6 +28,7 @@ EXTRACTORS = Registry(
         "difference": "anyres_bench.features.pairs:build_difference",
         "inception-v3": "anyres_bench.features.inception:build",
         "lpips": "anyres_bench.features.pairs:build_lpips",
+        "masked-difference": "anyres_bench.features.pairs:build_masked_difference",
         "pair": "anyres_bench.features.pairs:build",
         "seams": "anyres_bench.features.seams:build",
         "self-ssim": "anyres_bench.features.selfssim:build",

@@ -94,6 +94,30 @@ def build_lpips(spec: ExtractorSpec) -> PairExtractor:
     return PairExtractor(f"lpips+{net}", 1, compare)
 
 
+class MaskedDifference:
+    """Sum of the squared differences of two views under a mask, and the sum of the mask.
+
+    The third view is the mask, of as many channels. Views of the protocols `eq-` are floats.
+    """
+
+    id = "masked-difference"
+    dim = 2
+    n_views = 3
+    is_fid = False
+
+    def __call__(self, reference: Tensor, image: Tensor, mask: Tensor) -> Tensor:
+        """Three batches (n, 3, h, w) to (n, 2) float32; summed in float64."""
+        weight = mask.double()
+        squares = (reference.double() - image.double()).square() * weight
+        return torch.stack([squares.sum((1, 2, 3)), weight.sum((1, 2, 3))], dim=1).float()
+
+
+def build_masked_difference(spec: ExtractorSpec) -> MaskedDifference:
+    """The extractor of the spec `masked-difference`, which has no weights and no options."""
+    spec.plain()
+    return MaskedDifference()
+
+
 def agreement(small: Pixels, large: Pixels) -> list[float]:
     """What the consistency of two sizes is made of.
 

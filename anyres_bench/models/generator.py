@@ -85,6 +85,24 @@ class SourceSizedGenerator(Generator, Protocol):
 
 
 @runtime_checkable
+class MovableGenerator(Generator, Protocol):
+    """A generator whose input can be moved, such as the Fourier features of StyleGAN3."""
+
+    def sample_moved(self, z: Any, transforms: Tensor) -> Tensor:
+        """Whole pictures of the native size under transforms of the input.
+
+        Args:
+            z: what `latents` gave, n items.
+            transforms: (n, 3, 3) from the places of a picture to those of the input, in (x, y, 1)
+                columns; the picture spans [-1/2, 1/2], y down. The identity changes nothing.
+
+        Returns:
+            As `sample`.
+        """
+        ...
+
+
+@runtime_checkable
 class ImageGenerator(Generator, Protocol):
     """A generator that is a finite set of images.
 

@@ -203,6 +203,22 @@ class AnyResGenerator:
                 ]
         return out
 
+    @torch.no_grad()
+    def sample_moved(self, z: Latents | Tensor, transforms: Tensor) -> Tensor:
+        """Whole pictures of the native size under transforms of the input's Fourier features.
+
+        Args:
+            z: n latents.
+            transforms: (n, 3, 3), see `MovableGenerator`; the scale branch sees scale 1.
+
+        Raises:
+            UsageError: the network is of panoramas, whose picture has no middle to turn about.
+        """
+        if self._frames_a_turn is not None:
+            raise UsageError(f"{self.id} is of panoramas, whose input cannot be moved freely")
+        z = z if isinstance(z, Latents) else Latents(z)
+        return self._synthesised(z, transforms, self.network.embed_scale(None, z.labels, len(z)))
+
     def bands(self, z: Latents | Tensor, canvas: Size) -> Iterator[Tensor]:
         """One whole canvas from top to bottom, one row of windows at a time.
 
@@ -228,10 +244,13 @@ class AnyResGenerator:
         matrices = [panorama_affine(w, frames) if frames else w.affine() for w in windows]
         transform = torch.stack(matrices).to(self.device, torch.float32)
         scale_w = self.network.embed_scale(transform, z.labels, len(windows))
+        return self._synthesised(z, transform, scale_w)
+
+    def _synthesised(self, z: Latents, transform: Tensor, scale_w: Tensor | None) -> Tensor:
         with _without_tf32():
             images: Tensor = self.network.synthesis(
                 z.ws.to(self.device),
-                transform,
+                transform.to(self.device, torch.float32),
                 scale_w,
                 force_fp32=self.options.precision == "float32",
             )

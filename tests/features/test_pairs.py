@@ -29,7 +29,7 @@ def noise(side: int, seed: int = 0, sigma: float = 30) -> Pixels:
     return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("spec", ["pair", "difference"])
+@pytest.mark.parametrize("spec", ["pair", "difference", "masked-difference"])
 def test_the_contract_of_extractors(spec: str) -> None:
     check_contract(extractor_from(spec), (Size(32, 32), Size(40, 33)))
 

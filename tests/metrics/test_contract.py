@@ -40,6 +40,7 @@ OTHERS = [
     "consistency",
     "detectability-permutations5",
     "effective-resolution",
+    "equivariance",
     "fd-infinity-points4",
     "inception-score",
     "kid",

@@ -12,7 +12,7 @@ from anyres_bench.core.errors import ConfigError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.models.checkpoint import Checkpoint
 from anyres_bench.models.contract import check_contract
-from anyres_bench.models.generator import Generator, check_output
+from anyres_bench.models.generator import Generator, MovableGenerator, check_output
 from anyres_bench.models.rendering import InterpolableGenerator, StreamingGenerator
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.generator import (
@@ -291,3 +291,20 @@ def test_a_frame_of_a_panorama_is_the_network_itself() -> None:
         matrix[0, 0, 2] = frame
         own = made.network.synthesis(z.ws, matrix)
         assert close(turn[..., 32 * frame : 32 * frame + 32], own)
+
+
+def test_moving_the_input_moves_the_canvas_under_the_window() -> None:
+    made = generator()
+    assert isinstance(made, MovableGenerator)
+    z, side = made.latents([3, 4]), made.native.width
+    matrices = torch.eye(3).repeat(2, 1, 1)
+    matrices[1, :2, 2] = torch.tensor([-2.0, 3.0]) / side  # (x, y)
+    regions = [Region.whole(made.native), Region(made.native, 3, -2, made.native)]
+    official = generator(assembly="official")  # one window for a window
+    assert close(made.sample_moved(z, matrices), official.sample(z, regions))
+
+
+def test_the_input_of_a_panorama_is_not_moved() -> None:
+    made = generator(PANORAMA)
+    with pytest.raises(UsageError, match="panoramas"):
+        made.sample_moved(made.latents([0]), torch.eye(3)[None])
