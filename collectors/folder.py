@@ -67,9 +67,10 @@ class Folder:
             raise UsageError(f"{self.path} is no folder; give a folder of images")
         unreadable: list[OSError] = []
         for folder, folders, names in os.walk(self.path, onerror=unreadable.append):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            folders[:] = sorted((f for f in folders if not f.startswith(".")), key=os.fsencode)
             linked = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-            for name in sorted(name for name in (*names, *linked) if not name.startswith(".")):
+            shown = (name for name in (*names, *linked) if not name.startswith("."))
+            for name in sorted(shown, key=os.fsencode):  # the same under any locale
                 yield self._of_file(os.path.join(folder, name), name in linked)
         for error in unreadable:
             if error.filename == os.fspath(self.path):

@@ -19,8 +19,10 @@ from anyres_bench.building.ray_engine import RayEngine
 from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.cli.console import show, with_options
+from anyres_bench.cli.options import Text
 from anyres_bench.collectors import COLLECTORS
 from anyres_bench.collectors.collector import Collector
+from anyres_bench.core.quoting import from_shell
 from anyres_bench.core.registry import nearest
 
 
@@ -54,7 +56,7 @@ def _command_of(kind: type[Collector]) -> click.Command:
 
     def run(out: Path, **values: Any) -> None:
         collector, rules = _made(kind, values), _made(Rules, values)
-        name = values["id"] or out.resolve().name
+        name = values["id"] or from_shell(out.resolve().name)
         order = Order(collector, out, name, rules, values["retry"], values["refresh"])
         resources = _made(ResourceLimits, values)
         policy = resources.policy(values["allow_private"])
@@ -68,7 +70,9 @@ def _command_of(kind: type[Collector]) -> click.Command:
     parameters = list(_parameters(kind))
     parameters += [
         click.Argument(["out"], type=click.Path(path_type=Path)),
-        click.Option(["--id"], default="", help="The dataset's name; the folder's by default."),
+        click.Option(
+            ["--id"], type=Text(), default="", help="The dataset's name; the folder's by default."
+        ),
         *_parameters(Rules),
         *_parameters(ResourceLimits),
         click.Option(
@@ -96,7 +100,7 @@ def _parameters(kind: type[Any]) -> Iterator[click.Parameter]:
         many = typing.get_origin(type_) is tuple
         optional = typing.get_origin(type_) is types.UnionType  # X | None
         plain: Any = typing.get_args(type_)[0] if many or optional else type_
-        plain = click.Path(path_type=Path) if plain is Path else plain
+        plain = {Path: click.Path(path_type=Path), str: Text()}.get(plain, plain)
         if field.default is dataclasses.MISSING:
             yield click.Argument([field.name], type=plain)
             continue

@@ -9,8 +9,19 @@ import click
 
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
+from anyres_bench.core.quoting import from_shell
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Text(click.ParamType):  # type: ignore[type-arg]
+    """Text that becomes a part of a record: the same under any locale."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """What was written, as UTF-8 reads it."""
+        return from_shell(str(value))
 
 
 class Device(click.ParamType):  # type: ignore[type-arg]

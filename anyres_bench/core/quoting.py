@@ -7,6 +7,7 @@ or formulas. Whatever leaves for one of these media goes through the one functio
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable
 
@@ -27,6 +28,22 @@ def storable(text: str) -> str:
     if text.isascii():
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def from_shell(text: str) -> str:
+    """An argument, or a file's name, as text that can be stored and is the same under any locale.
+
+    Python reads both by the locale; bytes that are UTF-8 are read as such here.
+
+    >>> from_shell("a")
+    'a'
+    """
+    if text.isascii():
+        return text
+    try:
+        return os.fsencode(text).decode()
+    except UnicodeError:
+        return storable(text)
 
 
 def terminal(text: object) -> str:

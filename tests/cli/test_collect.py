@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,8 @@ from PIL import Image
 from anyres_bench.cli.main import main
 from anyres_bench.data.dataset import Dataset
 from tests.servers import ImageHost, photo, serve
+
+ROOT = Path(__file__).parents[2]
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
@@ -113,3 +118,23 @@ def test_help_is_made_of_the_collector(capsys: pytest.CaptureFixture[str]) -> No
     for words in ("PATH OUT", "FIELD=COLUMN", "--near-duplicates", "--engine [local|ray]"):
         assert words in text, words
     assert "allow-private" not in text
+
+
+@pytest.mark.slow
+def test_the_same_folder_under_any_locale(tmp_path: Path) -> None:
+    """Names of files and arguments are bytes, which are read as UTF-8 wherever they can be."""
+    for i, name in enumerate(["é.jpg", "z.jpg", "größe/日本.jpg", "größe/\U0001f600.jpg"]):
+        path = tmp_path / "bücher" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(photo(i))
+    (tmp_path / "bücher" / os.fsdecode(b"\xe9.jpg")).write_bytes(photo(9))
+    command = [sys.executable, "-m", "anyres_bench", "collect", "folder", "bücher"]
+    options = ["--labels", "--author", "Jürgen", "--source", "größe", "--measure", "header"]
+    ascii_ = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for out, locale in (("a/ü", {}), ("b/ü", ascii_), ("c/ü", {"PYTHONUTF8": "1"})):
+        (tmp_path / out).parent.mkdir()
+        env = {**os.environ, "PYTHONPATH": str(ROOT), **locale}
+        subprocess.run([*command, out, *options], cwd=tmp_path, env=env, check=True, timeout=120)
+    made = [(tmp_path / out / "ü" / "dataset.json").read_bytes() for out in "abc"]
+    assert made[0] == made[1] == made[2]
+    assert "Jürgen" in json.loads(made[0])["recipe"]["author"]

@@ -98,3 +98,9 @@ def test_long_messages_are_cut_in_the_middle() -> None:
     shown = quoting.terminal_lines("a" * 10_000 + "\x1b" + "b" * 10_000)
     assert len(shown) < 5000
     assert "characters" in shown
+
+
+def test_arguments_are_utf8_where_they_can_be() -> None:
+    assert quoting.from_shell("Jürgen") == "Jürgen"
+    assert quoting.from_shell("half \ud83d") == "half \ufffd"
+    assert quoting.from_shell("plain") == "plain"
