@@ -12,6 +12,7 @@ there at once, and named. FUZZ_SEED and FUZZ_SECONDS search elsewhere, and longe
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import hashlib
 import multiprocessing
@@ -20,11 +21,13 @@ import random
 import re
 import resource
 import signal
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 CORPUS = Path(__file__).parent / "corpus"
 _LONGEST = 1 << 16  # bytes of an input that is kept
@@ -36,6 +39,10 @@ _TOKENS = (
     b'"', b"'", b"[" * 900, b"{", b"}", b"null", b"NaN", b"1e999", b"-1", b"9" * 5000, b"\\ud800",
     b"\xff\xfe", b"\xef\xbb\xbf", b"\x00", b"../", b"/dev/zero", b"\r\n", b"http://[", b"=cmd()",
     b"\x1b]0;x\x07", "\u202e".encode(), b"%00", b",", b":",
+)  # fmt: skip
+_VALUES = (
+    None, True, False, -1, 0, 2**31, 2**63, 10**400, 0.5, -1e-320, 1e308, float("nan"),
+    float("inf"), "", "x" * 5000, [], {}, [[]], {"": {}}, ["a"], {"a": 1}, [0] * 300,
 )  # fmt: skip
 
 Target = Callable[[bytes], object]
@@ -96,6 +103,14 @@ def fuzz(
     return int(n)
 
 
+@contextlib.contextmanager
+def memory_folder() -> Iterator[Path]:
+    """A folder for targets that write, in memory where there is such: disks are waited for."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
+        yield Path(name)
+
+
 def replay(name: str, target: Target, allowed: tuple[type[BaseException], ...]) -> int:
     """Feed the corpus to `target`; how many inputs it has.
 
@@ -139,6 +154,25 @@ def mutated(rng: random.Random, known: Sequence[bytes]) -> bytes:
             case _:
                 del data[at:]
     return bytes(data)
+
+
+def mutated_json(rng: random.Random, value: Any) -> Any:
+    """A JSON value with one part of it lost, doubled, or of another type or size."""
+    if isinstance(value, dict) and value and rng.random() < 0.9:
+        name = rng.choice(list(value))
+        kept = {key: one for key, one in value.items() if key != name or rng.random() < 0.95}
+        return {**kept, name if name in kept else _odd(rng): mutated_json(rng, value[name])}
+    if isinstance(value, list) and value and rng.random() < 0.9:
+        at = rng.randrange(len(value))
+        many = rng.choice((0, 1, 1, 1, 2, 200))
+        return [*value[:at], *([mutated_json(rng, value[at])] * many), *value[at + 1 :]]
+    if isinstance(value, str) and rng.random() < 0.5:
+        return mutated(rng, [value.encode()]).decode(errors="replace")
+    return rng.choice((_odd(rng), rng.choice(_VALUES)))
+
+
+def _odd(rng: random.Random) -> str:
+    return rng.choice(_TOKENS).decode(errors="replace")
 
 
 def _run(

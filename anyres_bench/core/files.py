@@ -196,6 +196,16 @@ def sha256_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def portable_name(path: str | Path) -> str:
+    """A path's bytes as UTF-8, whatever the locale; those that are none as `surrogateescape`."""
+    return os.fsencode(path).decode("utf-8", "surrogateescape")
+
+
+def local_name(name: str) -> str:
+    """The path that `portable_name` was made of, as this process names it."""
+    return os.fsdecode(name.encode("utf-8", "surrogateescape"))
+
+
 def cache_dir() -> Path:
     """Folder of weights and cached states: `$ANYRES_BENCH_CACHE`, else `~/.cache/anyres-bench`.
 

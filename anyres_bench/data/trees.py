@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from anyres_bench.core.files import portable_name
+
 
 def files_below(root: Path) -> tuple[list[Path], list[tuple[str, Path]]]:
     """All visible files below a folder in the order of their paths, and what is left out.
@@ -28,4 +30,9 @@ def files_below(root: Path) -> tuple[list[Path], list[tuple[str, Path]]]:
         linked = [name for name in subfolders if os.path.islink(os.path.join(folder, name))]
         left_out += [("linked-folder", Path(folder, name)) for name in linked]
         files += [Path(folder, name) for name in names if not name.startswith(".")]
-    return sorted(files), left_out
+    return sorted(files, key=_parts), left_out
+
+
+def _parts(path: Path) -> tuple[str, ...]:
+    """What paths are sorted by: the same under any locale."""
+    return Path(portable_name(path)).parts

@@ -12,6 +12,7 @@ from pathlib import Path
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import DataError, MetricError, UsageError
 from anyres_bench.core.files import cache_dir
+from anyres_bench.core.quoting import from_shell
 from anyres_bench.core.reporting import say, tracked
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import EvalProtocol, protocol_from
@@ -303,9 +304,10 @@ class Comparison:
         start = time.perf_counter()
         measured = measure(metric, banks.get("real"), banks["fake"], plan.seed)
         seconds = {side: of.seconds for side, of in used.items()}
+        size, spec = (native.height, native.width), from_shell(plan.spec)
         return Result(
             task=task.id,
-            model=ModelRecord(self.generator.id, plan.spec, (native.height, native.width), cost),
+            model=ModelRecord(self.generator.id, spec, size, cost),
             values=measured.values,
             intervals=measured.intervals,
             higher_is_better=dict(metric.higher_is_better),

@@ -25,8 +25,9 @@ from anyres_bench.core.errors import (
     UnknownNameError,
     UsageError,
 )
-from anyres_bench.core.files import sha256_bytes
+from anyres_bench.core.files import local_name, portable_name, sha256_bytes
 from anyres_bench.core.geometry import Region, Size
+from anyres_bench.core.quoting import from_shell
 from anyres_bench.core.registry import nearest
 from anyres_bench.data.containers import MAX_PIXELS
 from anyres_bench.data.dataset import DATASET_NAME, Dataset
@@ -216,7 +217,7 @@ class _Tree(Dataset):
 
     def path(self, record: ImageRecord) -> Path:
         """Where the file of a record is."""
-        return self.folder / record.file_name
+        return self.folder / local_name(record.file_name)
 
 
 def _tree(path: Path) -> Dataset:
@@ -233,7 +234,7 @@ def _tree(path: Path) -> Dataset:
     if not records:
         reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(rejects.items()))
         raise DatasetError(f"{path} holds no image ({reasons or 'it is empty'})")
-    name = path.resolve().name or "root"
+    name = from_shell(path.resolve().name) or "root"
     return _Tree(name, path, Manifest(records), {"rejects": dict(sorted(rejects.items()))})
 
 
@@ -242,7 +243,7 @@ def _record(root: Path, file: Path) -> ImageRecord:
     data = content_of(file)
     info = probe(data, MAX_PIXELS, str(file))
     return ImageRecord(
-        file_name=file.relative_to(root).as_posix(),
+        file_name=portable_name(file.relative_to(root)),
         sha256=sha256_bytes(data),
         n_bytes=len(data),
         height=info.size.height,

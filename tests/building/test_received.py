@@ -9,7 +9,6 @@ import os
 import random
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from anyres_bench.collectors.folder import Folder
 from anyres_bench.core.errors import AnyresBenchError, DatasetError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.data.dataset import Dataset
-from tests.fuzz import fuzz, mutated, replay
+from tests.fuzz import fuzz, memory_folder, mutated, replay
 from tests.servers import photo
 
 ENGINE = LocalEngine(ResourceLimits(processes=1))
@@ -482,14 +481,13 @@ def test_fuzz_dataset_folders(order: Order) -> None:
 
 @pytest.mark.slow
 def test_fuzz_ledgers(order: Order) -> None:
-    seeds, memory = [_ledger_bytes(order)], Path("/dev/shm")  # SQLite waits for disks
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
+    with memory_folder() as folder:
         n = fuzz(
             "ledgers",
-            seeds,
-            lambda data: _ledger_target(data, Path(name) / "fuzzed"),
+            [_ledger_bytes(order)],
+            lambda data: _ledger_target(data, folder / "fuzzed"),
             (AnyresBenchError,),
-            mutate=lambda rng, known: _other_values(rng, known, Path(name) / "scratch"),
+            mutate=lambda rng, known: _other_values(rng, known, folder / "scratch"),
         )
     assert n > 500
 

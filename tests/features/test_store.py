@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import pickle
+import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from anyres_bench.core.errors import CacheError, UsageError
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.features.store import FeatureStore
+from anyres_bench.features.store import KIND, SCHEMA, FeatureStore, _canonical, _digest
+from tests.fuzz import fuzz, mutated, replay
 
 KEY: dict[str, Any] = {"manifest": "ab12", "side": "real", "seed": 0, "shard": [0, 64]}
 ROWS = np.random.default_rng(1).standard_normal((9, 4)).astype(np.float32)
@@ -109,3 +113,48 @@ def test_a_failed_write_leaves_the_old_state(
         store.save(KEY, FeatureBank.empty())
     assert len(list(store.folder.iterdir())) == 1
     assert isinstance(store.load(KEY), FeatureBank)
+
+
+def _loaded(data: bytes, folder: Path) -> None:
+    """What loads is a bank that can be computed with."""
+    store = FeatureStore(folder)
+    folder.mkdir(exist_ok=True)
+    store.path(KEY).write_bytes(data)
+    bank = store.load(KEY)
+    assert bank is not None
+    assert len(bank) == len(bank.group) == len(bank.features())
+    assert np.isfinite(bank.features()).all()
+    bank.subset(bank.group >= 0)
+
+
+def _any_tensors(rng: random.Random, known: Sequence[bytes]) -> bytes:
+    """Tensors of any type and shape under a sound header; or a few bytes changed."""
+    if rng.random() < 0.5:
+        return mutated(rng, known)
+    types = ("<i8", "<f4", "<f8", "<f2", "|u1", "|b1", "<i4", "<u8")
+    tensors = {}
+    for name in rng.sample(["index", "group", "features", "more"], rng.randint(2, 4)):
+        shape = rng.choice([(3,), (3, 2), (0,), (0, 2), (), (3, 0), (1, 3), (3, 2, 1)])
+        values = np.full(shape, rng.choice([0, 1, -1, np.nan, np.inf, 2**40]))
+        with np.errstate(all="ignore"):
+            tensors[name] = values.astype(rng.choice(types))
+    header = {"schema": SCHEMA, "kind": KIND, "key": _canonical(KEY), "sha256": _digest(tensors)}
+    return save(tensors, header)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_fuzz_kept_features(store: FeatureStore, tmp_path: Path) -> None:
+    seeds = [store.save(KEY, bank).read_bytes() for bank in (BANK, FeatureBank.empty())]
+    n = fuzz(
+        "kept-features",
+        seeds,
+        lambda data: _loaded(data, tmp_path / "fuzzed"),
+        (CacheError,),
+        mutate=_any_tensors,
+    )
+    assert n > 1000
+
+
+def test_the_corpus_of_kept_features(tmp_path: Path) -> None:
+    assert replay("kept-features", lambda data: _loaded(data, tmp_path / "fuzzed"), (CacheError,))

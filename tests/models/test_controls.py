@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +163,31 @@ def test_latents_do_not_depend_on_their_neighbours() -> None:
     window = Region.whole(Size(16, 16))
     pair = Waves().sample(Waves().latents([4, 5]), [window] * 2)
     assert torch.equal(pair[1:], Waves().sample(Waves().latents([5]), [window]))
+
+
+@pytest.mark.slow
+def test_a_folder_is_the_same_under_any_locale(tmp_path: Path) -> None:
+    for i, name in enumerate([b"\xc3\xa9.png", b"\xe9.png", b"z.png", "\U0001f600.png".encode()]):
+        path = tmp_path / "bücher" / os.fsdecode(name)
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (9 + i, 8)).save(path, "PNG")
+    program = (
+        "import sys; from anyres_bench.models.controls import folder\n"
+        "model = folder(sys.argv[1]); print(ascii(model.id))\n"
+        "print([r.width for r in model.images.manifest])\n"
+        "print(sum(model.images.path(r).is_file() for r in model.images.manifest))"
+    )
+    ascii_ = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", program, "bücher"],
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **locale},
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+            timeout=120,
+        ).stdout
+        for locale in (ascii_, {"PYTHONUTF8": "1"})
+    }
+    assert len(told) == 1, told
+    assert told.pop().endswith(b"\n4\n")

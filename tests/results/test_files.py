@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ import pytest
 
 from anyres_bench.core.errors import DataError
 from anyres_bench.results import Task, read_result, read_results, result_path, write_result
+from anyres_bench.results.record import seal
+from anyres_bench.results.tables import result_table, to_csv, to_latex
+from tests.fuzz import fuzz, memory_folder, mutated, mutated_json, replay
 from tests.results.records import TASK, dataset, model, result
 
 EARLIER = Path(__file__).parent / "schema_1"
@@ -199,3 +204,49 @@ def test_reading_a_thousand_records_is_light(tmp_path: Path) -> None:
         "bad = {'torch', 'scipy', 'pandas', 'numpy'} & set(sys.modules); assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+
+
+def _read_and_shown(data: bytes, folder: Path) -> None:
+    """What reads as a result is written again, compared and shown in every form."""
+    path = folder / "fuzzed.json"
+    path.write_bytes(data)
+    read = read_result(path)
+    written = write_result(folder / "again", read)
+    assert read_result(written) == read
+    written.unlink()
+    several = [read, result()]
+    result_table(several).encode()
+    to_csv(several).encode()
+    to_latex(several).encode()
+    list(read_results([folder / "fuzzed.json"], ["frechet"]))
+
+
+def _sealed_anyhow(rng: random.Random, known: Sequence[bytes]) -> bytes:
+    """A record with other values, sealed as its sender would; or a few bytes changed."""
+    data = rng.choice(known)
+    try:
+        body = json.loads(data)
+        for _ in range(rng.randint(1, 3)):
+            body = mutated_json(rng, body)
+        if rng.random() < 0.9 and "seal" in body:
+            body["seal"] = seal(body)
+        return json.dumps(body).encode()
+    except (ValueError, TypeError, RecursionError):
+        return mutated(rng, known)
+
+
+@pytest.mark.slow
+def test_fuzz_results(tmp_path: Path) -> None:
+    seeds = [path.read_bytes() for path in sorted(EARLIER.iterdir())]
+    for one in (result(), result(intervals={})):
+        seeds.append(write_result(tmp_path, one).read_bytes())
+    allowed = (DataError,)
+    with memory_folder() as folder:
+        n = fuzz(
+            "results", seeds, lambda d: _read_and_shown(d, folder), allowed, mutate=_sealed_anyhow
+        )
+    assert n > 1000
+
+
+def test_the_corpus_of_results(tmp_path: Path) -> None:
+    assert replay("results", lambda data: _read_and_shown(data, tmp_path), (DataError,))
