@@ -8,6 +8,7 @@ may be read is decided before a byte is unpacked, and reading stops at the size 
 from __future__ import annotations
 
 import contextlib
+import io
 import lzma
 import os
 import re
@@ -26,6 +27,7 @@ from anyres_bench.core.errors import DatasetError, ImageError, UsageError
 
 SUFFIXES = (".zip", ".tar")
 _MAX_MEMBER_BYTES = 1 << 30
+_MAX_TABLE_BYTES = 128 << 20  # of a zip's contents: a million names and more; takes some GB to hold
 _MAX_RATIO = 200  # unpacked over packed; pictures hardly pack at all, flat bitmaps do
 _CHUNK = 1 << 20
 _SMALL = 1 << 20  # below this no ratio hurts
@@ -131,9 +133,21 @@ def _content(archive: Archive, member: Member) -> Iterator[bytes]:
         raise ImageError("corrupt", f"member {member.name!r} is damaged: {error}") from error
 
 
+class _BoundedFile(io.FileIO):
+    """A file of which `zipfile`, which reads the table of contents at once, gets no huge one."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:
+            size = max(0, os.fstat(self.fileno()).st_size - self.tell())
+        if size > _MAX_TABLE_BYTES:
+            told = f"its table of contents has {size} bytes, expected {_MAX_TABLE_BYTES} at most"
+            raise zipfile.BadZipFile(told)
+        return super().read(size)
+
+
 class _Zip:
     def __init__(self, path: Path) -> None:
-        self._zip = zipfile.ZipFile(path)
+        self._zip = zipfile.ZipFile(_BoundedFile(path))
         self._infos = {info.header_offset: info for info in self._zip.infolist()}
 
     def members(self) -> Iterator[Member]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import struct
 import subprocess
 import sys
 import tarfile
@@ -19,6 +20,7 @@ from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
+from anyres_bench.collectors.archives import open_archive
 from anyres_bench.collectors.folder import Folder
 from anyres_bench.core.errors import DatasetError, UsageError
 from anyres_bench.data.dataset import Dataset
@@ -113,6 +115,17 @@ def test_a_bomb_as_a_whole(tmp_path: Path) -> None:
             archive.NameToInfo[again.filename] = again
     with pytest.raises(DatasetError, match="that is a bomb"):
         collected(tmp_path / "a.zip", tmp_path / "out")
+
+
+def test_a_table_of_contents_that_is_huge(tmp_path: Path) -> None:
+    """It would be read at once, and each of its entries takes ten times its room in memory."""
+    n_bytes = 1 << 28
+    with open(tmp_path / "a.zip", "wb") as file:
+        file.truncate(n_bytes)  # takes no room on the disk
+        file.seek(n_bytes)
+        file.write(struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 9, 9, n_bytes, 0, 0))
+    with pytest.raises(DatasetError, match="table of contents has 268435456 bytes"):
+        open_archive(tmp_path / "a.zip")
 
 
 def test_what_is_no_archive(tmp_path: Path) -> None:
