@@ -18,7 +18,7 @@ from torch import Tensor
 
 from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.geometry import Size
-from anyres_bench.data.resize import resize
+from anyres_bench.data.resize import MODES, resize
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.tensors import read_weights
 from anyres_bench.features.weights import WEIGHTS
@@ -27,7 +27,8 @@ from anyres_bench.fetching.weights import locate
 SIDE = 224
 DIM = 4096
 TAPS = ("fc2_relu", "fc2")
-RESIZE = "legacy_tensorflow"
+RESIZES = ("legacy_tensorflow", *sorted(MODES.keys() - {"legacy_tensorflow"}))
+"""How images get the network's size; the first is torch-fidelity's."""
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # torchvision's numbers of the convolutions; a maximum pool stands behind every block
 _BLOCKS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
@@ -43,6 +44,7 @@ class VGG16:
         tap: a name of `TAPS`.
         source: names the weights in the id.
         device: where the network runs, as torch names it.
+        resize_mode: a name of `RESIZES`.
 
     Raises:
         CheckpointError: a tensor is missing.
@@ -50,7 +52,6 @@ class VGG16:
 
     n_views = 1
     is_fid = False
-    n_views = 1
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class VGG16:
         tap: str = TAPS[0],
         source: str = "",
         device: str = "cpu",
+        resize_mode: str = RESIZES[0],
     ) -> None:
         layers = [f"features.{i}" for block in _BLOCKS for i in block] + list(_LINEAR)
         names = [f"{layer}.{leaf}" for layer in layers for leaf in ("weight", "bias")]
@@ -67,11 +69,13 @@ class VGG16:
             )
         self._tensors = {name: tensors[name].to(device, torch.float32) for name in names}
         self._tap, self._source, self._device = tap, source, device
+        self._resize_mode = resize_mode
 
     @property
     def id(self) -> str:
-        """The network, its weights where they are not the registered ones, and the tap."""
-        return f"vgg16{self._source}" + ("" if self._tap == TAPS[0] else f"+{self._tap}")
+        """The network, its weights where they are not the registered ones, tap and resize."""
+        options = ((self._tap, TAPS[0]), (self._resize_mode, RESIZES[0]))
+        return f"vgg16{self._source}" + "".join(f"+{own}" for own, usual in options if own != usual)
 
     @property
     def dim(self) -> int:
@@ -86,7 +90,7 @@ class VGG16:
     @torch.inference_mode()
     def _batch(self, images: Tensor) -> Tensor:
         filled = torch.cat([images, images[-1:].expand(_BATCH - len(images), -1, -1, -1)])
-        x = resize(filled.contiguous(), Size.square(SIDE), RESIZE).to(self._device)
+        x = resize(filled.contiguous(), Size.square(SIDE), self._resize_mode).to(self._device)
         return self.features(x)[self._tap][: len(images)].cpu()
 
     def features(self, x: Tensor) -> dict[str, Tensor]:
@@ -106,14 +110,14 @@ class VGG16:
 
 
 def build(spec: ExtractorSpec) -> VGG16:
-    """`vgg16[@file:PATH][+fc2]`.
+    """`vgg16[@file:PATH][+fc2][+resize]`.
 
     Raises:
         UnknownNameError: another option.
         WeightsError, CheckpointError: the weights cannot be had, or are another network's.
     """
-    (tap,) = spec.pick(TAPS)
+    tap, resize_mode = spec.pick(TAPS, RESIZES)
     path = spec.file or locate("vgg16", WEIGHTS, accept_licence=spec.accept_licence)
     weights = read_weights(path)
     own = "" if weights.sha256 == WEIGHTS["vgg16"].sha256 else f"@sha256:{weights.sha256[:16]}"
-    return VGG16(weights.tensors, tap, own, spec.device)
+    return VGG16(weights.tensors, tap, own, spec.device, resize_mode)

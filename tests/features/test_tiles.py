@@ -7,8 +7,10 @@ import torch
 
 from anyres_bench.core.errors import UnknownNameError, UsageError
 from anyres_bench.core.geometry import Size
+from anyres_bench.data.resize import resize
 from anyres_bench.features.contract import check_contract, pictures
 from anyres_bench.features.extractor import extractor_from
+from anyres_bench.features.tiles import RESIZES
 
 
 def test_the_contract_of_extractors() -> None:
@@ -33,8 +35,22 @@ def test_the_mean_is_over_tiles_that_see_every_pixel() -> None:
 
 @pytest.mark.parametrize("spec", ["tiles:builtin", "tiles:0:builtin", "tiles:32:tiles:32:builtin"])
 def test_what_is_no_side_and_extractor_is_refused(spec: str) -> None:
-    with pytest.raises(UsageError, match="tiles:SIDE:EXTRACTOR"):
+    with pytest.raises(UsageError, match=r"tiles:SIDE\[-RESIZE\]:EXTRACTOR"):
         extractor_from(spec)
+
+
+@pytest.mark.parametrize("mode", RESIZES)
+def test_every_resize_can_be_named(mode: str) -> None:
+    images, base = pictures(2, Size(70, 45)), extractor_from("builtin")
+    tiled = extractor_from(f"tiles:32-{mode}:builtin")
+    assert tiled.id == f"tiles:32{'' if mode == RESIZES[0] else f'-{mode}'}:{base.id}"
+    small = resize(images, Size(32, 32), mode).round().clamp(0, 255).to(torch.uint8)
+    assert torch.equal(tiled(images)[:, base.dim :], base(small))
+
+
+def test_an_unknown_resize_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match=r"no resize 'clear'; .*clean"):
+        extractor_from("tiles:32-clear:builtin")
 
 
 def test_small_images_and_unknown_extractors_are_refused() -> None:

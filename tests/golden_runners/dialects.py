@@ -15,7 +15,7 @@ from anyres_bench.data import crop_rules
 from anyres_bench.data.pixels import to_uint8
 from anyres_bench.data.resize import resize
 from anyres_bench.features import selfssim
-from anyres_bench.features.vgg16 import RESIZE, SIDE, VGG16
+from anyres_bench.features.vgg16 import RESIZES, SIDE, VGG16
 from anyres_bench.metrics import equivariance, glcm, scaleinv
 from anyres_bench.models.warp import plane_filter
 from tests.golden import Case, Check
@@ -316,7 +316,7 @@ def run_vgg16(case: Case) -> Results:
     network = VGG16(fill(case, case.meta["entries"]))
     pixels = torch.from_numpy(case.arrays["images_uint8_NHWC"]).permute(0, 3, 1, 2).contiguous()
     with torch.inference_mode():
-        taps = network.features(resize(pixels, Size.square(SIDE), RESIZE))
+        taps = network.features(resize(pixels, Size.square(SIDE), RESIZES[0]))
     yield (
         "",
         [
