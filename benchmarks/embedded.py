@@ -8,9 +8,9 @@
 `train` goes on where it was stopped (Ctrl-C and SIGTERM stop it after a checkpoint; after SIGKILL
 it repeats what came after the last one), and takes some systems only where `--only PREFIX` says so.
 
-The budget: every system has seen 280 thousand images when it is done. For AnyRes-GAN these are 200
-of whole images and 80 of the patch stage, and all variants of the patch stage share the first; the
-upscalers enlarge that first stage, so theirs are 200 and 80 as well.
+The budget: every system has seen 140 thousand images when it is done. For AnyRes-GAN these are 100
+of whole images and 40 of the patch stage, and all variants of the patch stage share the first; the
+upscalers enlarge that first stage, so theirs are 100 and 40 as well.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ WHOLE = "patch32-at32/frechet"
 PATCHES = "anyres-patch32-min32max128/frechet"
 FIRST_LOW = 1_000_000  # first latent of the low-resolution set; tasks render 0, 1, 2, ...
 N_LOW, N_HIGH, N_TEST = 6000, 500, 2000
+WHOLE_KIMG, PATCH_KIMG = 100.0, 40.0
+KIMG = WHOLE_KIMG + PATCH_KIMG  # of every system
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,10 @@ class System:
 
 def _global(seed: int) -> System:
     name, seeded = f"stage1-seed{seed}", (f"loop.seed={seed}",)
-    return System(name, "houses", {"global": 200.0}, "global", seeded, WHOLE)
+    return System(name, "houses", {"global": WHOLE_KIMG}, "global", seeded, WHOLE)
 
 
-def _patch(variant: str, seed: int, *sets: str, kimg: float = 80.0) -> System:
+def _patch(variant: str, seed: int, *sets: str, kimg: float = PATCH_KIMG) -> System:
     teacher = f'model.teacher="runs/stage1-seed{seed}/global"'
     every = (f"loop.seed={seed}", teacher, *sets)
     return System(f"{variant}-seed{seed}", "houses", {"patch": kimg}, "patch", every, PATCHES)
@@ -69,25 +71,32 @@ def _patch(variant: str, seed: int, *sets: str, kimg: float = 80.0) -> System:
 def systems() -> list[System]:
     """All of them, in the order that they are trained in."""
     seeds = (0, 1)
-    official, no_scale = (f'model.generator.scale_embedding="{e}"' for e in ("official", "none"))
-    scratch = ("model.teacher=null", "loop.total_kimg=280")
+    without_octaves = "model.generator.input_octaves=0"
+    official, no_scale = (
+        (f'model.generator.scale_embedding="{name}"', without_octaves)
+        for name in ("official", "none")
+    )
+    scratch = ("model.teacher=null", f"loop.total_kimg={KIMG}")
     listed = []
     for seed in seeds:
-        listed += [_global(seed), _patch("ours", seed), _patch("official", seed, official)]
+        listed += [_global(seed), _patch("ours", seed), _patch("official", seed, *official)]
     return [
         *listed,
-        System("liif-seed0", "liif-houses", {"run": 80.0}),
-        System("realesrgan-seed0", "realesrgan-houses", {"net": 40.0, "gan": 40.0}),
-        System("mspe-seed0", "mspe-houses", {"run": 280.0}),
-        System("infinitygan-seed0", "infinitygan-houses", {"run": 280.0}),
+        System("liif-seed0", "liif-houses", {"run": PATCH_KIMG}),
+        System(
+            "realesrgan-seed0", "realesrgan-houses", {"net": PATCH_KIMG / 2, "gan": PATCH_KIMG / 2}
+        ),
+        System("mspe-seed0", "mspe-houses", {"run": KIMG}),
+        System("infinitygan-seed0", "infinitygan-houses", {"run": KIMG}),
         System(
             "anycost-seed0",
             "anycost-houses",
-            {"plain": 200.0, "multires": 40.0, "adaptive": 40.0},
+            {"plain": WHOLE_KIMG, "multires": PATCH_KIMG / 2, "adaptive": PATCH_KIMG / 2},
         ),
         *(_patch("no-teacher", seed, "model.teacher_options.weight=0") for seed in seeds),
-        *(_patch("no-scale", seed, no_scale) for seed in seeds),
-        *(_patch("scratch", seed, *scratch, kimg=280.0) for seed in seeds),
+        *(_patch("no-octaves", seed, without_octaves) for seed in seeds),
+        *(_patch("no-scale", seed, *no_scale) for seed in seeds),
+        *(_patch("scratch", seed, *scratch, kimg=KIMG) for seed in seeds),
     ]
 
 

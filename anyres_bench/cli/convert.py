@@ -1,4 +1,4 @@
-"""`anyres-bench convert`: official snapshots as safetensors and JSON, nothing executed."""
+"""`anyres-bench convert`: networks of other programs as safetensors and JSON."""
 
 from __future__ import annotations
 
@@ -38,17 +38,19 @@ def command(
     accept_licence: bool,
     listed: str | None,
 ) -> None:
-    """Convert an official snapshot into a folder of safetensors and JSON.
+    """Convert an official snapshot or an ncnn network into a folder of safetensors and JSON.
 
-    SOURCE is a .pkl of AnyRes-GAN, StyleGAN3 or StyleGAN2-ADA, or a registered name (--list). It is
-    read as data: the code inside it is never run, and a file that asks for more than tensors and
-    plain values is refused. OUT is a new folder. The other files of --list need no conversion: the
-    baselines and extractors that they belong to read them as they are.
+    SOURCE is a .pkl of AnyRes-GAN, StyleGAN3 or StyleGAN2-ADA, a registered name (--list), or the
+    .param of an ncnn network of Real-ESRGAN with its .bin beside it. It is read as data: the code
+    inside a .pkl is never run, and a file that asks for more than tensors and plain values is
+    refused. OUT is a new folder. The other files of --list need no conversion: the baselines and
+    extractors that they belong to read them as they are.
 
     \b
     Examples:
       anyres-bench convert ffhq6k_pretrained_final.pkl models/ffhq6k
       anyres-bench convert stylegan3-t-ffhqu-256x256 models/ffhqu --accept-licence
+      anyres-bench convert realesrgan-x4plus.param models/x4plus
       anyres-bench convert --list
       anyres-bench convert --list anyres
     """
@@ -70,8 +72,12 @@ def command(
     if checkpoint.architecture in parts("networks"):
         load_network(checkpoint)  # what does not fit is not written
     write_checkpoint(out, checkpoint)
-    renders = checkpoint.architecture in parts("checkpoints")
-    show(f"{out}\n{describe(checkpoint)}\n  renders   {'yes' if renders else 'no, it is data'}")
+    name, renders = checkpoint.architecture, "no, it is data"
+    if name in parts("checkpoints"):
+        renders = "yes"
+    elif name in parts("upscalers"):
+        renders = f"as {name}:BASE with --option weights={out}"
+    show(f"{out}\n{describe(checkpoint)}\n  renders   {renders}")
 
 
 def _listing(name: str) -> str:

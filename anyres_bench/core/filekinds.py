@@ -33,7 +33,10 @@ _KINDS = (
     (rb"\x93NUMPY", "one numpy array (.npy); tensors by name are needed"),
     (rb"\x89PNG\r\n|\xff\xd8\xff|GIF8|RIFF....WEBP|II\*\x00|MM\x00\*", "a picture"),
     (rb"%PDF-", "a PDF document"),
-    (rb"7767517\n", "the layers of an ncnn network (.param), without weights"),
+    (
+        rb"7767517\n",
+        "the layers of an ncnn network (.param); its numbers lie beside it: convert FILE.param OUT",
+    ),
     (rb"\x08[\x01-\x0f]\x12.(pytorch|tf2onnx|keras2onnx|onnx)", "an ONNX network"),
     (rb"\x7fELF|MZ", "a program"),
     (rb"#!", "a script"),

@@ -16,6 +16,8 @@ from anyres_bench.core.registry import Registry, read_place
 
 if TYPE_CHECKING:
     from anyres_bench.fetching.weights import WeightFile
+    from anyres_bench.models.checkpoint import Checkpoint
+    from anyres_bench.models.ncnn import NcnnNetwork
     from anyres_bench.models.official import OfficialNetwork
 
 FAMILIES = Registry(
@@ -62,6 +64,8 @@ class Family:
         weights: place of the published files, a tuple of `WeightFile`.
         snapshots: place of a function that is given an `OfficialNetwork`, and gives its
             architecture and the licence of the code that it was made with, or None.
+        ncnn: place of a function that is given an `NcnnNetwork`, and gives it as a `Checkpoint`, or
+            None.
     """
 
     package: str
@@ -72,6 +76,7 @@ class Family:
     recipes: Mapping[str, str] = field(default_factory=dict)
     weights: str | None = None
     snapshots: str | None = None
+    ncnn: str | None = None
 
 
 def families() -> Iterator[Family]:
@@ -125,4 +130,13 @@ def recognise(network: OfficialNetwork) -> tuple[str, str] | None:
         if family.snapshots and (found := read_place(family.snapshots)(network)):
             architecture, licence = found
             return architecture, licence
+    return None
+
+
+def read_layout(network: NcnnNetwork) -> Checkpoint | None:
+    """An ncnn network as a checkpoint of the family that it is of; None if nobody knows it."""
+    for family in families():
+        if family.ncnn and (found := read_place(family.ncnn)(network)):
+            checkpoint: Checkpoint = found
+            return checkpoint
     return None

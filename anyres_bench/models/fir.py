@@ -82,8 +82,16 @@ class Fir:
 
     def matrix(self) -> Tensor:
         """One block, (outputs, inputs), dtype and device of the taps."""
-        outputs = torch.arange(self.outputs, device=self.taps.device)
-        inputs = torch.arange(self._reach(self.outputs), device=self.taps.device) + self.first
+        return self._weights(self.outputs, self.first, self._reach(self.outputs))
+
+    def whole(self) -> Tensor:
+        """The whole axis as one matrix (n_out, n_in), dtype and device of the taps."""
+        return self._weights(self.n_out, 0, self.n_in)
+
+    def _weights(self, n_out: int, first: int, n_in: int) -> Tensor:
+        """What the first outputs take of the inputs from `first` on, (n_out, n_in)."""
+        outputs = torch.arange(n_out, device=self.taps.device)
+        inputs = torch.arange(n_in, device=self.taps.device) + first
         tap = self.up * inputs[None, :] + self.before - self.down * outputs[:, None]
         inside = (tap >= 0) & (tap < len(self.taps))
         return torch.where(inside, self.taps[tap.clamp(0, len(self.taps) - 1)], 0.0)

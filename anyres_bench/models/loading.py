@@ -20,7 +20,9 @@ import importlib.util
 import inspect
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -29,6 +31,7 @@ from anyres_bench.core import distributed
 from anyres_bench.core.errors import CheckpointError, GeneratorError, UnknownNameError, UsageError
 from anyres_bench.core.registry import nearest
 from anyres_bench.fetching.weights import WeightFile, obtain
+from anyres_bench.models import ncnn
 from anyres_bench.models.checkpoint import (
     ABOUT,
     TRAINING_OPTIONS,
@@ -39,7 +42,7 @@ from anyres_bench.models.checkpoint import (
     read_training_options,
 )
 from anyres_bench.models.controls import HeldOut
-from anyres_bench.models.families import parts, published_weights
+from anyres_bench.models.families import parts, published_weights, read_layout
 from anyres_bench.models.fingerprints import fingerprint, has_fingerprint
 from anyres_bench.models.generator import GENERATORS, Generator
 from anyres_bench.models.sources import source_digest, with_source
@@ -121,11 +124,13 @@ def read_snapshot(
     licence: str | None = None,
     accept_licence: bool = False,
 ) -> Checkpoint:
-    """One network of an official snapshot: a registered name, or the path of a .pkl.
+    """One network of a file of another program: a registered name, or a path.
+
+    A .pkl is an official snapshot, a .param or .bin an ncnn network.
 
     Args:
-        source: the snapshot.
-        which: "G_ema", "G" or "D".
+        source: the file.
+        which: "G_ema", "G" or "D" of a snapshot.
         training_options: the trainer's JSON; by default the one beside the snapshot, if any.
         licence, accept_licence: as `from_official` and `load` have them.
 
@@ -135,10 +140,25 @@ def read_snapshot(
     """
     registered = snapshot_files().get(source)
     path = obtain(registered, accept_licence=accept_licence) if registered else Path(source)
+    if path.suffix in (ncnn.LAYERS, ncnn.NUMBERS):
+        return _read_ncnn(path, licence)
     beside = path.with_name(TRAINING_OPTIONS)
     options = training_options or (beside if beside.is_file() else None)
     training = read_training_options(options) if options else None
     return from_official(read_official_pickle(path), which, training, licence)
+
+
+def _read_ncnn(path: Path, licence: str | None) -> Checkpoint:
+    network = ncnn.read_ncnn(path)
+    found = read_layout(network)
+    if found is None:
+        learnt = Counter(layer.kind for layer in network.layers if layer.tensors)
+        counts = ", ".join(f"{n} {kind}" for kind, n in learnt.items()) or "nothing"
+        raise CheckpointError(
+            f"{network.name}: no family here has a network like this, whose layers that learn are "
+            f"{counts}"
+        )
+    return replace(found, licence=licence or found.licence)
 
 
 def _checkpoint(spec: str, accept_licence: bool) -> Checkpoint:
@@ -152,8 +172,9 @@ def _checkpoint(spec: str, accept_licence: bool) -> Checkpoint:
         )
     if not path.is_dir():
         raise CheckpointError(
-            f"{path} is neither a checkpoint folder nor an official .pkl; tensors without an "
-            "architecture (.pt, .pth, .safetensors) are loaded by the baseline that they belong to"
+            f"{path} is neither a checkpoint folder nor an official .pkl; ncnn networks (.param) "
+            "are converted first, and tensors without an architecture (.pt, .pth, .safetensors) "
+            "are loaded by the baseline that they belong to"
         )
     return read_checkpoint(path)
 

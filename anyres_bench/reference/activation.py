@@ -74,12 +74,36 @@ def filtered_lrelu(
     Source: Alias-Free Generative Adversarial Networks (Karras et al., 2021), section 3.
     """
     scale, bias = scale.to(x.dtype), bias.to(x.dtype)
-    if kernels == (None, None) and (op.up, op.down, op.padding) == (1, 1, NO_PADDING):
-        x = x * scale[:, :, None, None] + bias[:, None, None]
-        return F.leaky_relu(x, op.slope).clamp(-op.bound, op.bound) * op.gain
+    if kernels[1] is None and op.down == 1:
+        return _unfiltered(x, scale, bias, kernels[0], op)
     filters = _Filters.make(x, kernels, op)
     result: Tensor = _Function.apply(x, scale, bias, filters, op)  # type: ignore[no-untyped-call]
     return result
+
+
+def _unfiltered(
+    x: Tensor, scale: Tensor, bias: Tensor, kernel: Tensor | None, op: FilteredLRelu
+) -> Tensor:
+    """The same where nothing is downsampled, by operations that are kept whole for the gradient."""
+    scale, bias = scale * op.gain, bias * op.gain  # the leaky ReLU hands positive factors on
+    x = torch.addcmul(bias[:, None, None], x, scale[:, :, None, None])
+    if kernel is not None:
+        x = _upsample(x, kernel, op)
+    elif op.padding != NO_PADDING:
+        x = F.pad(x, tuple(op.padding))
+    x = F.leaky_relu(x, op.slope) if op.slope != 1 else x
+    return x if op.clamp is None else F.hardtanh(x, -op.clamp, op.clamp)
+
+
+def _upsample(x: Tensor, kernel: Tensor, op: FilteredLRelu) -> Tensor:
+    """Pad and upsample by one matrix an axis."""
+    left, right, top, bottom = op.padding
+    terms = []
+    for a, b in separate(kernel.to(x.dtype) * op.up**kernel.ndim):
+        y = Fir.of(a, x.shape[2], (op.up, 1), (top, bottom), op.up)
+        along = Fir.of(b, x.shape[3], (op.up, 1), (left, right), op.up)
+        terms.append(y.whole() @ (x @ along.whole().T))
+    return torch.stack(terms).sum(dim=0) if len(terms) > 1 else terms[0]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from anyres_bench.core.registry import nearest
 
 ScaleEmbedding = Literal["none", "official", "fourier"]
 ScaleNorm = Literal["positive", "zerocentered"]
+_MOST_OCTAVES = 8
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,17 @@ class GeneratorConfig:
         n_layers: layers but ToRGB.
         n_critical: layers at the end that are critically sampled.
         first_cutoff, first_stopband: of the input, in cycles per image side.
+        input_octaves: octaves above the first cutoff in which the input has sinusoids too, as many
+            in each as below it. A window shows those that its pixels can carry, so a large
+            canvas, whose windows are narrow, is told places as finely as a small one; 0 for none,
+            as published. They start without a contribution.
         last_stopband_rel: stopband of the last layer over its cutoff.
         margin: pixels around the picture, at each layer's own resolution.
         output_scale: factor on the image.
         conv_kernel: side of the convolutions, in pixels.
+        filter_size: taps of the resampling filters, over the factor.
+        lrelu_upsampling: sampling rate of the activation over the higher of its layer's; 1 leaves
+            the aliases that it makes, and takes a fraction of the time.
         radial_filters: rotationally symmetric downsampling, as in config R.
         channel_base, channel_max: layers have channel_base / 2 / cutoff channels, or channel_max.
         conv_clamp: bound on activations; None for none.
@@ -60,10 +68,13 @@ class GeneratorConfig:
     n_critical: int = 2
     first_cutoff: float = 2.0
     first_stopband: float = 2.0**2.1
+    input_octaves: int = 0
     last_stopband_rel: float = 2.0**0.3
     margin: int = 10
     output_scale: float = 0.25
     conv_kernel: int = 3
+    filter_size: int = 6
+    lrelu_upsampling: int = 2
     radial_filters: bool = False
     channel_base: int = 32768
     channel_max: int = 512
@@ -96,6 +107,18 @@ class GeneratorConfig:
             raise ConfigError(
                 f"margin is {self.margin} and last_stopband_rel {self.last_stopband_rel}; expected "
                 "0 or more, and 1 or more"
+            )
+        if not 0 <= self.input_octaves <= _MOST_OCTAVES or (
+            self.panorama_fov and self.input_octaves
+        ):
+            raise ConfigError(
+                f"input_octaves is {self.input_octaves}; expected 0 to {_MOST_OCTAVES}, and 0 for "
+                "a panorama"
+            )
+        if self.filter_size < 1 or self.lrelu_upsampling < 1:
+            raise ConfigError(
+                f"filter_size is {self.filter_size} and lrelu_upsampling {self.lrelu_upsampling}; "
+                "expected 1 or more"
             )
         if self.n_layers <= self.n_critical:
             raise ConfigError(
@@ -208,6 +231,8 @@ _GENERATOR_KEYS = _SHARED_KEYS | {
     "margin_size": "margin",
     "output_scale": "output_scale",
     "conv_kernel": "conv_kernel",
+    "filter_size": "filter_size",
+    "lrelu_upsampling": "lrelu_upsampling",
     "use_radial_filters": "radial_filters",
     "magnitude_ema_beta": "magnitude_ema_beta",
 }

@@ -58,25 +58,26 @@ class ConvLayer(nn.Module):
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
         """(n, n_in, h, w) -> (n, n_out, h / down, w / down), times `gain`."""
-        weight = (self.weight * self.weight_gain).to(x.dtype)
-        x = self._convolve(x, weight)
         if self.bias is None:
-            return x * gain
-        x = F.leaky_relu(x + self.bias.to(x.dtype)[:, None, None], _SLOPE) * (math.sqrt(2) * gain)
-        return x if self.clamp is None else x.clamp(-self.clamp * gain, self.clamp * gain)
+            return self._convolve(x, (self.weight * (self.weight_gain * gain)).to(x.dtype), None)
+        gain_of_all = math.sqrt(2) * gain  # the leaky ReLU hands positive factors on
+        weight = (self.weight * (self.weight_gain * gain_of_all)).to(x.dtype)
+        x = self._convolve(x, weight, (self.bias * gain_of_all).to(x.dtype))
+        x = F.leaky_relu(x, _SLOPE)
+        return x if self.clamp is None else F.hardtanh(x, -self.clamp * gain, self.clamp * gain)
 
-    def _convolve(self, x: Tensor, weight: Tensor) -> Tensor:
+    def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if self.down == 1:
-            return F.conv2d(x, weight, padding=self.kernel // 2)
+            return F.conv2d(x, weight, bias, padding=self.kernel // 2)
         before, after = (
             self.kernel // 2 + side for side in downsample_padding(len(_FIR), self.down)
         )
         padding = Padding(before, after, before, after)
         if self.kernel == 1:  # blurring and dropping pixels first is the same, and cheaper
             x = upfirdn2d(x, self.resample_filter, down=self.down, padding=padding)
-            return F.conv2d(x, weight)
+            return F.conv2d(x, weight, bias)
         x = upfirdn2d(x, self.resample_filter, padding=padding)
-        return F.conv2d(x, weight, stride=self.down)
+        return F.conv2d(x, weight, bias, stride=self.down)
 
 
 class DiscriminatorBlock(nn.Module):

@@ -28,6 +28,8 @@ class SynthesisInput(nn.Module):
     transform: Tensor
     freqs: Tensor
     phases: Tensor
+    fine_freqs: Tensor
+    fine_phases: Tensor
 
     def __init__(self, config: GeneratorConfig, signal: Signal, rng: torch.Generator) -> None:
         super().__init__()
@@ -44,6 +46,20 @@ class SynthesisInput(nn.Module):
         self.register_buffer("transform", torch.eye(3))
         self.register_buffer("freqs", freqs)
         self.register_buffer("phases", torch.special.ndtr(normal(rng, n)) - 0.5)
+        self.n_fine = n * config.input_octaves
+        if self.n_fine:
+            self._draw_fine(config.input_octaves, rng)
+
+    def _draw_fine(self, n_octaves: int, rng: torch.Generator) -> None:
+        """Sinusoids above the cutoff, as many in each octave."""
+        n = self.signal.channels
+        octave = torch.arange(n_octaves).repeat_interleave(n) + torch.special.ndtr(
+            normal(rng, self.n_fine)
+        )
+        direction = F.normalize(normal(rng, self.n_fine, 2))
+        self.register_buffer("fine_freqs", direction * self.signal.cutoff * 2 ** octave[:, None])
+        self.register_buffer("fine_phases", torch.special.ndtr(normal(rng, self.n_fine)) - 0.5)
+        self.fine_weight = nn.Parameter(torch.zeros(n, self.n_fine))
 
     def forward(self, w: Tensor, transform: Tensor | None = None) -> Tensor:
         """Features (n, c, size, size) for styles (n, w_dim).
@@ -55,9 +71,13 @@ class SynthesisInput(nn.Module):
         # In double precision, because 2 pi times the frequency magnifies rounding.
         own = (self.transform if transform is None else transform).double()
         matrix = self._pose(w.double()) @ own
-        freqs = (self.freqs.double() @ matrix[:, :2, :2]).to(w.dtype)
-        shifts = (self.freqs.double() @ matrix[:, :2, 2:]).squeeze(2)
-        phases = (self.phases + shifts).to(w.dtype)
+        all_freqs, all_phases = self.freqs, self.phases
+        if self.n_fine:
+            all_freqs = torch.cat([all_freqs, self.fine_freqs])
+            all_phases = torch.cat([all_phases, self.fine_phases])
+        freqs = (all_freqs.double() @ matrix[:, :2, :2]).to(w.dtype)
+        shifts = (all_freqs.double() @ matrix[:, :2, 2:]).squeeze(2)
+        phases = (all_phases + shifts).to(w.dtype)
         x, y = self.grid()
         return self._mix(self._waves(freqs, phases, x, y) * self._amplitudes(freqs)[:, None, None])
 
@@ -90,7 +110,10 @@ class SynthesisInput(nn.Module):
         return (1 - (radius - cutoff) / (nyquist - cutoff)).clamp(0, 1)
 
     def _mix(self, features: Tensor) -> Tensor:
-        weight: Tensor = self.weight / math.sqrt(self.signal.channels)
+        weight: Tensor = self.weight
+        if self.n_fine:
+            weight = torch.cat([weight, self.fine_weight], dim=1)
+        weight = weight / math.sqrt(self.signal.channels)
         mixed: Tensor = F.linear(features, weight)
         return mixed.permute(0, 3, 1, 2)
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from anyres_bench.models.resample import Padding
 from anyres_bench.reference.activation import FilteredLRelu, filtered_lrelu
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.inputs import PanoramaInput, SynthesisInput
@@ -54,10 +55,13 @@ class SynthesisLayer(nn.Module):
         self.register_buffer("magnitude_ema", torch.ones([]))
         self.register_buffer("up_filter", layer.up_filter().design())
         self.register_buffer("down_filter", layer.down_filter(config.radial_filters).design())
+        # Where nothing is filtered, what would be cut off at once is not computed.
+        spare = min(k - 1, -layer.padding.left) if layer.rate == layer.source.rate else 0
+        self.padding = k - 1 - spare
         self.op = FilteredLRelu(
             up=layer.up,
             down=layer.down,
-            padding=layer.padding,
+            padding=Padding(*(side + spare for side in layer.padding)),
             gain=1 if layer.is_torgb else math.sqrt(2),
             slope=1 if layer.is_torgb else 0.2,
             clamp=config.conv_clamp,
@@ -91,7 +95,7 @@ class SynthesisLayer(nn.Module):
         modulation = Modulation.of(self.weight, style, gain, demodulate=not self.layer.is_torgb)
         use_half = self.in_half and x.is_cuda and not force_fp32
         x = x.to(torch.float16 if use_half else self.weight.dtype)
-        x, scale = modulated_conv2d(x, modulation, padding=self.layer.kernel - 1)
+        x, scale = modulated_conv2d(x, modulation, padding=self.padding)
         return self.activate(x, scale)
 
     def activate(self, x: Tensor, scale: Tensor) -> Tensor:
@@ -100,7 +104,7 @@ class SynthesisLayer(nn.Module):
 
     @torch.no_grad()
     def _follow(self, x: Tensor) -> None:
-        power = x.detach().to(self.magnitude_ema.dtype).square().mean()
+        power = x.detach().to(self.magnitude_ema.dtype).norm().square() / x.numel()
         self.magnitude_ema.copy_(power.lerp(self.magnitude_ema, self.ema_beta))
 
 

@@ -69,6 +69,8 @@ class AnyResConfig:
         r1_gamma: weight of the R1 penalty.
         r1_interval: steps from one penalty to the next.
         generator_lr, discriminator_lr: of Adam.
+        reuse_fakes: the discriminator sees the images that the generator was just judged by,
+            which saves drawing others.
         blur_kimg: the discriminator sees blurred images, less and less, for so many thousand
             images (config R, stage 1); 0 for never.
         teacher: folder of the stage-1 run or checkpoint; the networks start from it, and it is
@@ -83,6 +85,7 @@ class AnyResConfig:
     r1_interval: int = 16
     generator_lr: float = 0.0025
     discriminator_lr: float = 0.002
+    reuse_fakes: bool = False
     blur_kimg: float = 0.0
     teacher: str | None = None
     teacher_options: TeacherOptions = field(default_factory=TeacherOptions)
@@ -131,6 +134,9 @@ class AnyResRecipe:
         self.generator_network = GeneratorNetwork(g, loop.seed)
         shape = config.discriminator or DiscriminatorConfig(g.resolution, g.c_dim)
         self.discriminator = AnyResDiscriminator(shape, loop.seed + 1)
+        # A third faster on a CPU.
+        self.discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._drawn: dict[int, Tensor] = {}  # by micro-batch, where fakes are used again
         self.teacher: Teacher | None = None
         self._teacher_digest: str | None = None
         if config.teacher is not None:
@@ -160,7 +166,10 @@ class AnyResRecipe:
 
     def _generator_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
         z, c = self._latents(batch, context)
-        fake = self._render(z, c, batch, context)
+        reuses = self.config.reuse_fakes
+        fake = self._render(z, c, batch, context, update_emas=reuses)
+        if reuses:
+            self._drawn[context.part] = fake.detach()
         logits = self._judge(fake, c, context)
         loss = Loss(generator_loss(logits)[:, 0], {"scores-fake": logits})
         if self.teacher is not None:
@@ -170,11 +179,14 @@ class AnyResRecipe:
         return loss
 
     def _discriminator_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
-        z, c = self._latents(batch, context)
-        with torch.no_grad():
-            fake = self._render(z, c, batch, context, update_emas=True)
-        fake_logits = self._judge(fake, c, context)
-        real_logits = self._judge(to_float(batch.images), self._labels(batch.labels), context)
+        c = self._labels(batch.labels)
+        if self.config.reuse_fakes:
+            fake = self._drawn.pop(context.part)
+        else:
+            z, c = self._latents(batch, context)
+            with torch.no_grad():
+                fake = self._render(z, c, batch, context, update_emas=True)
+        fake_logits, real_logits = self._judge_both(fake, to_float(batch.images), c, context)
         loss = discriminator_loss(fake_logits, real_logits)[:, 0]
         return Loss(loss, {"scores-real": real_logits})
 
@@ -214,6 +226,21 @@ class AnyResRecipe:
         sigma = fade_sigma(context.n_images, self.config.blur_kimg)
         logits: Tensor = self.discriminator(fade_blur(images, sigma), c)
         return logits
+
+    def _judge_both(
+        self, fake: Tensor, real: Tensor, c: Tensor | None, context: StepContext
+    ) -> tuple[Tensor, Tensor]:
+        """Logits of fakes and of real images with the same labels, in one pass.
+
+        They are laid out so that no group whose images are compared holds both kinds.
+        """
+        size = self.discriminator.config.mbstd_group_size
+        if len(fake) < size:
+            return self._judge(fake, c, context), self._judge(real, c, context)
+        both = _side_by_side(fake, real, size)
+        logits = self._judge(both, None if c is None else _side_by_side(c, c, size), context)
+        fake_logits, real_logits = logits.view(size, -1, logits.shape[1]).chunk(2, dim=1)
+        return fake_logits.flatten(0, 1), real_logits.flatten(0, 1)
 
     def _latents(self, batch: ImageBatch, context: StepContext) -> tuple[Tensor, Tensor | None]:
         """Latents by place, and labels of the batch's real images."""
@@ -267,12 +294,12 @@ class AnyResRecipe:
     def _start_from(self, folder: Path) -> None:
         """Take over the weights of stage 1, and hold patches against its averaged generator.
 
-        A scale branch that stage 1 does not have keeps its initial weights, whose contribution is
-        zero, so stage 2 starts as the teacher.
+        A scale branch, and finer sinusoids, that stage 1 does not have keep their initial weights,
+        whose contribution is zero, so stage 2 starts as the teacher.
         """
         checkpoint, networks = read_warm_start(folder)
         options = self.config.teacher_options
-        stage = replace(self.config.generator, scale_embedding="none")
+        stage = replace(self.config.generator, scale_embedding="none", input_octaves=0)
         network = GeneratorNetwork(stage)
         load_strict(network, checkpoint.state, str(folder))
         network.to(distributed.device())
@@ -284,6 +311,12 @@ class AnyResRecipe:
         load_strict(self.generator_network, own, str(folder))
         if "D" in networks:
             load_strict(self.discriminator, networks["D"], str(folder))
+
+
+def _side_by_side(a: Tensor, b: Tensor, size: int) -> Tensor:
+    """Two batches (n, ...) as one (2 n, ...), in which groups of `size` are of one of them."""
+    columns = [batch.reshape(size, -1, *batch.shape[1:]) for batch in (a, b)]
+    return torch.cat(columns, dim=1).flatten(0, 1)
 
 
 def _distance(options: TeacherOptions) -> Perceptual | None:

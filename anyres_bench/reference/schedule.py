@@ -9,9 +9,6 @@ from anyres_bench.models.resample import Padding
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.filters import Lowpass
 
-_TAPS_PER_FACTOR = 6
-_ROOM_FOR_LRELU = 2  # the activation runs at this multiple of the higher sampling rate
-
 
 @dataclass(frozen=True)
 class Signal:
@@ -40,6 +37,8 @@ class LayerSpec:
         index: position in the network, from 0.
         source, target: signals before and after.
         kernel: side of the convolution.
+        filter_size: taps of the filters, over the factor.
+        lrelu_upsampling: rate of the activation over the higher of the two signals'.
         is_torgb: the last layer: no filters, no demodulation.
         is_critical: critically sampled; its downsampling is never radial.
     """
@@ -48,6 +47,8 @@ class LayerSpec:
     source: Signal
     target: Signal
     kernel: int
+    filter_size: int
+    lrelu_upsampling: int
     is_torgb: bool
     is_critical: bool
 
@@ -59,7 +60,9 @@ class LayerSpec:
     @property
     def rate(self) -> int:
         """Sampling rate that the activation runs at."""
-        return max(self.source.rate, self.target.rate) * (1 if self.is_torgb else _ROOM_FOR_LRELU)
+        return max(self.source.rate, self.target.rate) * (
+            1 if self.is_torgb else self.lrelu_upsampling
+        )
 
     @property
     def up(self) -> int:
@@ -91,7 +94,7 @@ class LayerSpec:
         return Padding(low, total - low, low, total - low)
 
     def _n_taps(self, factor: int) -> int:
-        return 1 if self.is_torgb or factor == 1 else _TAPS_PER_FACTOR * factor
+        return 1 if self.is_torgb or factor == 1 else self.filter_size * factor
 
 
 def signals(config: GeneratorConfig) -> list[Signal]:
@@ -132,6 +135,8 @@ def layers(config: GeneratorConfig) -> list[LayerSpec]:
             source=made[max(i - 1, 0)],
             target=made[i],
             kernel=1 if i == config.n_layers else config.conv_kernel,
+            filter_size=config.filter_size,
+            lrelu_upsampling=config.lrelu_upsampling,
             is_torgb=i == config.n_layers,
             is_critical=i >= config.n_layers - config.n_critical,
         )

@@ -52,4 +52,4 @@ def lazy_adam(
     Source: StyleGAN2 (Karras et al., CVPR 2020), appendix B, lazy regularisation.
     """
     share = interval / (interval + 1) if interval else 1.0
-    return torch.optim.Adam(parameters, lr=lr * share, betas=(0.0, 0.99**share))
+    return torch.optim.Adam(parameters, lr=lr * share, betas=(0.0, 0.99**share), fused=True)

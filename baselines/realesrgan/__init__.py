@@ -7,5 +7,6 @@ FAMILY = Family(
     specs={"realesrgan": "anyres_bench.baselines.realesrgan.upscaler:build"},
     upscalers={"realesrgan": "anyres_bench.baselines.realesrgan.upscaler:load_upscaler"},
     recipes={"realesrgan": "anyres_bench.baselines.realesrgan.recipe:RealESRGANConfig"},
+    ncnn="anyres_bench.baselines.realesrgan.layout:read_layout",
     weights="anyres_bench.baselines.realesrgan.weights:WEIGHTS",
 )

@@ -17,6 +17,9 @@ CASES: list[tuple[FilteredLRelu, Kernels]] = [
     (FilteredLRelu(2, 2, Padding(5, 4, 5, 4), clamp=0.7), (TAPS, TAPS)),
     (FilteredLRelu(4, 2, Padding(3, 6, -1, 2), gain=1.0, slope=0.1), (TAPS, RADIAL)),
     (FilteredLRelu(1, 2, Padding(1, 1, 1, 1)), (None, TAPS)),
+    (FilteredLRelu(2, 1, Padding(4, 3, -1, 2), clamp=0.7), (TAPS, None)),
+    (FilteredLRelu(2, 1, Padding(2, 3, 1, 2)), (RADIAL, None)),
+    (FilteredLRelu(padding=Padding(-1, -2, 0, 1), gain=1.0, slope=1.0), (None, None)),
 ]
 
 

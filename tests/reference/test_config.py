@@ -99,6 +99,10 @@ def test_what_is_not_known_is_refused(extra: dict[str, Any], message: str) -> No
         {"scale_min": 8, "scale_max": 8},
         {"panorama_fov": 0},
         {"n_layers": 2},
+        {"filter_size": 0},
+        {"lrelu_upsampling": 0},
+        {"input_octaves": -1},
+        {"input_octaves": 2, "panorama_fov": 60},
     ],
 )
 def test_values_out_of_range_are_refused(bad: dict[str, Any]) -> None:

@@ -1,12 +1,14 @@
-"""Where an image begins: stored transforms, and a cylinder that closes."""
+"""Where an image begins: stored transforms, finer sinusoids, and a cylinder that closes."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from anyres_bench.core.geometry import Region, Size
+from anyres_bench.reference.network import GeneratorNetwork
 from tests.reference.networks import PANORAMA, SMALL, trained
 
 
@@ -25,6 +27,18 @@ def test_a_stored_transform_moves_the_picture() -> None:
     expected = network(z, None, window(2))
     network.synthesis.input.transform.copy_(window(2)[0])
     torch.testing.assert_close(network(z), expected)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 8])
+def test_finer_sinusoids_show_where_pixels_can_carry_them(scale: int) -> None:
+    first = GeneratorNetwork(replace(SMALL, input_octaves=4)).synthesis.input
+    made = first(torch.zeros(1, SMALL.w_dim), window(scale))
+    [gradient] = torch.autograd.grad(made.square().sum() / 2 + made.sum(), first.fine_weight)
+    cycles = first.fine_freqs.norm(dim=1)
+    assert SMALL.first_cutoff < cycles.min()
+    assert cycles.max() < SMALL.first_cutoff * 2**4
+    carried = cycles / scale < first.signal.rate / 2
+    assert torch.equal(gradient.abs().sum(dim=0) > 0, carried)
 
 
 def test_a_panorama_goes_around() -> None:

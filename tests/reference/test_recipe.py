@@ -19,6 +19,7 @@ from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.reporting import report_to
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.pixels import to_float
 from anyres_bench.data.records import ImageRecord, Manifest
 from anyres_bench.models.loading import load
 from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
@@ -27,6 +28,7 @@ from anyres_bench.reference.teacher import TeacherOptions
 from anyres_bench.training.config import LoopConfig, to_plain
 from anyres_bench.training.items import SourceConfig
 from anyres_bench.training.loop import train
+from anyres_bench.training.losses import discriminator_loss
 from anyres_bench.training.recipe import StepContext
 from tests.commands import run
 from tests.fakes import write_dataset
@@ -97,9 +99,11 @@ def test_stage_two_starts_as_the_teacher(data: str, stage1: Path) -> None:
     z = torch.from_numpy(stream(1, "z").normal((3, 8))).float()
     assert torch.equal(recipe.generator_network(z), teacher.network(z))
     transform = Region(Size(64, 64), 8, 24, Size(16, 16)).affine().float().expand(3, 3, 3)
-    assert torch.equal(
-        recipe.generator_network(z, None, transform), teacher.network(z, None, transform)
-    )
+    want = teacher.network(z, None, transform)
+    assert torch.equal(recipe.generator_network(z, None, transform), want)
+    finer = dataclasses.replace(recipe.config.generator, input_octaves=2)
+    recipe = stage2(data, stage1, generator=finer)
+    torch.testing.assert_close(recipe.generator_network(z, None, transform), want)
 
 
 def test_a_teacher_of_no_weight_is_where_stage_two_starts_and_no_more(
@@ -148,7 +152,7 @@ def test_resuming_is_not_interrupting(data: str, stage1: Path, tmp_path: Path) -
     for name, lengths in [("a", [0.016]), ("b", [0.008, 0.016])]:
         for kimg in lengths:
             loop = dataclasses.replace(LOOP, total_kimg=kimg)
-            recipe = stage2(data, stage1)
+            recipe = stage2(data, stage1, reuse_fakes=True)
             train(recipe, loop, tmp_path / name, {"loop": to_plain(loop)})
         finals.append(recipe.generator_network.state_dict() | recipe.discriminator.state_dict())
     assert all(torch.equal(finals[0][name], finals[1][name]) for name in finals[0])
@@ -234,8 +238,23 @@ def test_the_penalty_sees_what_the_discriminator_sees(data: str) -> None:
     assert torch.equal(over, plain)
 
 
+@pytest.mark.parametrize("n", [2, 4, 8])
+def test_fakes_and_real_images_are_judged_as_if_alone(data: str, n: int) -> None:
+    """In one pass for both, with fakes that the generator was judged by."""
+    recipe = config(data, reuse_fakes=True).recipe(LOOP)
+    batch, judge = recipe.items().micro_batch(0, 0, n), recipe.discriminator
+    played = {phase.name: phase for phase in recipe.phases}
+    scores = loss_of(played["G"], batch).scores
+    drawn = recipe._drawn[0]
+    assert not drawn.requires_grad
+    torch.testing.assert_close(judge(drawn), scores["scores-fake"])
+    learnt = loss_of(played["D"], batch)
+    want = discriminator_loss(judge(drawn), judge(to_float(batch.images)))[:, 0]
+    torch.testing.assert_close(learnt.total, want)
+
+
 def test_bfloat16_is_close_to_single(data: str) -> None:
-    """Autocast of one step of each network: losses to two digits, gradients finite."""
+    """Autocast of one step of each network: losses to a digit, gradients finite."""
     for number in range(3):
         recipe = config(data).recipe(LOOP)
         phase, batch = recipe.phases[number], recipe.items().micro_batch(0, 0, 4)
@@ -243,7 +262,7 @@ def test_bfloat16_is_close_to_single(data: str) -> None:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             half = loss_of(phase, batch).total.float().mean()
         half.backward()
-        assert float(half) == pytest.approx(float(single), rel=0.05)
+        assert float(half) == pytest.approx(float(single), rel=0.1)
         parameters = recipe.networks[phase.network].parameters()
         assert all(p.grad is None or torch.isfinite(p.grad).all() for p in parameters)
 
