@@ -5,7 +5,8 @@ DEMO ?= demo
 FULL_SIZE := tests/models/test_official_full_size.py tests/baselines/test_full_size.py
 
 # clean-fid asks for torchvision; without the constraints that would replace the pinned torch.
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+# Compiling all of torch and sympy would take most of the time; Python compiles what it imports.
+PIP := $(BIN)/python -m pip install --no-compile --disable-pip-version-check --constraint constraints.txt
 # What running needs is there where all that the tests need is there.
 RUNNING := $(if $(wildcard .venv/installed),.venv/installed,.venv/running)
 

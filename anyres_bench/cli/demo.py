@@ -12,6 +12,8 @@ from anyres_bench.cli.console import Console, show
 _MODELS = ("real", "resample:lanczos@64", "resample:bicubic@32", "constant")
 _N_FAKES = 64  # for each number: enough to see the order of the models, within minutes
 
+_N_SCENES = 160  # each half has more whole images than a number needs
+
 
 @click.command()
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
@@ -23,7 +25,7 @@ _N_FAKES = 64  # for each number: enough to see the order of the models, within 
 def command(out: Path, images: Path | None) -> None:
     """Collect images, evaluate what needs no training, and write a report, all under OUT.
 
-    Without --images: 200 scenes of the procedural world; the perfect model, held-out images (the
+    Without --images: 160 scenes of the procedural world; the perfect model, held-out images (the
     ceiling), images shrunk and enlarged again (the floors), a constant, and a folder of images of
     all the wrong sizes. With --images: the same on your photographs, less the perfect model.
 
@@ -36,7 +38,7 @@ def command(out: Path, images: Path | None) -> None:
       anyres-bench demo out --images ~/Pictures
     """
     data, results, wrong = out / "data", out / "results", out / "wrong-sizes"
-    source = ["scenes"] if images is None else ["folder", str(images)]
+    source = ["scenes", "--n", str(_N_SCENES)] if images is None else ["folder", str(images)]
     name = "scenes" if images is None else "photos"
     _run("collect", *source, str(data), "--id", name)
     from anyres_bench.data.dataset import Dataset
