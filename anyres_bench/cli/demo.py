@@ -52,7 +52,8 @@ def command(out: Path, images: Path | None) -> None:
     windows = [word for task in window_tasks(dataset) for word in ("--suite", task)]
     _run("evaluate", f"folder:{wrong}", *common, *windows)
     page = out / "report.html"
-    _run("report", str(results), "--out", str(page), "--title", f"anyres-bench on {name}")
+    own = ("--show-pixels",) if images is not None else ()
+    _run("report", str(results), "--out", str(page), "--title", f"anyres-bench on {name}", *own)
     show(f"\nopen {page.resolve()}")
 
 

@@ -16,6 +16,11 @@ from anyres_bench.core.reporting import say
 @click.option("--out", default="report.html", show_default=True, type=click.Path(path_type=Path))
 @click.option("--title", default="anyres-bench", show_default=True)
 @click.option(
+    "--show-pixels",
+    is_flag=True,
+    help="Show pictures also where no licence lets them be published.",
+)
+@click.option(
     "--compare",
     "pair",
     nargs=2,
@@ -24,7 +29,11 @@ from anyres_bench.core.reporting import say
     help="Print the paired difference of two results instead of making a page.",
 )
 def command(
-    results: tuple[Path, ...], out: Path, title: str, pair: tuple[Path, Path] | None
+    results: tuple[Path, ...],
+    out: Path,
+    title: str,
+    show_pixels: bool,
+    pair: tuple[Path, Path] | None,
 ) -> None:
     """Write one HTML page about RESULTS, which are files or folders.  [default: results]
 
@@ -33,7 +42,8 @@ def command(
 
     The page holds everything it shows. Results of one task on one set of images share a table, with
     intervals and paired differences; others never do. Pictures are shown where their licence
-    permits. Paired differences and pictures come from the cache of the machine that evaluated;
+    permits; with --show-pixels your own appear too, and the page says that it is not to be
+    published. Paired differences and pictures come from the cache of the machine that evaluated;
     differences are kept there, so a report that was stopped goes on where it was.
 
     \b
@@ -52,5 +62,5 @@ def command(
     reading = read_results(results or (Path("results"),), metrics=METRICS)
     if reading.oddities:
         say(one_line_each(reading.oddities))
-    write_report(reading.results, out, title)
+    write_report(reading.results, out, title, show_pixels)
     show(f"wrote {out}")

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from anyres_bench import __version__
-from anyres_bench.core.errors import DataError, IncomparableError, UnknownNameError
+from anyres_bench.core.errors import DataError, IncomparableError, MetricError, UnknownNameError
 from anyres_bench.core.files import cache_dir, sha256_file, sha256_text, write_json
 from anyres_bench.core.plain import read_json
+from anyres_bench.core.seeds import stream
+from anyres_bench.core.threads import one_blas_thread
 from anyres_bench.evaluation.banks import kept_bank
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.features.store import FeatureStore
@@ -21,6 +23,8 @@ from anyres_bench.metrics import intervals
 from anyres_bench.metrics.measuring import difference
 from anyres_bench.metrics.metric import Metric, metric_from
 from anyres_bench.results import Result, Task, newest_version, require_one_task
+
+_QUICK_DIM = 512  # of features whose distances are had in well under a second
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,27 @@ class _Kept:
 
 def _digest(values: object) -> str:
     return sha256_text(json.dumps(values, sort_keys=True))
+
+
+def at_infinity(result: Result) -> float | None:
+    """A Fréchet distance extrapolated to infinitely many images.
+
+    None where the features are no longer in the cache of this machine, or have so many dimensions
+    that it would take long.
+    """
+    task = Task.parse(result.task)
+    if result.extractor.dim > _QUICK_DIM:
+        return None
+    real, fake = (_bank(result, side, task) for side in ("real", "fake"))
+    if real is None or fake is None:
+        return None
+    metric = metric_from("fd-infinity")
+    try:
+        with one_blas_thread():
+            (value,) = metric.finish(real, fake, stream(result.seed, "metric", metric.id)).values()
+    except MetricError:  # too few images for a line
+        return None
+    return value
 
 
 def _metric(task: Task) -> Metric | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +13,33 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from anyres_bench.core.files import sha256_text
 from anyres_bench.core.quoting import plot
 from anyres_bench.evaluation.curves import Curve
 from anyres_bench.results import SizeHistogram
 
+_INK = "#6b7580"  # legible on a light page and on a dark one
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.edgecolor": "#9aa3ad",
-    "axes.labelcolor": "#3b434c",
+    "axes.labelcolor": _INK,
+    "text.color": _INK,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "xtick.color": "#5b646e",
-    "ytick.color": "#5b646e",
+    "xtick.color": _INK,
+    "ytick.color": _INK,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": "#e6e9ed",
+    "grid.color": "#8a93a0",
+    "grid.alpha": 0.25,
     "legend.frameon": False,
 }
 # Told apart by people who do not see red and green as two colours (Wong, Nature Methods 2011).
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#3b434c", "#8c6d31")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7a828b", "#8c6d31")
 _MARKERS = "osD^vPX*"
 _LARGEST = 1e100
 _LONGEST = 60  # characters of a label
@@ -54,20 +61,32 @@ def histogram(sizes: SizeHistogram) -> str:
         spans = [low * width**0.96 for low, width in zip(edges, widths, strict=False)]
         bars = [high - low for low, high in zip(lefts, spans, strict=True)]
         drawn = axes.bar(lefts, counts, bars, align="edge", color=COLOURS[0], alpha=0.85)
-        axes.bar_label(drawn, [str(n) if n else "" for n in counts], fontsize=8, color="#3b434c")
+        axes.bar_label(drawn, [str(n) if n else "" for n in counts], fontsize=8, color=_INK)
         axes.grid(False, axis="x")
         _size_axis(axes, edges)
         axes.set(xlabel="shorter side, px", ylabel="images")
         return _uri(figure)
 
 
-def curve_plot(drawn: Curve) -> str:
+def colours_of(models: Iterable[str]) -> dict[str, str]:
+    """A colour for each model, the same on every page unless two of a page would share one."""
+    free, chosen = list(COLOURS), {}
+    for model in sorted(set(models)):
+        at = int(sha256_text(model)[:8], 16) % len(COLOURS)
+        wanted = COLOURS[at]
+        chosen[model] = wanted if wanted in free or not free else free[at % len(free)]
+        if chosen[model] in free:
+            free.remove(chosen[model])
+    return chosen
+
+
+def curve_plot(drawn: Curve, colours: Mapping[str, str]) -> str:
     """Data URI of a value against canvas size, one line a model, intervals as bands."""
     with rc_context(_STYLE):
         figure = Figure(figsize=(9.2, 3.8), layout="constrained")
         axes = figure.subplots()
         for i, (model, points) in enumerate(drawn.lines.items()):
-            colour, marker = COLOURS[i % len(COLOURS)], _MARKERS[i % len(_MARKERS)]
+            colour, marker = colours[model], _MARKERS[i % len(_MARKERS)]
             sizes = [point.size for point in points]
             low, high = _drawable([p.low for p in points]), _drawable([p.high for p in points])
             axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +12,20 @@ import jinja2
 
 from anyres_bench import __version__
 from anyres_bench.evaluation import plots
-from anyres_bench.evaluation.curves import curves_of, place_of
+from anyres_bench.evaluation.curves import Curve, curves_of, place_of
+from anyres_bench.evaluation.headlines import (
+    Limit,
+    Pairing,
+    groups_of,
+    headlines,
+    in_short,
+    remarks,
+    role_of,
+)
 from anyres_bench.evaluation.pairs import Difference
 from anyres_bench.evaluation.report_samples import samples_path
+from anyres_bench.evaluation.wording import UNITS, metric_name, protocol_words, title_of
 from anyres_bench.results import DatasetRecord, Result, Task, chance_band, number, value_label
-
-_ROLES = {"real": "ceiling", "resample": "floor", "constant": "floor"} | dict.fromkeys(
-    ("scenes", "houses"), "perfect model"
-)
-
-Group = tuple[str, str, int]  # what only comparable results share: task, images, seed
-Pairing = Callable[[Result, Result], Mapping[str, Difference] | None]
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,29 @@ class Cell:
     difference: Difference | None
 
 
-def render_report(results: Sequence[Result], pairing: Pairing, title: str) -> str:
-    """The page.
+@dataclass(frozen=True)
+class Asked:
+    """What the page is to show, and whom it asks for what records do not hold.
 
-    Args:
-        results: of any tasks; only equal tasks on equal images share a table.
-        pairing: paired differences of two results of one task; None where their features are gone.
+    Attributes:
         title: of the page.
+        pairing: paired differences of two results of one task; None where their features are gone.
+        limit: a Fréchet distance extrapolated to infinitely many images; None where that cannot be
+            had.
+        show_pixels: show also pictures whose licence does not let them be published.
     """
-    groups = _groups(results)
+
+    title: str
+    pairing: Pairing
+    limit: Limit = lambda result: None
+    show_pixels: bool = False
+
+
+def render_report(results: Sequence[Result], asked: Asked) -> str:
+    """The page; only equal tasks on equal images share a table."""
+    groups = groups_of(results)
+    colours = plots.colours_of(result.model.id for result in results)
+    samples = list(_samples(results, asked.show_pixels))
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("anyres_bench", "evaluation/templates"),
         autoescape=True,
@@ -58,44 +74,35 @@ def render_report(results: Sequence[Result], pairing: Pairing, title: str) -> st
     )
     environment.filters["number"] = number
     return environment.get_template("report.html.j2").render(
-        title=title,
+        title=asked.title,
         version=__version__,
+        in_short=in_short(groups, asked.pairing),
+        headlines=headlines(groups, asked.pairing),
+        colours=colours,
         datasets=_datasets(results),
-        curves=[
-            {"scope": curve.scope, "image": plots.curve_plot(curve)} for curve in curves_of(results)
-        ],
-        tables=[_table(group, pairing) for group in groups if not _is_curve(group[0])],
-        curve_tables=[_table(group, pairing) for group in groups if _is_curve(group[0])],
-        samples=list(_samples(results)),
+        curves=[_curve(curve, colours) for curve in curves_of(results) if len(curve.sizes) > 1],
+        tables=[_table(group, asked) for group in groups if not _is_curve(group[0])],
+        curve_tables=[_table(group, asked) for group in groups if _is_curve(group[0])],
+        samples=samples,
+        private=asked.show_pixels and any(group["private"] for group in samples),
         runs=[_run(result) for result in results],
         any_fid=any(result.extractor.is_fid for result in results),
     )
 
 
-def _groups(results: Iterable[Result]) -> list[list[Result]]:
-    """Results of one task on the same images, best first."""
-    groups: dict[Group, list[Result]] = defaultdict(list)
-    for result in results:
-        groups[result.task, result.dataset.digest, result.seed].append(result)
-    return [sorted(group, key=_rank) for _, group in sorted(groups.items(), key=_size_order)]
-
-
-def _size_order(item: tuple[Group, Any]) -> tuple[Any, ...]:
-    """Order of ids in which numbers count as numbers."""
-    return tuple(int(p) if p.isdigit() else p for p in re.split(r"(\d+)", item[0][0])), item[0]
-
-
-def _rank(result: Result) -> float:
-    name, higher = next(iter(result.higher_is_better.items()))
-    return -result.values[name] if higher else result.values[name]
+def _curve(curve: Curve, colours: Mapping[str, str]) -> dict[str, Any]:
+    window = place_of(Task.parse(curve.scope.replace("-at*", "-at1")).protocol)
+    assert window is not None
+    return {
+        "title": f"{curve.label}: {window[0]} px windows, against the size of the canvas",
+        "scope": curve.scope,
+        "image": plots.curve_plot(curve, colours),
+        "is_log": curve.spans_decades,
+    }
 
 
 def _is_curve(result: Result) -> bool:
     return place_of(Task.parse(result.task).protocol) is not None
-
-
-def _role(model_id: str) -> str:
-    return _ROLES.get(re.split("[:@]", model_id)[0], "")
 
 
 def _datasets(results: Iterable[Result]) -> list[dict[str, Any]]:
@@ -110,21 +117,24 @@ def _datasets(results: Iterable[Result]) -> list[dict[str, Any]]:
     ]
 
 
-def _table(group: Sequence[Result], pairing: Pairing) -> dict[str, Any]:
+def _table(group: Sequence[Result], asked: Asked) -> dict[str, Any]:
     # A record of others may have other values for the same task.
     names = [n for n in group[0].higher_is_better if all(n in r.values for r in group)]
     above: list[Mapping[str, Difference] | None] = [None]
-    above += [pairing(one, two) for two, one in itertools.pairwise(group)]
+    above += [asked.pairing(one, two) for two, one in itertools.pairwise(group)]
     spans = {name: _span(group, name) for name in names}
     rows = [
         {
             "model": result.model.id,
-            "role": _role(result.model.id),
+            "role": role_of(result.model.id),
             "cells": [_cell(result, name, spans[name], (pairs or {}).get(name)) for name in names],
         }
         for result, pairs in zip(group, above, strict=True)
     ]
     return {
+        "title": title_of(group[0]),
+        "unit": UNITS.get(metric_name(Task.parse(group[0].task).metric), ""),
+        "remarks": remarks(group, asked.limit),
         "task": group[0].task,
         "digest": group[0].dataset.digest[:12],
         "n_real": group[0].n_real,
@@ -163,18 +173,29 @@ def _cell(
     )
 
 
-def _samples(results: Iterable[Result]) -> Iterable[dict[str, Any]]:
+def _samples(results: Iterable[Result], show_pixels: bool) -> Iterator[dict[str, Any]]:
     """Strips of the first pictures, by protocol; sides without kept pictures are left out."""
     strips: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+    private = set()
     for result in results:
         task = Task.parse(result.task)
         for side, who in (("real", "reference"), ("fake", result.model.id)):
             state = result.states.get(side)
-            image = plots.file_uri(samples_path(state.key)) if state else None
-            if image is not None:
-                strips[task.dataset, task.protocol].setdefault(who, image)
+            if state is None:
+                continue
+            image = plots.file_uri(samples_path(state.key))
+            own = plots.file_uri(samples_path(state.key, private=True)) if show_pixels else None
+            if own is not None:
+                private.add((task.dataset, task.protocol))
+            if found := own or image:
+                strips[task.dataset, task.protocol].setdefault(who, found)
     for (dataset, protocol), images in strips.items():
-        yield {"scope": f"{dataset}/{protocol}", "strips": images}
+        yield {
+            "title": protocol_words(protocol),
+            "scope": f"{dataset}/{protocol}",
+            "strips": images,
+            "private": (dataset, protocol) in private,
+        }
 
 
 def _run(result: Result) -> dict[str, Any]:

@@ -1,18 +1,20 @@
 """The few pictures that a report may show, kept in the cache beside the features.
 
-Only pixels whose licence permits redistribution are kept. They never enter the results, which are
-numbers and may be published as they are.
+Pixels whose licence permits redistribution are kept apart from the others, which a page shows only
+where somebody asks for it. None of them enter the results, which are numbers and may be published
+as they are.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from anyres_bench.core.errors import CacheError
@@ -37,13 +39,19 @@ def may_show(licence_id: str) -> bool:
     return licence_id == OURS or _FREE.match(licence_id) is not None
 
 
-def samples_path(key: Mapping[str, Any]) -> Path:
-    """Where the pictures of a side lie, whether or not they are there."""
-    return cache_dir() / "samples" / f"{sha256_text(json.dumps(dict(key), sort_keys=True))}.png"
+def samples_path(key: Mapping[str, Any], private: bool = False) -> Path:
+    """Where the pictures of a side lie, whether or not they are there.
+
+    Args:
+        key: of the samples.
+        private: of all of them, where some may not be published.
+    """
+    name = sha256_text(json.dumps(dict(key), sort_keys=True))
+    return cache_dir() / "samples" / f"{name}{'-private' if private else ''}.png"
 
 
 def keep_samples(samples: SampleSet, pixels: Tensor) -> None:
-    """Keep the first pictures of a set, in a row, as far as their licences permit.
+    """Keep the first pictures of a set, in a row; those that may be published in one of their own.
 
     Args:
         samples: whose pictures they are.
@@ -57,12 +65,16 @@ def keep_samples(samples: SampleSet, pixels: Tensor) -> None:
     levels = to_uint8(pixels) if pixels.is_floating_point() else pixels
     images = levels.permute(0, 2, 3, 1).numpy()
     shown = [i for i, licence in enumerate(licences) if may_show(licence)]
-    if not shown:
-        return
-    scale = min(1.0, LARGEST / max(images.shape[1:3]))
-    size = Size(*(max(1, round(scale * length)) for length in images.shape[1:3]))
-    row = np.concatenate([resize_uint8(images[i], size) for i in shown], axis=1)
-    path = samples_path(samples.key)
+    if shown:
+        _write_row(samples_path(samples.key), [images[i] for i in shown])
+    if len(shown) < len(images):
+        _write_row(samples_path(samples.key, private=True), list(images))
+
+
+def _write_row(path: Path, images: Sequence[NDArray[np.uint8]]) -> None:
+    scale = min(1.0, LARGEST / max(images[0].shape[:2]))
+    size = Size(*(max(1, round(scale * length)) for length in images[0].shape[:2]))
+    row = np.concatenate([resize_uint8(image, size) for image in images], axis=1)
     try:
         with atomic_write(path) as file:
             Image.fromarray(row).save(file, "PNG", optimize=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +12,8 @@ from anyres_bench.core.files import atomic_write
 from anyres_bench.core.quoting import one_line_each
 from anyres_bench.core.reporting import progress
 from anyres_bench.core.seals import check_ours, sealed_write
-from anyres_bench.evaluation.pairs import Difference, paired
-from anyres_bench.evaluation.render import render_report
+from anyres_bench.evaluation.pairs import Difference, at_infinity, paired
+from anyres_bench.evaluation.render import Asked, render_report
 from anyres_bench.results import Result, number, to_csv, to_latex, value_label
 
 _BY = "report"  # in seals
@@ -21,8 +22,17 @@ _BY = "report"  # in seals
 TABLES = {".csv": to_csv, ".tex": to_latex}
 
 
-def write_report(results: Sequence[Result], out: Path, title: str) -> None:
+def write_report(
+    results: Sequence[Result], out: Path, title: str, show_pixels: bool = False
+) -> None:
     """Write the page about results, or a table of them where `out` ends in .csv or .tex.
+
+    Args:
+        results: of any tasks.
+        out: file of the page or table.
+        title: of the page.
+        show_pixels: show also pictures whose licence does not let them be published; the page says
+            that it is not to be published then.
 
     Raises:
         UsageError: there is a file that `report` has not written; a table replaces none at all.
@@ -32,13 +42,18 @@ def write_report(results: Sequence[Result], out: Path, title: str) -> None:
         write_new(out, table(results))
         return
     check_ours(out, _BY)
+    known = {result.key: result for result in results}
     with progress("paired differences", None, unit="pair") as bar:
 
-        def pairing(a: Result, b: Result) -> dict[str, Difference] | None:
+        @functools.cache
+        def between(a: str, b: str) -> dict[str, Difference] | None:
             bar.update()
-            return paired(a, b)
+            return paired(known[a], known[b])
 
-        page = render_report(results, pairing, title)
+        def pairing(a: Result, b: Result) -> dict[str, Difference] | None:
+            return between(a.key, b.key)
+
+        page = render_report(results, Asked(title, pairing, at_infinity, show_pixels))
     with sealed_write(out, _BY) as file:
         file.write(page.encode())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 from anyres_bench.evaluation.pairs import Difference, paired
-from anyres_bench.evaluation.render import render_report
+from anyres_bench.evaluation.render import Asked, render_report
 from anyres_bench.results import FeaturesRecord, Result
 from tests.results.records import TASK, dataset, interval, model
 from tests.results.records import result as record
@@ -48,7 +48,7 @@ class Page(HTMLParser):
 
 
 def page(results, pairing=lambda a, b: None) -> tuple[str, Page]:
-    text = render_report(results, pairing, "A <title> & more")
+    text = render_report(results, Asked("A <title> & more", pairing))
     return text, Page(text)
 
 

@@ -18,6 +18,6 @@ def test_curves_draw() -> None:
     for line in (points, [*points, far]):
         drawing = Curve("scope", "frechet", {r"a$\frac$b": line})
         assert drawing.spans_decades is (far in line)
-        uri = plots.curve_plot(drawing)
+        uri = plots.curve_plot(drawing, plots.colours_of(drawing.lines))
         image = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
         assert np.asarray(image.convert("L")).std() > 5

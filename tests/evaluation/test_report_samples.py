@@ -54,3 +54,13 @@ def test_large_pictures_are_shrunk() -> None:
     wide = samples(["CC0-1.0"] * 2)
     keep_samples(wide, torch.zeros(2, 3, 512, 256, dtype=torch.uint8))
     assert Image.open(samples_path(wide.key)).size == (256, 256)
+
+
+def test_what_may_not_be_published_is_kept_apart() -> None:
+    pixels = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
+    mixed, free = samples(["CC0-1.0", "unknown"]), samples(["CC0-1.0"] * 2)
+    keep_samples(mixed, pixels)
+    keep_samples(free, pixels)
+    assert Image.open(samples_path(mixed.key)).size == (4, 4)
+    assert Image.open(samples_path(mixed.key, private=True)).size == (8, 4)
+    assert not samples_path(free.key, private=True).exists()
