@@ -137,6 +137,7 @@ def odd_records() -> list[Result]:
     ends = (1e308, -1e308, 1e-320, 0.0)
     return [
         *(_extreme(value, curve) for value in ends),
+        *(_extreme(value, curve.replace("at64", "at128")) for value in ends),
         *(_extreme(value, TASK) for value in ends),
         replace(result("other", 1.0), **other),
         replace(result("other", 1.0, task=curve), **other),
