@@ -104,7 +104,7 @@ def test_one_task_one_card_best_first() -> None:
 def test_curves_are_one_plot_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Curve] = []
     monkeypatch.setattr(
-        plots, "curve", lambda curve, colours: drawn.append(curve) or "data:image/png"
+        plots, "curve_plot", lambda curve, colours: drawn.append(curve) or "data:image/png"
     )
     results = [
         result(model, value * size, task=TASK.replace("anyres-full64", f"patch32-at{size}"))
