@@ -12,6 +12,7 @@ Source: Heusel et al., "GANs trained by a two time-scale update rule", NeurIPS 2
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from anyres_bench.core.errors import MetricError, UsageError
 from anyres_bench.core.seeds import Stream
 from anyres_bench.features.stats import FeatureBank, Moments
-from anyres_bench.metrics.checks import pair
+from anyres_bench.metrics.checks import matrix, pair
 from anyres_bench.metrics.metric import BankMetric, required
 from anyres_bench.metrics.sampling import Replicates, Replication
 
@@ -115,6 +116,39 @@ def frechet_from_moments(real: Moments, fake: Moments, ddof: int = 1) -> float:
         return distance
     factors = (_root(moments.covariance(ddof)) for moments in (real, fake))
     return _from_factors(real.mean - fake.mean, *factors)
+
+
+@dataclass(frozen=True)
+class MomentsSide:
+    """The side of a comparison of which only the moments are known; what is costly is kept."""
+
+    moments: Moments
+    ddof: int
+
+    @functools.cached_property
+    def factor(self) -> NDArray[np.float64]:
+        """F of the covariance S = F^T F."""
+        return _root(self.moments.covariance(self.ddof))
+
+
+def distance_to(side: MomentsSide, features: ArrayLike) -> float:
+    """Frechet distance of (n, dim) features to a set of which only the moments are known.
+
+    Raises:
+        MetricError: fewer than ddof + 1 rows, other dimensions, or values that are not finite.
+    """
+    rows, dim = matrix("fake features", features, side.ddof + 1), len(side.moments.shift)
+    if rows.shape[1] != dim:
+        raise MetricError(
+            f"the reference has {dim} dimensions and the fake features {rows.shape[1]}; use the "
+            "extractor that the reference was made with"
+        )
+    if len(rows) > dim:
+        distance = _from_covariances(side.moments, moments_of(rows), side.ddof)
+        if distance is not None:
+            return distance
+    mean, factor = _factor(rows, side.ddof)
+    return _from_factors(side.moments.mean - mean, side.factor, factor)
 
 
 def moments_of(features: NDArray[Any], shift: NDArray[np.float64] | None = None) -> Moments:

@@ -44,6 +44,7 @@ COMMANDS = {
     ),
     "recheck": ("anyres_bench.cli.recheck", "Drop photographs that were withdrawn since."),
     "report": ("anyres_bench.cli.report", "Turn results into a self-contained HTML page."),
+    "stats": ("anyres_bench.cli.stats", "Write, show and compare reference statistics."),
     "tasks": ("anyres_bench.cli.tasks", "List suites, tasks, metrics and extractors."),
     "tile": ("anyres_bench.cli.tile", "Show what vision-language models make of an image."),
     "tilers": ("anyres_bench.cli.tilers", "Test an engine's tiling against published tilers."),

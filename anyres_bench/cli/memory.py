@@ -16,7 +16,7 @@ from anyres_bench.core.errors import AnyresBenchError
 # Commands that load torch, and those that load no library of arrays; all others load numpy.
 _WITH_TORCH = frozenset(
     ["check-model", "compare", "convert", "demo", "doctor"]
-    + ["evaluate", "generate", "train", "upscale"]
+    + ["evaluate", "generate", "stats", "train", "upscale"]
 )
 _WITHOUT_NUMPY = frozenset(["cache", "tasks"])
 _MIB = 1 << 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -59,6 +60,25 @@ def label_options(command: F) -> F:
         help="Draw labels all alike often, or as often as in training.  [default: uniform]",
     )
     return one(many(command))
+
+
+def reference_options(command: F) -> F:
+    """`--reference`, `--reference-n` and `--reference-part`."""
+    path = click.Path(path_type=Path)
+    file = click.option(
+        "--reference", type=path, metavar="FILE", help="Statistics in the place of a dataset."
+    )
+    n = click.option(
+        "--reference-n",
+        type=click.IntRange(min=2),
+        help="Of how many images FILE is, where it does not say.",
+    )
+    part = click.option(
+        "--reference-part",
+        type=click.Choice(["moments", "images"]),
+        help="Where FILE holds both.  [default: moments for frechet, images for others]",
+    )
+    return file(n(part(command)))
 
 
 def read_options(pairs: Iterable[str], **named: Any) -> dict[str, str]:

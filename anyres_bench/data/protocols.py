@@ -15,6 +15,8 @@ View i depends on the seed, on i and on the images' sizes alone.
     eq-{t|tfrac|r}-at{S}                whole images of S x S under a shift of the model's input by
                                         whole pixels or fractions, or a rotation
 
+Protocols of other projects are in `anyres_bench.data.dialects`.
+
 The `anyres-` dialect counts mirrored reals and draws squares at random, as the released recipes do
 (`mirror=1`, `patch_crop`); the endings `-noflip` and `-centre` name the other choice. The papers'
 names, `fid-full1024` and so on, are read as `anyres-full1024`.
@@ -40,6 +42,7 @@ from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import Rounding
 from anyres_bench.data.records import Manifest
 from anyres_bench.data.views import (
+    BASE_WARP,
     ImageView,
     Item,
     ManyViews,
@@ -57,7 +60,6 @@ from anyres_bench.results import one_spelling
 
 SUBPATCH = 299  # px: what Inception takes without a resize
 MIN_IMAGES = 2  # one image has no spread
-ANYRES_UP = "anyres-up"  # the warp of `anyres-up{R}`
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class EvalProtocol:
         mirrored: whether mirrored reals are counted beside the others.
         centre: whether squares are centred instead of drawn at random.
         anyres: whether it is of the official dialect: its order of images.
-        warp: how a model's base image becomes the window; None: the model renders the window.
+        warp: how what a model renders becomes what is compared; None: it is that already.
         rounding: how a model's floats become uint8.
     """
 
@@ -95,6 +97,21 @@ class EvalProtocol:
     def whole(self) -> bool:
         """Whether whole images are compared: all reals, each once, with any number of fakes."""
         return isinstance(self.rule, Whole)
+
+    @property
+    def fake_needs_reals(self) -> bool:
+        """Whether canvases and windows of fakes follow the sizes of the real images."""
+        return not self.whole
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether every image is a reference, none of them left out."""
+        return False
+
+    @property
+    def mixed_sizes(self) -> bool:
+        """Whether items differ in size, so that no two go through an extractor together."""
+        return False
 
     def images(self, dataset: Dataset) -> Dataset:
         """The images of a dataset that this protocol looks at.
@@ -123,6 +140,10 @@ class EvalProtocol:
                 f"largest has {largest} px): choose a smaller protocol or add larger images"
             )
         return kept
+
+    def fake_survivors(self, images: Manifest) -> list[int]:
+        """As `survivors`, of images that stand for a model."""
+        return self.survivors(images)
 
     def n_items(self, images: Manifest) -> int:
         """Number of different real items, mirrored ones included where they count."""
@@ -255,6 +276,14 @@ EXAMPLES = (
     "scaleparty-at64and256",
     "overlap64by16-at256",
     "eq-t-at256",
+    "infd-p256",
+    "center299",
+    "pixverve-patch4096",
+    "codec256",
+    "scalespace256-bin1",
+    "adm256",
+    "scaleinv128-full197-x4",
+    "paired",
 )
 
 
@@ -268,7 +297,14 @@ def protocol_from(text: str) -> EvalProtocol:
     >>> protocol_from("fid-patch256-min0256max0").id
     'anyres-patch256-min256max0'
     """
+    from anyres_bench.data.dialects import dialect_from
+    from anyres_bench.data.pairing import NAME, paired_protocol
+
+    if text == NAME:
+        return paired_protocol()
     name = one_spelling(re.sub(r"^fid-", "anyres-", text))
+    if (dialect := dialect_from(name)) is not None:
+        return dialect
     body, centre = name.removesuffix("-centre"), name.endswith("-centre")
     body, noflip = body.removesuffix("-noflip"), body.endswith("-noflip")
     for form, pattern in _FORMS.items():
@@ -282,7 +318,7 @@ def protocol_from(text: str) -> EvalProtocol:
                 mirrored=anyres and not noflip,
                 centre=centre,
                 anyres=anyres,
-                warp=ANYRES_UP if form == "anyres-up" else None,
+                warp=BASE_WARP if form == "anyres-up" else None,
                 rounding=_rounding(form),
             )
     raise UnknownNameError(f"unknown protocol {text!r}; {nearest(text, EXAMPLES)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -145,12 +146,16 @@ class ItemPixels:
     """Items of images of many sizes as tensors of one size a view.
 
     Args:
-        read: whole image of an index, (h, w, 3) uint8.
+        read: whole image of an index, (h, w, 3) uint8; or one such for each view.
         items: what to show of which image.
     """
 
-    def __init__(self, read: Callable[[int], Pixels], items: Sequence[Item[ImageView]]) -> None:
-        self._read = read
+    def __init__(
+        self,
+        read: Callable[[int], Pixels] | Sequence[Callable[[int], Pixels]],
+        items: Sequence[Item[ImageView]],
+    ) -> None:
+        self._readers = [read] if callable(read) else list(read)
         self._items = items
 
     def __len__(self) -> int:
@@ -160,7 +165,8 @@ class ItemPixels:
         """Item i: (3, h, w) uint8 of each of its views."""
         import torch
 
-        shown = [view_pixels(self._read(view.image), view) for view in self._items[i].views]
+        views = zip(itertools.cycle(self._readers), self._items[i].views, strict=False)
+        shown = [view_pixels(read(view.image), view) for read, view in views]
         return tuple(torch.from_numpy(np.ascontiguousarray(p.transpose(2, 0, 1))) for p in shown)
 
     def batches(

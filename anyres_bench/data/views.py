@@ -16,6 +16,7 @@ from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.data.pixels import center_square
 
 _FARTHEST = 1 / 8  # of the side, that an input is shifted by
+BASE_WARP = "anyres-up"  # the warp of `anyres-up{R}`, of a model's base image
 
 
 class Draws(Protocol):
@@ -53,7 +54,8 @@ class View:
     Attributes:
         region: the window of the canvas.
         crop: the part of the window that is compared; None is all of it.
-        warp: None, or the rule by which the model's base image becomes the window.
+        warp: None, or the rule by which what the model renders becomes what is compared: its base
+            image where that is `BASE_WARP`, else the canvas.
         source_side: side of the square that was shrunk to the canvas, px, where a real image was;
             None where nothing is known.
         motion: None, or how the model's input is moved.
@@ -71,8 +73,8 @@ class View:
         return self.region.size if self.crop is None else self.crop.size
 
     def rendered(self, native: Size) -> Region:
-        """The window a model of size `native` has to render: its base image where it is warped."""
-        return self.region if self.warp is None else Region.whole(native)
+        """The window that a model of size `native` renders: its base image where that is warped."""
+        return Region.whole(native) if self.warp == BASE_WARP else self.region
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ protocols (R, P, A, B, D and S are pixels)
   scaleparty-at{A}and{B}            the same as ScaleParty renders it, for self-ssim
   overlap{P}by{D}-at{S}             two windows of P x P, D px apart: do their pixels agree?
   eq-{t|tfrac|r}-at{S}              the model's input shifted or rotated, for equivariance
+  paired                            each image beside the reference of its name: psnr, ssim, lpips
+  infd-p{P}, center{P}, pixverve-patch{R}, codec{P}, scalespace{P}-bin{B}, adm{R}[-of{H}x{W}],
+  scaleinv{R}-full{F}-x{S}          those of other projects: docs/dialects.md
   append -noflip (no mirrored reals) or -centre (centred squares) to the anyres- ones
 
 a task is PROTOCOL/METRIC, such as anyres-full256/frechet, or in full as tables print it:

@@ -6,7 +6,7 @@ import time
 from typing import Protocol, runtime_checkable
 
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.models.fingerprints import networks
+from anyres_bench.core.networks import networks
 from anyres_bench.models.generator import Generator
 from anyres_bench.results import CostRecord
 

@@ -87,11 +87,13 @@ class EvaluationOutcome:
         results: of every task that has numbers, those that were there before included.
         failures: task id -> why it has none.
         kept: ids of the tasks whose results an earlier run has computed.
+        extractors: id -> spec by which it was asked for.
     """
 
     results: list[Result] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
+    extractors: Mapping[str, str] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise MetricError, which names every task without a number, where there is one."""
@@ -144,14 +146,14 @@ def comparisons(plan: EvaluationPlan) -> Iterator[tuple[Comparison, list[Task]]]
         UsageError, DatasetError: as for `evaluate`.
     """
     check_sizes(plan.dataset)
-    for (part, protocol_id, n), tasks in _by_view(plan.tasks):
+    for (part, protocol_id, n), tasks in by_view(plan.tasks):
         protocol = protocol_from(protocol_id)
         reference, held_out = reference_and_held_out(plan.dataset, part, protocol)
         generator = _generator(plan.model, held_out, part)
         yield Comparison(plan, reference, generator, protocol, n), tasks
 
 
-def _by_view(tasks: Iterable[Task]) -> Iterator[tuple[tuple[str, str, int], list[Task]]]:
+def by_view(tasks: Iterable[Task]) -> Iterator[tuple[tuple[str, str, int], list[Task]]]:
     """Tasks that look at the same pixels, together, in the order in which they were asked for."""
 
     def view(task: Task) -> tuple[str, str, int]:
@@ -171,6 +173,22 @@ def _generator(model: Generator | HeldOut, held_out: Dataset | None, part: str) 
             f"image as reference; use tasks of {part}:half"
         )
     return model.on(held_out)
+
+
+def kept_result(out: Path, task: Task, model_id: str, key: str) -> Result | None:
+    """The result of that key in a folder; one that is damaged or another's is told and not used."""
+    path = result_path(out, task, model_id, key)
+    if not path.is_file():
+        return None
+    try:
+        result = read_result(path)
+    except DataError as error:
+        say(f"computed again: {error}")
+        return None
+    if result.key != key:
+        say(f"computed again: {path} is the result of another task, model or seed")
+        return None
+    return result
 
 
 @dataclass(frozen=True)
@@ -199,18 +217,7 @@ class Comparison:
 
     def _kept(self, task: Task) -> Result | None:
         key = result_key(task, self.generator.id, self.plan.digest, self.plan.seed)
-        path = result_path(self.plan.out, task, self.generator.id, key)
-        if not path.is_file():
-            return None
-        try:
-            result = read_result(path)
-        except DataError as error:
-            say(f"computed again: {error}")
-            return None
-        if result.key != key:
-            say(f"computed again: {path} is the result of another task, model or seed")
-            return None
-        return result
+        return kept_result(self.plan.out, task, self.generator.id, key)
 
     def run(self, tasks: Sequence[Task], outcome: EvaluationOutcome) -> None:
         """Features of both sides, then every metric."""
@@ -278,7 +285,7 @@ class Comparison:
         who = "reference" if samples.side == "real" else self.generator.id
         run = FeatureRun(
             store=FeatureStore(cache_dir() / "features"),
-            batch_size=plan.batch_size,
+            batch_size=1 if self.protocol.mixed_sizes else plan.batch_size,
             title=f"{self.protocol.id} {who}",
             show=keep_samples,
             fresh=plan.fresh,

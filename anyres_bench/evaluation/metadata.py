@@ -9,12 +9,13 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from PIL import features
 
 from anyres_bench import __version__
+from anyres_bench.core.networks import networks
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import EvalProtocol
 from anyres_bench.data.records import Manifest
-from anyres_bench.models.fingerprints import networks
 from anyres_bench.models.generator import Generator, ImageGenerator
 from anyres_bench.results import DatasetRecord, ImagesRecord, SizeHistogram
 
@@ -25,6 +26,12 @@ def versions() -> dict[str, str]:
     """Versions of everything that a number may depend on."""
     packages = {name: version(name) for name in _PACKAGES}
     return {"anyres-bench": __version__, "python": platform.python_version(), **packages}
+
+
+def codec_versions() -> dict[str, str]:
+    """Versions of what decodes JPEG files, whose last bits libraries do not share."""
+    turbo = features.version_feature("libjpeg_turbo")
+    return {"libjpeg": turbo or str(features.version_codec("jpg"))}
 
 
 def dataset_record(dataset: Dataset, reference: Dataset, protocol: EvalProtocol) -> DatasetRecord:
@@ -51,7 +58,7 @@ def images_record(
     known = {image.sha256 for image in reference.manifest}
     return ImagesRecord(
         n_images=len(images.manifest),
-        n_survivors=len(protocol.survivors(images.manifest)),
+        n_survivors=len(protocol.fake_survivors(images.manifest)),
         n_in_reference=sum(image.sha256 in known for image in images.manifest),
         rejects=dict(images.recipe.get("rejects", {})),
     )

@@ -83,7 +83,7 @@ def plan_tasks(
     built = {} if built is None else built
     tasks, extractors = [], {}
     for query in read_request(dataset, request) if queries is None else queries:
-        extractor = _extractor(query, request, built)
+        extractor = asked_extractor(query, request, built)
         task = replace(query, extractor=extractor.id).complete("", extractor.id, 0)
         _check_fit(task, metric_from(task.metric), extractor)
         tasks.append(task)
@@ -135,8 +135,9 @@ def _queries(dataset: Dataset, request: Request) -> Iterator[TaskQuery]:
 
 
 def _part(query: TaskQuery, dataset: Dataset) -> str:
-    """Which images are the reference: all for a paper's name, else one half."""
-    return dataset.id if query.default_n else f"{dataset.id}:{HALF}"
+    """Which images are the reference: all for a paper's name and for pairs, else one half."""
+    takes_all = query.default_n or protocol_from(query.protocol).takes_all
+    return dataset.id if takes_all else f"{dataset.id}:{HALF}"
 
 
 def extractor_spec(query: TaskQuery, request: Request) -> str:
@@ -145,7 +146,7 @@ def extractor_spec(query: TaskQuery, request: Request) -> str:
     return query.extractor or _own_spec(query, request) or asked
 
 
-def _extractor(
+def asked_extractor(
     query: TaskQuery, request: Request, built: dict[str, FeatureExtractor]
 ) -> FeatureExtractor:
     """The extractor of a query, built once: what was asked for under its id, or by its spec."""

@@ -16,11 +16,12 @@ from anyres_bench.core.errors import GeneratorError
 from anyres_bench.core.geometry import Size
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.pairing import Paired, pair_items, pairs
 from anyres_bench.data.pixels import Pixels, to_uint8
 from anyres_bench.data.protocols import EvalProtocol
 from anyres_bench.data.reading import ItemPixels, read_image
 from anyres_bench.data.views import ImageView, Item, Moved, View
-from anyres_bench.evaluation.warps import warp_base
+from anyres_bench.evaluation.warps import warped
 from anyres_bench.models.families import parts
 from anyres_bench.models.generator import (
     FiniteGenerator,
@@ -102,10 +103,13 @@ def model_samples(
         _check_movable(generator, protocol)
     if isinstance(generator, ImageGenerator):
         if protocol.warp is not None:
+            instead = protocol.id.replace("-up", "-full")
             raise GeneratorError(
-                f"{protocol.id} enlarges a model's base image and {generator.id} is a set of "
-                f"images; use {protocol.id.replace('-up', '-full')} instead"
+                f"{protocol.id} changes what a model renders and {generator.id} is a set of images"
+                + ("" if instead == protocol.id else f"; use {instead} instead")
             )
+        if isinstance(protocol, Paired):
+            return _paired_samples(generator, reference, key, n, seed, n_workers)
         items = protocol.drawn(generator.images.manifest, n, seed)
         key |= {"n": n, "images": generator.images.digest}
         return _image_samples("fake", key, generator.images, items, generator.pixels, n_workers)
@@ -125,19 +129,38 @@ def model_samples(
     )
 
 
+def _paired_samples(
+    generator: ImageGenerator,
+    reference: Dataset,
+    key: Mapping[str, Any],
+    n: int,
+    seed: int,
+    n_workers: int,
+) -> SampleSet:
+    """Images of a model, each beside its reference."""
+    made = generator.images
+    items = pair_items(made.manifest, pairs(made.manifest, reference.manifest, n, seed))
+    digests = {"n": n, "images": made.digest, "references": reference.digest}
+    sides = (generator.pixels, functools.partial(read_image, reference))
+    return _image_samples("fake", {**key, **digests}, made, items, sides, n_workers)
+
+
 def _image_samples(
     side: Literal["real", "fake"],
     key: Mapping[str, Any],
     images: Dataset,
     items: Sequence[Item[ImageView]],
-    read: Callable[[int], Pixels],
+    read: Callable[[int], Pixels] | Sequence[Callable[[int], Pixels]],
     n_workers: int,
 ) -> SampleSet:
+    """Views of images; `read` reads those of all views, or there is one for each."""
+    readers = [read] if callable(read) else list(read)
+    kept = [functools.lru_cache(maxsize=2 + n_workers)(reader) for reader in readers]
     records = images.manifest
     shown = list(range(min(N_SHOWN, len(items))))
     # Image by image, so that each one is decoded once however many items it has.
     rest = sorted(range(len(shown), len(items)), key=lambda i: (items[i].group, i))
-    data = ItemPixels(functools.lru_cache(maxsize=2 + n_workers)(read), items)
+    data = ItemPixels(kept, items)
     return SampleSet(
         side=side,
         key={**key, "rules": _RULES},
@@ -246,7 +269,7 @@ class _Rendering:
             images = generator.sample(z, windows)
         self._check(images, len(views), windows[0].size)
         if self.protocol.warp is not None:
-            images = warp_base(self.protocol.warp, images, views[0].region.canvas)
+            images = warped(self.protocol.warp, images, views[0].region.canvas)
         levels = to_uint8(images, self.protocol.rounding)
         return torch.stack(
             [part_of(image, view) for image, view in zip(levels, views, strict=True)]

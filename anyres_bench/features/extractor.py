@@ -1,7 +1,8 @@
 """Feature extractors: images to vectors. An extractor owns its resize and its weights.
 
 An extractor is asked for by a spec, `name[@file:PATH][+option...]`, such as `builtin`,
-`inception-v3+legacy_pytorch` or `inception-v3@file:weights.pth+bf16`.
+`inception-v3+legacy_pytorch` or `inception-v3@file:weights.pth+bf16`; or by the place of a factory
+of one's own, `package.module:factory` or `file.py:factory`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from anyres_bench.core.errors import UnknownNameError, UsageError
-from anyres_bench.core.registry import Registry, nearest
+from anyres_bench.core.factories import is_factory
+from anyres_bench.core.registry import Registry, nearest, read_place
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,19 +28,27 @@ EXTRACTORS = Registry(
         "cells": "anyres_bench.features.cells:build",
         "cnndetection": "anyres_bench.features.cnndetection:build",
         "difference": "anyres_bench.features.pairs:build_difference",
+        "fidelity": "anyres_bench.features.fidelity:build",
+        "glcm": "anyres_bench.features.texture:build",
         "inception-v3": "anyres_bench.features.inception:build",
+        "jpeg95": "anyres_bench.features.texture:build_jpeg",
         "lpips": "anyres_bench.features.pairs:build_lpips",
         "masked-difference": "anyres_bench.features.pairs:build_masked_difference",
+        "open-clip": "anyres_bench.features.open_clip:build",
         "pair": "anyres_bench.features.pairs:build",
         "seams": "anyres_bench.features.seams:build",
         "self-ssim": "anyres_bench.features.selfssim:build",
         "spectrum": "anyres_bench.features.spectrum:build",
         "tiles": "anyres_bench.features.tiles:build",
+        "timm": "anyres_bench.features.timm:build",
         "vgg16": "anyres_bench.features.vgg16:build",
     },
     entry_points="anyres_bench.extractors",
 )
 """Name -> factory: `build(spec: ExtractorSpec) -> FeatureExtractor`."""
+
+
+_OWN = "anyres_bench.features.own_extractors:build"  # what makes those of users' factories
 
 
 @runtime_checkable
@@ -129,8 +139,8 @@ class ExtractorSpec:
             UsageError: a file or an argument was given.
         """
         self.pick()
-        if self.file is not None or self.argument:
-            given = f":{self.argument}" if self.argument else f"@file:{self.file}"
+        if self.file is not None:
+            given = f"@file:{self.file}"
             raise UsageError(f"extractor {self.name} takes nothing behind its name, got {given!r}")
 
     def pick(self, *groups: Sequence[str]) -> tuple[str, ...]:
@@ -138,8 +148,12 @@ class ExtractorSpec:
 
         Raises:
             UnknownNameError: an option is in no group.
-            UsageError: two options of one group.
+            UsageError: two options of one group, or an argument, which is not read here.
         """
+        if self.argument:
+            raise UsageError(
+                f"extractor {self.name} takes nothing behind its name, got {self.argument!r}"
+            )
         known = [option for group in groups for option in group if option]
         for option in self.options:
             if option not in known:
@@ -157,13 +171,16 @@ class ExtractorSpec:
 def extractor_from(
     spec: str, *, device: str = "cpu", accept_licence: bool = False
 ) -> FeatureExtractor:
-    """The extractor that `name[@file:PATH][+option...]` asks for.
+    """The extractor that `name[@file:PATH][+option...]`, or a factory's place, asks for.
 
     Raises:
         UnknownNameError: no such extractor or option; the message suggests the nearest.
         UsageError: the spec cannot be read, or its options contradict each other.
         WeightsError: weights are needed and cannot be had; the message says what to do.
     """
+    if is_factory(spec) and spec.partition(":")[0] not in EXTRACTORS:
+        own: FeatureExtractor = read_place(_OWN)(spec, device)
+        return own
     parsed = ExtractorSpec.parse(spec, device=device, accept_licence=accept_licence)
     extractor: FeatureExtractor = EXTRACTORS.get(parsed.name)(parsed)
     return extractor

@@ -54,6 +54,8 @@ class InceptionV3:
         tap: a name of `TAPS`.
         resize_mode: a name of `RESIZES`.
         bf16: run in bfloat16: faster, with errors of about half a per cent.
+        unnormalised: show the network values in [0, 1], as InfinityGAN's evaluation does, whose
+            distances are on a scale of their own therefore.
         device: where the network runs, as torch names it.
 
     Raises:
@@ -70,8 +72,10 @@ class InceptionV3:
         resize_mode: str = "clean",
         bf16: bool = False,
         device: str = "cpu",
+        unnormalised: bool = False,
     ) -> None:
         self._tap, self._resize_mode, self._bf16 = tap, resize_mode, bf16
+        self._unnormalised = unnormalised
         self._device = torch.device(device)
         weights = read_weights(path)
         self._network = load_network(weights.tensors).to(self._device)
@@ -83,6 +87,7 @@ class InceptionV3:
             self._resize_mode if self._resize_mode != "clean" else "",
             self._tap if self._tap != "2048" else "",
             "bf16" if self._bf16 else "",
+            "unnormalised" if self._unnormalised else "",
         ]
         return "+".join(["inception-v3" + self._source, *filter(None, parts)])
 
@@ -93,8 +98,9 @@ class InceptionV3:
     @property
     def is_fid(self) -> bool:
         published = not self._source.startswith("@")
-        usual = self._tap == "2048" and not self._bf16 and self._resize_mode in _FID_RESIZES
-        return published and usual
+        changed = self._bf16 or self._unnormalised
+        usual = self._tap == "2048" and self._resize_mode in _FID_RESIZES
+        return published and usual and not changed
 
     def __call__(self, images: Tensor) -> Tensor:
         """Features of a batch, (n, 3, h, w) uint8 to (n, dim) float32 on the CPU.
@@ -109,7 +115,7 @@ class InceptionV3:
     @torch.inference_mode()
     def _features(self, images: Tensor) -> Tensor:
         pixels = resize(images.to(self._device), Size.square(SIDE), self._resize_mode)
-        inputs = scale_input(pixels, self._resize_mode)
+        inputs = pixels / 255 if self._unnormalised else scale_input(pixels, self._resize_mode)
         padded = functional.pad(inputs, (0, 0, 0, 0, 0, 0, 0, _BATCH - len(images)))
         with self._precision():
             features: Tensor = self._network(padded, last=self._tap)[self._tap]
@@ -122,14 +128,17 @@ class InceptionV3:
 
 
 def build(spec: ExtractorSpec) -> InceptionV3:
-    """The extractor of a spec: `inception-v3[@file:PATH][+tap][+resize][+torchscript][+bf16]`."""
-    tap, resize_mode, file, bf16 = spec.pick(list(TAPS), RESIZES, list(FILES), ("", "bf16"))
+    """The extractor of a spec: `inception-v3[@file:PATH][+tap][+resize][+torchscript][+bf16]`;
+    `+unnormalised` shows values in [0, 1]."""
+    tap, resize_mode, file, bf16, unnormalised = spec.pick(
+        list(TAPS), RESIZES, list(FILES), ("", "bf16"), ("", "unnormalised")
+    )
     if spec.file is not None and file:
         raise UsageError(
             f"extractor inception-v3: +{file} and @file:{spec.file} exclude each other"
         )
     path = spec.file or locate(FILES[file], WEIGHTS, accept_licence=spec.accept_licence)
-    return InceptionV3(path, tap, resize_mode, bool(bf16), spec.device)
+    return InceptionV3(path, tap, resize_mode, bool(bf16), spec.device, bool(unnormalised))
 
 
 def _source(digest: str) -> str:

@@ -5,13 +5,14 @@ resample:FILTER@SIDE    the same, shrunk until the shorter side is SIDE px, then
                         by nearest, box, bilinear, bicubic or lanczos: the floors
 constant[:LEVEL]        every pixel LEVEL (0 to 255, by default 128)
 folder:PATH             images of any size: a collected dataset, or any tree of image files
+paired:PATH             the same, whose names are those of reference images; for task paired/psnr
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -210,6 +211,14 @@ def folder(rest: str) -> StoredImages:
     path = Path(rest).expanduser()
     images = Dataset.read(path) if (path / DATASET_NAME).is_file() else _tree(path)
     return StoredImages(f"folder:{images.id}@{images.digest[:12]}", images)
+
+
+def paired(rest: str) -> StoredImages:
+    """`paired:PATH`; raises as `folder`."""
+    if not rest:
+        raise UsageError("paired needs a path: paired:PATH")
+    found = folder(rest)
+    return replace(found, id=found.id.replace("folder:", "paired:", 1))
 
 
 class _Tree(Dataset):

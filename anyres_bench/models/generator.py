@@ -26,6 +26,7 @@ GENERATORS = Registry(
         "constant": "anyres_bench.models.controls:constant",
         "folder": "anyres_bench.models.controls:folder",
         "houses": "anyres_bench.models.worlds:houses",
+        "paired": "anyres_bench.models.controls:paired",
         "real": "anyres_bench.models.controls:real",
         "resample": "anyres_bench.models.controls:resample",
         "scenes": "anyres_bench.models.worlds:scenes",

@@ -15,21 +15,18 @@ A spec is one of these:
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
-import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any, cast
 
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import CheckpointError, GeneratorError, UnknownNameError, UsageError
+from anyres_bench.core.factories import imported_factory, is_factory
 from anyres_bench.core.registry import nearest
+from anyres_bench.core.sources import source_digest, with_source
 from anyres_bench.fetching.weights import WeightFile, obtain
 from anyres_bench.models import ncnn
 from anyres_bench.models.checkpoint import (
@@ -45,9 +42,7 @@ from anyres_bench.models.controls import HeldOut
 from anyres_bench.models.families import parts, published_weights, read_layout
 from anyres_bench.models.fingerprints import fingerprint, has_fingerprint
 from anyres_bench.models.generator import GENERATORS, Generator
-from anyres_bench.models.sources import source_digest, with_source
 
-_FACTORY = re.compile(r"(?:[A-Za-z_][\w.]*|.+\.py):[A-Za-z_]\w*")
 _MEMBERS = ("id", "native", "canvases", "latents", "sample")
 
 
@@ -97,8 +92,9 @@ def resolve(
     if Path(spec).exists() or spec in snapshot_files():
         checkpoint = _checkpoint(spec, accept_licence)
         return _make(spec, _builder(spec, checkpoint), (checkpoint,), options or {}, ours)
-    if _FACTORY.fullmatch(spec):
-        module, factory = _imported(spec)
+    if is_factory(spec):
+        hint = f"If a registered model was meant: {_nearest_model(spec.rpartition(':')[0])}"
+        module, factory = imported_factory(spec, hint)
         made = _make(spec, factory, (), options or {}, ours)
         if isinstance(made, HeldOut):
             return made
@@ -194,52 +190,6 @@ def _builder(spec: str, checkpoint: Checkpoint) -> Callable[..., Any]:
 
 def _nearest_model(name: str) -> str:
     return nearest(name, [*GENERATORS, *parts("specs"), *snapshot_files()])
-
-
-def _imported(spec: str) -> tuple[str, Callable[..., Any]]:
-    """The module's name, and what it has under the name behind the colon."""
-    place, _, attribute = spec.rpartition(":")
-    module = _from_file(spec, Path(place)) if place.endswith(".py") else _from_name(spec, place)
-    module_name = module.__name__
-    factory: Callable[..., Any] | None = getattr(module, attribute, None)
-    if not callable(factory):
-        names = [name for name in vars(module) if callable(getattr(module, name))]
-        raise UnknownNameError(f"{place} has no {attribute!r}; {nearest(attribute, names)}")
-    return module_name, factory
-
-
-def _from_name(spec: str, name: str) -> ModuleType:
-    """A module that is installed, on PYTHONPATH or in the current folder."""
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise UsageError(
-            f"{spec}: {error}; is its package installed, or its folder on PYTHONPATH? If a "
-            f"registered model was meant: {_nearest_model(name)}"
-        ) from error
-
-
-def _from_file(spec: str, path: Path) -> ModuleType:
-    """A module from its file, which may import its neighbours."""
-    if not path.is_file():
-        raise UsageError(f"{spec}: there is no file {path}")
-    file = path.resolve()
-    if str(file.parent) not in sys.path:
-        sys.path.append(str(file.parent))
-    taken = getattr(sys.modules.get(path.stem), "__file__", str(file)) != str(file)
-    found = importlib.util.spec_from_file_location(f"{path.stem}{'_model' * taken}", file)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    sys.modules[found.name] = module
-    try:
-        found.loader.exec_module(module)
-    except (ImportError, SyntaxError) as error:
-        raise UsageError(f"{spec} cannot be imported: {error}") from error
-    return module
 
 
 def _make(

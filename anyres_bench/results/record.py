@@ -188,6 +188,25 @@ class FeaturesRecord:
     n: int
 
 
+@dataclass(frozen=True)
+class ReferenceRecord:
+    """The file that stood for the reference images.
+
+    Attributes:
+        layout: whose.
+        used: what of it was compared: "moments" or "images".
+        digest: SHA-256 of these numbers.
+        n: how many images they are of; None where nobody said.
+        unknown: what the file does not say, such as "images" or "resize".
+    """
+
+    layout: str
+    used: str
+    digest: str
+    n: int | None
+    unknown: tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Result:
     """A number, or a few that belong together, and all that it takes to get them again.
@@ -203,6 +222,7 @@ class Result:
         n_real, n_fake: how many were compared; no real ones where the metric looks at fakes alone.
         device, seconds, versions: how it was computed.
         states: where the features are, by side.
+        reference: the file that stood for the real images; None where they were at hand.
     """
 
     task: str
@@ -220,6 +240,7 @@ class Result:
     seconds: Mapping[str, float]
     versions: Mapping[str, str]
     states: Mapping[str, FeaturesRecord]
+    reference: ReferenceRecord | None = None
 
     def __post_init__(self) -> None:
         try:

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from anyres_bench.core.errors import GeneratorError, UsageError
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.data.pixels import to_uint8
-from anyres_bench.data.protocols import ANYRES_UP
-from anyres_bench.evaluation.warps import warp_base
+from anyres_bench.data.views import BASE_WARP
+from anyres_bench.evaluation.warps import warped
 from anyres_bench.reference.generator import AnyResGenerator, Latents, RenderOptions
 from tests.fakes import Waves
 from tests.golden import Case
@@ -31,7 +31,7 @@ def test_features_of_enlarged_images_are_the_recorded_ones() -> None:
     latents = Latents(network.mapping(z))
     base = generator.sample(latents, [Region.whole(generator.native)] * len(latents))
     side = case.meta["config"]["target_resolution"]
-    x = to_uint8(warp_base(ANYRES_UP, base, Size.square(side)), "truncate").float() / 255
+    x = to_uint8(warped(BASE_WARP, base, Size.square(side)), "truncate").float() / 255
     pooled = (F.adaptive_avg_pool2d(x, 3).flatten(1), F.adaptive_avg_pool2d(x * x, 2).flatten(1))
     atol = case.meta["outputs"]["features_up"]["atol"]
     np.testing.assert_allclose(torch.cat(pooled, 1), case.arrays["out.features_up"], atol=atol)
@@ -39,7 +39,7 @@ def test_features_of_enlarged_images_are_the_recorded_ones() -> None:
 
 def test_smooth_pictures_stay_what_they_are() -> None:
     small, large = (Waves().picture(7, Region.whole(Size.square(n))) for n in (64, 160))
-    (enlarged,) = warp_base(ANYRES_UP, small[None], Size.square(160))
+    (enlarged,) = warped(BASE_WARP, small[None], Size.square(160))
     inside = slice(48, -48)  # the resampler sees zeros beyond the base image
     error = (enlarged - large)[:, inside, inside].abs().max()
     assert error < 0.02
@@ -47,8 +47,8 @@ def test_smooth_pictures_stay_what_they_are() -> None:
 
 def test_what_cannot_be_warped() -> None:
     with pytest.raises(GeneratorError, match="own size is 64x64"):
-        warp_base(ANYRES_UP, torch.zeros(1, 3, 64, 64), Size(32, 32))
+        warped(BASE_WARP, torch.zeros(1, 3, 64, 64), Size(32, 32))
     with pytest.raises(GeneratorError, match="needs a square"):
-        warp_base(ANYRES_UP, torch.zeros(1, 3, 32, 64), Size(128, 128))
+        warped(BASE_WARP, torch.zeros(1, 3, 32, 64), Size(128, 128))
     with pytest.raises(UsageError, match="unknown warp 'other'"):
-        warp_base("other", torch.zeros(1, 3, 32, 32), Size(64, 64))
+        warped("other", torch.zeros(1, 3, 32, 32), Size(64, 64))

@@ -14,9 +14,9 @@ from anyres_bench.core.geometry import Size
 from anyres_bench.data import crop_rules
 from anyres_bench.data.pixels import to_uint8
 from anyres_bench.data.resize import resize
-from anyres_bench.features import selfssim
+from anyres_bench.features import glcm, selfssim
 from anyres_bench.features.vgg16 import RESIZES, SIDE, VGG16
-from anyres_bench.metrics import equivariance, glcm, scaleinv
+from anyres_bench.metrics import equivariance, scaleinv
 from anyres_bench.models.warp import plane_filter
 from tests.golden import Case, Check
 from tests.golden_runners.fill import fill, inputs

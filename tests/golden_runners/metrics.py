@@ -17,12 +17,14 @@ from anyres_bench.core.errors import MetricError
 from anyres_bench.core.seeds import stream
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.authenticity import authentic_percent
+from anyres_bench.metrics.cmmd import gaussian_mmd
 from anyres_bench.metrics.detection import accuracy, average_precision, roc_auc
 from anyres_bench.metrics.fd_infinity import at_infinity
 from anyres_bench.metrics.frechet import frechet_distance, frechet_from_moments, moments_of
 from anyres_bench.metrics.inception_score import inception_score
 from anyres_bench.metrics.kid import squared_mmd
 from anyres_bench.metrics.metric import metric_from
+from anyres_bench.metrics.mind import mind
 from anyres_bench.metrics.prdc import prdc
 from anyres_bench.metrics.vendi import vendi_score
 from tests.golden import Case, Check, expect_error
@@ -180,6 +182,9 @@ def kid(case: Case) -> Results:
 
 def kid_checks(name: str, entry: Mapping[str, Any], real: np.ndarray, fake: np.ndarray) -> Checks:
     """Float64 columns, and the packages' draws of subsets; they work in float32."""
+    if (want := entry.get("iqa_cmmd_rbf_sigma10_scale1000_biased")) is not None:
+        for got in (gaussian_mmd(real, fake, 10), by_metric("cmmd", real, fake)["cmmd"]):
+            yield Check("cmmd", got, want["value"] if isinstance(want, dict) else want, rtol=1e-4)
     if name.startswith("subsets"):
         yield from subset_checks(entry, real, fake)
     for package, column in entry.items():
@@ -265,6 +270,16 @@ def extras(case: Case) -> Results:
         "fd_infinity",
         infinity_checks(case.meta["fd_infinity"], features["fdinf/a"], features["fdinf/b"]),
     )
+    if (entry := case.meta.get("mind_torch_fidelity_git")) is not None:
+        yield "mind", mind_checks(entry, features["fdinf/a"], features["fdinf/b"])
+
+
+def mind_checks(entry: Mapping[str, Any], real: np.ndarray, fake: np.ndarray) -> Checks:
+    """torch-fidelity's, which works in float32; of equal sizes the metric's is the same number."""
+    n, seed, equal = entry["num_projections"], entry["rng_seed"], fake[: len(real)]
+    wanted = (entry[name]["value"]["monge_inception_distance"] for name in ("equal_n", "unequal_n"))
+    for want, other in zip(wanted, (equal, fake), strict=True):
+        yield Check(f"of {len(other)}", mind(real, other, n, seed), want, rtol=1e-6)
 
 
 def vendi_checks(meta: Mapping[str, Any], generated: np.ndarray) -> Checks:

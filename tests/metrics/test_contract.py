@@ -20,11 +20,13 @@ from anyres_bench.metrics.prdc import prdc
 IDENTICAL: dict[str, dict[str, float]] = {
     "ap": {"ap": 0.5, "auc": 0.5},
     "authpct": {"authpct": 0.0},
+    "cmmd": {"cmmd": 0.0},
     "density-coverage": {"density": 1.0, "coverage": 1.0},
     "detector-accuracy": {"accuracy": 0.5},
     "frechet-ddof0": {"frechet": 0.0},
     "frechet": {"frechet": 0.0},
     "prdc-inclusive-k4": {"precision": 1.0, "recall": 1.0, "density": 1.25, "coverage": 1.0},
+    "mind-directions16": {"mind": 0.0},
     "octave-distance": {"octave_distance": 0.0},
     "precision-recall": {"precision": 1.0, "recall": 1.0},
     "repetition": {"repetition": 0.0},
@@ -37,18 +39,22 @@ CELLS = {
 
 
 OTHERS = [
+    "compression-ratio",
     "consistency",
     "detectability-permutations5",
     "effective-resolution",
     "equivariance",
     "fd-infinity-points4",
+    "glcm",
     "inception-score",
     "kid",
     "kid-subsets-n3-size50",
     "lpips",
     "overlap",
     "prdc",
+    "psnr",
     "self-ssim",
+    "ssim",
     "vendi",
 ]
 

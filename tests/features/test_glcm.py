@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from anyres_bench.core.errors import MetricError, UnknownNameError
-from anyres_bench.metrics.glcm import compression_ratio, glcm_scores
+from anyres_bench.features.glcm import compression_ratio, glcm_scores
 
 
 def test_noise_has_more_of_everything_than_a_ramp() -> None:

@@ -13,9 +13,9 @@ import pytest
 
 from anyres_bench.core.errors import GeneratorError
 from anyres_bench.core.geometry import Size
+from anyres_bench.core.sources import source_digest, with_source
 from anyres_bench.models.generator import Generator
 from anyres_bench.models.loading import load
-from anyres_bench.models.sources import source_digest, with_source
 
 MODEL = """
 import json
