@@ -62,7 +62,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ClaimComparison:
     """A claim beside a result of its very task.
 
     Attributes:
@@ -117,7 +117,7 @@ def published_claims() -> tuple[Claim, ...]:
     return read_claims(file.read_text(encoding="utf-8"))
 
 
-def beside(claims: Iterable[Claim], results: Iterable[Result]) -> list[Comparison]:
+def beside(claims: Iterable[Claim], results: Iterable[Result]) -> list[ClaimComparison]:
     """Every pair of a claim and a result whose tasks are one, of whatever model.
 
     Which model reproduces which system is for the reader to say: both names are there.
@@ -166,8 +166,8 @@ def claim_table(claims: Sequence[Claim], as_csv: bool = False) -> str:
     )
 
 
-def _comparison(claim: Claim, result: Result) -> Comparison:
+def _comparison(claim: Claim, result: Result) -> ClaimComparison:
     name = next(iter(result.higher_is_better))
     interval = result.intervals.get(name)
     within = None if interval is None else interval.low <= claim.value <= interval.high
-    return Comparison(claim, result, name, result.values[name] - claim.value, within)
+    return ClaimComparison(claim, result, name, result.values[name] - claim.value, within)

@@ -76,7 +76,7 @@ LANGUAGE_MODELS = {
 
 
 @dataclass(frozen=True)
-class Card:
+class CostCard:
     """What a tiler does to one image, and what that costs.
 
     Attributes:
@@ -118,12 +118,12 @@ class Card:
     kv_bytes: int
 
 
-def card(plan: Plan, encoder: Encoder, model: LanguageModel) -> Card:
+def card(plan: Plan, encoder: Encoder, model: LanguageModel) -> CostCard:
     """The card of a plan for an encoder and a language model of these sizes."""
     main, image = plan.main, plan.image
     encoded = sum(region.size.pixels for region in plan.regions)
     kept = min(1.0, main.resized.pixels / image.pixels)
-    return Card(
+    return CostCard(
         image=image,
         canvas=plan.canvas,
         resized=plan.resized,

@@ -17,7 +17,7 @@ from anyres_bench.tilers import TILERS, load
 from anyres_bench.tilers.costs import (
     ENCODERS,
     LANGUAGE_MODELS,
-    Card,
+    CostCard,
     Encoder,
     LanguageModel,
     card,
@@ -48,7 +48,7 @@ class Row:
 
     tiler: str
     plan: Plan | None
-    card: Card | None
+    card: CostCard | None
     traps: tuple[Trap, ...] = ()
     refused: str = ""
     detail: Detail | None = None
@@ -83,7 +83,7 @@ class Summary:
     refused: int
     tokens: np.ndarray[tuple[int], np.dtype[np.int64]]
     histogram: Mapping[int, int]
-    worst: tuple[tuple[str, Card], ...]
+    worst: tuple[tuple[str, CostCard], ...]
     encoder_flops: float
     prefill_flops: float
     kv_bytes: int
@@ -163,7 +163,7 @@ def _octaves(tokens: np.ndarray[Any, np.dtype[np.int64]]) -> dict[int, int]:
     return {int(value): int(count) for value, count in zip(values, counts, strict=True)}
 
 
-def _tokens_a_pixel(item: tuple[str, Card]) -> float:
+def _tokens_a_pixel(item: tuple[str, CostCard]) -> float:
     return item[1].tokens / item[1].image.pixels
 
 
@@ -176,7 +176,7 @@ def to_frame(rows: Iterable[Row]) -> pd.DataFrame:
 
 def record(item: Row) -> dict[str, Any]:
     """A row as plain values for csv and JSON."""
-    fields = [field.name for field in dataclasses.fields(Card)]
+    fields = [field.name for field in dataclasses.fields(CostCard)]
     values = {name: getattr(item.card, name, None) for name in fields}
     plain = {k: str(v) if isinstance(v, Size) else v for k, v in values.items()}
     named = "; ".join(trap.name for trap in item.traps)
