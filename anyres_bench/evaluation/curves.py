@@ -86,6 +86,21 @@ def curves_of(results: Iterable[Result]) -> list[Curve]:
     return [_curve(scope, name, points) for (scope, name, _, _), points in groups.items()]
 
 
+def saturations(curve: Curve) -> dict[str, float | None]:
+    """Side of the canvas, px, from which each model shows no more detail; None if it still grows.
+
+    Nothing for curves that are not of effective resolution.
+    """
+    from anyres_bench.metrics.spectrum import EffectiveResolution, saturation_size
+
+    if Task.parse(curve.scope).metric != EffectiveResolution.name:
+        return {}
+    return {
+        model: saturation_size({point.size: point.value for point in line})
+        for model, line in curve.lines.items()
+    }
+
+
 def _curve(scope: str, name: str, members: Sequence[tuple[Result, int]]) -> Curve:
     lines: dict[str, list[Point]] = defaultdict(list)
     for result, size in members:

@@ -12,7 +12,7 @@ import jinja2
 
 from anyres_bench import __version__
 from anyres_bench.evaluation import plots
-from anyres_bench.evaluation.curves import Curve, curves_of, place_of
+from anyres_bench.evaluation.curves import Curve, curves_of, place_of, saturations
 from anyres_bench.evaluation.headlines import (
     Limit,
     Pairing,
@@ -98,6 +98,7 @@ def _curve(curve: Curve, colours: Mapping[str, str]) -> dict[str, Any]:
         "scope": curve.scope,
         "image": plots.curve_plot(curve, colours),
         "is_log": curve.spans_decades,
+        "saturations": saturations(curve),
     }
 
 

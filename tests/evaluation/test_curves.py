@@ -6,7 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from anyres_bench.evaluation.curves import curves_of, ladder, place_of, protocol_at
+from anyres_bench.evaluation.curves import (
+    curves_of,
+    ladder,
+    place_of,
+    protocol_at,
+    saturations,
+)
 from tests.results.records import TASK, dataset, interval, model, result
 
 
@@ -63,3 +69,24 @@ def test_a_logarithmic_axis_is_for_values_far_apart_and_above_zero() -> None:
     assert spans(2.0, 900.0)
     assert not spans(2.0, 20.0)
     assert not spans(0.5, 900.0)  # its interval holds zero
+
+
+def test_detail_saturates_for_curves_of_effective_resolution_alone() -> None:
+    def sharp(name: str, size: int, value: float):
+        made = point(name, size, value)
+        return replace(
+            made,
+            task=made.task.replace("/frechet-ddof1/", "/effective-resolution/"),
+            values={"effective_resolution": value},
+            intervals={},
+            higher_is_better={"effective_resolution": True},
+        )
+
+    results = [sharp("all", size, 1.0) for size in (32, 64, 128)]
+    results += [sharp("base 64", size, min(1.0, 64 / size)) for size in (32, 64, 128)]
+    (curve,) = curves_of(results)
+    found = saturations(curve)
+    assert found["all"] is None
+    assert found["base 64"] == pytest.approx(64, rel=0.1)
+    (other,) = curves_of([point("a", 32, 1.0)])
+    assert saturations(other) == {}
