@@ -245,7 +245,7 @@ DAMAGES = {
         batched(blur, 1),
         up=("frechet", "octave_distance", "detail_error"),
         down=("effective_resolution",),
-        still=("repetition", *ALONE),
+        still=ALONE,
     ),
     "noise": Damage(
         "white, 6 grey levels",
@@ -283,7 +283,6 @@ DAMAGES = {
         "the same, by nearest neighbour",
         each(functools.partial(enlarged, filter_name="nearest")),
         up=("frechet", "octave_distance", "detail_error"),
-        down=("effective_resolution",),
         still=("rmse",),
     ),
     "wrong aspect": Damage(

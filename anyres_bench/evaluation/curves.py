@@ -93,7 +93,7 @@ def saturations(curve: Curve) -> dict[str, float | None]:
     """
     from anyres_bench.metrics.spectrum import EffectiveResolution, saturation_size
 
-    if Task.parse(curve.scope).metric != EffectiveResolution.name:
+    if Task.parse(curve.scope.replace("-at*", "-at1")).metric != EffectiveResolution.name:
         return {}
     return {
         model: saturation_size({point.size: point.value for point in line})
