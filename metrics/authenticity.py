@@ -6,17 +6,19 @@ in Stein et al., "Exposing flaws of generative model evaluation metrics", NeurIP
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from anyres_bench.core.seeds import Stream
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.checks import matrix, pair
 from anyres_bench.metrics.metric import BankMetric, required
 from anyres_bench.metrics.neighbours import kth_nearest, nearest, points
+from anyres_bench.metrics.sampling import Average, KeptRows
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,19 @@ class AuthPct(BankMetric):
         """{"authpct": 0 to 100}."""
         return {"authpct": authentic_percent(required(real).features(), fake.features())}
 
+    @property
+    def averages(self) -> Mapping[str, Average]:
+        """The share is of the generated images."""
+        return {"authpct": Average("fake")}
+
+    def rows(
+        self, real: FeatureBank, fake: FeatureBank, subsets: Sequence[KeptRows]
+    ) -> list[dict[str, NDArray[np.float64]]]:
+        """100 for each authentic image, held against each subset of the real side."""
+        generated = fake.features()
+        found = [_authentic(real.features()[in_real], generated) for in_real, _ in subsets]
+        return [{"authpct": 100.0 * each} for each in found]
+
 
 def authentic_percent(train: ArrayLike, generated: ArrayLike) -> float:
     """Percentage of generated points whose nearest training point has a nearer training point.
@@ -43,7 +58,12 @@ def authentic_percent(train: ArrayLike, generated: ArrayLike) -> float:
         MetricError: fewer than 2 training points, unequal dimensions, or values not finite.
     """
     train, generated = pair(matrix("real features", train, at_least=2), generated)
+    return 100.0 * float(_authentic(train, generated).sum()) / len(generated)
+
+
+def _authentic(train: NDArray[Any], generated: NDArray[Any]) -> NDArray[np.bool_]:
+    """(n,) whether each generated row is."""
     among, of = points(train, generated)
     squared, number = nearest(of, among)
     authentic = kth_nearest(among, [among.weights()], 1)[0][number] < squared
-    return 100.0 * float(of.weights() @ authentic) / len(generated)
+    return np.asarray(authentic[of.number])

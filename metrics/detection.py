@@ -8,7 +8,7 @@ now", CVPR 2020, section 4.1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,6 +20,7 @@ from anyres_bench.core.errors import MetricError
 from anyres_bench.core.seeds import Stream
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.metric import BankMetric, required
+from anyres_bench.metrics.sampling import Kept, RowParts, Values
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,27 @@ class AveragePrecision(BankMetric):
         """{"ap": the share of generated images where all score alike, up to 1; "auc": 0 to 1}."""
         is_fake, score = labelled(required(real), fake)
         return {"ap": average_precision(is_fake, score), "auc": roc_auc(is_fake, score)}
+
+    def subset_values(
+        self, real: FeatureBank | None, fake: FeatureBank, parts: RowParts, subsets: Sequence[Kept]
+    ) -> Values | None:
+        """Values of subsets, from scores that are sorted once."""
+        is_fake, score = labelled(required(real), fake)
+        order = np.argsort(-score, kind="stable")
+        last = np.append(np.diff(score[order]) != 0, True)  # of rows that share a threshold
+        values = []
+        for kept in subsets:
+            used = np.concatenate([keep[part] for keep, part in zip(kept, parts, strict=True)])
+            hits, alarms = (
+                np.cumsum(used[order] & (is_fake[order] == label))[last] for label in (1, 0)
+            )
+            if not hits[-1] or not alarms[-1]:
+                return None
+            precision = hits / np.maximum(hits + alarms, 1)
+            ap = np.diff(hits, prepend=0) @ precision / hits[-1]
+            above = np.diff(alarms, prepend=0) @ (hits - np.diff(hits, prepend=0) / 2)
+            values.append({"ap": float(ap), "auc": float(above / hits[-1] / alarms[-1])})
+        return values
 
 
 @dataclass(frozen=True)

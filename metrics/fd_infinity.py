@@ -64,6 +64,13 @@ class FdInfinity(BankMetric):
             distances.append(frechet_distance(a, b, self.ddof))
         return {"fd_infinity": at_infinity(fractions, distances)}
 
+    def ranges(
+        self, real: FeatureBank | None, fake: FeatureBank, values: Mapping[str, float]
+    ) -> dict[str, tuple[float, float]]:
+        """{"fd_infinity": from where the distance of all rows, its bias still in it, is 0}."""
+        distance = frechet_distance(required(real).features(), fake.features(), self.ddof)
+        return {"fd_infinity": (values["fd_infinity"] - distance, math.inf)}
+
 
 def _share(bank: FeatureBank, fraction: float, rng: Stream) -> NDArray[np.float32]:
     """A random share of the rows."""

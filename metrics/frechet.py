@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -27,7 +27,7 @@ from anyres_bench.core.seeds import Stream
 from anyres_bench.features.stats import FeatureBank, Moments
 from anyres_bench.metrics.checks import matrix, pair
 from anyres_bench.metrics.metric import BankMetric, required
-from anyres_bench.metrics.sampling import Replicates, Replication
+from anyres_bench.metrics.sampling import Kept, RowParts, Values
 
 _ROWS = 4096  # rows that are turned into float64 at a time
 
@@ -58,20 +58,27 @@ class Frechet(BankMetric):
         a, b = required(real).features(), fake.features()
         return {"frechet": frechet_distance(a, b, self.ddof)}
 
-    def replicates(
-        self, real: FeatureBank, fake: FeatureBank, of_real: Replication, of_fake: Replication
-    ) -> tuple[Replicates, Replicates] | None:
-        """Values with subsets of each side, from all moments less those of the rows left out.
+    def subset_values(
+        self, real: FeatureBank | None, fake: FeatureBank, parts: RowParts, subsets: Sequence[Kept]
+    ) -> Values | None:
+        """Values of subsets, from all moments less those of the rows left out.
 
         None where that is not accurate: too few rows, or a covariance close to singular.
         """
-        a, b = pair(real.features(), fake.features())
-        all_a, all_b = moments_of(a), moments_of(b)
-        with_real = _distances(_kept(a, all_a, of_real), all_b, self.ddof)
-        with_fake = _distances(_kept(b, all_b, of_fake), all_a, self.ddof)
-        if with_real is None or with_fake is None:
-            return None
-        return with_real, with_fake
+        sides = list(zip(pair(required(real).features(), fake.features()), parts, strict=True))
+        whole = [moments_of(rows) for rows, _ in sides]
+        values = []
+        for subset in subsets:
+            a, b = (
+                everything - moments_of(rows[~kept[part]], everything.shift)
+                for (rows, part), everything, kept in zip(sides, whole, subset, strict=True)
+            )
+            enough = min(a.count, b.count) > len(a.shift)
+            distance = _from_covariances(a, b, self.ddof) if enough else None
+            if distance is None:
+                return None
+            values.append({"frechet": distance})
+        return values
 
 
 def frechet_distance(real: ArrayLike, fake: ArrayLike, ddof: int = 1) -> float:
@@ -159,23 +166,6 @@ def moments_of(features: NDArray[Any], shift: NDArray[np.float64] | None = None)
     for start in range(0, len(features), _ROWS):
         total = total + Moments.of(features[start : start + _ROWS], shift)
     return total
-
-
-def _kept(features: NDArray[Any], everything: Moments, of: Replication) -> Iterator[Moments]:
-    """Moments of each subset of the rows."""
-    return (everything - moments_of(features[~kept], everything.shift) for kept in of.masks())
-
-
-def _distances(subsets: Iterator[Moments], other: Moments, ddof: int) -> Replicates | None:
-    distances = []
-    for subset in subsets:
-        if min(subset.count, other.count) <= len(subset.shift):
-            return None
-        distance = _from_covariances(subset, other, ddof)
-        if distance is None:
-            return None
-        distances.append({"frechet": distance})
-    return distances
 
 
 def _check_ddof(ddof: int) -> None:

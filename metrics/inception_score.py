@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +20,7 @@ from anyres_bench.core.seeds import Stream
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.checks import matrix
 from anyres_bench.metrics.metric import BankMetric
+from anyres_bench.metrics.sampling import Kept, RowParts, Values
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,34 @@ class InceptionScore(BankMetric):
         """{"inception_score": mean, "inception_score_std": population standard deviation}."""
         mean, std = inception_score(fake.features(), self.splits)
         return {"inception_score": mean, "inception_score_std": std}
+
+    def ranges(
+        self, real: FeatureBank | None, fake: FeatureBank, values: Mapping[str, float]
+    ) -> dict[str, tuple[float, float]]:
+        """{"inception_score": 1 to the number of classes}."""
+        return {"inception_score": (1.0, float(max(2, fake.dim)))}
+
+    def subset_values(
+        self, real: FeatureBank | None, fake: FeatureBank, parts: RowParts, subsets: Sequence[Kept]
+    ) -> Values | None:
+        """Values of subsets whose rows stay in their splits; None where one would be empty."""
+        part = parts[1]
+        n_parts = len(subsets[0][1])
+        values = []
+        for rows in np.array_split(np.arange(len(fake)), self.splits):
+            log_p = scipy.special.log_softmax(fake.features()[rows].astype(np.float64), axis=1)
+            own = np.eye(n_parts)[part[rows]].T  # (n_parts, n) which row is in which part
+            p = np.exp(log_p)
+            sums, entropy = own @ p, own @ (p * log_p).sum(axis=1)
+            counts = own.sum(axis=1)
+            kept = np.array([in_fake for _, in_fake in subsets], float)
+            n = kept @ counts
+            if not n.all():
+                return None
+            marginal = (kept @ sums) / n[:, None]
+            information = kept @ entropy / n + scipy.special.entr(marginal).sum(axis=1)
+            values.append(np.exp(information))
+        return [{"inception_score": float(mean)} for mean in np.mean(values, axis=0)]
 
 
 def inception_score(logits: ArrayLike, splits: int = 10) -> tuple[float, float]:

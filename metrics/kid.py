@@ -18,7 +18,7 @@ from anyres_bench.core.seeds import Stream
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.checks import pair
 from anyres_bench.metrics.metric import BankMetric, required
-from anyres_bench.metrics.sampling import Replicates, Replication, random_order
+from anyres_bench.metrics.sampling import Kept, RowParts, Values, random_order
 
 _ROWS = 1024  # rows of the kernel matrix that are in memory at a time
 
@@ -36,11 +36,18 @@ class Kid(BankMetric):
         """{"kid": value}; it is unbiased, so it may be slightly negative."""
         return {"kid": squared_mmd(required(real).features(), fake.features())}
 
-    def replicates(
-        self, real: FeatureBank, fake: FeatureBank, of_real: Replication, of_fake: Replication
-    ) -> tuple[Replicates, Replicates]:
-        """Values with subsets of each side, from kernel sums between their parts."""
-        a, b = (_parts(*side) for side in ((real, of_real), (fake, of_fake)))
+    def ranges(
+        self, real: FeatureBank | None, fake: FeatureBank, values: Mapping[str, float]
+    ) -> dict[str, tuple[float, float]]:
+        """{"kid": from where the squared MMD is 0 that also compares each row with itself}."""
+        bias = _self_terms(required(real)) + _self_terms(fake)
+        return {"kid": (-bias, math.inf)}
+
+    def subset_values(
+        self, real: FeatureBank | None, fake: FeatureBank, parts: RowParts, subsets: Sequence[Kept]
+    ) -> Values:
+        """Values of subsets, from kernel sums between their parts."""
+        a, b = (_parts(*side) for side in ((required(real), parts[0]), (fake, parts[1])))
         within_a, within_b = _part_sums(a), _part_sums(b)
         between = np.array([[_sum_between(x, y) for y in b] for x in a])
 
@@ -49,9 +56,7 @@ class Kid(BankMetric):
             within = in_a @ within_a @ in_a / (m * (m - 1)) + in_b @ within_b @ in_b / (n * (n - 1))
             return {"kid": float(within - 2.0 * (in_a @ between @ in_b) / (m * n))}
 
-        whole_a, whole_b = np.ones(len(a), bool), np.ones(len(b), bool)
-        with_real = [value(in_a, whole_b) for in_a in of_real.keep]
-        return with_real, [value(whole_a, in_b) for in_b in of_fake.keep]
+        return [value(*kept) for kept in subsets]
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,12 @@ class KidSubsets(BankMetric):
             values.append(squared_mmd(a, b))
         return {"kid": float(np.mean(values)), "kid_subset_std": float(np.std(values))}
 
+    def ranges(
+        self, real: FeatureBank | None, fake: FeatureBank, values: Mapping[str, float]
+    ) -> dict[str, tuple[float, float]]:
+        """As `Kid.ranges`: the mean of many subsets is near the value of all rows."""
+        return Kid().ranges(real, fake, values)
+
 
 def squared_mmd(real: ArrayLike, fake: ArrayLike) -> float:
     """Unbiased squared MMD with k(x, y) = (x.y / dim + 1)^3, in float64.
@@ -99,8 +110,16 @@ def squared_mmd(real: ArrayLike, fake: ArrayLike) -> float:
     return float(within - 2.0 * _sum_between(a, b) / (m * n))
 
 
-def _parts(bank: FeatureBank, of: Replication) -> list[NDArray[np.float32]]:
-    return [bank.features()[of.part == part] for part in range(of.keep.shape[1])]
+def _self_terms(bank: FeatureBank) -> float:
+    """What comparing rows with themselves adds to the squared MMD, from evenly spaced rows."""
+    x = bank.features()[:: -(-len(bank) // _ROWS)].astype(np.float64)
+    kernel = _kernel(x, x)
+    own, n = float(np.trace(kernel)), len(x)
+    return (own / n - (float(kernel.sum()) - own) / (n * (n - 1))) / len(bank)
+
+
+def _parts(bank: FeatureBank, part: NDArray[np.int64]) -> list[NDArray[np.float32]]:
+    return [bank.features()[part == number] for number in range(part.max() + 1)]
 
 
 def _part_sums(parts: Sequence[NDArray[Any]]) -> NDArray[np.float64]:

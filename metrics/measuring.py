@@ -57,7 +57,8 @@ def _measure(metric: Metric, real: FeatureBank | None, fake: FeatureBank, seed: 
     # An interval's own value is drawn with the random numbers of its replicates.
     values |= {name: estimate.value for name, estimate in found.items()}
     check_values(metric, values)
-    return Measurement(values, {name: estimate.interval for name, estimate in found.items()})
+    intervals = {name: of.interval for name, of in found.items() if of.interval is not None}
+    return Measurement(values, intervals)
 
 
 def _threads(fake: FeatureBank) -> AbstractContextManager[None]:

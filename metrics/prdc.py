@@ -32,7 +32,14 @@ from anyres_bench.metrics.neighbours import (
     points,
     within,
 )
-from anyres_bench.metrics.sampling import Replicates, Replication
+from anyres_bench.metrics.sampling import Average, KeptRows
+
+_AVERAGES = {
+    "precision": Average("fake"),
+    "recall": Average("real"),
+    "density": Average("fake"),
+    "coverage": Average("real", smooth=True),  # balls reach as far whatever the fakes are
+}
 
 
 @dataclass(frozen=True)
@@ -62,18 +69,29 @@ class Prdc(BankMetric):
         a, b = required(real).features(), fake.features()
         return self._own(prdc(a, b, self.k, self.ties, "recall" in self.higher_is_better))
 
-    def replicates(
-        self, real: FeatureBank, fake: FeatureBank, of_real: Replication, of_fake: Replication
-    ) -> tuple[Replicates, Replicates]:
-        """Values with subsets of each side, from one look at the distances."""
+    @property
+    def averages(self) -> Mapping[str, Average]:
+        """Sides that the values are means over."""
+        return {name: _AVERAGES[name] for name in self.higher_is_better}
+
+    def rows(
+        self, real: FeatureBank, fake: FeatureBank, subsets: Sequence[KeptRows]
+    ) -> list[dict[str, NDArray[np.float64]]]:
+        """What each row adds to the values, from one look at the distances."""
         a, b = points(real.features(), fake.features())
-        subsets = [
-            *((a.weights(kept), b.weights()) for kept in of_real.masks()),
-            *((a.weights(), b.weights(kept)) for kept in of_fake.masks()),
-        ]
+        weights = [(a.weights(in_a), b.weights(in_b)) for in_a, in_b in subsets]
         with_recall = "recall" in self.higher_is_better
-        values = [self._own(v) for v in _of_subsets(a, b, subsets, self.k, self.ties, with_recall)]
-        return values[: len(of_real.keep)], values[len(of_real.keep) :]
+        found = _counts(a, b, weights, self.k, self.ties, with_recall)
+        return [self._rows(count, a, b) for count in found]
+
+    def _rows(self, count: _Counts, a: Points, b: Points) -> dict[str, NDArray[np.float64]]:
+        each = {
+            "precision": count.precise[b.number],
+            "recall": count.recalled[a.number],
+            "density": count.inside[b.number] / self.k,
+            "coverage": count.covered[a.number],
+        }
+        return {name: each[name].astype(np.float64) for name in self.higher_is_better}
 
     def _own(self, values: Mapping[str, float]) -> dict[str, float]:
         return {name: values[name] for name in self.higher_is_better}
@@ -120,16 +138,17 @@ def prdc(
             of one dimension.
     """
     a, b = points(*pair(real, fake))
-    return _of_subsets(a, b, [(a.weights(), b.weights())], k, ties, with_recall)[0]
+    [count] = _counts(a, b, [(a.weights(), b.weights())], k, ties, with_recall)
+    return count.values(k, with_recall)
 
 
 Subset = tuple[Indices, Indices]  # how often each distinct row of the two sides is in it
 
 
-def _of_subsets(
+def _counts(
     a: Points, b: Points, subsets: Sequence[Subset], k: int, ties: Ties, with_recall: bool
-) -> list[dict[str, float]]:
-    """The values of each pair of subsets of the two sides."""
+) -> list[_Counts]:
+    """What each pair of subsets of the two sides finds."""
     _check_options(k, ties, min(min(u.sum(), v.sum()) for u, v in subsets))
     radii = [_radii(a, [u for u, _ in subsets], k)[:, :, None]]
     if with_recall:
@@ -140,8 +159,8 @@ def _of_subsets(
             real_balls = found[0]
             count.in_real_balls(real_balls.closer(radii[0][n, real_balls.i, 0], ties))
             for balls in found[1:]:
-                count.recalled[balls.closer(radii[1][n, 0, balls.j], ties).i] = True
-    return [count.values(k, with_recall) for count in counts]
+                count.in_fake_balls(balls.closer(radii[1][n, 0, balls.j], ties))
+    return counts
 
 
 def _radii(of: Points, weightings: Sequence[Indices], k: int) -> NDArray[np.float64]:
@@ -156,24 +175,27 @@ def _span(radii: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.f
 
 
 class _Counts:
-    """What is found inside balls of one pair of subsets."""
+    """What is found inside balls of one pair of subsets, by distinct row."""
 
     def __init__(self, of_real: Indices, of_fake: Indices) -> None:
         self.of_real, self.of_fake = of_real, of_fake
         self.covered, self.recalled = np.zeros((2, len(of_real)), bool)
         self.precise = np.zeros(len(of_fake), bool)
-        self.inside = 0
+        self.inside = np.zeros(len(of_fake), np.int64)
 
     def in_real_balls(self, pairs: Pairs) -> None:
-        weight = self.of_fake[pairs.j]
-        self.covered[pairs.i[weight > 0]] = self.precise[pairs.j] = True
-        self.inside += int(self.of_real[pairs.i] @ weight)
+        self.covered[pairs.i[self.of_fake[pairs.j] > 0]] = self.precise[pairs.j] = True
+        weight = self.of_real[pairs.i]
+        self.inside += np.bincount(pairs.j, weight, len(self.inside)).astype(np.int64)
+
+    def in_fake_balls(self, pairs: Pairs) -> None:
+        self.recalled[pairs.i] = True
 
     def values(self, k: int, with_recall: bool) -> dict[str, float]:
         n_real, n_fake = int(self.of_real.sum()), int(self.of_fake.sum())
         values = {
             "precision": float(self.of_fake @ self.precise) / n_fake,
-            "density": self.inside / (k * n_fake),
+            "density": int(self.of_fake @ self.inside) / (k * n_fake),
             "coverage": float(self.of_real @ self.covered) / n_real,
         }
         recall = {"recall": float(self.of_real @ self.recalled) / n_real}

@@ -1,4 +1,4 @@
-"""Random orders and folds in which a row's place depends on its own index or group.
+"""Random orders and parts in which a row's place depends on its own index or group.
 
 So a sample changes only a little when some rows are left out, which the jackknife needs, and not
 at all with the order in which rows arrived.
@@ -6,8 +6,9 @@ at all with the order in which rows arrived.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import heapq
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import scipy.linalg
@@ -15,7 +16,24 @@ from numpy.typing import NDArray
 
 from anyres_bench.core.seeds import Stream
 
-Replicates = list[dict[str, float]]
+Kept = tuple[NDArray[np.bool_], NDArray[np.bool_]]  # parts of the real, of the fake side
+KeptRows = tuple[NDArray[np.bool_], NDArray[np.bool_]]  # rows of both sides
+RowParts = tuple[NDArray[np.int64], NDArray[np.int64]]  # part of each row of both sides
+Values = list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Average:
+    """How a value is a mean over the rows of one side.
+
+    Attributes:
+        side: "real" or "fake", whose rows are averaged.
+        smooth: whether leaving out few rows of the other side changes what a row adds by little
+            or for few; not where balls of the other side are drawn anew.
+    """
+
+    side: Literal["real", "fake"]
+    smooth: bool = False
 
 
 def random_order(index: NDArray[np.int64], rng: Stream) -> NDArray[np.int64]:
@@ -32,41 +50,75 @@ def group_folds(group: NDArray[np.int64], count: int, rng: Stream) -> NDArray[np
 
 
 @dataclass(frozen=True)
-class Replication:
-    """Subsets of one side from which the variance of a value is told.
+class Parts:
+    """The groups of one side, dealt into parts.
 
     Attributes:
-        part: (n,) int64, part of each row.
-        keep: (n_replicates, n_parts) bool, parts that each subset keeps.
-        scale: variance of the value over the variance of the replicates.
+        groups: (n_groups,) int64, ascending.
+        place: (n_groups,) int64, part of each group.
+        rows: (n_groups,) how many rows each has.
     """
 
-    part: NDArray[np.int64]
-    keep: NDArray[np.bool_]
-    scale: float
+    groups: NDArray[np.int64]
+    place: NDArray[np.int64]
+    rows: NDArray[np.int64]
+
+    @classmethod
+    def deal(cls, group: NDArray[np.int64], count: int, rng: Stream) -> Parts:
+        """`count` parts of nearly equal numbers of rows: large groups first, equal ones at random.
+
+        Args:
+            group: of each row.
+        """
+        groups, rows = np.unique(group, return_counts=True)
+        order = random_order(groups, rng)
+        order = order[np.argsort(-rows[order], kind="stable")]
+        place = np.empty(len(groups), np.int64)
+        lightest = [(0, part) for part in range(count)]
+        for each in order:
+            weight, part = lightest[0]
+            place[each] = part
+            heapq.heapreplace(lightest, (weight + int(rows[each]), part))
+        return cls(groups, place, rows)
+
+    def __len__(self) -> int:
+        return int(self.place.max()) + 1
+
+    def of(self, group: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Part of each row."""
+        return self.place[np.searchsorted(self.groups, group)]
 
     @property
-    def n_parts(self) -> int:
-        """How many parts there are."""
-        return int(self.keep.shape[1])
+    def share(self) -> NDArray[np.float64]:
+        """(n_groups,) share of the rows that each group has."""
+        return np.asarray(self.rows / self.rows.sum())
 
     @property
-    def freedom(self) -> int:
-        """Degrees of freedom: parts less one."""
-        return self.n_parts - 1
+    def n_effective(self) -> float:
+        """Groups of equal size that would tell a mean as well, rows of a group being copies.
 
-    def masks(self) -> Iterator[NDArray[np.bool_]]:
-        """(n,) mask of the rows that each subset keeps."""
-        return (keep[self.part] for keep in self.keep)
+        Source: Kish, "Survey sampling", 1965, section 8.2.
+        """
+        return float(1.0 / np.square(self.share).sum())
+
+    @property
+    def weight(self) -> NDArray[np.float64]:
+        """(n_parts,) share of the rows that each part has."""
+        return np.bincount(self.place, self.share)
+
+    @property
+    def unrest(self) -> NDArray[np.float64]:
+        """(n_parts,) variance of the mean of each part, in those of one group's mean."""
+        return np.bincount(self.place, self.share**2) / self.weight**2
 
 
-def leave_one_out(count: int) -> tuple[NDArray[np.bool_], float]:
-    """`keep` and `scale` of the jackknife: each subset lacks one part."""
-    return ~np.eye(count, dtype=bool), count - 1.0
+def leave_one_out(count: int) -> NDArray[np.bool_]:
+    """(count, count) parts that each subset keeps: all but one."""
+    return ~np.eye(count, dtype=bool)
 
 
-def half_samples(count: int) -> tuple[NDArray[np.bool_], float]:
-    """`keep` and `scale` of balanced halves of `count` parts, a power of two, and the other halves.
+def half_samples(count: int) -> NDArray[np.bool_]:
+    """Balanced halves of `count` parts, a power of two, and then the other halves.
 
     The rows of a Hadamard matrix are orthogonal, so for a mean this is the textbook variance of
     the parts, exactly. Values that move in steps, such as counts of neighbours, differ between
@@ -76,7 +128,7 @@ def half_samples(count: int) -> tuple[NDArray[np.bool_], float]:
     Institute 37, 1969.
     """
     half = scipy.linalg.hadamard(count)[1:] > 0
-    return np.concatenate([half, ~half]), 1.0
+    return np.concatenate([half, ~half])
 
 
 def keys(index: NDArray[np.int64], rng: Stream) -> NDArray[np.uint64]:

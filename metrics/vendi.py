@@ -39,6 +39,12 @@ class Vendi(BankMetric):
         """{"vendi": effective number of images}."""
         return {"vendi": vendi_score(fake.features())}
 
+    def ranges(
+        self, real: FeatureBank | None, fake: FeatureBank, values: Mapping[str, float]
+    ) -> dict[str, tuple[float, float]]:
+        """{"vendi": 1 to the rank that the kernel matrix may have}."""
+        return {"vendi": (1.0, float(max(2, min(len(fake), fake.dim))))}
+
 
 def vendi_score(
     features: ArrayLike, order: float = 1.0, normalise: bool = True, kernel: Kernel = "linear"

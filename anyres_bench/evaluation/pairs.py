@@ -29,11 +29,17 @@ _QUICK_DIM = 512  # of features whose distances are had in well under a second
 
 @dataclass(frozen=True)
 class Difference:
-    """One model's value minus another's, and the ends of its interval."""
+    """One model's value minus another's, the ends of its interval and what limits its trust."""
 
     value: float
     low: float
     high: float
+    cautions: tuple[str, ...] = ()
+
+    @property
+    def equal(self) -> bool:
+        """Whether the two are known to be the same: no image is another."""
+        return self.value == self.low == self.high == 0
 
     @property
     def separated(self) -> bool:
@@ -76,7 +82,11 @@ def _computed(a: Result, b: Result, task: Task, metric: Metric) -> dict[str, Dif
     if fake_a is None or fake_b is None or (real is None and metric.needs_real):
         return None
     found = difference(metric, real, fake_a, fake_b, a.seed)
-    return {name: Difference(x.value, x.interval.low, x.interval.high) for name, x in found.items()}
+    return {
+        name: Difference(of.value, of.interval.low, of.interval.high, of.interval.cautions)
+        for name, of in found.items()
+        if of.interval is not None
+    }
 
 
 def _pair_key(a: Result, b: Result, metric: Metric) -> str:

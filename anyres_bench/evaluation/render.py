@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import functools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,17 @@ from anyres_bench.evaluation.headlines import (
 from anyres_bench.evaluation.pairs import Difference
 from anyres_bench.evaluation.report_samples import samples_path
 from anyres_bench.evaluation.wording import UNITS, metric_name, protocol_words, title_of
-from anyres_bench.results import DatasetRecord, Result, Task, chance_band, number, value_label
+from anyres_bench.results import (
+    DatasetRecord,
+    Result,
+    Task,
+    cautions_of,
+    chance_band,
+    explained,
+    number,
+    tied_ranks,
+    value_label,
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,7 @@ class Cell:
     width: float
     at: float
     difference: Difference | None
+    cautions: str
 
 
 @dataclass(frozen=True)
@@ -121,16 +132,18 @@ def _datasets(results: Iterable[Result]) -> list[dict[str, Any]]:
 def _table(group: Sequence[Result], asked: Asked) -> dict[str, Any]:
     # A record of others may have other values for the same task.
     names = [n for n in group[0].higher_is_better if all(n in r.values for r in group)]
-    above: list[Mapping[str, Difference] | None] = [None]
-    above += [asked.pairing(one, two) for two, one in itertools.pairwise(group)]
+    pair = functools.cache(lambda upper, lower: asked.pairing(group[lower], group[upper]))
+    above = [None, *(pair(i, i + 1) for i in range(len(group) - 1))]
+    ranks = tied_ranks(len(group), lambda upper, lower: _apart(pair(upper, lower), names))
     spans = {name: _span(group, name) for name in names}
     rows = [
         {
             "model": result.model.id,
             "role": role_of(result.model.id),
+            "rank": rank or "",
             "cells": [_cell(result, name, spans[name], (pairs or {}).get(name)) for name in names],
         }
-        for result, pairs in zip(group, above, strict=True)
+        for result, pairs, rank in zip(group, above, ranks, strict=True)
     ]
     return {
         "title": title_of(group[0]),
@@ -142,8 +155,21 @@ def _table(group: Sequence[Result], asked: Asked) -> dict[str, Any]:
         "n_fake": group[0].n_fake,
         "seed": group[0].seed,
         "labels": [value_label(group[0], name) for name in names],
+        "notes": explained(
+            caution
+            for result in group
+            for name in names
+            if name in result.intervals
+            for caution in cautions_of(result.intervals[name])
+        ),
         "rows": rows,
     }
+
+
+def _apart(pairs: Mapping[str, Difference] | None, names: Sequence[str]) -> bool | None:
+    """Whether two results are told apart by their first value; None if that is not known here."""
+    difference = (pairs or {}).get(names[0]) if names else None
+    return difference.separated if difference else None
 
 
 def _span(group: Sequence[Result], name: str) -> tuple[float, float]:
@@ -171,6 +197,7 @@ def _cell(
         width=right - left,
         at=at,
         difference=difference,
+        cautions=", ".join(cautions_of(interval)) if interval else "",
     )
 
 

@@ -14,7 +14,7 @@ from anyres_bench.core.reporting import progress
 from anyres_bench.core.seals import check_ours, sealed_write
 from anyres_bench.evaluation.pairs import Difference, at_infinity, paired
 from anyres_bench.evaluation.render import Asked, render_report
-from anyres_bench.results import Result, number, to_csv, to_latex, value_label
+from anyres_bench.results import Result, explained, number, to_csv, to_latex, value_label
 
 _BY = "report"  # in seals
 
@@ -82,7 +82,14 @@ def compared(a: Result, b: Result) -> str:
         )
     lines = [str(a.task), f"{a.model.id} minus {b.model.id}"]
     for name, found in differences.items():
-        verdict = "apart" if found.separated else "not told apart"
-        interval = f"[{number(found.low)}, {number(found.high)}]"
-        lines.append(f"  {value_label(a, name)}  {number(found.value)}  {interval}  {verdict}")
-    return one_line_each(lines)
+        lines.append(f"  {value_label(a, name)}  {_in_words(found)}")
+    cautions = (name for found in differences.values() for name in found.cautions)
+    return one_line_each(lines + explained(cautions))
+
+
+def _in_words(found: Difference) -> str:
+    if found.equal:
+        return "0  equal"
+    verdict = "apart" if found.separated else "not told apart"
+    marks = f"  ({', '.join(found.cautions)})" if found.cautions else ""
+    return f"{number(found.value)}  [{number(found.low)}, {number(found.high)}]  {verdict}{marks}"

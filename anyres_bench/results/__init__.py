@@ -12,6 +12,7 @@ from anyres_bench.results.files import (
     result_path,
     write_result,
 )
+from anyres_bench.results.ranks import tied_ranks
 from anyres_bench.results.record import (
     SCHEMA,
     UNKNOWN,
@@ -29,7 +30,10 @@ from anyres_bench.results.record import (
     result_key,
 )
 from anyres_bench.results.tables import (
+    CAUTIONS,
+    cautions_of,
     chance_band,
+    explained,
     number,
     result_table,
     to_csv,
@@ -48,6 +52,7 @@ from anyres_bench.results.task import (
 )
 
 __all__ = [
+    "CAUTIONS",
     "SCHEMA",
     "SUPERSESSIONS",
     "UNKNOWN",
@@ -65,8 +70,10 @@ __all__ = [
     "SizeHistogram",
     "Supersession",
     "Task",
+    "cautions_of",
     "chance_band",
     "differences",
+    "explained",
     "newest_version",
     "number",
     "one_spelling",
@@ -76,6 +83,7 @@ __all__ = [
     "result_key",
     "result_path",
     "result_table",
+    "tied_ranks",
     "to_csv",
     "to_frame",
     "to_latex",

@@ -147,8 +147,9 @@ class Interval:
         standard_error: of the value.
         freedom: degrees of freedom of the standard error.
         confidence: share of such intervals that hold the expectation, in (0, 1).
-        method: how replicates were made.
+        method: how the variance and the ends were found.
         folds: side -> parts that its groups were dealt into.
+        cautions: names of what makes it less sure than it says, see `CAUTIONS`.
     """
 
     low: float
@@ -158,6 +159,7 @@ class Interval:
     confidence: float
     method: str
     folds: Mapping[str, int] = field(default_factory=dict)
+    cautions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not (self.low <= self.high and 0 < self.confidence < 1 and self.standard_error >= 0):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from anyres_bench.core.quoting import csv_cell, terminal
-from anyres_bench.results.record import Result
+from anyres_bench.results.record import UNKNOWN, Interval, Result
 from anyres_bench.results.task import Task
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ COLUMNS = (
     "standard_error",
     "confidence",
     "method",
+    "cautions",
     "higher_is_better",
     "dataset",
     "protocol",
@@ -33,6 +34,26 @@ COLUMNS = (
     "n_fake",
     "dataset_digest",
 )
+
+CAUTIONS = {
+    "few-groups": "fewer than 20 images or latents that are independent, counted as if of equal "
+    "size",
+    "near-bound": "so near the end of what the value can be that few images decide: mostly too "
+    "wide, too short where a few outliers hold or miss many images",
+    "earlier-method": "found by an earlier version, whose intervals were too short near the bounds "
+    "of a value, among few images and where one image had most of the windows",
+}
+_EARLIER = ("delete-a-group jackknife", "balanced half-samples", UNKNOWN)
+
+
+def cautions_of(interval: Interval) -> tuple[str, ...]:
+    """Names of what makes an interval less sure than it says; `CAUTIONS` has their meanings."""
+    return (*interval.cautions, *(["earlier-method"] if interval.method in _EARLIER else []))
+
+
+def explained(names: Iterable[str]) -> list[str]:
+    """A line for each caution, each once; names of later versions stand alone."""
+    return [f"{name}: {CAUTIONS.get(name, 'not known here')}" for name in dict.fromkeys(names)]
 
 
 def value_label(result: Result, name: str) -> str:
@@ -54,7 +75,9 @@ def chance_band(result: Result, name: str) -> str:
 
 
 def result_table(results: Sequence[Result], kept: Collection[str] = ()) -> str:
-    """One line a value that ranks: its interval, and the id of its task, beside it.
+    """One line a value that ranks: its interval, what limits it, and the id of its task beside it.
+
+    What the names of cautions mean stands below.
 
     Args:
         results: what is shown.
@@ -63,7 +86,8 @@ def result_table(results: Sequence[Result], kept: Collection[str] = ()) -> str:
     rows = [("model", "value", "", "95 % interval", "task")]
     for result in results:
         for name in result.higher_is_better:
-            note = f"{_span(result, name)} {chance_band(result, name)}".strip()
+            notes = (_span(result, name), _marks(result, name), chance_band(result, name))
+            note = terminal(" ".join(filter(None, notes)))
             label, value = terminal(value_label(result, name)), number(result.values[name])
             task = terminal(result.task) + ("  (kept)" if result.task in kept else "")
             rows.append((terminal(result.model.id), label, value, note, task))
@@ -72,7 +96,9 @@ def result_table(results: Sequence[Result], kept: Collection[str] = ()) -> str:
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    intervals = (of for result in results for of in result.intervals.values())
+    notes = explained(name for of in intervals for name in cautions_of(of))
+    return "\n".join(lines + [terminal(note) for note in notes])
 
 
 def to_frame(results: Iterable[Result]) -> pd.DataFrame:
@@ -95,7 +121,13 @@ def to_latex(results: Iterable[Result]) -> str:
     import pandas as pd
 
     rows = [
-        (result.model.id, name, number(result.values[name]), _span(result, name), result.task)
+        (
+            result.model.id,
+            name,
+            number(result.values[name]),
+            " ".join(filter(None, (_span(result, name), _marks(result, name)))),
+            result.task,
+        )
         for result in results
         for name in result.higher_is_better
     ]
@@ -109,6 +141,12 @@ def _span(result: Result, name: str) -> str:
     return f"[{number(interval.low)}, {number(interval.high)}]" if interval else ""
 
 
+def _marks(result: Result, name: str) -> str:
+    interval = result.intervals.get(name)
+    marks = ", ".join(cautions_of(interval)) if interval else ""
+    return f"({marks})" if marks else ""
+
+
 def _rows(results: Iterable[Result]) -> Iterator[tuple[Any, ...]]:
     for result in results:
         task = Task.parse(result.task)
@@ -120,6 +158,7 @@ def _rows(results: Iterable[Result]) -> Iterator[tuple[Any, ...]]:
                 result.values[name],
                 *((found.low, found.high, found.standard_error) if found else (None,) * 3),
                 *((found.confidence, found.method) if found else (None,) * 2),
+                " ".join(cautions_of(found)) if found else None,
                 higher,
                 task.dataset,
                 task.protocol,

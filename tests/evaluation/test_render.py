@@ -169,3 +169,30 @@ def test_own_pictures_are_shown_on_request_and_the_page_says_so(tmp_path: Path) 
     opened = render_report([shown], Asked("t", lambda a, b: None, show_pixels=True))
     assert 'alt="Samples of folder:mine"' in opened
     assert "Not to be published" in opened
+
+
+def test_rows_of_one_rank_are_a_tie() -> None:
+    results = [
+        result(name, value) for name, value in (("d", 9.0), ("a", 1.0), ("b", 1.1), ("c", 5.0))
+    ]
+
+    def pairing(a: Result, b: Result) -> dict[str, Difference]:
+        value = a.values["frechet"] - b.values["frechet"]
+        return {"frechet": Difference(value, value - 1.5, value + 1.5)}
+
+    text, _ = page(results, pairing)
+    rows = re.findall(r"<td>(\d*)</td>\s*<td class=\"model\">(\w+)", text)
+    assert rows == [("1", "a"), ("1", "b"), ("3", "c"), ("4", "d")]
+    assert "frechet ↓ (sorted)" in text
+    unknown, _ = page(results)
+    assert re.findall(r"<td>(\d*)</td>\s*<td class=\"model\">(\w+)", unknown)[1] == ("", "b")
+
+
+def test_an_exact_zero_and_cautions_are_said() -> None:
+    few = replace(interval(0.9, 1.1), cautions=("few-groups",))
+    results = [result("a", 1.0), replace(result("b", 1.0), intervals={"frechet": few})]
+    text, _ = page(results, lambda a, b: {"frechet": Difference(0.0, 0.0, 0.0)})
+    assert "0, equal" in text
+    assert "+0 <span" not in text
+    assert text.count("few-groups") == 2
+    assert "few-groups: fewer than 20 images" in text

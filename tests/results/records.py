@@ -20,7 +20,7 @@ TASK = "d:half/anyres-full64/frechet-ddof1/builtin-v1/n100@1"
 
 
 def interval(low: float, high: float) -> Interval:
-    error, method = (high - low) / 4, "delete-a-group jackknife"
+    error, method = (high - low) / 4, "a jackknife; Student's limits"
     return Interval(low, high, error, 19.0, 0.95, method, {"fake": 9})
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 from anyres_bench.results import ExtractorRecord, result_table, to_csv, to_frame, to_latex
-from tests.results.records import TASK, model, result
+from tests.results.records import TASK, interval, model, result
 
 
 def test_numbers_stand_beside_their_task() -> None:
@@ -20,6 +21,32 @@ def test_numbers_stand_beside_their_task() -> None:
         higher_is_better={"ap": False},
     )
     assert "chance 0.45 to 0.55" in result_table([chance])
+
+
+def test_what_makes_an_interval_less_sure_is_said_once_below() -> None:
+    plain = interval(0.25, 0.4)
+    few = replace(plain, cautions=("few-groups", "of-a-later-version"))
+    old = replace(plain, method="delete-a-group jackknife")
+    results = [result(intervals={"frechet": each}) for each in (few, few, old)]
+    lines = result_table(results).splitlines()
+    assert ["few-groups" in line for line in lines] == [
+        False,
+        True,
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
+    assert "[0.25, 0.4] (earlier-method)" in lines[3]
+    assert lines[4].startswith("few-groups: fewer than 20 images")
+    assert lines[5] == "of-a-later-version: not known here"
+    assert to_frame(results)["cautions"].tolist() == [
+        "few-groups of-a-later-version",
+        "few-groups of-a-later-version",
+        "earlier-method",
+    ]
+    assert "(few-groups, of-a-later-version)" in to_latex(results[:1])
 
 
 def test_text_of_others_is_inert() -> None:
