@@ -43,20 +43,11 @@ class AveragePrecision(BankMetric):
     ) -> Values | None:
         """Values of subsets, from scores that are sorted once."""
         is_fake, score = labelled(required(real), fake)
-        order = np.argsort(-score, kind="stable")
-        last = np.append(np.diff(score[order]) != 0, True)  # of rows that share a threshold
         values = []
         for kept in subsets:
             used = np.concatenate([keep[part] for keep, part in zip(kept, parts, strict=True)])
-            hits, alarms = (
-                np.cumsum(used[order] & (is_fake[order] == label))[last] for label in (1, 0)
-            )
-            if not hits[-1] or not alarms[-1]:
-                return None
-            precision = hits / np.maximum(hits + alarms, 1)
-            ap = np.diff(hits, prepend=0) @ precision / hits[-1]
-            above = np.diff(alarms, prepend=0) @ (hits - np.diff(hits, prepend=0) / 2)
-            values.append({"ap": float(ap), "auc": float(above / hits[-1] / alarms[-1])})
+            ap, auc = areas(is_fake, score, used.astype(np.float64))
+            values.append({"ap": ap, "auc": auc})
         return values
 
 
@@ -133,6 +124,32 @@ def roc_auc(is_fake: ArrayLike, score: ArrayLike, weight: ArrayLike | None = Non
         raise MetricError("AUC needs real and generated images; all labels are alike")
     alarms, hits, _ = sklearn.metrics.roc_curve(y, s, sample_weight=weight)
     return float(sklearn.metrics.auc(alarms, hits))
+
+
+def areas(
+    is_fake: NDArray[Any], score: NDArray[Any], weight: NDArray[np.float64]
+) -> tuple[float, float]:
+    """AP and AUC of rows that are checked, for many subsets of them; NaN without both classes.
+
+    Args:
+        is_fake: (n,) 0 or 1.
+        score: (n,) finite.
+        weight: (n,) of each row, 0 for those that are left out.
+    """
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.diff(score[order]) != 0, True)  # of rows that share a threshold
+    hits, alarms = (
+        np.cumsum(np.where(is_fake == label, weight, 0.0)[order])[last] for label in (1, 0)
+    )
+    found, wrong = np.diff(hits, prepend=0.0), np.diff(alarms, prepend=0.0)
+    if not hits[-1] or not alarms[-1]:
+        return float("nan"), float("nan")
+    chosen = hits + alarms
+    precision = np.divide(hits, chosen, where=chosen > 0, out=np.zeros_like(hits))
+    return (
+        float(found @ precision / hits[-1]),
+        float(wrong @ (hits - found / 2.0) / hits[-1] / alarms[-1]),
+    )
 
 
 def accuracy(is_fake: ArrayLike, probability: ArrayLike) -> float:

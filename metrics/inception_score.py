@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -59,9 +59,10 @@ class InceptionScore(BankMetric):
         part = parts[1]
         n_parts = len(subsets[0][1])
         values = []
-        for rows in np.array_split(np.arange(len(fake)), self.splits):
-            log_p = scipy.special.log_softmax(fake.features()[rows].astype(np.float64), axis=1)
-            own = np.eye(n_parts)[part[rows]].T  # (n_parts, n) which row is in which part
+        for start, stop in _splits(len(fake), self.splits):
+            rows = fake.features()[start:stop].astype(np.float64)
+            log_p = scipy.special.log_softmax(rows, axis=1)
+            own = np.eye(n_parts)[part[start:stop]].T  # (n_parts, n) which row is in which part
             p = np.exp(log_p)
             sums, entropy = own @ p, own @ (p * log_p).sum(axis=1)
             counts = own.sum(axis=1)
@@ -90,12 +91,16 @@ def inception_score(logits: ArrayLike, splits: int = 10) -> tuple[float, float]:
         raise UsageError(f"splits is {splits}, expected at least 1")
     rows = matrix("logits", logits, at_least=splits).astype(np.float64)
     log_p = scipy.special.log_softmax(rows, axis=1)
-    bounds = [i * len(rows) // splits for i in range(splits + 1)]
     scores = []
-    for start, stop in itertools.pairwise(bounds):
+    for start, stop in _splits(len(rows), splits):
         p = np.exp(log_p[start:stop])
         marginal = p.mean(axis=0)
         # Where p is 0 throughout, 0 log 0 counts as 0.
         log_marginal = np.log(marginal, where=marginal > 0, out=np.zeros_like(marginal))
         scores.append(np.exp((p * (log_p[start:stop] - log_marginal)).sum(axis=1).mean()))
     return float(np.mean(scores)), float(np.std(scores))
+
+
+def _splits(n: int, splits: int) -> Iterator[tuple[int, int]]:
+    """Start and stop of each consecutive part of n rows."""
+    return itertools.pairwise(i * n // splits for i in range(splits + 1))

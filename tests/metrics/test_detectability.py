@@ -95,3 +95,13 @@ def test_groups_do_not_straddle_folds_and_labels_move_in_groups() -> None:
 def test_too_few_groups_are_refused() -> None:
     with pytest.raises(MetricError, match="fake side has 4 groups"):
         Detectability().finish(clustered(1), clustered(2, groups=4), stream(0))
+
+
+@pytest.mark.parametrize("dim", [3, 60])
+def test_the_quick_detector_is_scikit_learns(dim: int) -> None:
+    rng = np.random.default_rng(dim)
+    rows, test = rng.standard_normal((40, dim)), rng.standard_normal((9, dim))
+    rows[:, 1] = 2.0
+    labels = rng.integers(0, 2, 40)
+    want = detectability._ridge_predictions(rows, labels[:, None], test)[:, 0]
+    np.testing.assert_allclose(detectability._scores(rows, labels, test), want, rtol=1e-9)

@@ -12,6 +12,7 @@ from anyres_bench.metrics.detection import (
     AveragePrecision,
     DetectorAccuracy,
     accuracy,
+    areas,
     average_precision,
     roc_auc,
 )
@@ -97,3 +98,16 @@ def test_scores_must_be_there_and_of_one_dimension(fake: np.ndarray) -> None:
     for metric in (AveragePrecision(), DetectorAccuracy()):
         with pytest.raises(MetricError, match="dimension 1"):
             metric.finish(bank(np.ones((3, 1))), bank(fake), stream(0))
+
+
+def test_areas_of_subsets_are_those_of_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        y, s = rng.integers(0, 2, 40), np.round(rng.standard_normal(40), 1)
+        weight = rng.integers(0, 3, 40) * 0.5
+        used = weight > 0
+        if len(np.unique(y[used])) < 2:
+            continue
+        want = [area(y[used], s[used], weight[used]) for area in (average_precision, roc_auc)]
+        assert areas(y, s, weight) == pytest.approx(want)
+    assert np.isnan(areas(np.ones(3), np.arange(3.0), np.ones(3))).all()

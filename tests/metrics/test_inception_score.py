@@ -7,7 +7,7 @@ import pytest
 
 from anyres_bench.core.errors import MetricError, UsageError
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.metrics.inception_score import inception_score
+from anyres_bench.metrics.inception_score import InceptionScore, inception_score
 
 RNG = np.random.default_rng(4)
 
@@ -43,3 +43,20 @@ def test_inception_score_refuses() -> None:
         inception_score(np.full((20, 4), np.inf))
     with pytest.raises(UsageError, match="splits is 0"):
         inception_score(np.zeros((9, 4)), splits=0)
+
+
+def test_subsets_keep_rows_in_their_splits() -> None:
+    logits = bank(RNG.standard_normal((20, 4)))
+    part, metric = np.arange(20) % 4, InceptionScore(splits=2)
+    keep = [np.ones(4, bool), np.array([True, False, True, True])]
+    subsets = [(np.ones(1, bool), kept) for kept in keep]
+    found = metric.subset_values(None, logits, (np.zeros(0, np.int64), part), subsets)
+    halves = [slice(0, 10), slice(10, 20)]
+    want = [
+        np.mean([inception_score(logits.features()[h][kept[part[h]]], 1)[0] for h in halves])
+        for kept in keep
+    ]
+    assert found is not None
+    assert [each["inception_score"] for each in found] == pytest.approx(want)
+    nothing = [(np.ones(1, bool), np.zeros(4, bool))]
+    assert metric.subset_values(None, logits, (np.zeros(0, np.int64), part), nothing) is None
