@@ -23,7 +23,8 @@ from anyres_bench.core.seeds import Stream
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.limits import Limits, difference_limits, limits
 from anyres_bench.metrics.metric import Metric
-from anyres_bench.metrics.replication import Replicated, Study, replicate
+from anyres_bench.metrics.replication import replicate
+from anyres_bench.metrics.study import Replicated, Study
 from anyres_bench.results import Interval
 
 _FEWEST = 4  # groups of a side, as if of equal size: fewer tell no variance

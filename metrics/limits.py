@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import scipy.special
 import scipy.stats
 
-from anyres_bench.metrics.replication import Replicated
+from anyres_bench.metrics.study import Replicated
 from anyres_bench.metrics.variances import Spread
 
 _FEW = 20  # groups below which an interval says so

@@ -17,8 +17,9 @@ from anyres_bench.metrics import METRICS
 from anyres_bench.metrics.frechet import Frechet
 from anyres_bench.metrics.intervals import Options, interval, paired_difference
 from anyres_bench.metrics.metric import BankMetric, Metric, metric_from, required
-from anyres_bench.metrics.replication import Replicated, Study, replicate
+from anyres_bench.metrics.replication import replicate
 from anyres_bench.metrics.sampling import leave_one_out
+from anyres_bench.metrics.study import Replicated, Study
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from anyres_bench.metrics.limits import difference_limits, limits, none_of
-from anyres_bench.metrics.replication import Replicated
+from anyres_bench.metrics.study import Replicated
 from anyres_bench.metrics.variances import Spread
 
 INF = float("inf")
