@@ -198,19 +198,17 @@ def summary(found: list[Estimate]) -> dict[str, float]:
 
 
 def table(results: dict[str, dict[str, dict[str, float]]]) -> Iterator[str]:
-    """The results as lines of a table."""
-    yield "| cell | value | truth | ratio | held | flagged |"
-    yield "|---|---|---|---|---|---|"
-    for name, values in sorted(results.items()):
-        for value, x in values.items():
-            if value == "refused":
-                yield f"| {name} | | | | refused | |"
-                continue
-            flagged = max(x["few_groups"], x["near_bound"])
-            yield (
-                f"| {name} | {value} | {x['truth']:.3g} | {x['ratio']:.2f} | {x['held']:.3f} | "
-                f"{flagged:.2f} |"
-            )
+    """One line a cell: the share of intervals that hold the truth; a star where most are flagged."""
+    yield "| cell | draws | held |"
+    yield "|---|---|---|"
+    for name, values in results.items():
+        draws = max(int(x["draws"]) for x in values.values())
+        held = [
+            f"{value} {x['held']:.3f}{'*' * (max(x['few_groups'], x['near_bound']) > 0.5)}"
+            for value, x in values.items()
+            if value != "refused"
+        ]
+        yield f"| {name} | {draws} | {', '.join(held) or 'no interval'} |"
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -85,7 +85,7 @@ class Prdc(BankMetric):
         return [self._rows(count, a, b) for count in found]
 
     def _rows(self, count: _Counts, a: Points, b: Points) -> dict[str, NDArray[np.float64]]:
-        each = {
+        each: dict[str, NDArray[Any]] = {
             "precision": count.precise[b.number],
             "recall": count.recalled[a.number],
             "density": count.inside[b.number] / self.k,

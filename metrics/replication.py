@@ -86,8 +86,9 @@ def _jackknife_plan(parts: Mapping[Side, Parts]) -> _Plan:
         for part in range(len(of)):
             plan.add(side, {side: [part]})
     for side, of in parts.items():
-        for one in range(0, len(of) - 1, 2) if len(of) >= 2 * _FEWEST_PAIRS else ():
-            plan.add(f"two {side}", {side: [one, one + 1]})
+        if len(of) >= 2 * _FEWEST_PAIRS:
+            for one in range(0, len(of) - 1, 2):
+                plan.add(f"two {side}", {side: [one, one + 1]})
     if len(parts) == 2:
         for one in range(0, min(map(len, parts.values())) - 1, 2):
             plan.add("one each", {side: [one] for side in parts})

@@ -65,7 +65,8 @@ class Study:
 
     def parts(self, side: Side, halves: bool = False) -> Parts:
         """The groups of a side, those of both models together, dealt into parts."""
-        banks = [self.real] if side == "real" else [fake for _, fake in self.models]
+        fakes: list[FeatureBank | None] = [fake for _, fake in self.models]
+        banks = [self.real] if side == "real" else fakes
         group = np.concatenate([bank.group for bank in banks if bank is not None])
         count = min(self.folds, len(np.unique(group)))
         if halves:
