@@ -198,7 +198,7 @@ def summary(found: list[Estimate]) -> dict[str, float]:
 
 
 def table(results: dict[str, dict[str, dict[str, float]]]) -> Iterator[str]:
-    """One line a cell: the share of intervals that hold the truth; a star where most are flagged."""
+    """One line a cell: shares of intervals that hold the truth; a star where most are flagged."""
     yield "| cell | draws | held |"
     yield "|---|---|---|"
     for name, values in results.items():

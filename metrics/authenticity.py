@@ -45,7 +45,7 @@ class AuthPct(BankMetric):
         """100 for each authentic image, held against each subset of the real side."""
         generated = fake.features()
         found = [_authentic(real.features()[in_real], generated) for in_real, _ in subsets]
-        return [{"authpct": 100.0 * each} for each in found]
+        return [{"authpct": np.where(each, 100.0, 0.0)} for each in found]
 
 
 def authentic_percent(train: ArrayLike, generated: ArrayLike) -> float:

@@ -87,7 +87,7 @@ class Detectability(BankMetric):
     ) -> Values | None:
         """AP and AUC of subsets whose groups stay in their folds; None where one would be empty."""
         banks = required(real), fake
-        rows = np.concatenate(pair(*(bank.features() for bank in banks))).astype(np.float64)
+        rows = np.concatenate(pair(banks[0].features(), banks[1].features())).astype(np.float64)
         fold = np.concatenate(
             [group_folds(bank.group, self.folds, stream(0, "subsets")) for bank in banks]
         )

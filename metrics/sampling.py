@@ -104,12 +104,12 @@ class Parts:
     @property
     def weight(self) -> NDArray[np.float64]:
         """(n_parts,) share of the rows that each part has."""
-        return np.bincount(self.place, self.share)
+        return np.asarray(np.bincount(self.place, self.share), np.float64)
 
     @property
     def unrest(self) -> NDArray[np.float64]:
         """(n_parts,) variance of the mean of each part, in those of one group's mean."""
-        return np.bincount(self.place, self.share**2) / self.weight**2
+        return np.asarray(np.bincount(self.place, self.share**2) / self.weight**2)
 
 
 def leave_one_out(count: int) -> NDArray[np.bool_]:
