@@ -11,6 +11,7 @@ import pytest
 
 from anyres_bench.core.errors import DataError
 from anyres_bench.results import Interval, SizeHistogram
+from anyres_bench.results.plain import from_plain, to_plain
 from anyres_bench.results.record import SCHEMA, FeaturesRecord, seal
 from tests.results.records import TASK, dataset, interval, model, result
 
@@ -92,3 +93,11 @@ def test_an_interval_has_two_ends_and_a_confidence(change: dict[str, Any]) -> No
 def test_what_does_not_hold_together_is_no_result(change: dict[str, Any], message: str) -> None:
     with pytest.raises(DataError, match=message):
         result(**change)
+
+
+def test_intervals_of_earlier_versions_say_no_cautions() -> None:
+    made = dataclasses.replace(interval(0.25, 0.4), cautions=("few-groups", "near-bound"))
+    plain = to_plain(made)
+    assert from_plain(Interval, plain) == made
+    del plain["cautions"]
+    assert from_plain(Interval, plain) == dataclasses.replace(made, cautions=())
