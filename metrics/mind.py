@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -29,7 +29,7 @@ from anyres_bench.core.seeds import Stream
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.checks import pair
 from anyres_bench.metrics.metric import BankMetric, required
-from anyres_bench.metrics.sampling import Replicates, Replication
+from anyres_bench.metrics.sampling import Kept, RowParts, Values
 
 SEED = 2020  # of the directions: torch-fidelity's default
 _ROWS = 4096  # rows that are projected at a time
@@ -54,18 +54,22 @@ class Mind(BankMetric):
         on = directions(a.shape[1], self.directions)
         return {"mind": _distance(_sorted(project(a, on)), _sorted(project(b, on)), a.shape[1])}
 
-    def replicates(
-        self, real: FeatureBank, fake: FeatureBank, of_real: Replication, of_fake: Replication
-    ) -> tuple[Replicates, Replicates]:
-        """Values with subsets of each side, projected once."""
-        a, b = pair(real.features(), fake.features())
-        dim = a.shape[1]
-        on = directions(dim, self.directions)
-        shadows = project(a, on), project(b, on)
-        whole = _sorted(shadows[0]), _sorted(shadows[1])
-        with_real = [_distance(_sorted(shadows[0][m]), whole[1], dim) for m in of_real.masks()]
-        with_fake = [_distance(whole[0], _sorted(shadows[1][m]), dim) for m in of_fake.masks()]
-        return [{"mind": v} for v in with_real], [{"mind": v} for v in with_fake]
+    def subset_values(
+        self, real: FeatureBank | None, fake: FeatureBank, parts: RowParts, subsets: Sequence[Kept]
+    ) -> Values | None:
+        """Values of subsets, projected and sorted once."""
+        sides = pair(required(real).features(), fake.features())
+        on = directions(sides[0].shape[1], self.directions)
+        shadows = [project(rows, on) for rows in sides]
+        whole = [_sorted(each) for each in shadows]
+        values = []
+        for subset in subsets:
+            a, b = (
+                every if kept.all() else _sorted(shadow[kept[part]])
+                for every, shadow, kept, part in zip(whole, shadows, subset, parts, strict=True)
+            )
+            values.append({"mind": _distance(a, b, sides[0].shape[1])})
+        return values
 
 
 def mind(real: ArrayLike, fake: ArrayLike, n_directions: int = 1000, seed: int = SEED) -> float:

@@ -99,7 +99,7 @@ class Parts:
 
         Source: Kish, "Survey sampling", 1965, section 8.2.
         """
-        return float(1.0 / np.square(self.share).sum())
+        return float(1.0 / np.square(self.share).sum()) if len(self.groups) else 0.0
 
     @property
     def weight(self) -> NDArray[np.float64]:

@@ -121,13 +121,18 @@ class _Kept:
             values = content["values"]
             if content["sha256"] != _digest(values):
                 return None
-            return {name: Difference(*map(float, three)) for name, three in values.items()}
+            return {
+                name: Difference(*map(float, three), cautions=tuple(map(str, cautions)))
+                for name, (*three, cautions) in values.items()
+            }
         except (OSError, DataError, LookupError, TypeError, ValueError, AttributeError):
             return None
 
     def write(self, found: Mapping[str, Difference]) -> None:
         """Keep them; a cache that cannot be written costs time and no number."""
-        values = {name: [one.value, one.low, one.high] for name, one in found.items()}
+        values = {
+            name: [one.value, one.low, one.high, list(one.cautions)] for name, one in found.items()
+        }
         with contextlib.suppress(OSError, ValueError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             write_json(self.path, {"values": values, "sha256": _digest(values)})
