@@ -134,7 +134,7 @@ def _halves(study: Study) -> dict[str, Replicated]:
 
 
 def _replicated(parts: Mapping[Side, Parts], spread: Spread, method: str) -> Replicated:
-    folds = {side: len(of) for side, of in parts.items()}
+    folds: dict[str, int] = {side: len(of) for side, of in parts.items()}
     fewest = min(parts.values(), key=lambda of: of.n_effective)
     return Replicated(spread, fewest.n_effective, len(fewest.groups), method, folds)
 

@@ -97,8 +97,8 @@ def result_table(results: Sequence[Result], kept: Collection[str] = ()) -> str:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         lines.append("  ".join(cells).rstrip())
     intervals = (of for result in results for of in result.intervals.values())
-    notes = explained(name for of in intervals for name in cautions_of(of))
-    return "\n".join(lines + [terminal(note) for note in notes])
+    meanings = explained(name for of in intervals for name in cautions_of(of))
+    return "\n".join(lines + [terminal(meaning) for meaning in meanings])
 
 
 def to_frame(results: Iterable[Result]) -> pd.DataFrame:
