@@ -4,6 +4,7 @@
     python -m benchmarks.embedded train FOLDER     all systems, one after another
     python -m benchmarks.embedded status FOLDER    how far each is
     python -m benchmarks.embedded curves FOLDER    settings, ticks and evaluations as one file
+    python -m benchmarks.embedded weights FOLDER   averaged weights of what is complete, to ship
 
 `train` goes on where it was stopped (Ctrl-C and SIGTERM stop it after a checkpoint; after SIGKILL
 it repeats what came after the last one), and takes some systems only where `--only PREFIX` says so.
@@ -16,17 +17,24 @@ upscalers enlarge that first stage, so theirs are 100 and 40 as well.
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from torch import Tensor
+
 from anyres_bench.core.files import write_json
+from anyres_bench.models.checkpoint import read_checkpoint, write_checkpoint
 from anyres_bench.training.charts import LOG, read_entries
 from benchmarks.training_curves import curve
 
+RESULTS = Path("benchmarks/results")
+_LARGE = 1000  # numbers of a tensor from which half precision is worth it
 WHOLE = "patch32-at32/frechet"
 PATCHES = "anyres-patch32-min32max128/frechet"
 FIRST_LOW = 1_000_000  # first latent of the low-resolution set; tasks render 0, 1, 2, ...
@@ -168,6 +176,39 @@ def gather(folder: Path, out: Path) -> None:
     write_json(out, {"systems": [asdict(system) for system in systems()], "curves": found})
 
 
+def gather_weights(folder: Path, out: Path) -> int:
+    """Write the averaged network of every complete system, large tensors in half precision.
+
+    What `out` held of the same systems is replaced; `weights.json` beside them says what each is.
+
+    Returns:
+        Bytes of all of them.
+    """
+    listing = out / "weights.json"
+    shipped = json.loads(listing.read_text()) if listing.exists() else {}
+    for system in systems():
+        if not is_complete(folder / "runs", system):
+            continue
+        stage = list(system.kimg)[-1]
+        source = sorted((folder / "runs" / system.name / stage).glob("ema-*"))[-1]
+        trained = read_checkpoint(source)
+        state = {name: _compact(tensor) for name, tensor in trained.state.items()}
+        checkpoint = replace(trained, state=state)
+        shutil.rmtree(out / system.name, ignore_errors=True)
+        write_checkpoint(out / system.name, checkpoint)
+        shipped[system.name] = {
+            "digest": checkpoint.digest,
+            "of": {"stage": stage, "images": int(source.name[4:]), "digest": trained.digest},
+        }
+    write_json(listing, shipped)
+    return sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+
+
+def _compact(tensor: Tensor) -> Tensor:
+    """Half precision for what weighs; biases, frequencies and statistics stay as they are."""
+    return tensor.half() if tensor.is_floating_point() and tensor.numel() >= _LARGE else tensor
+
+
 def status(folder: Path) -> None:
     """Print thousands of images of every stage, and of how many."""
     for system in systems():
@@ -179,11 +220,10 @@ def status(folder: Path) -> None:
 def main() -> None:
     """Do as told."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["data", "train", "status", "curves"])
+    parser.add_argument("what", choices=["data", "train", "status", "curves", "weights"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default="", help="systems whose name begins so")
-    out = Path("benchmarks/results/embedded.json")
-    parser.add_argument("--out", type=Path, default=out, help="of `curves`")
+    parser.add_argument("--out", type=Path, help="of `curves` and `weights`")
     args = parser.parse_args()
     folder = args.folder.resolve()
     if args.what == "data":
@@ -191,7 +231,10 @@ def main() -> None:
     elif args.what == "train":
         train(folder, args.only)
     elif args.what == "curves":
-        gather(folder, args.out)
+        gather(folder, args.out or RESULTS / "embedded.json")
+    elif args.what == "weights":
+        n_bytes = gather_weights(folder, args.out or RESULTS / "embedded")
+        print(f"{n_bytes / 1e6:.1f} MB")
     else:
         status(folder)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
+import torch
 
+from anyres_bench.models.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from anyres_bench.models.families import parts
 from anyres_bench.training.config import LoopConfig, build, parse_assignments
 from anyres_bench.training.stages import read_stages
-from benchmarks.embedded import System, images, is_complete, systems
+from benchmarks.embedded import System, gather_weights, images, is_complete, systems
 
 BUDGET = 140  # thousands of images
 
@@ -71,3 +74,25 @@ def test_what_is_complete_is_known_by_its_last_network(tmp_path: Path) -> None:
     assert not is_complete(tmp_path, system)
     (stage / "ema-000000032").mkdir()
     assert is_complete(tmp_path, system)
+
+
+def test_weights_are_those_of_complete_systems_in_half_precision(tmp_path: Path) -> None:
+    state = {"weight": torch.linspace(-1, 1, 2000), "bias": torch.linspace(-1, 1, 7)}
+    trained = Checkpoint("liif", {}, state, "unknown", {})
+    for seen, run in ((40_000, "liif-seed0"), (39_992, "mspe-seed0")):
+        write_checkpoint(tmp_path / "runs" / run / "run" / f"ema-{seen:09d}", trained)
+    for _ in range(2):  # the second replaces the first
+        n_bytes = gather_weights(tmp_path, tmp_path / "out")
+        assert [path.name for path in (tmp_path / "out").iterdir() if path.is_dir()] == [
+            "liif-seed0"
+        ]
+    shipped = read_checkpoint(tmp_path / "out" / "liif-seed0")
+    assert torch.equal(shipped.state["weight"], state["weight"].half())
+    assert torch.equal(shipped.state["bias"], state["bias"])
+    assert 4_000 < n_bytes < 8_000
+    assert json.loads((tmp_path / "out" / "weights.json").read_text()) == {
+        "liif-seed0": {
+            "digest": shipped.digest,
+            "of": {"stage": "run", "images": 40_000, "digest": trained.digest},
+        }
+    }
