@@ -21,7 +21,7 @@ import numpy as np
 from anyres_bench.core.errors import MetricError, UsageError
 from anyres_bench.core.seeds import Stream
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.metrics.limits import Limits, difference_limits, limits
+from anyres_bench.metrics.limits import Ends, difference_limits, limits
 from anyres_bench.metrics.metric import Metric
 from anyres_bench.metrics.replication import replicate
 from anyres_bench.metrics.study import Replicated, Study
@@ -137,7 +137,7 @@ def paired_difference(
         ends = difference_limits(values[name], high - low, of, options.confidence)
         size = max(abs(a[name]), abs(b[name])) * _ROUNDING
         if equal or (ends and max(-ends.low, ends.high) <= size):
-            values[name], ends = 0.0, Limits(0.0, 0.0, "equal", ())
+            values[name], ends = 0.0, Ends(0.0, 0.0, "equal", ())
         found[name] = _estimate(values[name], ends, of, options)
     return found
 
@@ -178,7 +178,7 @@ def _equal(a: FeatureBank, b: FeatureBank) -> bool:
     return np.array_equal(a.group, b.group) and np.array_equal(a.features(), b.features())
 
 
-def _estimate(value: float, ends: Limits | None, of: Replicated, options: Options) -> Estimate:
+def _estimate(value: float, ends: Ends | None, of: Replicated, options: Options) -> Estimate:
     if ends is None:
         return Estimate(value, None)
     return Estimate(

@@ -29,7 +29,7 @@ _RARE = 5.0  # images on the rarer side of a share, or squared standard errors a
 
 
 @dataclass(frozen=True)
-class Limits:
+class Ends:
     """Ends of an interval.
 
     Attributes:
@@ -45,7 +45,7 @@ class Limits:
 
 def limits(
     value: float, bounds: tuple[float, float], found: Replicated, confidence: float
-) -> Limits | None:
+) -> Ends | None:
     """Where the expectation of a value lies; None where the images do not tell.
 
     Args:
@@ -61,33 +61,33 @@ def limits(
         share = min(max((value - low) / room, 0.0), 1.0)
         a, b, n = _of_share(share, found, room, tail)
         rare = ("near-bound",) if min(share, 1.0 - share) * n < _RARE else ()
-        return Limits(low + room * a, low + room * b, "exact limits of a share", few + rare)
+        return Ends(low + room * a, low + room * b, "exact limits of a share", few + rare)
     error = math.sqrt(found.spread.variance)
     if not error:
         return _of_equal_rows(value, low, found, tail) if found.average else None
     if not math.isfinite(low):
         ends = _skewed(value, found.spread, tail)
-        return Limits(*ends, "Student's limits, skewness corrected", few)
+        return Ends(*ends, "Student's limits, skewness corrected", few)
     half, height = error * students(tail, found.spread.freedom), value - low
     if height <= 0.0:
-        return Limits(low, low + half, "Student's limits above the floor", (*few, "near-bound"))
+        return Ends(low, low + half, "Student's limits above the floor", (*few, "near-bound"))
     factor = math.exp(min(half / height, 700.0))
     rare = ("near-bound",) if height < math.sqrt(_RARE) * error else ()
     scale = "Student's limits of the logarithm"
-    return Limits(low + height / factor, low + height * factor, scale, few + rare)
+    return Ends(low + height / factor, low + height * factor, scale, few + rare)
 
 
-def _of_equal_rows(value: float, low: float, found: Replicated, tail: float) -> Limits:
-    """Limits of a mean of equal rows: so few images may be others that none was seen."""
+def _of_equal_rows(value: float, low: float, found: Replicated, tail: float) -> Ends:
+    """Ends of a mean of equal rows: so few images may be others that none was seen."""
     unseen, height = none_of(found.n_effective, tail), value - low
     high = value + unseen * max(1.0, height)
     few = ("few-groups",) if found.n_effective < _FEW else ()
-    return Limits(value - unseen * height, high, _UNSEEN, (*few, "near-bound"))
+    return Ends(value - unseen * height, high, _UNSEEN, (*few, "near-bound"))
 
 
 def difference_limits(
     value: float, room: float, found: Replicated, confidence: float
-) -> Limits | None:
+) -> Ends | None:
     """Where the expectation of a difference of two values lies; None where images do not tell.
 
     Args:
@@ -97,11 +97,11 @@ def difference_limits(
     few = ("few-groups",) if found.n_effective < _FEW else ()
     if found.spread.variance:
         low, high = _skewed(value, found.spread, tail)
-        return Limits(max(low, -room), min(high, room), "Student's limits, skewness corrected", few)
+        return Ends(max(low, -room), min(high, room), "Student's limits, skewness corrected", few)
     if not math.isfinite(room):
         return None
     half = room * none_of(found.n_effective, tail)
-    return Limits(
+    return Ends(
         max(value - half, -room),
         min(value + half, room),
         _UNSEEN,
@@ -134,7 +134,7 @@ def none_of(n: float, tail: float) -> float:
 def _of_share(
     share: float, found: Replicated, room: float, tail: float
 ) -> tuple[float, float, float]:
-    """Limits, and how many images they are of."""
+    """Ends, and how many images they are of."""
     variance, n = found.spread.variance / room**2, found.n_effective
     if variance > 0 and 0 < share < 1:
         n = share * (1.0 - share) / variance

@@ -1,4 +1,4 @@
-"""Limits keep to what a value can be, and say nothing with certainty that no image showed."""
+"""Ends keep to what a value can be, and say nothing with certainty that no image showed."""
 
 from __future__ import annotations
 
