@@ -66,6 +66,16 @@ class Estimate:
     value: float
     interval: Interval | None
 
+    @property
+    def low(self) -> float:
+        """Lower end; NaN where there is none."""
+        return self.interval.low if self.interval else math.nan
+
+    @property
+    def high(self) -> float:
+        """Upper end; NaN where there is none."""
+        return self.interval.high if self.interval else math.nan
+
 
 @runtime_checkable
 class Trimmable(Protocol):
