@@ -122,8 +122,8 @@ class _Kept:
             if content["sha256"] != _digest(values):
                 return None
             return {
-                name: Difference(*map(float, three), cautions=tuple(map(str, cautions)))
-                for name, (*three, cautions) in values.items()
+                name: Difference(float(value), float(low), float(high), tuple(map(str, cautions)))
+                for name, (value, low, high, cautions) in values.items()
             }
         except (OSError, DataError, LookupError, TypeError, ValueError, AttributeError):
             return None
