@@ -44,6 +44,7 @@ METRICS = Registry(
         "effective-resolution": "anyres_bench.metrics.spectrum:EffectiveResolution",
         "equivariance": "anyres_bench.metrics.equivariance:Equivariance",
         "fd-infinity": "anyres_bench.metrics.fd_infinity:FdInfinity",
+        "fd-infinity-groups": "anyres_bench.metrics.fd_infinity:FdInfinityOfGroups",
         "frechet": "anyres_bench.metrics.frechet:Frechet",
         "glcm": "anyres_bench.metrics.texture:Glcm",
         "inception-score": "anyres_bench.metrics.inception_score:InceptionScore",
@@ -67,3 +68,12 @@ METRICS = Registry(
     entry_points="anyres_bench.metrics",
     hints=_HINTS,
 )
+
+SUMMARIES = Registry(
+    "summary",
+    {
+        "aspect": "anyres_bench.metrics.strata:Aspect",
+        "scale": "anyres_bench.metrics.strata:Scale",
+    },
+)
+"""What is made of a metric's values at several canvases: `scale-frechet`, `aspect-frechet`."""

@@ -19,7 +19,7 @@ from anyres_bench.core.errors import MetricError
 from anyres_bench.core.seeds import stream
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.measuring import Measurement, measure
-from anyres_bench.metrics.metric import Metric
+from anyres_bench.metrics.metric import Metric, StrataKind, strata_kind
 
 _ROUNDING = 1e-9
 _SEED = 1
@@ -127,18 +127,34 @@ def _bank(metric: Metric, side: Literal["real", "fake"], sample: Sample) -> Feat
     rng = stream(0, "metric contract", side)
     features = rng.normal((n, dim)) + (0.5 if side == "fake" else 0.0)
     index = np.arange(n)
-    return FeatureBank(index, index // 2, features.astype(np.float32))
+
+    def stratum(scale: float) -> FeatureBank:
+        return FeatureBank(index, index // 2, (scale * features).astype(np.float32))
+
+    labels = _STRATA[strata_kind(metric)]
+    if not labels:
+        return stratum(1.0)
+    return FeatureBank.of_strata({label: stratum(1 + 0.3 * k) for k, label in enumerate(labels)})
+
+
+_STRATA: Mapping[StrataKind, tuple[str, ...]] = {
+    "": (),
+    "sizes": ("64", "91", "128"),
+    "aspects": ("1x3", "1x1", "16x9"),
+}
 
 
 def _sum(bank: FeatureBank, parts: list[NDArray[np.int64]]) -> FeatureBank:
     """The bank again, added up from parts of its rows in the order given."""
-    banks = [FeatureBank(bank.index[p], bank.group[p], bank.features()[p]) for p in parts]
-    return functools.reduce(operator.add, banks, FeatureBank.empty())
+    return functools.reduce(operator.add, map(bank.subset, parts), FeatureBank.empty())
 
 
 def _doubled(bank: FeatureBank) -> FeatureBank:
-    copies = FeatureBank(bank.index + len(bank), bank.group, bank.features())
-    return bank + copies
+    copies = (
+        FeatureBank(part.index + bank.index.max() + 1, part.group, part.features(), label)
+        for label, part in bank.strata().items()
+    )
+    return functools.reduce(operator.add, copies, bank)
 
 
 def _in_sevens(bank: FeatureBank) -> list[NDArray[np.int64]]:

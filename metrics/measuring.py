@@ -89,9 +89,10 @@ def check_values(metric: Metric, values: Mapping[str, float]) -> None:
     for name, value in values.items():
         if type(value) is not float or not math.isfinite(value):
             raise MetricError(f"metric {metric.id}: {name} is {value!r}, expected a finite float")
-        if name not in metric.bounds:
+        of, _, _ = name.partition("@")  # NAME@STRATUM is bounded as NAME is
+        if of not in metric.bounds:
             raise MetricError(f"metric {metric.id} states no bounds of {name}")
-        low, high = metric.bounds[name]
+        low, high = metric.bounds[of]
         if not _at_most(low, value) or not _at_most(value, high):
             raise MetricError(
                 f"metric {metric.id}: {name} is {value!r}, outside its bounds {low} to {high}"

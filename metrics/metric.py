@@ -15,13 +15,13 @@ import re
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from anyres_bench.core.errors import MetricError, UnknownNameError
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.seeds import Stream
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.metrics import METRICS
+from anyres_bench.metrics import METRICS, SUMMARIES
 
 
 @runtime_checkable
@@ -100,6 +100,43 @@ def own_extractor(metric: Metric) -> str | None:
     return getattr(metric, "extractor", None)
 
 
+StrataKind = Literal["", "sizes", "aspects"]
+
+
+@dataclass(frozen=True)
+class OverStrata:
+    """A metric of another metric's values at several strata; `scale-frechet` is one.
+
+    Attributes:
+        of: the other metric.
+        strata: what the strata are of which it makes sense.
+    """
+
+    of: Metric
+
+    strata: typing.ClassVar[StrataKind] = ""
+
+
+def strata_kind(metric: Metric) -> StrataKind:
+    """What strata a metric wants the rows of both sides to have; empty for most."""
+    return metric.strata if isinstance(metric, OverStrata) else ""
+
+
+def needs_held_out(metric: Metric) -> bool:
+    """Whether a metric also looks at real images that are no reference.
+
+    Its real side is then of two strata, "real" and "held-out". Most metrics do not say so.
+    """
+    return bool(getattr(metric, "needs_held_out", False))
+
+
+def least_rows(metric: Metric, dim: int) -> int:
+    """How many rows a metric needs of features of `dim` dimensions, where it says so; else 2."""
+    of = metric.of if isinstance(metric, OverStrata) else metric
+    least = getattr(of, "least_rows", None)
+    return int(least(dim)) if least else 2
+
+
 def required(real: FeatureBank | None) -> FeatureBank:
     """The real side of a metric that compares with it.
 
@@ -116,8 +153,12 @@ def metric_from(text: str) -> Metric:
 
     Raises:
         UnknownNameError: no such metric or option; the message suggests the nearest.
+        UsageError: a summary that means nothing of this metric.
     """
     words = text.split("-")
+    if words[0] in SUMMARIES and len(words) > 1:
+        of = metric_from("-".join(words[1:]))
+        return typing.cast(Metric, SUMMARIES.get(words[0])(of))
     for end in range(len(words), 0, -1):
         name = "-".join(words[:end])
         if name in METRICS:

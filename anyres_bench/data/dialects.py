@@ -59,8 +59,8 @@ class NativeCrop:
     place: Literal["random", "centre"]
 
     @property
-    def needs(self) -> int:
-        return self.side
+    def needs(self) -> Size:
+        return Size.square(self.side)
 
     @property
     def size(self) -> Size:
@@ -119,8 +119,8 @@ class Squashed:
     side: int
 
     @property
-    def needs(self) -> int:
-        return self.side
+    def needs(self) -> Size:
+        return Size.square(self.side)
 
     @property
     def size(self) -> Size:

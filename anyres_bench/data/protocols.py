@@ -14,6 +14,8 @@ View i depends on the seed, on i and on the images' sizes alone.
                                         S x S, the second D px further down and right
     eq-{t|tfrac|r}-at{S}                whole images of S x S under a shift of the model's input by
                                         whole pixels or fractions, or a rotation
+    ar1-...                             windows on canvases of growing sizes and of any shape; see
+                                        `anyres_bench.data.ar1`
 
 Protocols of other projects are in `anyres_bench.data.dialects`.
 
@@ -29,8 +31,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -38,11 +40,15 @@ from anyres_bench.core.errors import DatasetError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Region
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.seeds import stream
+from anyres_bench.data import ar1
+from anyres_bench.data.ar1 import Ar1, StrataKind, read_ar1
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import Rounding
-from anyres_bench.data.records import Manifest
+from anyres_bench.data.records import ImageRecord, Manifest
+from anyres_bench.data.sobol import PointDraws, Sobol
 from anyres_bench.data.views import (
     BASE_WARP,
+    Draws,
     ImageView,
     Item,
     ManyViews,
@@ -74,6 +80,9 @@ class EvalProtocol:
         anyres: whether it is of the official dialect: its order of images.
         warp: how what a model renders becomes what is compared; None: it is that already.
         rounding: how a model's floats become uint8.
+        sobol: whether windows lie at the points of a Sobol sequence, one for all sides.
+        kind: what `strata` are: canvases of several sizes, or of several aspects.
+        strata: label -> the protocol that a stratum is; items are drawn by these alone.
     """
 
     id: str
@@ -83,6 +92,9 @@ class EvalProtocol:
     anyres: bool
     warp: str | None = None
     rounding: Rounding = "round"
+    sobol: bool = False
+    kind: StrataKind = ""
+    strata: Mapping[str, EvalProtocol] = field(default_factory=dict, hash=False)
 
     @property
     def n_views(self) -> int:
@@ -121,29 +133,42 @@ class EvalProtocol:
         """
         roles = dataset.roles
         low = roles.get("lr", Manifest([]))
-        fits = all(image.size.shorter >= self.rule.needs for image in low)
+        fits = all(map(self.fits, low))
         name = "lr" if self.whole and low and fits else "hr"
         return replace(dataset, manifest=roles.get(name, dataset.manifest))
 
+    def fits(self, image: ImageRecord) -> bool:
+        """Whether an image is large enough, because nothing is ever enlarged."""
+        needs = self.rule.needs
+        return image.height >= needs.height and image.width >= needs.width
+
     def survivors(self, images: Manifest) -> list[int]:
-        """Indices of the images that are large enough, because nothing is ever enlarged.
+        """Indices of the images that are large enough; of strata, for the largest canvas.
 
         Raises:
             DatasetError: fewer than two are.
         """
-        kept = [i for i, image in enumerate(images) if image.size.shorter >= self.rule.needs]
+        kept = [i for i, image in enumerate(images) if self.fits(image)]
         if len(kept) < MIN_IMAGES:
             largest = max((image.size.shorter for image in images), default=0)
             raise DatasetError(
-                f"{self.id} needs at least {MIN_IMAGES} images whose shorter side is "
-                f"{self.rule.needs} px or more; {len(kept)} of {len(images)} are that large (the "
-                f"largest has {largest} px): choose a smaller protocol or add larger images"
+                f"{self.id} needs at least {MIN_IMAGES} images {self.needs}; {len(kept)} of "
+                f"{len(images)} are that large (the largest has {largest} px): choose a smaller "
+                "protocol or add larger images"
             )
         return kept
 
     def fake_survivors(self, images: Manifest) -> list[int]:
         """As `survivors`, of images that stand for a model."""
         return self.survivors(images)
+
+    @property
+    def needs(self) -> str:
+        """Which images are large enough, in words."""
+        least = self.rule.needs
+        if least.height == least.width:
+            return f"whose shorter side is {least.height} px or more"
+        return f"of {least} px (height x width) or more"
 
     def n_items(self, images: Manifest) -> int:
         """Number of different real items, mirrored ones included where they count."""
@@ -214,16 +239,28 @@ class EvalProtocol:
     def _items(
         self, images: Manifest, numbers: Iterable[int], seed: int, side: str
     ) -> list[Item[ImageView]]:
+        if self.strata:
+            raise UsageError(
+                f"{self.id} is of several canvases; name one, such as "
+                f"{next(iter(self.strata.values())).id}"
+            )
         survivors = self.survivors(images)
+        drawn = zip(numbers, self._draws(seed, side), strict=False)
         items = []
-        for i, number in enumerate(numbers):
+        for number, draws in drawn:
             flip, survivor = divmod(number, len(survivors))  # the second half is mirrored
             image = survivors[survivor]
-            draws = stream(seed, "view", side, i)
-            square, drawn = self.rule.draw(images[image].size, bool(flip), self.centre, draws)
-            views = (ImageView(image, bool(flip), square, view) for view in self.views(drawn))
+            source, seen = self.rule.draw(images[image].size, bool(flip), self.centre, draws)
+            views = (ImageView(image, bool(flip), source, view) for view in self.views(seen))
             items.append(Item(image, tuple(views)))
         return items
+
+    def _draws(self, seed: int, side: str) -> Iterator[Draws]:
+        """Random numbers of one item after the other."""
+        if self.sobol:
+            sequence = Sobol.scrambled(seed, self.id)
+            return (PointDraws(sequence.point(i)) for i in itertools.count())
+        return (stream(seed, "view", side, i) for i in itertools.count())
 
 
 def infinite_order(n_items: int, seed: int) -> Iterator[int]:
@@ -284,6 +321,7 @@ EXAMPLES = (
     "adm256",
     "scaleinv128-full197-x4",
     "paired",
+    *ar1.EXAMPLES,
 )
 
 
@@ -305,6 +343,8 @@ def protocol_from(text: str) -> EvalProtocol:
     name = one_spelling(re.sub(r"^fid-", "anyres-", text))
     if (dialect := dialect_from(name)) is not None:
         return dialect
+    if found := read_ar1(name):
+        return _of_ar1(name, found)
     body, centre = name.removesuffix("-centre"), name.endswith("-centre")
     body, noflip = body.removesuffix("-noflip"), body.endswith("-noflip")
     for form, pattern in _FORMS.items():
@@ -328,6 +368,20 @@ def _rounding(form: str) -> Rounding:
     if form == "scaleparty-at":
         return "floor"
     return "truncate" if form.startswith("anyres-") else "round"
+
+
+def _of_ar1(name: str, found: Ar1) -> EvalProtocol:
+    strata = {label: protocol_from(of) for label, of in found.strata.items()}
+    return EvalProtocol(
+        id=name,
+        rule=found.rule,
+        mirrored=False,
+        centre=False,
+        anyres=False,
+        sobol=True,
+        kind=found.kind,
+        strata=strata,
+    )
 
 
 def _rule(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def view_pixels(pixels: Pixels, view: ImageView) -> Pixels:
-    """The pixels that a view compares: mirror, square, Lanczos to the canvas, window, part.
+    """The pixels that a view compares: mirror, cut, Lanczos to the canvas, window, part.
 
     Args:
         pixels: (h, w, 3) uint8, the whole image.
@@ -34,11 +34,11 @@ def view_pixels(pixels: Pixels, view: ImageView) -> Pixels:
         (height, width, 3) uint8 of `view.view.size`.
     """
     region, part = view.view.region, view.view.crop
-    square = crop(pixels[:, ::-1] if view.flip else pixels, view.square)
+    source = crop(pixels[:, ::-1] if view.flip else pixels, view.source)
     if region.is_whole:
-        window = resize_uint8(square, region.canvas, "lanczos")
+        window = resize_uint8(source, region.canvas, "lanczos")
     else:
-        window = resized_window(square, region.canvas, region.box, "lanczos")
+        window = resized_window(source, region.canvas, region.box, "lanczos")
     return window if part is None else crop(window, part)
 
 
@@ -58,11 +58,11 @@ def shrunk_view_pixels(pixels: Pixels, size: Size, shrink: int, view: ImageView)
     Returns:
         (height, width, 3) uint8 of `view.view.size`.
     """
-    region, square = view.view.region, view.square
-    step = square.width / region.canvas.width
-    left, top = square.left + region.left * step, square.top + region.top * step
+    region, source = view.view.region, view.source
+    step = source.width / region.canvas.width
+    left, top = source.left + region.left * step, source.top + region.top * step
     right, bottom = left + region.size.width * step, top + region.size.height * step
-    if view.flip:  # the square lies in the mirrored image
+    if view.flip:  # the source lies in the mirrored image
         left, right = size.width - right, size.width - left
     box = (left / shrink, top / shrink, right / shrink, bottom / shrink)
     window = resample_uint8(pixels, region.size, box)

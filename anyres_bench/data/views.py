@@ -1,7 +1,7 @@
 """Views: which pixels of which canvas are compared, and the rules by which they are drawn.
 
-A real image is cut to a square, the square is shrunk to a canvas, and a window of the canvas is
-compared; a model renders windows of canvases. All of it is drawn before a pixel is read.
+A real image is cut to the canvas' shape, what is cut is shrunk to the canvas, and a window of the
+canvas is compared; a model renders windows of canvases. All of it is drawn before a pixel is read.
 
 Source: AnyRes-GAN (Chai et al., ECCV 2022), section 4, and its released evaluation.
 """
@@ -56,7 +56,7 @@ class View:
         crop: the part of the window that is compared; None is all of it.
         warp: None, or the rule by which what the model renders becomes what is compared: its base
             image where that is `BASE_WARP`, else the canvas.
-        source_side: side of the square that was shrunk to the canvas, px, where a real image was;
+        source_side: shorter side of what was shrunk to the canvas, px, where a real image was;
             None where nothing is known.
         motion: None, or how the model's input is moved.
     """
@@ -84,13 +84,13 @@ class ImageView:
     Attributes:
         image: index in the manifest.
         flip: whether it is mirrored left to right.
-        square: the part of the (mirrored) image that is shrunk to the canvas of `view`.
+        source: the part of the (mirrored) image that is shrunk to the canvas of `view`.
         view: the window of that canvas.
     """
 
     image: int
     flip: bool
-    square: Box
+    source: Box
     view: View
 
 
@@ -114,8 +114,8 @@ class ViewRule(Protocol):
     """How one image of a given size becomes a view."""
 
     @property
-    def needs(self) -> int:
-        """The smallest shorter side, px, that is never enlarged."""
+    def needs(self) -> Size:
+        """The smallest image that is never enlarged."""
         ...
 
     @property
@@ -124,7 +124,7 @@ class ViewRule(Protocol):
         ...
 
     def draw(self, image: Size, flip: bool, centre: bool, draws: Draws) -> tuple[Box, View]:
-        """The square of the (mirrored) image, and the view on its canvas."""
+        """The part of the (mirrored) image that is shrunk, and the view on its canvas."""
         ...
 
 
@@ -152,8 +152,8 @@ class Whole:
     side: int
 
     @property
-    def needs(self) -> int:
-        return self.side
+    def needs(self) -> Size:
+        return self.size
 
     @property
     def size(self) -> Size:
@@ -234,8 +234,8 @@ class Patch:
     inner: int | None = None
 
     @property
-    def needs(self) -> int:
-        return math.ceil(self.patch / self.scale_max - 1e-6)
+    def needs(self) -> Size:
+        return Size.square(math.ceil(self.patch / self.scale_max - 1e-6))
 
     @property
     def size(self) -> Size:
@@ -264,8 +264,8 @@ class PatchAt:
     canvas: int
 
     @property
-    def needs(self) -> int:
-        return self.canvas
+    def needs(self) -> Size:
+        return Size.square(self.canvas)
 
     @property
     def size(self) -> Size:
@@ -308,6 +308,58 @@ class Shifted(PatchAt):
             replace(drawn, crop=Box(by, by, side, side)),
             replace(drawn, region=moved, crop=Box(0, 0, side, side)),
         )
+
+
+@dataclass(frozen=True)
+class Window:
+    """Windows of `patch` px on a canvas of any shape; the largest part of that shape is shrunk.
+
+    Draws: y and x of the window, y and x of the part.
+
+    Attributes:
+        patch: side of the window, px.
+        canvas: its size; None is each image's own, of which nothing is cut or shrunk.
+    """
+
+    patch: int
+    canvas: Size | None
+
+    @property
+    def needs(self) -> Size:
+        return self.canvas or self.size
+
+    @property
+    def size(self) -> Size:
+        return Size.square(self.patch)
+
+    def draw(self, image: Size, flip: bool, centre: bool, draws: Draws) -> tuple[Box, View]:
+        canvas = self.canvas or image
+        top = draws.integer(0, canvas.height - self.patch)
+        left = draws.integer(0, canvas.width - self.patch)
+        source = _placed(largest_of_shape(image, canvas), image, centre, draws)
+        region = Region(canvas, top, left, self.size)
+        return source, View(region, source_side=source.size.shorter)
+
+
+def largest_of_shape(image: Size, shape: Size) -> Size:
+    """Size of the largest part of an image that has the shape of `shape`, up to half a pixel.
+
+    >>> largest_of_shape(Size(600, 800), Size(9, 16))
+    Size(height=450, width=800)
+    """
+    width = (2 * image.height * shape.width + shape.height) // (2 * shape.height)
+    if width <= image.width:
+        return Size(image.height, width)
+    height = (2 * image.width * shape.height + shape.width) // (2 * shape.width)
+    return Size(min(height, image.height), image.width)
+
+
+def _placed(size: Size, image: Size, centre: bool, draws: Draws) -> Box:
+    """A box of a size inside an image, anywhere or in its middle."""
+    slack = Size(image.height - size.height, image.width - size.width)
+    if centre:
+        return Box(slack.height // 2, slack.width // 2, *size)
+    return Box(draws.integer(0, slack.height), draws.integer(0, slack.width), *size)
 
 
 def _square(image: Size, centre: bool, draws: Draws) -> Box:

@@ -9,7 +9,7 @@ from anyres_bench.core.quoting import one_line_each
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.evaluation.suites import SUITES, suite
 from anyres_bench.features.extractor import EXTRACTORS
-from anyres_bench.metrics import METRICS
+from anyres_bench.metrics import METRICS, SUMMARIES
 from anyres_bench.models.families import parts
 from anyres_bench.models.generator import GENERATORS
 
@@ -27,11 +27,17 @@ protocols (R, P, A, B, D and S are pixels)
   paired                            each image beside the reference of its name: psnr, ssim, lpips
   infd-p{P}, center{P}, pixverve-patch{R}, codec{P}, scalespace{P}-bin{B}, adm{R}[-of{H}x{W}],
   scaleinv{R}-full{F}-x{S}          those of other projects: docs/dialects.md
+  ar1-patch{P}-at{S}                the same by ar1: one window an image first, even positions
+  ar1-patch{P}-min{A}max{B}         canvases from A to B by half octaves, for scale-METRIC; -octaves
+  ar1-patch{P}-native               canvases of the size and shape of each real image
+  ar1-patch{P}-ar{W}x{H}-{M}mp      canvases of a shape (width x height) and M million pixels
+  ar1-patch{P}-aspects-{M}mp        seven shapes from 1x3 to 3x1, for aspect-METRIC
   append -noflip (no mirrored reals) or -centre (centred squares) to the anyres- ones
 
 a task is PROTOCOL/METRIC, such as anyres-full256/frechet, or in full as tables print it:
   DATASET[:half]/PROTOCOL/METRIC/EXTRACTOR/nN@1
   :half   one half of the images is the reference, the other is for `real` and `resample`
+a suite's place may be taken by sizes, such as --suite ar1-patch64-min64max512
 the papers' names (fid-full1024, fid-patch256-min256max0, ...) stand for their protocol with every
 image as reference, Frechet distance with ddof 0, NVIDIA's Inception file and 50,000 fakes
 """
@@ -42,6 +48,7 @@ def catalogue() -> str:
     names: dict[str, Iterable[str]] = {
         "suites": SUITES,
         "metrics": METRICS,
+        "summaries": [f"{name}-METRIC" for name in SUMMARIES],
         "extractors": EXTRACTORS,
         "models": [*GENERATORS, *parts("specs")],
     }

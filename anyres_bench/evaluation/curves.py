@@ -1,6 +1,6 @@
 """The curve of a value against canvas size: one window, seen on canvases that grow.
 
-A point of it is a task of the protocol `patch{window}-at{size}`.
+A point of it is a task of the protocol `patch{window}-at{size}`, or `ar1-patch{window}-at{size}`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from anyres_bench.results import Result, Task, value_label
 
-_PROTOCOL = re.compile(r"patch([1-9][0-9]{0,8})-at([1-9][0-9]{0,8})")
-_OCTAVES = 10
+_PROTOCOL = re.compile(r"((?:ar1-)?patch[1-9][0-9]{0,8})-at([1-9][0-9]{0,8})")
 
 
 @dataclass(frozen=True)
@@ -62,27 +61,25 @@ def protocol_at(window: int, size: int) -> str:
     return f"patch{window}-at{size}"
 
 
-def place_of(protocol: str) -> tuple[int, int] | None:
-    """Window and canvas size, px, of the point that a protocol is; None if it is none."""
+def place_of(protocol: str) -> tuple[str, int] | None:
+    """Window, as the id writes it, and canvas size, px, of the point that a protocol is.
+
+    None if it is none.
+    """
     match = _PROTOCOL.fullmatch(protocol)
-    return (int(match[1]), int(match[2])) if match else None
-
-
-def ladder(window: int) -> list[int]:
-    """Canvas sizes, px, from the window's own up by half octaves."""
-    return [round(window * 2 ** (k / 2)) for k in range(2 * _OCTAVES)]
+    return (match[1], int(match[2])) if match else None
 
 
 def curves_of(results: Iterable[Result]) -> list[Curve]:
-    """The curves that results are points of; each shows the first value that ranks."""
+    """The curves that results are points of, one for each value that ranks."""
     groups: dict[tuple[str, str, str, int], list[tuple[Result, int]]] = defaultdict(list)
     for result in results:
         task = Task.parse(result.task)
         place = place_of(task.protocol)
         if place is not None:
-            scope = task.id.replace(task.protocol, f"patch{place[0]}-at*")
-            name = next(iter(result.higher_is_better))
-            groups[scope, name, result.dataset.digest, result.seed].append((result, place[1]))
+            scope = task.id.replace(task.protocol, f"{place[0]}-at*")
+            for name in result.higher_is_better:
+                groups[scope, name, result.dataset.digest, result.seed].append((result, place[1]))
     return [_curve(scope, name, points) for (scope, name, _, _), points in groups.items()]
 
 

@@ -23,6 +23,16 @@ from anyres_bench.evaluation.costs import render_cost
 from anyres_bench.evaluation.metadata import dataset_record, devices_of, images_record, versions
 from anyres_bench.evaluation.report_samples import keep_samples
 from anyres_bench.evaluation.sample_sets import SampleSet, model_samples, reference_samples
+from anyres_bench.evaluation.strata import (
+    HELD_OUT,
+    SIDES,
+    joined,
+    real_side,
+    side_of,
+    sides_of,
+    state_name,
+    strata_of,
+)
 from anyres_bench.features.extractor import FeatureExtractor
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.features.store import FeatureStore
@@ -150,7 +160,7 @@ def comparisons(plan: EvaluationPlan) -> Iterator[tuple[Comparison, list[Task]]]
         protocol = protocol_from(protocol_id)
         reference, held_out = reference_and_held_out(plan.dataset, part, protocol)
         generator = _generator(plan.model, held_out, part)
-        yield Comparison(plan, reference, generator, protocol, n), tasks
+        yield Comparison(plan, part, reference, held_out, generator, protocol, n), tasks
 
 
 def by_view(tasks: Iterable[Task]) -> Iterator[tuple[tuple[str, str, int], list[Task]]]:
@@ -205,7 +215,9 @@ class Comparison:
     """One model, one protocol: samples of both, and all metrics on them."""
 
     plan: EvaluationPlan
+    part: str
     reference: Dataset
+    held_out: Dataset | None
     generator: Generator
     protocol: EvalProtocol
     n: int
@@ -240,31 +252,36 @@ class Comparison:
     def sides(
         self, tasks: Sequence[Task]
     ) -> Mapping[str, tuple[SampleSet, Mapping[str, FeatureExtractor]]]:
-        """Samples of the reference, where a task needs it, and of the model; nothing is computed.
+        """Samples of the sides that tasks look at, by stratum; nothing is computed.
 
         Raises:
             DatasetError: too few images are large enough.
             GeneratorError: the model cannot render what the protocol asks for.
         """
-        plan = self.plan
-        extractors = {task.extractor: plan.extractors.get(task.extractor) for task in tasks}
-        compared = {task.extractor for task in tasks if metric_from(task.metric).needs_real}
-        known = {name: extractor for name, extractor in extractors.items() if extractor}
-        how = (self.reference, self.protocol, self.n, plan.seed, plan.n_workers)
-        real = reference_samples(*how) if compared else None
-        fake = model_samples(self.generator, *how)
-        of_real = {name: extractor for name, extractor in known.items() if name in compared}
-        return ({"real": (real, of_real)} if real else {}) | {"fake": (fake, known)}
+        found: dict[str, tuple[SampleSet, Mapping[str, FeatureExtractor]]] = {}
+        for side in SIDES:
+            used = [task.extractor for task in tasks if side in sides_of(metric_from(task.metric))]
+            known = {name: of for name, of in self.plan.extractors.items() if name in used}
+            if used:
+                for label, protocol in strata_of(self.protocol).items():
+                    found[state_name(side, label)] = self._samples(side, protocol), known
+        return found
+
+    def _samples(self, side: str, protocol: EvalProtocol) -> SampleSet:
+        """The samples of a side, seen by one protocol."""
+        how = (self.reference, protocol, self.n, self.plan.seed, self.plan.n_workers)
+        if side == "real":
+            return reference_samples(*how)
+        held_out = HeldOut("real") if side == HELD_OUT else self.generator
+        return model_samples(_generator(held_out, self.held_out, self.part), *how)
 
     def _say_survivors(self) -> None:
         """Tell which images were left out, because they are too small or cannot be read."""
-        name = self.protocol.id
-        known = dataset_record(self.plan.dataset, self.reference, self.protocol)
-        if known.n_survivors < known.n_reference:
-            say(
-                f"{name}: {known.n_survivors} of {known.n_reference} reference images are "
-                f"large enough ({self.protocol.rule.needs} px)"
-            )
+        name, n_all = self.protocol.id, len(self.reference.manifest)
+        for of in strata_of(self.protocol).values():
+            n_large = len(of.survivors(self.reference.manifest))
+            if n_large < n_all:
+                say(f"{of.id}: {n_large} of {n_all} reference images are large enough ({of.needs})")
         images = images_record(self.generator, self.reference, self.protocol)
         if images is None:
             return
@@ -282,11 +299,11 @@ class Comparison:
         self, samples: SampleSet, extractors: Mapping[str, FeatureExtractor]
     ) -> _Features:
         plan = self.plan
-        who = "reference" if samples.side == "real" else self.generator.id
+        who = "reference" if samples.side == "real" else str(samples.key["model"])
         run = FeatureRun(
             store=FeatureStore(cache_dir() / "features"),
             batch_size=1 if self.protocol.mixed_sizes else plan.batch_size,
-            title=f"{self.protocol.id} {who}",
+            title=f"{samples.key['protocol']} {who}",
             show=keep_samples,
             fresh=plan.fresh,
         )
@@ -298,7 +315,8 @@ class Comparison:
         """What the first window of a model takes to render; None for sets of images."""
         if isinstance(self.generator, ImageGenerator):
             return None
-        view = self.protocol.fake(self.reference.manifest, self.n, self.plan.seed)[0].views[0]
+        *_, largest = strata_of(self.protocol).values()
+        view = largest.fake(self.reference.manifest, self.n, self.plan.seed)[0].views[0]
         return render_cost(self.generator, view.rendered(self.generator.native))
 
     def _measure(
@@ -306,11 +324,13 @@ class Comparison:
     ) -> Result:
         plan, metric = self.plan, metric_from(task.metric)
         extractor, native = plan.extractors[task.extractor], self.generator.native
-        used = {side: of for side, of in features.items() if side == "fake" or metric.needs_real}
-        banks = {side: of.banks[task.extractor] for side, of in used.items()}
+        used = {name: of for name, of in features.items() if side_of(name) in sides_of(metric)}
+        banks = joined({name: of.banks[task.extractor] for name, of in used.items()})
         start = time.perf_counter()
-        measured = measure(metric, banks.get("real"), banks["fake"], plan.seed)
-        seconds = {side: of.seconds for side, of in used.items()}
+        measured = measure(metric, real_side(banks), banks["fake"], plan.seed)
+        seconds = dict.fromkeys(banks, 0.0)
+        for name, of in used.items():
+            seconds[side_of(name)] += of.seconds
         size, spec = (native.height, native.width), from_shell(plan.spec)
         return Result(
             task=task.id,

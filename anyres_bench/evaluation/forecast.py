@@ -151,9 +151,9 @@ def _sides(comparison: Comparison, tasks: Sequence[Task]) -> Iterator[SetForecas
         missing = missing_items(samples, extractors, store)
         if plan.fresh:
             missing = list(samples.order)
-        who = "reference" if samples.side == "real" else comparison.generator.id
+        who = "reference" if samples.side == "real" else str(samples.key["model"])
         yield SetForecast(
-            title=f"{comparison.protocol.id} {who}",
+            title=f"{samples.key['protocol']} {who}",
             n=len(samples),
             n_missing=len(missing),
             seconds=_timed(samples, extractors, missing) if missing else 0.0,

@@ -17,6 +17,7 @@ from anyres_bench.core.plain import read_json
 from anyres_bench.core.seeds import stream
 from anyres_bench.core.threads import one_blas_thread
 from anyres_bench.evaluation.banks import kept_bank
+from anyres_bench.evaluation.strata import joined, real_side, side_of, sides_of
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.features.store import FeatureStore
 from anyres_bench.metrics import intervals
@@ -77,11 +78,10 @@ def paired(a: Result, b: Result) -> dict[str, Difference] | None:
 
 
 def _computed(a: Result, b: Result, task: Task, metric: Metric) -> dict[str, Difference] | None:
-    real = _bank(a, "real", task) if metric.needs_real else None
-    fake_a, fake_b = (_bank(result, "fake", task) for result in (a, b))
-    if fake_a is None or fake_b is None or (real is None and metric.needs_real):
+    sides_a, sides_b = (_banks(result, metric, task) for result in (a, b))
+    if sides_a is None or sides_b is None:
         return None
-    found = difference(metric, real, fake_a, fake_b, a.seed)
+    found = difference(metric, real_side(sides_a), sides_a["fake"], sides_b["fake"], a.seed)
     return {
         name: Difference(of.value, of.interval.low, of.interval.high, of.interval.cautions)
         for name, of in found.items()
@@ -173,8 +173,16 @@ def _metric(task: Task) -> Metric | None:
         return None
 
 
-def _bank(result: Result, side: str, task: Task) -> FeatureBank | None:
-    state = result.states.get(side)
-    if state is None:
-        return None
-    return kept_bank(FeatureStore(cache_dir() / "features"), state.key, task.extractor, state.n)
+def _banks(result: Result, metric: Metric, task: Task) -> dict[str, FeatureBank] | None:
+    """The features that a metric looks at, by side; None where some are gone."""
+    store = FeatureStore(cache_dir() / "features")
+    found = {}
+    for name, state in result.states.items():
+        if side_of(name) not in sides_of(metric):
+            continue
+        bank = kept_bank(store, state.key, task.extractor, state.n)
+        if bank is None:
+            return None
+        found[name] = bank
+    banks = joined(found)
+    return banks if banks.keys() == set(sides_of(metric)) else None

@@ -23,6 +23,7 @@ class TaskQuery:
 
     Attributes:
         default_extractor, default_n: what the name itself proposes for the open parts.
+        optional: whether it is left out, and that is said, where there are too few images.
     """
 
     protocol: str
@@ -33,6 +34,7 @@ class TaskQuery:
     version: int | None = None
     default_extractor: str | None = None
     default_n: int | None = None
+    optional: bool = False
 
     @classmethod
     def parse(cls, text: str) -> TaskQuery:

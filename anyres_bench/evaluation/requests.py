@@ -9,13 +9,20 @@ from dataclasses import dataclass, replace
 from anyres_bench.core.errors import UsageError, WeightsError
 from anyres_bench.core.reporting import say
 from anyres_bench.data.dataset import Dataset
-from anyres_bench.data.protocols import protocol_from
+from anyres_bench.data.protocols import EvalProtocol, protocol_from
 from anyres_bench.data.splits import HALF, reference_and_held_out
 from anyres_bench.evaluation.queries import TaskQuery
-from anyres_bench.evaluation.suites import SUITES, suite
+from anyres_bench.evaluation.suites import is_suite, suite
 from anyres_bench.features.extractor import FeatureExtractor, extractor_from
 from anyres_bench.fetching.weights import MissingWeightsError
-from anyres_bench.metrics.metric import Metric, metric_from, own_extractor
+from anyres_bench.metrics.metric import (
+    Metric,
+    least_rows,
+    metric_from,
+    needs_held_out,
+    own_extractor,
+    strata_kind,
+)
 from anyres_bench.results import Task
 
 DEFAULT_EXTRACTOR = "builtin"
@@ -82,12 +89,19 @@ def plan_tasks(
     """
     built = {} if built is None else built
     tasks, extractors = [], {}
+    left_out: dict[str, str] = {}
     for query in read_request(dataset, request) if queries is None else queries:
         extractor = asked_extractor(query, request, built)
         task = replace(query, extractor=extractor.id).complete("", extractor.id, 0)
-        _check_fit(task, metric_from(task.metric), extractor)
+        metric = metric_from(task.metric)
+        if query.optional and task.n < (least := least_rows(metric, extractor.dim)):
+            left_out[task.metric] = f"{task.metric} is left out: it needs n {least} and more"
+            continue
+        _check_fit(task, metric, extractor)
         tasks.append(task)
         extractors[extractor.id] = extractor
+    for sentence in left_out.values():
+        say(sentence)
     return list(dict.fromkeys(tasks)), extractors
 
 
@@ -105,12 +119,14 @@ def _check_fit(task: Task, metric: Metric, extractor: FeatureExtractor) -> None:
             f"{metric.id} takes features of {metric.dim} dimensions, {extractor.id} gives "
             f"{extractor.dim}; choose another --extractor"
         )
-    n_views = protocol_from(task.protocol).n_views
-    if extractor.n_views != n_views:
+    protocol = protocol_from(task.protocol)
+    if extractor.n_views != protocol.n_views:
         raise UsageError(
             f"{extractor.id} compares {extractor.n_views} views of an item, {task.protocol} "
-            f"shows {n_views}; choose another --extractor"
+            f"shows {protocol.n_views}; choose another --extractor"
         )
+    _check_strata(metric, protocol)
+    _check_held_out(metric, task)
 
 
 def _name(extractor: str) -> str:
@@ -118,10 +134,36 @@ def _name(extractor: str) -> str:
     return re.split(r"[:+@]", extractor)[0]
 
 
+def _check_strata(metric: Metric, protocol: EvalProtocol) -> None:
+    wanted = strata_kind(metric)
+    if wanted == protocol.kind:
+        return
+    if wanted:
+        example = {"sizes": "ar1-patch64-min64max256", "aspects": "ar1-patch64-aspects-1mp"}[wanted]
+        raise UsageError(
+            f"{metric.id} is of canvases of several {wanted} and {protocol.id} is not: use a "
+            f"protocol such as {example}"
+        )
+    summary = {"sizes": "scale", "aspects": "aspect"}[protocol.kind]
+    one = next(iter(protocol.strata.values())).id
+    raise UsageError(
+        f"{protocol.id} is of several canvases, which are never pooled: use {summary}-{metric.id}, "
+        f"or one canvas, such as {one}/{metric.id}"
+    )
+
+
+def _check_held_out(metric: Metric, task: Task) -> None:
+    if needs_held_out(metric) and not task.dataset.endswith(f":{HALF}"):
+        raise UsageError(
+            f"{metric.id} also looks at images that the reference does not hold, and "
+            f"{task.dataset} takes every image as reference; use {task.dataset}:{HALF}"
+        )
+
+
 def _queries(dataset: Dataset, request: Request) -> Iterator[TaskQuery]:
     """What was asked for; a suite takes fewer whole images where there are not as many."""
     for text in request.wanted:
-        if text not in SUITES:
+        if not is_suite(text):
             yield TaskQuery.parse(text)
             continue
         lowered: dict[str, int] = {}

@@ -4,24 +4,44 @@ quick   a first look in a minute: windows, whole images and the curve against si
         that the images have
 paper   the sets that AnyRes-GAN reports for its datasets; for others, the same idea. Which of
         them a dataset is, its recipe says, or whoever asks; never the name of its folder
+ar1     scale as an axis: every metric at every size of a ladder, and what each curve comes to
+
+The id of a protocol of several sizes, such as `ar1-patch64-min64max512`, is the suite ar1 on these.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 from anyres_bench.core.errors import DatasetError, UnknownNameError
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.reporting import say
+from anyres_bench.data.ar1 import MIN_SIZES, ladder
 from anyres_bench.data.dataset import Dataset
-from anyres_bench.data.protocols import MIN_IMAGES, protocol_from
+from anyres_bench.data.protocols import MIN_IMAGES, EvalProtocol, protocol_from
+from anyres_bench.data.records import Manifest
 from anyres_bench.data.splits import HALF, reference_and_held_out
-from anyres_bench.evaluation.curves import ladder, protocol_at
+from anyres_bench.evaluation.curves import protocol_at
 from anyres_bench.evaluation.queries import TaskQuery
 
-SUITES = ("quick", "paper")
+SUITES = ("quick", "paper", "ar1")
+LARGEST = 1 << 16  # px: no canvas is larger
 QUICK_METRICS = ("frechet", "kid", "precision-recall", "detectability")
 QUICK_WINDOWS = (256, 128, 64, 32)  # px: the largest that most images hold
+
+AR1_METRICS = (
+    "frechet",
+    "fd-infinity-groups",
+    "kid",
+    "precision-recall",
+    "density-coverage",
+    "detectability",
+    "authpct",
+)
+AR1_WINDOWS = (64, 32)  # px: of these, the largest that leaves room for two octaves
+LEAST_SHARE = 0.25  # of the images that are large enough for a size of a curve
 
 PAPER = {
     "birds": ("fid-full256", "fid-full512", "fid-patch256-min256max0"),
@@ -49,8 +69,23 @@ def suite(name: str, dataset: Dataset, kind: str | None = None) -> list[TaskQuer
     """
     if kind is not None and kind not in PAPER:
         raise UnknownNameError(f"the paper has no dataset {kind!r}; {nearest(kind, PAPER)}")
-    texts = _quick(dataset) if name == "quick" else _paper(dataset, kind)
-    return [TaskQuery.parse(text) for text in texts]
+    if name == "quick":
+        texts = _quick(dataset)
+    elif name == "paper":
+        texts = list(_paper(dataset, kind))
+    else:
+        texts = _ar1(_ladder(dataset) if name == "ar1" else protocol_from(name))
+    return [replace(TaskQuery.parse(text), optional=True) for text in texts]
+
+
+def is_suite(text: str) -> bool:
+    """Whether a text is the name of a suite, or of sizes that are one."""
+    if text in SUITES:
+        return True
+    try:
+        return protocol_from(text).kind == "sizes"
+    except UnknownNameError:
+        return False
 
 
 def published_kind(dataset: Dataset) -> str | None:
@@ -92,10 +127,41 @@ def _quick(dataset: Dataset) -> list[str]:
     return tasks + [f"{protocol}/frechet" for protocol in curve(dataset, window // 2)]
 
 
+def _ar1(sizes: EvalProtocol) -> list[str]:
+    """Each metric at each size, and over all of them."""
+    one_by_one = [f"{of.id}/{metric}" for of in sizes.strata.values() for metric in AR1_METRICS]
+    return one_by_one + [f"{sizes.id}/scale-{metric}" for metric in AR1_METRICS]
+
+
+def _ladder(dataset: Dataset) -> EvalProtocol:
+    """The longest ladder of half octaves whose sizes a quarter of the images reach."""
+    for window in AR1_WINDOWS:
+        reached = _reached(dataset, window, f"ar1-patch{window}-at{{}}")
+        if reached and (reached[-1] >= 4 * window or window == AR1_WINDOWS[-1]):
+            break
+    if len(reached) < MIN_SIZES:
+        raise DatasetError(
+            f"the images of {dataset.id} are too small for two canvas sizes; name the sizes "
+            "yourself, such as ar1-patch16-min16max32"
+        )
+    return protocol_from(f"ar1-patch{window}-min{window}max{reached[-1]}")
+
+
 def curve(dataset: Dataset, window: int) -> list[str]:
     """Protocols of one window on growing canvases, while a quarter of the images are large."""
-    names = [protocol_at(window, size) for size in ladder(window)]
-    return [name for name in names if _share(dataset, name) >= 0.25]
+    return [
+        protocol_at(window, size) for size in _reached(dataset, window, f"patch{window}-at{{}}")
+    ]
+
+
+def _reached(dataset: Dataset, window: int, protocol: str) -> list[int]:
+    """Canvas sizes from a window's own up that a quarter of the images are large enough for."""
+    sizes = ladder(window, LARGEST)
+    return list(
+        itertools.takewhile(
+            lambda size: _share(dataset, protocol.format(size)) >= LEAST_SHARE, sizes
+        )
+    )
 
 
 def _share(dataset: Dataset, protocol_id: str) -> float:
@@ -103,7 +169,7 @@ def _share(dataset: Dataset, protocol_id: str) -> float:
     protocol = protocol_from(protocol_id)
     shares = []
     for half in reference_and_held_out(dataset, f"{dataset.id}:{HALF}", protocol):
-        sides = [image.size.shorter for image in half.manifest] if half else []
-        large = sum(side >= protocol.rule.needs for side in sides)
-        shares.append(large / len(sides) if large >= MIN_IMAGES else 0.0)
+        images = half.manifest if half else Manifest([])
+        large = sum(map(protocol.fits, images))
+        shares.append(large / len(images) if large >= MIN_IMAGES else 0.0)
     return min(shares)

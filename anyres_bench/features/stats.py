@@ -8,7 +8,8 @@ keeps sums only, for streams too large to keep; its sums depend on the order in 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,16 +18,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from anyres_bench.core.errors import MetricError
 
-Rows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+Rows = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.str_]]
 
 
 class FeatureBank:
-    """Feature rows with their global index and group, in index order. Never changes.
+    """Feature rows with their global index, group and stratum, in index order. Never changes.
 
     Args:
         index: (n,) integers >= 0, the global position of each row.
         group: (n,) integers; rows of one group depend on each other (one image, one latent).
         features: (n, dim) float32, finite.
+        stratum: what all rows are of (a canvas size, an aspect); empty where there is one.
 
     A row may come twice (padded ranks send the last ones again) if it is the same bit for bit.
 
@@ -35,11 +37,14 @@ class FeatureBank:
             one index.
     """
 
-    def __init__(self, index: ArrayLike, group: ArrayLike, features: ArrayLike) -> None:
+    def __init__(
+        self, index: ArrayLike, group: ArrayLike, features: ArrayLike, stratum: str = ""
+    ) -> None:
         rows = np.asarray(index), np.asarray(group), np.asarray(features)
         _check_rows(*rows)
+        labels = np.full(len(rows[0]), stratum)
         # Copies: whoever made the batch may use its buffers again.
-        part = rows[0].astype(np.int64), rows[1].astype(np.int64), rows[2].copy()
+        part = rows[0].astype(np.int64), rows[1].astype(np.int64), rows[2].copy(), labels
         self._parts: list[Rows] = [part] if len(rows[0]) else []
 
     @classmethod
@@ -84,22 +89,45 @@ class FeatureBank:
         """(n, dim) float32 in index order; read-only."""
         return self._rows[2]
 
-    def subset(self, mask: NDArray[np.bool_]) -> FeatureBank:
-        """The rows where `mask`, (n,) bool in index order, is true."""
-        return FeatureBank._of([(self.index[mask], self.group[mask], self.features()[mask])])
+    @property
+    def stratum(self) -> NDArray[np.str_]:
+        """(n,) text, in index order."""
+        return self._rows[3]
+
+    def subset(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> FeatureBank:
+        """Some of the rows: a mask, (n,) bool in index order, or positions in that order."""
+        index, group, features, stratum = self._rows
+        return FeatureBank._of([(index[which], group[which], features[which], stratum[which])])
+
+    def strata(self) -> dict[str, FeatureBank]:
+        """The rows of each stratum, in the order in which strata come first."""
+        labels = dict.fromkeys(self.stratum.tolist())
+        return {label: self.subset(self.stratum == label) for label in labels}
 
     @functools.cached_property
     def _rows(self) -> Rows:
         if not self._parts:
-            return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
-        index, group, features = (_joined(column) for column in zip(*self._parts, strict=True))
+            empty = np.zeros(0, np.int64)
+            return empty, empty, np.zeros((0, 0), np.float32), np.zeros(0, np.str_)
+        index, group, features, stratum = map(_joined, zip(*self._parts, strict=True))
         if not (np.diff(index) > 0).all():
             order = np.argsort(index, kind="stable")
-            index, group, features = _drop_repeats(index[order], group[order], features[order])
-        for column in (index, group, features):
+            rows = index[order], group[order], features[order], stratum[order]
+            index, group, features, stratum = _drop_repeats(*rows)
+        for column in (index, group, features, stratum):
             column.flags.writeable = False
-        self._parts = [(index, group, features)]  # the same rows; lets go of the unsorted copy
-        return index, group, features
+        # The same rows; lets go of the unsorted copy.
+        self._parts = [(index, group, features, stratum)]
+        return self._parts[0]
+
+    @classmethod
+    def of_strata(cls, banks: Mapping[str, FeatureBank]) -> FeatureBank:
+        """One bank of several, each of them a stratum; groups of one number stay one group."""
+        parts, first = [], 0
+        for label, bank in banks.items():
+            parts.append(cls(bank.index + first, bank.group, bank.features(), label))
+            first += int(bank.index.max(initial=-1)) + 1
+        return functools.reduce(operator.add, parts, cls.empty())
 
 
 def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -125,12 +153,16 @@ def _check_rows(index: NDArray[Any], group: NDArray[Any], features: NDArray[Any]
 
 
 def _drop_repeats(
-    index: NDArray[np.int64], group: NDArray[np.int64], features: NDArray[np.float32]
+    index: NDArray[np.int64],
+    group: NDArray[np.int64],
+    features: NDArray[np.float32],
+    stratum: NDArray[np.str_],
 ) -> Rows:
     """Keep the first row of each index of sorted rows; the others must equal it bit for bit."""
     again = np.flatnonzero(np.diff(index) == 0) + 1
     bits = features.view(np.int32)
     same = (bits[again] == bits[again - 1]).all(axis=1) & (group[again] == group[again - 1])
+    same &= stratum[again] == stratum[again - 1]
     if not same.all():
         raise MetricError(
             f"two different rows claim index {index[again[~same][0]]}; give every image its own "
@@ -138,7 +170,7 @@ def _drop_repeats(
         )
     keep = np.ones(len(index), bool)
     keep[again] = False
-    return index[keep], group[keep], features[keep]
+    return index[keep], group[keep], features[keep], stratum[keep]
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def test_ids_come_back_and_both_sides_are_drawn(name: str) -> None:
     for item in (*real, *drawn):
         [seen] = item.views
         size = images[seen.image].size
-        assert seen.source.fits(size) if hasattr(seen, "source") else seen.square.fits(size)
+        assert seen.source.fits(size)
         assert seen.view.region.box.fits(seen.view.region.canvas)
     assert protocol.fake(images, n, 0) == fake
 

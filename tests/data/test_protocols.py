@@ -60,9 +60,9 @@ def test_views_lie_inside_and_are_never_enlarged(name: str) -> None:
     for items in (protocol.real(PHOTOS, 40, 1), protocol.drawn(PHOTOS, 8, 1)):
         assert [item.group for item in items] == [view.image for view in only(items)]
         for view in only(items):
-            assert view.square.fits(PHOTOS[view.image].size)
-            assert view.square.height == view.square.width == PHOTOS[view.image].size.shorter
-            assert view.view.region.canvas.height <= view.square.height
+            assert view.source.fits(PHOTOS[view.image].size)
+            assert view.source.height == view.source.width == PHOTOS[view.image].size.shorter
+            assert view.view.region.canvas.height <= view.source.height
             assert view.view.region.box.fits(view.view.region.canvas)
             assert view.view.size == protocol.rule.size
 
@@ -75,7 +75,7 @@ def test_a_view_depends_on_seed_index_and_sizes_alone() -> None:
     (first,) = only(protocol.real(PHOTOS, 1, 5))
     draws = stream(5, "view", "real", 0)
     again = protocol.rule.draw(PHOTOS[first.image].size, first.flip, False, draws)
-    assert again == (first.square, first.view)
+    assert again == (first.source, first.view)
 
 
 def test_fake_windows_are_those_of_the_reals() -> None:
@@ -93,7 +93,7 @@ def test_whole_images_count_every_real_and_its_mirror_image_once() -> None:
     }
     plain = only(protocol_from("anyres-full64-noflip-centre").real(PHOTOS, 3, 0))
     assert [view.image for view in plain] == [0, 1, 2, 4, 5]
-    assert plain[0].square.left == (92 - 70) // 2
+    assert plain[0].source.left == (92 - 70) // 2
 
 
 def test_whole_fakes_are_one_canvas_and_up_is_warped_from_the_base() -> None:
@@ -192,7 +192,7 @@ def test_numbers_have_one_spelling(text: str) -> None:
 def test_a_pair_is_one_square_at_two_sizes() -> None:
     protocol = protocol_from("pair-at32and64")
     (first, second), *_ = (item.views for item in protocol.real(PHOTOS, 9, 0))
-    assert (first.square, first.image) == (second.square, second.image)
+    assert (first.source, first.image) == (second.source, second.image)
     assert [v.view.region for v in (first, second)] == [
         Region.whole(Size.square(side)) for side in (32, 64)
     ]

@@ -6,13 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from anyres_bench.evaluation.curves import (
-    curves_of,
-    ladder,
-    place_of,
-    protocol_at,
-    saturations,
-)
+from anyres_bench.evaluation.curves import curves_of, place_of, protocol_at, saturations
 from tests.results.records import TASK, dataset, interval, model, result
 
 
@@ -22,12 +16,8 @@ def test_other_protocols_are_no_points(protocol: str) -> None:
 
 
 def test_a_point_is_a_protocol_and_back() -> None:
-    assert place_of(protocol_at(32, 45)) == (32, 45)
-
-
-def test_the_ladder_climbs_by_half_octaves() -> None:
-    assert ladder(32)[:4] == [32, 45, 64, 91]
-    assert ladder(64)[-1] > 500 * 64
+    assert place_of(protocol_at(32, 45)) == ("patch32", 45)
+    assert place_of("ar1-patch32-at45") == ("ar1-patch32", 45)
 
 
 def point(name: str, size: int, value: float, **changes):

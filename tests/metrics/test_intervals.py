@@ -195,7 +195,8 @@ def test_frechet_has_no_fast_way_near_as_many_rows_as_dimensions() -> None:
 
 @pytest.mark.parametrize("name", list(METRICS))
 def test_every_metric_has_an_interval(name: str) -> None:
-    small = {"detectability": "-permutations3", "kid-subsets": "-n4", "fd-infinity": "-points3"}
+    small = {"detectability": "-permutations3", "kid-subsets": "-n4"}
+    small |= dict.fromkeys(("fd-infinity", "fd-infinity-groups"), "-points3")
     metric = metric_from(name + small.get(name, ""))
     dim = metric.dim or {"layout": 32, "self-similarity": 32}.get(name, 3)
     real, fake, other = (bank(s, 120, dim, per_group=2, shift=0.3 * s) for s in (0, 1, 2))

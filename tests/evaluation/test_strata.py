@@ -1,0 +1,144 @@
+"""Protocols of several sizes: one record a summary, the features of each size kept once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from anyres_bench.core.errors import GeneratorError, UsageError
+from anyres_bench.core.geometry import Size
+from anyres_bench.core.reporting import report_to
+from anyres_bench.evaluation.evaluate import EvaluationPlan, evaluate
+from anyres_bench.evaluation.pairs import paired
+from anyres_bench.evaluation.requests import Request, plan_tasks
+from anyres_bench.evaluation.strata import HELD_OUT, joined, real_side, side_of, state_name
+from anyres_bench.features.stats import FeatureBank
+from anyres_bench.models.controls import real, resample
+from anyres_bench.results import Task, read_result
+from tests.fakes import Pooled, Waves, write_dataset
+from tests.reporters import Recorder
+
+LADDER = "ar1-patch32-min32max64"
+SUMMARY = f"tiny:half/{LADDER}/scale-frechet-ddof1/pooled/n40@1"
+POINT = "tiny:half/ar1-patch32-at45/frechet-ddof1/pooled/n40@1"
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory):
+    sizes = [(48 + 3 * i, 50 + 4 * (i % 7)) for i in range(24)]
+    return write_dataset(tmp_path_factory.mktemp("data") / "tiny", sizes)
+
+
+class CountingPooled(Pooled):
+    def __init__(self) -> None:
+        self.n_seen = 0
+
+    def __call__(self, images):
+        self.n_seen += len(images)
+        return super().__call__(images)
+
+
+def run(dataset, out: Path, model, tasks, extractor=None):
+    return evaluate(
+        EvaluationPlan(
+            model=model,
+            spec="test",
+            dataset=dataset,
+            tasks=[Task.parse(text) for text in tasks],
+            extractors={"pooled": extractor or Pooled()},
+            out=out,
+        )
+    )
+
+
+def test_a_curve_is_one_record_and_its_sizes_are_computed_once(dataset, tmp_path: Path) -> None:
+    extractor = CountingPooled()
+    recorder = Recorder()
+    with report_to(recorder):
+        outcome = run(dataset, tmp_path, Waves(), [POINT, SUMMARY], extractor)
+    assert outcome.failures == {}
+    point, summary = outcome.results
+    assert extractor.n_seen == 3 * 2 * 40  # three sizes, two sides, though two tasks look at 45
+    assert summary.values["frechet@45"] == point.values["frechet"]
+    assert summary.intervals.keys() == {"frechet_area", "frechet_worst", "frechet_fall"}
+    assert (summary.n_real, summary.n_fake) == (120, 120)
+    assert set(summary.states) == {f"{s}@{k}" for s in ("real", "fake") for k in (32, 45, 64)}
+    assert summary.states["fake@45"] == point.states["fake"]
+    assert [read_result(path) for path in tmp_path.rglob("*.json")]
+    assert any("ar1-patch32-at64: " in str(told) for told in recorder.told)
+
+
+def test_paired_summaries_of_two_models(dataset, tmp_path: Path) -> None:
+    results = [
+        run(dataset, tmp_path, model, [SUMMARY]).results[0]
+        for model in (resample("bicubic@12"), real(""))
+    ]
+    found = paired(*results)
+    assert found is not None
+    assert found["frechet_area"].low > 0  # less sharp at every size
+    assert found["frechet_area"].value == pytest.approx(
+        results[0].values["frechet_area"] - results[1].values["frechet_area"]
+    )
+
+
+def test_a_model_of_few_sizes_says_which(dataset, tmp_path: Path) -> None:
+    fixed = replace(Waves(), canvases=(Size(32, 32), Size(64, 64)))
+    with pytest.raises(GeneratorError, match="renders canvases of 32x32, 64x64 only"):
+        run(dataset, tmp_path, fixed, [SUMMARY])
+    wide = "tiny:half/ar1-patch32-native/kid/pooled/n10@1"
+    with pytest.raises(GeneratorError, match="32x32, 64x64 only"):
+        run(dataset, tmp_path, fixed, [wide])
+
+
+@pytest.mark.parametrize("name", ["ar1-patch32-native", "ar1-patch32-ar4x3-0.003mp"])
+def test_models_that_render_any_canvas_are_asked_for_rectangles(
+    dataset, tmp_path: Path, name: str
+) -> None:
+    seen: list[Size] = []
+
+    class Watched(Waves):
+        def sample(self, z, regions):
+            seen.extend(region.canvas for region in regions)
+            return super().sample(z, regions)
+
+    for model in (Watched(), real("")):
+        task = f"tiny:half/{name}/kid/pooled/n12@1"
+        (result,) = run(dataset, tmp_path, model, [task]).results
+        assert np.isfinite(result.values["kid"])
+    assert any(size.height != size.width for size in seen)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (f"{LADDER}/frechet", "never pooled: use scale-frechet-ddof1, or one canvas, such as ar1-"),
+        ("ar1-patch32-at45/scale-kid", "protocol such as ar1-patch64-min64max256"),
+        ("ar1-patch32-aspects-0.01mp/scale-kid", "canvases of several sizes and"),
+        (f"{LADDER}/aspect-frechet", "canvases of several aspects and"),
+    ],
+)
+def test_summaries_and_protocols_fit_together(dataset, text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        plan_tasks(dataset, Request((text,), "builtin", 10))
+
+
+def test_strata_of_a_side_are_joined() -> None:
+    rows = np.arange(3)
+    one = FeatureBank(rows, rows, np.ones((3, 2), np.float32))
+    banks = joined({"real@64": one, "real@91": one, "fake": one})
+    assert banks["fake"] is one
+    assert list(banks["real"].strata()) == ["64", "91"]
+    assert [side_of(state_name("real", label)) for label in ("", "64")] == ["real", "real"]
+
+
+def test_held_out_images_are_groups_of_their_own() -> None:
+    rows = np.arange(3)
+    one = FeatureBank(rows, rows, np.ones((3, 2), np.float32))
+    both = real_side({"real": one, HELD_OUT: one})
+    assert both is not None
+    assert len(np.unique(both.group)) == 6
+    assert list(both.strata()) == ["real", HELD_OUT]
+    assert real_side({"real": one}) is one
