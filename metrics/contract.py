@@ -19,7 +19,7 @@ from anyres_bench.core.errors import MetricError
 from anyres_bench.core.seeds import stream
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.measuring import Measurement, measure
-from anyres_bench.metrics.metric import Metric, StrataKind, strata_kind
+from anyres_bench.metrics.metric import Metric, StrataKind, needs_held_out, strata_kind
 
 _ROUNDING = 1e-9
 _SEED = 1
@@ -132,6 +132,9 @@ def _bank(metric: Metric, side: Literal["real", "fake"], sample: Sample) -> Feat
         return FeatureBank(index, index // 2, (scale * features).astype(np.float32))
 
     labels = _STRATA[strata_kind(metric)]
+    if side == "real" and needs_held_out(metric):
+        others = FeatureBank(index, n + index // 2, rng.normal((n, dim)).astype(np.float32))
+        return FeatureBank.of_strata({"real": stratum(1.0), "held-out": others})
     if not labels:
         return stratum(1.0)
     return FeatureBank.of_strata({label: stratum(1 + 0.3 * k) for k, label in enumerate(labels)})

@@ -67,7 +67,7 @@ class Detectability(BankMetric):
         """
         real = required(real)
         rows = np.concatenate(pair(real.features(), fake.features())).astype(np.float64)
-        group, fold = _groups_and_folds(real, fake, self.folds, rng)
+        group, fold = groups_and_folds(real, fake, self.folds, rng)
         is_fake = np.repeat([0, 1], [len(real), len(fake)])
         exchanged = [_exchange(is_fake, group, fold, rng) for _ in range(self.permutations)]
         labels = np.stack([is_fake, *exchanged], axis=1)
@@ -75,7 +75,7 @@ class Detectability(BankMetric):
         values: dict[str, float] = {}
         for name, area in (("ap", average_precision), ("auc", roc_auc)):
             columns = zip(labels.T, scores.T, strict=True)
-            own, *null = (area(y, s, _balanced(y)) for y, s in columns)
+            own, *null = (area(y, s, balanced(y)) for y, s in columns)
             values[name] = own
             if null:
                 low, high = np.quantile(null, [0.025, 0.975])
@@ -101,7 +101,7 @@ class Detectability(BankMetric):
             score = np.empty(len(x))
             for test in (own == number for number in range(self.folds)):
                 score[test] = _scores(x[~test], y[~test], x[test])
-            ap, auc = areas(y, score, _balanced(y))
+            ap, auc = areas(y, score, balanced(y))
             values.append({"ap": ap, "auc": auc})
         return values
 
@@ -110,7 +110,7 @@ class Detectability(BankMetric):
         return Detectability(self.folds, permutations=0)
 
 
-def _groups_and_folds(
+def groups_and_folds(
     real: FeatureBank, fake: FeatureBank, n_folds: int, rng: Stream
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Group number, unique over both sides, and fold of each row, real rows first."""
@@ -148,11 +148,11 @@ def _out_of_fold(
     """Score of each row by the detector that was trained without its fold, for each labelling."""
     scores = np.empty(labels.shape)
     for test in (fold == number for number in np.unique(fold)):
-        scores[test] = _ridge_predictions(rows[~test], labels[~test], rows[test])
+        scores[test] = ridge_predictions(rows[~test], labels[~test], rows[test])
     return scores
 
 
-def _ridge_predictions(
+def ridge_predictions(
     rows: NDArray[np.float64], labels: NDArray[np.int64], test: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Predictions (n_test, k) of ridge regression on standardised rows, for (n, k) labels."""
@@ -165,7 +165,7 @@ def _ridge_predictions(
 def _scores(
     rows: NDArray[np.float64], labels: NDArray[np.int64], test: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """As `_ridge_predictions` for one labelling, without checks, which take most of its time."""
+    """As `ridge_predictions` for one labelling, without checks, which take most of its time."""
     mean, deviation = rows.mean(axis=0), rows.std(axis=0)
     deviation[deviation == 0] = 1.0
     x, centre = (rows - mean) / deviation, labels.mean()
@@ -177,6 +177,6 @@ def _scores(
     return np.asarray((test - mean) / deviation @ (x.T @ weight if wide else weight) + centre)
 
 
-def _balanced(is_fake: NDArray[np.int64]) -> NDArray[np.float64]:
+def balanced(is_fake: NDArray[np.int64]) -> NDArray[np.float64]:
     """Weights that give both classes one half."""
     return np.asarray(0.5 / np.bincount(is_fake)[is_fake])

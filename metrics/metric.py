@@ -119,7 +119,8 @@ class OverStrata:
 
 def strata_kind(metric: Metric) -> StrataKind:
     """What strata a metric wants the rows of both sides to have; empty for most."""
-    return metric.strata if isinstance(metric, OverStrata) else ""
+    kind: StrataKind = getattr(metric, "strata", "")
+    return kind
 
 
 def needs_held_out(metric: Metric) -> bool:

@@ -11,6 +11,7 @@ is computed again, so what sizes share is counted once.
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ Values = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
-class _Summary(OverStrata):
+class _Summary(OverStrata, abc.ABC):
     """A metric of each stratum, and what a subclass makes of all of them."""
 
     name: ClassVar[str]
@@ -108,7 +109,7 @@ class _Summary(OverStrata):
         return type(self)(self.of.only_ranked()) if isinstance(self.of, Trimmable) else self
 
     def _all(self, values: Values) -> dict[str, float]:
-        summaries = {}
+        summaries: dict[str, float] = {}
         for name, higher in self.of.higher_is_better.items():
             curve = {label: of[name] for label, of in values.items()}
             summaries |= {f"{name}_{what}": x for what, x in self.summary(curve, higher).items()}
@@ -116,9 +117,17 @@ class _Summary(OverStrata):
             f"{name}@{label}": x for label, of in values.items() for name, x in of.items()
         }
 
+    @property
+    @abc.abstractmethod
+    def higher_is_better(self) -> Mapping[str, bool]: ...
+
+    @property
+    @abc.abstractmethod
+    def bounds(self) -> Mapping[str, tuple[float, float]]: ...
+
+    @abc.abstractmethod
     def summary(self, values: Mapping[str, float], higher: bool) -> dict[str, float]:
         """The summaries of one value, stratum -> value."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

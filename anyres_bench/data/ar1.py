@@ -20,7 +20,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
@@ -149,7 +149,8 @@ def _aspect(text: str, patch: int, width: str, height: str, megapixels: str) -> 
 def _aspects(text: str, patch: int, megapixels: str) -> Ar1:
     strata = {aspect: f"ar1-patch{patch}-ar{aspect}-{megapixels}mp" for aspect in ASPECTS}
     for aspect, name in strata.items():
-        _aspect(name, patch, *aspect.split("x"), megapixels)
+        width, height = aspect.split("x")
+        _aspect(name, patch, width, height, megapixels)
     return Ar1(Window(patch, canvas_of(SQUARE, _pixels(megapixels))), "aspects", strata)
 
 
@@ -157,7 +158,7 @@ def _pixels(megapixels: str) -> int:
     return int(Fraction(megapixels) * 1_000_000)
 
 
-_READERS = {
+_READERS: Mapping[str, Callable[..., Ar1]] = {
     "at": _at,
     "sizes": _sizes,
     "native": _native,

@@ -41,6 +41,7 @@ AR1_METRICS = (
     "authpct",
 )
 AR1_WINDOWS = (64, 32)  # px: of these, the largest that leaves room for two octaves
+AR1_COPYING = ("copying", "copy-rate")
 LEAST_SHARE = 0.25  # of the images that are large enough for a size of a curve
 
 PAPER = {
@@ -130,7 +131,9 @@ def _quick(dataset: Dataset) -> list[str]:
 def _ar1(sizes: EvalProtocol) -> list[str]:
     """Each metric at each size, and over all of them."""
     one_by_one = [f"{of.id}/{metric}" for of in sizes.strata.values() for metric in AR1_METRICS]
-    return one_by_one + [f"{sizes.id}/scale-{metric}" for metric in AR1_METRICS]
+    over_all = [f"{sizes.id}/scale-{metric}" for metric in AR1_METRICS]
+    copying = [f"{of.id}/{metric}" for of in sizes.strata.values() for metric in AR1_COPYING]
+    return [*one_by_one, *over_all, f"{sizes.id}/detector-transfer", *copying]
 
 
 def _ladder(dataset: Dataset) -> EvalProtocol:

@@ -16,7 +16,14 @@ from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics import METRICS
 from anyres_bench.metrics.frechet import Frechet
 from anyres_bench.metrics.intervals import Options, interval, paired_difference
-from anyres_bench.metrics.metric import BankMetric, Metric, metric_from, required
+from anyres_bench.metrics.metric import (
+    BankMetric,
+    Metric,
+    metric_from,
+    needs_held_out,
+    required,
+    strata_kind,
+)
 from anyres_bench.metrics.replication import replicate
 from anyres_bench.metrics.sampling import leave_one_out
 from anyres_bench.metrics.study import Replicated, Study
@@ -200,6 +207,14 @@ def test_every_metric_has_an_interval(name: str) -> None:
     metric = metric_from(name + small.get(name, ""))
     dim = metric.dim or {"layout": 32, "self-similarity": 32}.get(name, 3)
     real, fake, other = (bank(s, 120, dim, per_group=2, shift=0.3 * s) for s in (0, 1, 2))
+    if strata_kind(metric):
+        real, fake, other = (
+            FeatureBank.of_strata({"64": one, "91": one}) for one in (real, fake, other)
+        )
+    if needs_held_out(metric):
+        others = bank(3, 120, dim, per_group=2)
+        apart = FeatureBank(others.index, others.group + 200, others.features())
+        real = FeatureBank.of_strata({"real": real, "held-out": apart})
     options = Options(folds=6)
     for got in (
         interval(metric, real, fake, stream(0), options),
