@@ -16,6 +16,8 @@ from tests.fakes import Pooled, Waves
 TASKS = (
     "tiny:half/patch32-at40/frechet-ddof1/pooled/n150@1",
     "tiny:half/anyres-full40/kid/pooled/n20@1",
+    "tiny:half/ar1-patch32-min32max45/scale-kid/pooled/n70@1",
+    "tiny:half/ar1-patch32-at45/copy-rate/pooled/n70@1",
 )
 
 

@@ -41,7 +41,7 @@ def test_two_processes_give_the_numbers_of_one(tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     one, two = (read_results([tmp_path / name]).results for name in ("one", "two"))
-    assert len(one) == 4
+    assert len(one) == 8
     assert {r.key: r.values for r in one} == {r.key: r.values for r in two}
     assert {r.key: r.intervals for r in one} == {r.key: r.intervals for r in two}
     assert json.loads((tmp_path / "two" / "rank1.txt").read_text()) == [{}, {}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,6 +124,27 @@ def test_models_that_render_any_canvas_are_asked_for_rectangles(
 def test_summaries_and_protocols_fit_together(dataset, text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         plan_tasks(dataset, Request((text,), "builtin", 10))
+
+
+def test_copying_is_held_against_images_that_the_reference_lacks(dataset, tmp_path: Path) -> None:
+    task = "tiny:half/ar1-patch32-at45/copy-rate/pooled/n40@1"
+    results = [run(dataset, tmp_path, model, [task]).results[0] for model in (Waves(), real(""))]
+    assert set(results[0].states) == {"real", HELD_OUT, "fake"}
+    assert results[1].values["copy_rate"] <= 0.025  # the held-out images themselves
+    assert paired(*results) is not None
+    with pytest.raises(UsageError, match="use tiny:half"):
+        plan_tasks(dataset, Request(("tiny/ar1-patch32-at45/copy-rate",), "builtin", 10))
+
+
+def test_a_ladder_is_a_suite(dataset) -> None:
+    with report_to(recorder := Recorder()):
+        tasks, _ = plan_tasks(dataset, Request((LADDER,), "builtin", 40))
+    protocols = Counter(task.protocol for task in tasks)
+    assert set(protocols) == {LADDER, *(f"ar1-patch32-at{size}" for size in (32, 45, 64))}
+    assert protocols[LADDER] == 7  # a summary of each of six metrics, and the transfer
+    assert ("say", "fd-infinity-groups-points15-ddof1 is left out: it needs n 309 and more") in (
+        recorder.told
+    )
 
 
 def test_strata_of_a_side_are_joined() -> None:
