@@ -41,7 +41,7 @@ def test_the_same_trace_is_found_at_every_size() -> None:
 def test_traces_of_their_own_are_found_at_their_size_alone() -> None:
     found = values(side("fake", {"64": 0, "128": 1, "256": 2}))
     assert found["auc_within"] > 0.8
-    assert found["auc_across"] == pytest.approx(0.5, abs=0.05)
+    assert found["auc_across"] == pytest.approx(0.5, abs=0.1)
     assert found["auc@64>128"] == pytest.approx(0.5, abs=0.1)
 
 
