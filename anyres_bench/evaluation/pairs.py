@@ -151,10 +151,11 @@ def at_infinity(result: Result) -> float | None:
     task = Task.parse(result.task)
     if result.extractor.dim > _QUICK_DIM:
         return None
-    real, fake = (_bank(result, side, task) for side in ("real", "fake"))
-    if real is None or fake is None:
-        return None
     metric = metric_from("fd-infinity")
+    banks = _banks(result, metric, task)
+    if banks is None:
+        return None
+    real, fake = banks["real"], banks["fake"]
     try:
         with one_blas_thread():
             (value,) = metric.finish(real, fake, stream(result.seed, "metric", metric.id)).values()
