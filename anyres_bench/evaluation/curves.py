@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from anyres_bench.results import Result, Task, value_label
 
-_PROTOCOL = re.compile(r"((?:ar1-)?patch[1-9][0-9]{0,8})-at([1-9][0-9]{0,8})")
+_PROTOCOL = re.compile(r"(?:ar1-)?patch([1-9][0-9]{0,8})-at([1-9][0-9]{0,8})")
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,10 @@ def protocol_at(window: int, size: int) -> str:
     return f"patch{window}-at{size}"
 
 
-def place_of(protocol: str) -> tuple[str, int] | None:
-    """Window, as the id writes it, and canvas size, px, of the point that a protocol is.
-
-    None if it is none.
-    """
+def place_of(protocol: str) -> tuple[int, int] | None:
+    """Window and canvas size, px, of the point that a protocol is; None if it is none."""
     match = _PROTOCOL.fullmatch(protocol)
-    return (match[1], int(match[2])) if match else None
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def curves_of(results: Iterable[Result]) -> list[Curve]:
@@ -77,7 +74,7 @@ def curves_of(results: Iterable[Result]) -> list[Curve]:
         task = Task.parse(result.task)
         place = place_of(task.protocol)
         if place is not None:
-            scope = task.id.replace(task.protocol, f"{place[0]}-at*")
+            scope = task.id.replace(task.protocol, task.protocol.replace(f"-at{place[1]}", "-at*"))
             for name in result.higher_is_better:
                 groups[scope, name, result.dataset.digest, result.seed].append((result, place[1]))
     return [_curve(scope, name, points) for (scope, name, _, _), points in groups.items()]

@@ -16,8 +16,8 @@ def test_other_protocols_are_no_points(protocol: str) -> None:
 
 
 def test_a_point_is_a_protocol_and_back() -> None:
-    assert place_of(protocol_at(32, 45)) == ("patch32", 45)
-    assert place_of("ar1-patch32-at45") == ("ar1-patch32", 45)
+    assert place_of(protocol_at(32, 45)) == (32, 45)
+    assert place_of("ar1-patch32-at45") == (32, 45)
 
 
 def point(name: str, size: int, value: float, **changes):
