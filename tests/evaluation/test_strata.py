@@ -12,7 +12,7 @@ import pytest
 from anyres_bench.core.errors import GeneratorError, UsageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.core.reporting import report_to
-from anyres_bench.evaluation.evaluate import EvaluationPlan, evaluate
+from anyres_bench.evaluation.evaluate import EvaluationPlan, run_plan
 from anyres_bench.evaluation.pairs import paired
 from anyres_bench.evaluation.requests import Request, plan_tasks
 from anyres_bench.evaluation.strata import HELD_OUT, joined, real_side, side_of, state_name
@@ -43,7 +43,7 @@ class CountingPooled(Pooled):
 
 
 def run(dataset, out: Path, model, tasks, extractor=None):
-    return evaluate(
+    return run_plan(
         EvaluationPlan(
             model=model,
             spec="test",
