@@ -22,7 +22,7 @@ import numpy as np
 from anyres_bench.core.errors import MetricError, UsageError
 from anyres_bench.core.seeds import Stream, stream
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.metrics.intervals import Replicable, Trimmable
+from anyres_bench.metrics.intervals import Trimmable
 from anyres_bench.metrics.metric import (
     Metric,
     OverStrata,
@@ -30,7 +30,8 @@ from anyres_bench.metrics.metric import (
     needs_held_out,
     own_extractor,
 )
-from anyres_bench.metrics.sampling import Replicates, Replication
+from anyres_bench.metrics.replication import Replicable
+from anyres_bench.metrics.sampling import Kept, RowParts
 
 _SQUARE = "1x1"
 
@@ -84,25 +85,21 @@ class _Summary(OverStrata, abc.ABC):
             values[label] = self.of.finish(of_real, of_fake, stream(seed, label))
         return self._all(values)
 
-    def replicates(
-        self, real: FeatureBank, fake: FeatureBank, of_real: Replication, of_fake: Replication
-    ) -> tuple[Replicates, Replicates] | None:
-        """Values with subsets of each side, the same at all strata; None where there is no way."""
+    def subset_values(
+        self, real: FeatureBank | None, fake: FeatureBank, parts: RowParts, subsets: Sequence[Kept]
+    ) -> list[dict[str, float]] | None:
+        """Values of subsets, the same at all strata; None where the metric has no way to them."""
         if not isinstance(self.of, Replicable):
             return None
-        found = {}
-        for label, (a, b) in _pairs(real, fake).items():
-            assert a is not None
-            parts = of_real.of(real.stratum == label), of_fake.of(fake.stratum == label)
-            fast = self.of.replicates(a, b, *parts)
-            if fast is None:
+        found: dict[str, list[dict[str, float]]] = {}
+        for label, (of_real, of_fake) in _pairs(real, fake).items():
+            in_real = parts[0] if real is None else parts[0][real.stratum == label]
+            in_fake = parts[1][fake.stratum == label]
+            values = self.of.subset_values(of_real, of_fake, (in_real, in_fake), subsets)
+            if values is None:
                 return None
-            found[label] = fast
-        with_real, with_fake = (
-            [self._all(dict(zip(found, row, strict=True))) for row in zip(*sides, strict=True)]
-            for sides in zip(*found.values(), strict=True)
-        )
-        return with_real, with_fake
+            found[label] = values
+        return [self._all({k: of[i] for k, of in found.items()}) for i in range(len(subsets))]
 
     def only_ranked(self) -> Metric:
         """The same of a metric that gives its ranking values alone."""

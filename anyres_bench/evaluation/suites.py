@@ -70,12 +70,10 @@ def suite(name: str, dataset: Dataset, kind: str | None = None) -> list[TaskQuer
     """
     if kind is not None and kind not in PAPER:
         raise UnknownNameError(f"the paper has no dataset {kind!r}; {nearest(kind, PAPER)}")
-    if name == "quick":
-        texts = _quick(dataset)
-    elif name == "paper":
-        texts = list(_paper(dataset, kind))
-    else:
-        texts = _ar1(_ladder(dataset) if name == "ar1" else protocol_from(name))
+    if name in ("quick", "paper"):
+        texts = _quick(dataset) if name == "quick" else _paper(dataset, kind)
+        return [TaskQuery.parse(text) for text in texts]
+    texts = _ar1(_ladder(dataset) if name == "ar1" else protocol_from(name))
     return [replace(TaskQuery.parse(text), optional=True) for text in texts]
 
 
