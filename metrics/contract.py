@@ -137,7 +137,8 @@ def _bank(metric: Metric, side: Literal["real", "fake"], sample: Sample) -> Feat
         return FeatureBank.of_strata({"real": stratum(1.0), "held-out": others})
     if not labels:
         return stratum(1.0)
-    return FeatureBank.of_strata({label: stratum(1 + 0.3 * k) for k, label in enumerate(labels)})
+    step = 0.3 if side == "fake" else 0.0
+    return FeatureBank.of_strata({label: stratum(1 + step * k) for k, label in enumerate(labels)})
 
 
 _STRATA: Mapping[StrataKind, tuple[str, ...]] = {

@@ -100,7 +100,7 @@ class Detectability(BankMetric):
                 return None
             score = np.empty(len(x))
             for test in (own == number for number in range(self.folds)):
-                score[test] = _scores(x[~test], y[~test], x[test])
+                score[test] = ridge_scores(x[~test], y[~test], x[test])
             ap, auc = areas(y, score, balanced(y))
             values.append({"ap": ap, "auc": auc})
         return values
@@ -162,7 +162,7 @@ def ridge_predictions(
     return np.asarray(ridge.predict(scaler.transform(test))).reshape(len(test), labels.shape[1])
 
 
-def _scores(
+def ridge_scores(
     rows: NDArray[np.float64], labels: NDArray[np.int64], test: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """As `ridge_predictions` for one labelling, without checks, which take most of its time."""

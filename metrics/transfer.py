@@ -18,7 +18,7 @@ from anyres_bench.core.errors import MetricError
 from anyres_bench.core.seeds import Stream
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.checks import pair
-from anyres_bench.metrics.detectability import balanced, groups_and_folds, ridge_predictions
+from anyres_bench.metrics.detectability import balanced, groups_and_folds, ridge_scores
 from anyres_bench.metrics.detection import roc_auc
 from anyres_bench.metrics.metric import BankMetric, StrataKind, required
 
@@ -81,5 +81,5 @@ def _out_of_fold(
         test, train = fold == number, trained & (fold != number)
         if len(np.unique(is_fake[train])) < 2:
             raise MetricError("a size has images of one side only in a fold; use more images")
-        scores[test] = ridge_predictions(rows[train], is_fake[train, None], rows[test])[:, 0]
+        scores[test] = ridge_scores(rows[train], is_fake[train], rows[test])
     return scores

@@ -104,4 +104,4 @@ def test_the_quick_detector_is_scikit_learns(dim: int) -> None:
     rows[:, 1] = 2.0
     labels = rng.integers(0, 2, 40)
     want = detectability.ridge_predictions(rows, labels[:, None], test)[:, 0]
-    np.testing.assert_allclose(detectability._scores(rows, labels, test), want, rtol=1e-9)
+    np.testing.assert_allclose(detectability.ridge_scores(rows, labels, test), want, rtol=1e-9)
