@@ -67,7 +67,7 @@ def test_the_detector_is_ridge_regression_on_standardised_rows(n: int, dim: int)
     labels = rng.integers(0, 2, (n, 4))
     spread = np.where(np.arange(dim) == 5, 1.0, rows.std(axis=0))
     x, at = ((part - rows.mean(axis=0)) / spread for part in (rows, test))
-    gram = x.T @ x + detectability.RIDGE * n * np.eye(dim)
+    gram = x.T @ x + detectability._RIDGE * n * np.eye(dim)
     weights = np.linalg.solve(gram, x.T @ (labels - labels.mean(axis=0)))
     found = detectability.ridge_predictions(rows, labels, test)
     np.testing.assert_allclose(found, at @ weights + labels.mean(axis=0), rtol=0, atol=1e-12)
@@ -83,7 +83,7 @@ def test_groups_do_not_straddle_folds_and_labels_move_in_groups() -> None:
     assert len(np.unique(group)) == 50
     for number in np.unique(group):
         assert len(np.unique(fold[group == number])) == 1
-    exchanged = detectability.exchange(is_fake, group, fold, rng)
+    exchanged = detectability._exchange(is_fake, group, fold, rng)
     assert (exchanged != is_fake).any()
     first = np.unique(group, return_index=True)[1]
     np.testing.assert_array_equal(exchanged, exchanged[first][group])
