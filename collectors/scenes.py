@@ -92,12 +92,12 @@ class Scenes:
         return candidate
 
     def _size(self, i: int) -> Size:
-        draws = stream(self.seed, self.name, i, "size")
+        rng = stream(self.seed, self.name, i, "size")
         span = np.log(self.max_size / self.min_size)
-        shorter = round(float(self.min_size * np.exp(span * float(draws.uniform()))))
-        ratio = _ratio(self.aspects[draws.integer(0, len(self.aspects) - 1)])
+        shorter = round(float(self.min_size * np.exp(span * float(rng.uniform()))))
+        ratio = _ratio(self.aspects[rng.integer(0, len(self.aspects) - 1)])
         longer = round(shorter * max(ratio, 1 / ratio))
-        upright = draws.integer(0, 1)
+        upright = rng.integer(0, 1)
         return Size(longer, shorter) if upright else Size(shorter, longer)
 
 

@@ -43,15 +43,15 @@ class Stored:
 def compare(ledger: Ledger, rules: Rules) -> list[Stored]:
     """All stored images, each with its group and, where it is left out, the reason."""
     stored = [Stored(job, image) for job, image in ledger.images()]
-    looks = _looks(stored, rules)
-    stored = _without_copies(_grouped(stored, looks))
+    statistics = _statistics(stored, rules)
+    stored = _without_copies(_grouped(stored, statistics))
     if rules.near_duplicates == "drop":
-        stored = _without_near(stored, looks, rules.distance)
+        stored = _without_near(stored, statistics, rules.distance)
     return _on_one_side(stored)
 
 
 @dataclass(frozen=True)
-class Looks:
+class Statistics:
     """The images whose looks count.
 
     Attributes:
@@ -65,28 +65,28 @@ class Looks:
     labels: NDArray[np.int64]
 
 
-def _looks(stored: Sequence[Stored], rules: Rules) -> Looks:
+def _statistics(stored: Sequence[Stored], rules: Rules) -> Statistics:
     """Those with detail enough for their hash to mean something."""
     numbers = [
         i
         for i, s in enumerate(stored)
-        if s.image.facts.get("detail", 0.0) >= LEAST_DETAIL and rules.near_duplicates != "keep"
+        if s.image.metadata.get("detail", 0.0) >= LEAST_DETAIL and rules.near_duplicates != "keep"
     ]
-    text = "".join(stored[i].image.facts["phash"] for i in numbers)
+    text = "".join(stored[i].image.metadata["phash"] for i in numbers)
     table = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, 32)
     labels = near_components(table, rules.distance) if len(table) else np.empty(0, np.int64)
-    return Looks(np.array(numbers, np.int64), table.view(np.uint64).reshape(-1, 4), labels)
+    return Statistics(np.array(numbers, np.int64), table.view(np.uint64).reshape(-1, 4), labels)
 
 
-def _grouped(stored: Sequence[Stored], looks: Looks) -> list[Stored]:
-    """Put images of one photo in one group: by their source, their bytes, or their looks."""
+def _grouped(stored: Sequence[Stored], statistics: Statistics) -> list[Stored]:
+    """Put images of one photo in one group: by their source, their bytes, or their statistics."""
     first: dict[tuple[str, Any], int] = {}
     pairs = []
     for i, s in enumerate(stored):
         marks = [("group", s.image.record["group"]), ("bytes", s.image.record["sha256"])]
         pairs += [(first.setdefault(mark, i), i) for mark in marks]
-    like = looks.numbers[looks.labels].tolist()
-    roots = components(len(stored), [*pairs, *zip(like, looks.numbers.tolist(), strict=True)])
+    like = statistics.numbers[statistics.labels].tolist()
+    roots = components(len(stored), [*pairs, *zip(like, statistics.numbers.tolist(), strict=True)])
     names = [stored[root].image.record["group"] for root in roots]
     return [Stored(s.job, s.image, n) for s, n in zip(stored, names, strict=True)]
 
@@ -106,7 +106,7 @@ def _without_copies(stored: Sequence[Stored]) -> list[Stored]:
     return kept
 
 
-def _without_near(stored: Sequence[Stored], looks: Looks, distance: int) -> list[Stored]:
+def _without_near(stored: Sequence[Stored], statistics: Statistics, distance: int) -> list[Stored]:
     """Of pictures that look the same keep the largest of each role, or the first of equal ones.
 
     An image is compared with those that are kept among those that it hangs together with: they are
@@ -114,18 +114,21 @@ def _without_near(stored: Sequence[Stored], looks: Looks, distance: int) -> list
     """
     result = list(stored)
     alike: dict[tuple[int, str], list[int]] = defaultdict(list)
-    for place, (i, label) in enumerate(zip(looks.numbers, looks.labels, strict=True)):
+    for place, (i, label) in enumerate(zip(statistics.numbers, statistics.labels, strict=True)):
         if not stored[i].reason:
             alike[int(label), stored[i].image.record["role"]].append(place)
 
     def rank(place: int) -> tuple[int, int]:
-        record = stored[looks.numbers[place]].image.record
+        record = stored[statistics.numbers[place]].image.record
         return -record["height"] * record["width"], place
 
     for places in alike.values():
         if len(places) > 1:
-            for place, like in _dropped(looks.words, sorted(places, key=rank), distance):
-                i, kept = looks.numbers[place], stored[looks.numbers[like]].image.file_name
+            for place, like in _dropped(statistics.words, sorted(places, key=rank), distance):
+                i, kept = (
+                    statistics.numbers[place],
+                    stored[statistics.numbers[like]].image.file_name,
+                )
                 message = f"it looks like {kept}"
                 result[i] = dataclasses.replace(stored[i], reason="near-duplicate", message=message)
     return result

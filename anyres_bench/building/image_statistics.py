@@ -22,14 +22,14 @@ def measure(pixels: NDArray[np.uint8], level: str) -> dict[str, Any]:
     Spectra are of the middle of large images: they need eight bytes a pixel, several times over.
     """
     digest, detail = perceptual_hash(pixels)
-    facts: dict[str, Any] = {"phash": digest.hex(), "detail": round(detail, 3)}
+    metadata: dict[str, Any] = {"phash": digest.hex(), "detail": round(detail, 3)}
     if level == "full":
         size = Size(*pixels.shape[:2])
         height, width = min(size.height, _SPECTRUM_SIDE), min(size.width, _SPECTRUM_SIDE)
         top, left = (size.height - height) // 2, (size.width - width) // 2
         part = crop(pixels, Box(top, left, height, width))
         value, confidence = effective_resolution(part)
-        facts |= {"effective_resolution": round(value, 4), "confidence": round(confidence, 4)}
+        metadata |= {"effective_resolution": round(value, 4), "confidence": round(confidence, 4)}
         if min(part.shape[:2]) >= _LEAST_FOR_BLOCKS:
-            facts["blockiness"] = round(blockiness(part), 4)
-    return facts
+            metadata["blockiness"] = round(blockiness(part), 4)
+    return metadata

@@ -353,7 +353,7 @@ class Ledger:
         values = (text, outcome.state, outcome.reason, outcome.message, number)
         self._db.execute(f"UPDATE candidates SET {_TRIED} WHERE number = ?5", values)
         self._db.execute("DELETE FROM images WHERE number = ?", (number,))
-        rows = [(i.file_name, number, json.dumps([i.record, i.facts])) for i in outcome.images]
+        rows = [(i.file_name, number, json.dumps([i.record, i.metadata])) for i in outcome.images]
         sealed = [(*row, seal(*row)) for row in rows]
         self._db.executemany("INSERT INTO images VALUES (?, ?, ?, ?)", sealed)
 

@@ -65,7 +65,7 @@ class Image:
     """One stored file: its record's fields, and everything measured that no record holds."""
 
     record: dict[str, Any]
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
 
     @property
     def file_name(self) -> str:
@@ -147,18 +147,18 @@ def checked_image(job: Job, values: Any) -> Image:
             f"the ledger says that {job.candidate.key} is in {record.file_name!r:.200}, where no "
             "run puts it: the folder was changed by hand, or is hostile; collect into a new folder"
         )
-    return Image(values[0], _checked_facts(values[1], what))
+    return Image(values[0], _checked_metadata(values[1], what))
 
 
-def _checked_facts(facts: dict[str, Any], what: str) -> dict[str, Any]:
-    numbers: Mapping[str, Any] = {name: facts.get(name) for name in _NUMBERS}
+def _checked_metadata(metadata: dict[str, Any], what: str) -> dict[str, Any]:
+    numbers: Mapping[str, Any] = {name: metadata.get(name) for name in _NUMBERS}
     sound = (
         all(value is None or type(value) in (int, float) for value in numbers.values())
-        and ("phash" not in facts or _HASH.fullmatch(str(facts["phash"])))
-        and isinstance(facts.get("notes", []), list)
-        and isinstance(facts.get("derived", {}), dict)
-        and not is_too_deep(facts)
+        and ("phash" not in metadata or _HASH.fullmatch(str(metadata["phash"])))
+        and isinstance(metadata.get("notes", []), list)
+        and isinstance(metadata.get("derived", {}), dict)
+        and not is_too_deep(metadata)
     )
     if not sound:
         raise DatasetError(f"{what} has measurements that no run makes")
-    return facts
+    return metadata

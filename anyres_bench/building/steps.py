@@ -134,7 +134,7 @@ def finish(site: Site, job: Job) -> Outcome:
         ImageError: it cannot be used.
     """
     incoming = site.incoming(job)
-    record, facts = _examine(incoming, job.candidate, site.rules)
+    record, metadata = _examine(incoming, job.candidate, site.rules)
     images = []
     if site.deriver:
         for derived in site.deriver.derive(job.candidate, incoming):
@@ -142,7 +142,7 @@ def finish(site: Site, job: Job) -> Outcome:
     if site.deriver is None or site.deriver.keep_originals:
         record["file_name"] = site.file_name(job, "", record["format"])
         site.inside.move(site.incoming_name(job), record["file_name"])
-        images.append(Image(record, facts))
+        images.append(Image(record, metadata))
     if not images:
         raise ImageError("nothing-derived", "the collector made no image of it")
     return Outcome(job, "done", images=tuple(images), n_bytes=record["n_bytes"])
@@ -180,9 +180,9 @@ def run_finish(site: Site, job: Job) -> Outcome:
 
 
 def _examine(path: Path, candidate: Candidate, rules: Rules) -> tuple[Values, Values]:
-    """(record, facts) of an original."""
+    """(record, metadata) of an original."""
     info = _probe(path)
-    facts: Values = {}
+    metadata: Values = {}
     rules.check_size(info.size)
     rules.check_frames(info.n_frames)
     if rules.measure != "header":
@@ -192,11 +192,11 @@ def _examine(path: Path, candidate: Candidate, rules: Rules) -> tuple[Values, Va
 
         decoded = decode(path, rules.max_pixels)
         info = decoded.info
-        facts = {"notes": list(decoded.notes), **measure(decoded.pixels, rules.measure)}
+        metadata = {"notes": list(decoded.notes), **measure(decoded.pixels, rules.measure)}
     fetched = candidate.fetched
     digest = fetched.sha256 if fetched else sha256_file(path)
     n_bytes = fetched.n_bytes if fetched else path.stat().st_size
-    return _record(candidate, info, digest, n_bytes, facts), facts
+    return _record(candidate, info, digest, n_bytes, metadata), metadata
 
 
 def _probe(path: Path) -> ImageInfo:
@@ -210,7 +210,7 @@ def _probe(path: Path) -> ImageInfo:
 
 
 def _record(
-    candidate: Candidate, info: ImageInfo, sha256: str, n_bytes: int, facts: Values
+    candidate: Candidate, info: ImageInfo, sha256: str, n_bytes: int, metadata: Values
 ) -> Values:
     shared = ("source", "source_id", "author", "licence_id", "split", "role", "label", "caption")
     return {
@@ -228,7 +228,7 @@ def _record(
         "orientation": info.orientation,
         "jpeg_quality": info.jpeg_quality,
         "n_frames": info.n_frames,
-        "effective_resolution": facts.get("effective_resolution"),
+        "effective_resolution": metadata.get("effective_resolution"),
     }
 
 
@@ -246,16 +246,16 @@ def _store_derived(site: Site, job: Job, derived: Derived, original: Values) -> 
     path = site.folder / f"{site.incoming_name(job)}.derived"
     with atomic_write(path) as file:
         Pillow.fromarray(derived.pixels).save(file, "PNG")
-    facts = measure(derived.pixels, site.rules.measure)
+    metadata = measure(derived.pixels, site.rules.measure)
     size = Size(*derived.pixels.shape[:2])
     info = ImageInfo(size, size, "PNG", "RGB", 1, None, 1, False)
     n_bytes, digest = path.stat().st_size, sha256_file(path)
     site.inside.move(f"{site.incoming_name(job)}.derived", file_name)
-    record = _record(job.candidate, info, digest, n_bytes, facts)
+    record = _record(job.candidate, info, digest, n_bytes, metadata)
     record |= {
         "file_name": file_name,
         "role": derived.role,
         "source_height": original["height"],
         "source_width": original["width"],
     }
-    return Image(record, {**facts, "derived": dict(derived.extra)})
+    return Image(record, {**metadata, "derived": dict(derived.extra)})

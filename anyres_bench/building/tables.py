@@ -50,7 +50,7 @@ def _provenance_rows(stored: Sequence[Stored]) -> Iterator[dict[str, Any]]:
     for s in stored:
         if s.reason:
             continue
-        c, facts = s.job.candidate, dict(s.image.facts)
+        c, metadata = s.job.candidate, dict(s.image.metadata)
         fetched = c.fetched.plain() if c.fetched else {}
         yield {
             "file_name": s.image.file_name,
@@ -63,13 +63,13 @@ def _provenance_rows(stored: Sequence[Stored]) -> Iterator[dict[str, Any]]:
             "etag": fetched.get("etag", ""),
             "last_modified": fetched.get("last_modified", ""),
             "fetched_at": fetched.get("fetched_at"),
-            "phash": facts.pop("phash", ""),
-            "detail": facts.pop("detail", None),
-            "effective_resolution": facts.pop("effective_resolution", None),
-            "confidence": facts.pop("confidence", None),
-            "blockiness": facts.pop("blockiness", None),
-            "notes": ",".join(facts.pop("notes", ())),
-            "derived": json.dumps(facts.pop("derived", {}), sort_keys=True),
+            "phash": metadata.pop("phash", ""),
+            "detail": metadata.pop("detail", None),
+            "effective_resolution": metadata.pop("effective_resolution", None),
+            "confidence": metadata.pop("confidence", None),
+            "blockiness": metadata.pop("blockiness", None),
+            "notes": ",".join(metadata.pop("notes", ())),
+            "derived": json.dumps(metadata.pop("derived", {}), sort_keys=True),
             "extra": json.dumps(dict(c.extra), sort_keys=True),
         }
 
@@ -123,7 +123,7 @@ def write_attribution(path: Path, stored: Sequence[Stored]) -> None:
         writer.writerow(["file_name", "author", "source_url", "licence", "licence_url", "changes"])
         for s in stored:
             if not s.reason:
-                record, changes = s.record, s.image.facts.get("derived")
+                record, changes = s.record, s.image.metadata.get("derived")
                 changed = json.dumps(changes, sort_keys=True) if changes is not None else "none"
                 cells = [record.file_name, record.author, record.source_url, record.licence_id]
                 cells += [s.job.candidate.licence_url, changed]

@@ -33,10 +33,10 @@ from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import MIN_IMAGES, EvalProtocol
 from anyres_bench.data.records import Manifest
 from anyres_bench.data.views import (
-    Draws,
     ImageView,
     Item,
     PatchAt,
+    Rng,
     View,
     Whole,
 )
@@ -66,13 +66,13 @@ class NativeCrop:
     def size(self) -> Size:
         return Size.square(self.side)
 
-    def draw(self, image: Size, flip: bool, centre: bool, draws: Draws) -> tuple[Box, View]:
+    def draw(self, image: Size, flip: bool, centre: bool, rng: Rng) -> tuple[Box, View]:
         import torch
 
         if self.place == "centre":
             box = crop_rules.centre(image, self.side)
         else:
-            generator = torch.Generator().manual_seed(draws.integer(0, _LARGEST_SEED))
+            generator = torch.Generator().manual_seed(rng.integer(0, _LARGEST_SEED))
             box = crop_rules.infd(image, self.side, generator)
         assert box is not None, "images that are too small do not survive"
         return Box.whole(image), View(Region.whole(image).crop(box))
@@ -126,7 +126,7 @@ class Squashed:
     def size(self) -> Size:
         return Size.square(crop_rules.NATIVE)
 
-    def draw(self, image: Size, flip: bool, centre: bool, draws: Draws) -> tuple[Box, View]:
+    def draw(self, image: Size, flip: bool, centre: bool, rng: Rng) -> tuple[Box, View]:
         raise AssertionError("places are drawn in one sequence over all images")
 
     def at(self, image: Size, place: Box) -> tuple[Box, View]:
@@ -224,10 +224,10 @@ class ScaleBin(PatchAt):
 
     low: int
 
-    def draw(self, image: Size, flip: bool, centre: bool, draws: Draws) -> tuple[Box, View]:
-        scale = self.low + float(draws.uniform())
+    def draw(self, image: Size, flip: bool, centre: bool, rng: Rng) -> tuple[Box, View]:
+        scale = self.low + float(rng.uniform())
         side = round(self.patch * 2**scale)
-        return PatchAt(self.patch, side).draw(image, flip, centre, draws)
+        return PatchAt(self.patch, side).draw(image, flip, centre, rng)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,6 @@ from anyres_bench.data.records import ImageRecord, Manifest
 from anyres_bench.data.sobol import PointDraws, Sobol
 from anyres_bench.data.views import (
     BASE_WARP,
-    Draws,
     ImageView,
     Item,
     ManyViews,
@@ -57,6 +56,7 @@ from anyres_bench.data.views import (
     Pair,
     Patch,
     PatchAt,
+    Rng,
     Shifted,
     View,
     ViewRule,
@@ -247,15 +247,15 @@ class EvalProtocol:
         survivors = self.survivors(images)
         drawn = zip(numbers, self._draws(seed, side), strict=False)
         items = []
-        for number, draws in drawn:
+        for number, rng in drawn:
             flip, survivor = divmod(number, len(survivors))  # the second half is mirrored
             image = survivors[survivor]
-            source, seen = self.rule.draw(images[image].size, bool(flip), self.centre, draws)
+            source, seen = self.rule.draw(images[image].size, bool(flip), self.centre, rng)
             views = (ImageView(image, bool(flip), source, view) for view in self.views(seen))
             items.append(Item(image, tuple(views)))
         return items
 
-    def _draws(self, seed: int, side: str) -> Iterator[Draws]:
+    def _draws(self, seed: int, side: str) -> Iterator[Rng]:
         """Random numbers of one item after the other."""
         if self.sobol:
             sequence = Sobol.scrambled(seed, self.id)

@@ -59,9 +59,9 @@ class Sobol:
     @classmethod
     def scrambled(cls, seed: int, *labels: int | str) -> Sobol:
         """The scrambling of a seed and labels."""
-        draws = stream(seed, "sobol", *labels)
-        vectors = [_scrambled(row, draws.words(BITS)) for row in directions()]
-        return cls(np.stack(vectors), draws.words(N_AXES) >> np.uint64(64 - BITS))
+        rng = stream(seed, "sobol", *labels)
+        vectors = [_scrambled(row, rng.words(BITS)) for row in directions()]
+        return cls(np.stack(vectors), rng.words(N_AXES) >> np.uint64(64 - BITS))
 
     def point(self, i: int) -> tuple[int, ...]:
         """Coordinates of point i, four integers below 2^32.

@@ -19,7 +19,7 @@ _FARTHEST = 1 / 8  # of the side, that an input is shifted by
 BASE_WARP = "anyres-up"  # the warp of `anyres-up{R}`, of a model's base image
 
 
-class Draws(Protocol):
+class Rng(Protocol):
     """Where a rule takes its random numbers from, in a fixed order; `core.seeds.Stream` is one."""
 
     def integer(self, low: int, high: int) -> int:
@@ -123,7 +123,7 @@ class ViewRule(Protocol):
         """Size of the compared pixels."""
         ...
 
-    def draw(self, image: Size, flip: bool, centre: bool, draws: Draws) -> tuple[Box, View]:
+    def draw(self, image: Size, flip: bool, centre: bool, rng: Rng) -> tuple[Box, View]:
         """The part of the (mirrored) image that is shrunk, and the view on its canvas."""
         ...
 
@@ -159,10 +159,10 @@ class Whole:
     def size(self) -> Size:
         return Size.square(self.side)
 
-    def draw(self, image: Size, flip: bool, centre: bool, draws: Draws) -> tuple[Box, View]:
+    def draw(self, image: Size, flip: bool, centre: bool, rng: Rng) -> tuple[Box, View]:
         square = center_square(image)
         if not centre and image.longer > image.shorter:
-            start = draws.integer(0, image.longer - image.shorter)
+            start = rng.integer(0, image.longer - image.shorter)
             top, left = (start, 0) if image.height > image.width else (0, start)
             square = replace(square, top=top, left=left)
         if flip:
@@ -201,12 +201,12 @@ class Moved(Whole):
 
     n_views: ClassVar[int] = 3
 
-    def moved(self, view: View, draws: Draws) -> View:
+    def moved(self, view: View, rng: Rng) -> View:
         """The view under a motion of its own: shifts to 1/8 of the side, or any angle."""
         if self.kind == "r":
-            angle = math.pi * (2 * float(draws.uniform()) - 1)
+            angle = math.pi * (2 * float(rng.uniform()) - 1)
             return replace(view, motion=Motion("r", (angle,)))
-        shift = [(2 * float(draws.uniform()) - 1) * _FARTHEST for _ in range(2)]
+        shift = [(2 * float(rng.uniform()) - 1) * _FARTHEST for _ in range(2)]
         if self.kind == "t":
             shift = [round(share * self.side) / self.side for share in shift]
         return replace(view, motion=Motion(self.kind, tuple(shift)))
@@ -241,11 +241,11 @@ class Patch:
     def size(self) -> Size:
         return Size.square(self.inner or self.patch)
 
-    def draw(self, image: Size, flip: bool, centre: bool, draws: Draws) -> tuple[Box, View]:
-        square = _square(image, centre, draws)
-        canvas = self._canvas(square.width, float(draws.uniform()))
-        window = _random_box(canvas, self.patch, draws)
-        crop = _random_box(window.size, self.inner, draws) if self.inner else None
+    def draw(self, image: Size, flip: bool, centre: bool, rng: Rng) -> tuple[Box, View]:
+        square = _square(image, centre, rng)
+        canvas = self._canvas(square.width, float(rng.uniform()))
+        window = _random_box(canvas, self.patch, rng)
+        crop = _random_box(window.size, self.inner, rng) if self.inner else None
         return square, View(Region.whole(canvas).crop(window), crop, source_side=square.width)
 
     def _canvas(self, side: int, u: float) -> Size:
@@ -271,10 +271,10 @@ class PatchAt:
     def size(self) -> Size:
         return Size.square(self.patch)
 
-    def draw(self, image: Size, flip: bool, centre: bool, draws: Draws) -> tuple[Box, View]:
-        square = _square(image, centre, draws)
+    def draw(self, image: Size, flip: bool, centre: bool, rng: Rng) -> tuple[Box, View]:
+        square = _square(image, centre, rng)
         canvas = Size.square(self.canvas)
-        window = _random_box(canvas, self.patch, draws)
+        window = _random_box(canvas, self.patch, rng)
         return square, View(Region.whole(canvas).crop(window), source_side=square.width)
 
 
@@ -293,10 +293,10 @@ class Shifted(PatchAt):
     def size(self) -> Size:
         return Size.square(self.patch - self.by)
 
-    def draw(self, image: Size, flip: bool, centre: bool, draws: Draws) -> tuple[Box, View]:
-        square = _square(image, centre, draws)
+    def draw(self, image: Size, flip: bool, centre: bool, rng: Rng) -> tuple[Box, View]:
+        square = _square(image, centre, rng)
         canvas = Size.square(self.canvas)
-        both = _random_box(canvas, self.patch + self.by, draws)
+        both = _random_box(canvas, self.patch + self.by, rng)
         first = replace(both, height=self.patch, width=self.patch)
         return square, View(Region.whole(canvas).crop(first), source_side=square.width)
 
@@ -332,11 +332,11 @@ class Window:
     def size(self) -> Size:
         return Size.square(self.patch)
 
-    def draw(self, image: Size, flip: bool, centre: bool, draws: Draws) -> tuple[Box, View]:
+    def draw(self, image: Size, flip: bool, centre: bool, rng: Rng) -> tuple[Box, View]:
         canvas = self.canvas or image
-        top = draws.integer(0, canvas.height - self.patch)
-        left = draws.integer(0, canvas.width - self.patch)
-        source = _placed(largest_of_shape(image, canvas), image, centre, draws)
+        top = rng.integer(0, canvas.height - self.patch)
+        left = rng.integer(0, canvas.width - self.patch)
+        source = _placed(largest_of_shape(image, canvas), image, centre, rng)
         region = Region(canvas, top, left, self.size)
         return source, View(region, source_side=source.size.shorter)
 
@@ -354,18 +354,18 @@ def largest_of_shape(image: Size, shape: Size) -> Size:
     return Size(min(height, image.height), image.width)
 
 
-def _placed(size: Size, image: Size, centre: bool, draws: Draws) -> Box:
+def _placed(size: Size, image: Size, centre: bool, rng: Rng) -> Box:
     """A box of a size inside an image, anywhere or in its middle."""
     slack = Size(image.height - size.height, image.width - size.width)
     if centre:
         return Box(slack.height // 2, slack.width // 2, *size)
-    return Box(draws.integer(0, slack.height), draws.integer(0, slack.width), *size)
+    return Box(rng.integer(0, slack.height), rng.integer(0, slack.width), *size)
 
 
-def _square(image: Size, centre: bool, draws: Draws) -> Box:
-    return center_square(image) if centre else _random_box(image, image.shorter, draws)
+def _square(image: Size, centre: bool, rng: Rng) -> Box:
+    return center_square(image) if centre else _random_box(image, image.shorter, rng)
 
 
-def _random_box(image: Size, side: int, draws: Draws) -> Box:
-    left = draws.integer(0, image.width - side)  # x before y, and both even where there is no room
-    return Box(draws.integer(0, image.height - side), left, side, side)
+def _random_box(image: Size, side: int, rng: Rng) -> Box:
+    left = rng.integer(0, image.width - side)  # x before y, and both even where there is no room
+    return Box(rng.integer(0, image.height - side), left, side, side)

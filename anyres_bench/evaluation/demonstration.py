@@ -42,8 +42,8 @@ def write_wrong_sizes(dataset: Dataset, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _write_notes(folder / "notes.txt")
     for i in range(min(_N_WRONG, len(held_out.manifest))):
-        size, draws = held_out.manifest[i].size, stream(0, "wrong size", i)
-        factors = 0.3 + 0.9 * np.asarray(draws.uniform(2))
+        size, rng = held_out.manifest[i].size, stream(0, "wrong size", i)
+        factors = 0.3 + 0.9 * np.asarray(rng.uniform(2))
         wrong = Size(*(max(1, round(side * f)) for side, f in zip(size, factors, strict=True)))
         path = folder / f"{i:03d}.png"
         if not is_ours(path, _BY):

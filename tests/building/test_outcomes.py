@@ -35,9 +35,14 @@ def test_a_stem_is_never_a_path(stem: str) -> None:
 
 
 def test_what_a_run_wrote_is_taken() -> None:
-    facts = {"phash": "ab" * 32, "detail": 0.5, "notes": ["oriented"], "derived": {"cut": "left"}}
-    image = checked_image(TASK, [RECORD, facts])
-    assert (image.file_name, image.facts) == ("images/00001/given_1.jpg", facts)
+    metadata = {
+        "phash": "ab" * 32,
+        "detail": 0.5,
+        "notes": ["oriented"],
+        "derived": {"cut": "left"},
+    }
+    image = checked_image(TASK, [RECORD, metadata])
+    assert (image.file_name, image.metadata) == ("images/00001/given_1.jpg", metadata)
     derived = RECORD | {"file_name": "images/00001/given_1-lr.png"}
     assert checked_image(TASK, [derived, {}]).file_name == derived["file_name"]
 

@@ -82,8 +82,8 @@ def planted(order: Order, name: str, **changes: object) -> None:
     db = sqlite3.connect(order.folder / LEDGER)
     number, text = db.execute("SELECT number, image FROM images").fetchone()
     db.close()
-    record, facts = json.loads(text)
-    image = json.dumps([{**record, "file_name": name, **changes}, facts])
+    record, metadata = json.loads(text)
+    image = json.dumps([{**record, "file_name": name, **changes}, metadata])
     change = (
         "UPDATE images SET file_name = ?1, image = ?2, seal = seal(?1, ?3, ?2) WHERE number = ?3"
     )

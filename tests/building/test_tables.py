@@ -20,7 +20,7 @@ from tests.building.rogues import candidate
 FIELDS = dict.fromkeys(("height", "width", "source_height", "source_width"), 4)
 
 
-def stored(url: str, reason: str = "", **facts: object) -> Stored:
+def stored(url: str, reason: str = "", **metadata: object) -> Stored:
     made = candidate(url, author="=Ann", licence_id="CC-BY-4.0", licence_url="https://l.test")
     record = {
         "file_name": f"images/00000/{made.key}.png",
@@ -30,7 +30,7 @@ def stored(url: str, reason: str = "", **facts: object) -> Stored:
         "licence_id": made.licence_id,
         **FIELDS,
     }
-    return Stored(Job(0, made), Image(record, facts), reason=reason)
+    return Stored(Job(0, made), Image(record, metadata), reason=reason)
 
 
 def test_credits_are_of_what_is_in_the_dataset_and_start_no_formula(tmp_path: Path) -> None:

@@ -233,7 +233,7 @@ def _sampled(prefix: str, image: np.ndarray, sample: dict[str, Any]) -> Outputs:
     patch, largest = sample["patch"], sample["max_scale"] or 1.0
     size, draws = Size(*image.shape[:2]), _Draws(sample["seed"])
     rule = Patch(patch, sample["min_scale"], largest)
-    square, view = rule.draw(size, flip=False, centre=True, draws=draws)
+    square, view = rule.draw(size, flip=False, centre=True, rng=draws)
     shown = view_pixels(image, ImageView(0, False, square, view))
     region = view.region
     yield f"{prefix}crop", shown

@@ -152,8 +152,8 @@ class MaskedItems:
     def _image(self, draw: Draw) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
         """Flat patches (levels), their places, and which of them are visible."""
         pixels = resize_uint8(self.images(draw.image), draw.size, "bicubic")
-        draws = stream(self._seed, "masked", draw.place)
-        if self._config.mirror and draws.integer(0, 1):
+        rng = stream(self._seed, "masked", draw.place)
+        if self._config.mirror and rng.integer(0, 1):
             pixels = pixels[:, ::-1]
         flat, (_, rows, columns) = patchify(pixels.transpose(2, 0, 1)[None], self._config.patch)
         visible = np.zeros(len(flat), bool)
