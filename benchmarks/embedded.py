@@ -78,33 +78,36 @@ def _patch(variant: str, seed: int, *sets: str, kimg: float = PATCH_KIMG) -> Sys
 
 def systems() -> list[System]:
     """All of them, in the order that they are trained in."""
-    seeds = (0, 1)
-    without_octaves = "model.generator.input_octaves=0"
+    half, without_octaves = PATCH_KIMG / 2, "model.generator.input_octaves=0"
     official, no_scale = (
         (f'model.generator.scale_embedding="{name}"', without_octaves)
         for name in ("official", "none")
     )
     scratch = ("model.teacher=null", f"loop.total_kimg={KIMG}")
-    listed = []
-    for seed in seeds:
-        listed += [_global(seed), _patch("ours", seed), _patch("official", seed, *official)]
+    first, second = (
+        [
+            _global(seed),
+            _patch("ours", seed),
+            _patch("official", seed, *official),
+            _patch("no-octaves", seed, without_octaves),
+        ]
+        for seed in (0, 1)
+    )
     return [
-        *listed,
+        *first,
         System("liif-seed0", "liif-houses", {"run": PATCH_KIMG}),
-        System(
-            "realesrgan-seed0", "realesrgan-houses", {"net": PATCH_KIMG / 2, "gan": PATCH_KIMG / 2}
-        ),
-        System("mspe-seed0", "mspe-houses", {"run": KIMG}),
-        System("infinitygan-seed0", "infinitygan-houses", {"run": KIMG}),
+        System("realesrgan-seed0", "realesrgan-houses", {"net": half, "gan": half}),
+        *second,
         System(
             "anycost-seed0",
             "anycost-houses",
-            {"plain": WHOLE_KIMG, "multires": PATCH_KIMG / 2, "adaptive": PATCH_KIMG / 2},
+            {"plain": WHOLE_KIMG, "multires": half, "adaptive": half},
         ),
-        *(_patch("no-teacher", seed, "model.teacher_options.weight=0") for seed in seeds),
-        *(_patch("no-octaves", seed, without_octaves) for seed in seeds),
-        *(_patch("no-scale", seed, *no_scale) for seed in seeds),
-        *(_patch("scratch", seed, *scratch, kimg=KIMG) for seed in seeds),
+        System("mspe-seed0", "mspe-houses", {"run": KIMG}),
+        System("infinitygan-seed0", "infinitygan-houses", {"run": KIMG}),
+        *(_patch("no-teacher", seed, "model.teacher_options.weight=0") for seed in (0, 1)),
+        *(_patch("no-scale", seed, *no_scale) for seed in (0, 1)),
+        *(_patch("scratch", seed, *scratch, kimg=KIMG) for seed in (0, 1)),
     ]
 
 

@@ -82,6 +82,7 @@ def train(
     folder: Path,
     settings: Mapping[str, Any],
     evaluation: Evaluation | None = None,
+    completed: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda earlier: earlier,
 ) -> bool:
     """Train until `config.total_kimg`, from the newest checkpoint in `folder` if there is one.
 
@@ -94,6 +95,7 @@ def train(
         settings: the whole configuration as plain values, kept with every checkpoint; a run is
             not resumed under another one.
         evaluation: how the averaged model is measured; None for never.
+        completed: gives settings that an earlier version kept those that came later.
 
     Returns:
         Whether the run is complete; False after Ctrl-C or SIGTERM, with a checkpoint written.
@@ -117,7 +119,7 @@ def train(
     # Resume.
     state = read_newest_state(folder)
     if state is not None:
-        _check_same_run(state["settings"], settings, folder)
+        _check_same_run(completed(state["settings"]), settings, folder)
         _restore(run, state)
         say(f"resumed at {run.n_images / 1000:.1f} kimg")
     if distributed.is_main():

@@ -132,6 +132,15 @@ class TrainingJob:
         """What would be trained, as plain values."""
         return {"stage": self.name, "folder": str(self.folder), **self.settings}
 
+    def completed(self, earlier: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Settings that an earlier version kept, with those that came later at their defaults."""
+        try:
+            loop = build(LoopConfig, earlier["loop"], "loop.")
+            model = build(type(self.model), earlier["model"], "model.")
+        except (ConfigError, KeyError):  # of another recipe, or with names that are no more
+            return earlier
+        return {**earlier, "loop": to_plain(loop), "model": to_plain(model)}
+
 
 def plan_jobs(stages: Sequence[Stage], out: Path, only: str | None = None) -> list[TrainingJob]:
     """Stages with their folders; a later one starts from the one before where it says "previous".
@@ -181,6 +190,7 @@ def train_jobs(
     with distributed.joined():
         for job in jobs:
             recipe = job.model.recipe(job.loop)
-            if not train(recipe, job.loop, job.folder, job.settings, evaluation(job)):
+            measured = evaluation(job)
+            if not train(recipe, job.loop, job.folder, job.settings, measured, job.completed):
                 return False
         return True
