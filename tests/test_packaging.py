@@ -14,7 +14,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-IMPORTED_AS = {"clean-fid": "cleanfid", "pillow": "PIL", "scikit-learn": "sklearn"}
+IMPORTED_AS = {
+    "clean-fid": "cleanfid",
+    "open-clip-torch": "open_clip",
+    "pillow": "PIL",
+    "scikit-learn": "sklearn",
+}
 FOR_TESTS = {"dev", "tilers"}  # extras that tests compare with, and running never needs
 WRAPPED = {"torch.utils.tensorboard": "tensorboard"}  # torch's module is empty without it
 PROGRAM = """
@@ -55,7 +60,9 @@ def imported() -> set[str]:
     for room in ("anyres_bench", "collectors", "metrics", "baselines"):
         for path in (ROOT / room).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
-                if isinstance(node, ast.Import):
+                if isinstance(node, ast.Call) and ast.unparse(node.func) == "library":
+                    modules = [ast.literal_eval(node.args[0])]  # imported where it is asked for
+                elif isinstance(node, ast.Import):
                     modules = [alias.name for alias in node.names]
                 else:
                     modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []

@@ -48,7 +48,8 @@ def test_the_whole_way_to_a_report(data: str, tmp_path: Path, capfd) -> None:
     common = ("--dataset", data, "--suite", TASK, "--n", "60")
     code, out, _ = call(capfd, "evaluate", "real", *common)
     assert code == 0
-    header, line = out.splitlines()
+    header, line, *cautions = out.splitlines()
+    assert [caution.split(":")[0] for caution in cautions] == ["few-groups"]
     assert header.split()[:2] == ["model", "value"]
     assert line.startswith("real")
     assert line.endswith("tiny:half/patch32-at40/frechet-ddof1/builtin-v1/n60@1")
@@ -62,7 +63,7 @@ def test_the_whole_way_to_a_report(data: str, tmp_path: Path, capfd) -> None:
     code, out, _ = call(capfd, "report", "--compare", *files)
     assert code == 0
     assert "constant:128 minus real" in out
-    assert out.rstrip().endswith("apart")
+    assert "]  apart  (few-groups)\n" in out
 
 
 def test_a_full_id_is_understood_and_nothing_runs_twice(data: str, capfd) -> None:
@@ -182,7 +183,7 @@ def test_what_was_kept_is_marked_and_measured_again_when_asked(data: str, capfd)
     (path,) = Path("results").rglob("*.json")
     before = path.stat().st_mtime_ns
     _, second, told = call(capfd, *common)
-    assert second.rstrip() == first.rstrip() + "  (kept)"
+    assert second.splitlines()[1] == first.splitlines()[1] + "  (kept)"
     assert "1 of 1 tasks were measured before" in told
     assert path.stat().st_mtime_ns == before
     _, third, told = call(capfd, *common, "--fresh")

@@ -39,6 +39,7 @@ def test_everything_that_a_family_names_is_there() -> None:
         "navit-mae",
         "realesrgan",
         "resamplers",
+        "stylegan2",
     }
     for part in PARTS:
         registry = parts(part)

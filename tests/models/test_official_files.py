@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from anyres_bench.baselines.anycost.network import Generator as AnycostGenerator
-from anyres_bench.baselines.mspe.network import Generator as MSPEGenerator
+from anyres_bench.baselines.anycost.network import AnycostNetwork
+from anyres_bench.baselines.mspe.network import MSPENetwork
 from anyres_bench.core.errors import (
     CheckpointError,
     UsageError,
@@ -61,7 +61,7 @@ def test_stock_mspe_is_stylegan2_as_anycost_has_it() -> None:
     """Configuration a differs from Anycost's network in names alone (golden cases lack it)."""
     from anyres_bench.baselines.mspe.network import Config
 
-    ours = tiny.seeded(MSPEGenerator, Config(out_size=8, style_channels=8, num_mlps=1))
+    ours = tiny.seeded(MSPENetwork, Config(out_size=8, style_channels=8, num_mlps=1))
     renamed = {}
     for name, value in ours.state_dict().items():
         for old, new in [
@@ -75,7 +75,7 @@ def test_stock_mspe_is_stylegan2_as_anycost_has_it() -> None:
         ]:
             name = name.replace(old, new)
         renamed[name] = value
-    other = AnycostGenerator(8, style_dim=8, n_mlp=1).eval().requires_grad_(False)
+    other = AnycostNetwork(8, style_dim=8, n_mlp=1).eval().requires_grad_(False)
     other.load_state_dict(renamed, strict=True)
     w = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
     expected = other(other.styles(w), other.buffered_noise())[-1]
