@@ -26,7 +26,7 @@ PROGRAM = """
 import importlib, sys
 import anyres_bench.metrics
 from anyres_bench.collectors import COLLECTORS
-from anyres_bench.collectors.flickr import presets as domains
+from anyres_bench.collectors.flickr_domains import presets as domains
 from anyres_bench.training.stages import presets
 from anyres_bench.cli.main import COMMANDS
 from anyres_bench.models.families import PARTS, parts, published_weights
