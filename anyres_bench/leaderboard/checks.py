@@ -17,6 +17,7 @@ from anyres_bench.core.errors import AnyresBenchError, DataError, ImageError, Me
 from anyres_bench.core.files import sha256_of
 from anyres_bench.core.reporting import progress
 from anyres_bench.data.headers import probe
+from anyres_bench.evaluation.strata import joined, real_side, side_of
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.leaderboard.feature_files import agree, feature_stem, read_features
 from anyres_bench.leaderboard.submission import (
@@ -289,14 +290,19 @@ def _promises(folder: _Folder) -> str:
 
 def _counts(folder: _Folder) -> str:
     for name, result in _some(folder).items():
-        n = Task.parse(result.task).n
+        kept = {side: _kept(result, side) for side in ("fake", "real")}
+        n = Task.parse(result.task).n * max(1, len(kept["fake"]))  # of every stratum
         if result.n_fake != n:
             raise DataError(f"{name} compares {result.n_fake} fakes, its task says {n}")
         for side, counted in (("fake", result.n_fake), ("real", result.n_real)):
-            state = result.states.get(side)
-            if state is not None and state.n != counted:
-                raise DataError(f"{name}: {state.n} features of {side} and {counted} samples")
+            if kept[side] and sum(kept[side]) != counted:
+                raise DataError(f"{name}: {sum(kept[side])} features of {side}, {counted} samples")
     return "as many samples as the tasks say"
+
+
+def _kept(result: Result, side: str) -> list[int]:
+    """How many features a record says it has of each stratum of a side."""
+    return [state.n for name, state in result.states.items() if side_of(name) == side]
 
 
 def _leak(folder: _Folder) -> str:
@@ -376,8 +382,9 @@ def _differences(
     name: str, result: Result, banks: dict[str, FeatureBank], precision: str
 ) -> Iterator[str]:
     metric = metric_from(Task.parse(result.task).metric)
+    sides = joined(banks)
     try:
-        again = measure(metric, banks.get("real"), banks["fake"], result.seed)
+        again = measure(metric, real_side(sides), sides["fake"], result.seed)
     except (MetricError, KeyError) as error:
         yield f"{name}: its features have no {metric.id}: {error}"
         return

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from anyres_bench.core.files import cache_dir
+from anyres_bench.evaluation.strata import joined, real_side, state_name
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.features.store import FeatureStore
 from anyres_bench.metrics.measuring import measure
@@ -19,11 +20,13 @@ N, DIM = 40, 4
 EXTRACTOR = "builtin-v1"
 
 
-def kept(side: str, shift: float = 0.0) -> tuple[FeatureBank, FeaturesRecord]:
+def kept(
+    side: str, shift: float = 0.0, label: str = "patch32-at32"
+) -> tuple[FeatureBank, FeaturesRecord]:
     """Features of a side, in the cache as `evaluate` keeps them."""
     rows = np.random.default_rng(len(side)).normal(shift, 1, (N, DIM)).astype(np.float32)
     bank = FeatureBank(np.arange(N), np.arange(N), rows)
-    key = {"side": side, "protocol": "patch32-at32", "seed": 0, "n": N}
+    key = {"side": side, "protocol": label, "seed": 0, "n": N}
     store = FeatureStore(cache_dir() / "features")
     store.save({**key, "extractor": EXTRACTOR, "shard": [0, N]}, bank)
     return bank, FeaturesRecord(key, N)
@@ -51,6 +54,29 @@ def results_of(name: str = "mine") -> list[Result]:
             )
         )
     return made
+
+
+def over_sizes() -> Result:
+    """A result over two canvas sizes, each of which is a stratum of both sides."""
+    found = {
+        state_name(side, size): kept(side, shift, f"{side}{size}")
+        for side, shift in (("real", 0.0), ("fake", 0.5))
+        for size in ("32", "64")
+    }
+    metric = metric_from("scale-frechet")
+    sides = joined({name: bank for name, (bank, _) in found.items()})
+    measured = measure(metric, real_side(sides), sides["fake"], 0)
+    (plain, _) = results_of()
+    return replace(
+        plain,
+        task=Task("d:half", "ar1-patch32-min32max64-octaves", metric.id, EXTRACTOR, N).id,
+        values=measured.values,
+        intervals=measured.intervals,
+        higher_is_better=dict(metric.higher_is_better),
+        n_real=2 * N,
+        n_fake=2 * N,
+        states={name: state for name, (_, state) in found.items()},
+    )
 
 
 def reseal(folder: Path, name: str) -> None:

@@ -15,7 +15,7 @@ from anyres_bench.leaderboard.checks import check
 from anyres_bench.leaderboard.submission import Card
 from anyres_bench.leaderboard.submitting import Enclosed, submit
 from anyres_bench.results.record import seal
-from tests.leaderboard.submitted import reseal, results_of
+from tests.leaderboard.submitted import over_sizes, reseal, results_of
 
 
 @pytest.fixture
@@ -40,6 +40,15 @@ def test_tiers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, features: str, t
     monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "cache"))
     submit(results_of(), tmp_path / "s", Card("MIT", "x"), Enclosed(features))
     assert check(tmp_path / "s").tier == tier
+
+
+def test_strata_are_put_together_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "cache"))
+    submit([over_sizes()], tmp_path / "s", Card("MIT", "x"), Enclosed("float32"))
+    assert not failed(tmp_path / "s")
+    assert check(tmp_path / "s").tier == "recomputed"
 
 
 def first(folder: Path, part: str) -> Path:
