@@ -10,8 +10,9 @@ import io
 import os
 import signal
 import sys
-import threading
+import time
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any, Self
 
 import click
@@ -25,6 +26,7 @@ from anyres_bench.core.registry import nearest
 from anyres_bench.core.reporting import SILENT, report_to, say
 
 _AGAIN_S = 0.05
+_IMPORT_S = 30.0  # an import that takes longer is interrupted all the same
 # name -> (module, one line for --help); each module has a click command named `command`
 COMMANDS = {
     "cache": ("anyres_bench.cli.cache", "Show what the cache holds; remove parts of it."),
@@ -126,17 +128,19 @@ class _Interrupts:
     """Signals that stop the block: none of them is lost, and what became of one is known.
 
     A signal raises KeyboardInterrupt wherever the program is. One that falls into a destructor or a
-    callback ends that alone, so it is sent once more; one that a library turns into an error of its
-    own is known by `heard`. Signals that are ignored, as by `nohup`, stay ignored.
+    callback ends that alone, so it is sent once more; one that falls into an import waits for its
+    end; one that a library turns into an error of its own is known by `heard`. Signals that are
+    ignored, as by `nohup`, stay ignored.
     """
 
     def __init__(self) -> None:
         self.heard = False
-        self._again: list[threading.Timer] = []
+        self._latest = 0.0
         self._before: dict[int, Any] = {}
         self._hook = sys.unraisablehook
 
     def __enter__(self) -> Self:
+        self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._stop)
         for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before.setdefault(number, signal.signal(number, self._stop))
@@ -144,25 +148,39 @@ class _Interrupts:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for timer in self._again:
-            timer.cancel()
+        if self.heard:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
         sys.unraisablehook = self._hook
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def _stop(self, number: int, frame: object) -> None:
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if not self.heard:
+            self._latest = time.monotonic() + _IMPORT_S
         self.heard = True
-        raise KeyboardInterrupt
+        if _within_import(frame) and time.monotonic() < self._latest:
+            self._send_again()
+        else:
+            raise KeyboardInterrupt
+
+    def _send_again(self) -> None:
+        # An alarm and no thread's timer, whose locks the signal may have found held.
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
 
     def _hear(self, lost: sys.UnraisableHookArgs) -> None:
         if isinstance(lost.exc_value, KeyboardInterrupt):
-            # A moment later: at once would be within this function, and as lost.
-            thread = threading.main_thread().ident
-            timer = threading.Timer(_AGAIN_S, signal.pthread_kill, [thread, signal.SIGTERM])
-            timer.start()
-            self._again.append(timer)
+            self._send_again()  # a moment later: at once would be within this function, and as lost
         elif not isinstance(lost.exc_value, OSError | MemoryError):  # nobody waits for those
             say(f"warning: {type(lost.exc_value).__name__}: {lost.exc_value}")
+
+
+def _within_import(frame: FrameType | None) -> bool:
+    """Whether a module is being imported; C++ that starts then ends the process at any error."""
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _run(arguments: list[str], interrupts: _Interrupts, console: Console) -> int:

@@ -72,6 +72,17 @@ def test_an_interrupt_that_falls_into_a_destructor_is_heard(tmp_path: Path, numb
     assert not ended.stdout
 
 
+def test_an_interrupt_that_falls_into_an_import_waits_for_its_end(tmp_path: Path) -> None:
+    (tmp_path / "imported.py").write_text(
+        "import signal, sys\n"
+        "try: signal.raise_signal(signal.SIGINT)\n"
+        "except KeyboardInterrupt: print('in the midst of it')\n"
+    )
+    ended = run_failing(tmp_path, "import imported, time; time.sleep(60)")
+    assert (ended.returncode, ended.stderr.strip()) == (130, STOPPED)
+    assert not ended.stdout
+
+
 def test_an_interrupt_that_a_library_turned_into_an_error_is_no_error(tmp_path: Path) -> None:
     body = (
         "try: signal.raise_signal(signal.SIGINT)\n    except BaseException: raise ValueError('x')"
