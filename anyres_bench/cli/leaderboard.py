@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from anyres_bench.cli.console import show
+from anyres_bench.core.quoting import one_line_each
+from anyres_bench.core.reporting import say
 
 
 @click.group()
@@ -76,6 +78,8 @@ def submit(
     from anyres_bench.results import read_results
 
     reading = read_results(results, metrics=METRICS)
+    if reading.oddities:
+        say(one_line_each(reading.oddities))
     card = Card(licence, training_data, on_reference, link, contact, notes)
     made = submit(chosen(reading.results, model), out, card, Enclosed(features, not no_samples))
     show(
@@ -92,7 +96,6 @@ def check(folder: Path) -> None:
     Needs no network, no model and no images. Values are computed again where their features are
     enclosed.
     """
-    from anyres_bench.core.quoting import one_line_each
     from anyres_bench.leaderboard.checks import check
 
     checked = check(folder)

@@ -40,6 +40,7 @@ from anyres_bench.results import (
     ModelRecord,
     Result,
     SizeHistogram,
+    StoredResult,
     Task,
     result_key,
     write_result,
@@ -107,9 +108,8 @@ class _Run:
         """Features of the model's samples, then every task on them."""
         plan = self.plan
         kept = [self._kept(task) for task in tasks]
-        outcome.results += [result for result in kept if result]
-        outcome.kept |= {result.task for result in kept if result}
-        remaining = [task for task, result in zip(tasks, kept, strict=True) if not result]
+        outcome.keep(stored for stored in kept if stored)
+        remaining = [task for task, stored in zip(tasks, kept, strict=True) if not stored]
         if not remaining:
             return
         fake = model_samples(plan.model, _NOTHING, self.protocol, self.n, plan.seed)
@@ -130,7 +130,7 @@ class _Run:
             write_result(plan.out, result)
             outcome.results.append(result)
 
-    def _kept(self, task: Task) -> Result | None:
+    def _kept(self, task: Task) -> StoredResult | None:
         found = None
         if distributed.is_main() and not self.plan.fresh:
             digest = self._dataset(task).digest

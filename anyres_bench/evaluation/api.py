@@ -30,7 +30,7 @@ from anyres_bench.models.adapters import Pipeline
 from anyres_bench.models.controls import HeldOut, folder
 from anyres_bench.models.generator import Generator
 from anyres_bench.models.loading import resolve
-from anyres_bench.results import Result, Task, to_frame
+from anyres_bench.results import Result, Task, to_frame, unsealed_remark
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,6 +155,8 @@ def run_request(
             f"{len(outcome.kept)} of {len(outcome.results) + len(outcome.failures)} tasks were "
             "measured before and are kept as they were; --fresh measures them again"
         )
+    if outcome.n_unsealed:
+        say(unsealed_remark(out, outcome.n_unsealed))
     return outcome
 
 

@@ -47,8 +47,9 @@ from anyres_bench.results import (
     FeaturesRecord,
     ModelRecord,
     Result,
+    StoredResult,
     Task,
-    read_result,
+    read_stored,
     result_key,
     result_path,
     write_result,
@@ -97,13 +98,22 @@ class EvaluationOutcome:
         results: of every task that has numbers, those that were there before included.
         failures: task id -> why it has none.
         kept: ids of the tasks whose results an earlier run has computed.
+        n_unsealed: how many of those were written before records had a seal.
         extractors: id -> spec by which it was asked for.
     """
 
     results: list[Result] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
+    n_unsealed: int = 0
     extractors: Mapping[str, str] = field(default_factory=dict)
+
+    def keep(self, found: Iterable[StoredResult]) -> None:
+        """Take results of an earlier run."""
+        for stored in found:
+            self.results.append(stored.result)
+            self.kept.add(stored.result.task)
+            self.n_unsealed += not stored.sealed
 
     def check(self) -> None:
         """Raise MetricError, which names every task without a number, where there is one."""
@@ -126,9 +136,8 @@ def run_plan(plan: EvaluationPlan) -> EvaluationOutcome:
     outcome = EvaluationOutcome()
     for comparison, tasks in comparisons(plan):
         done = [comparison.finished(task) for task in tasks]
-        outcome.results += [result for result in done if result]
-        outcome.kept |= {result.task for result in done if result}
-        if remaining := [task for task, result in zip(tasks, done, strict=True) if not result]:
+        outcome.keep(stored for stored in done if stored)
+        if remaining := [task for task, stored in zip(tasks, done, strict=True) if not stored]:
             comparison.run(remaining, outcome)
     return outcome
 
@@ -185,20 +194,20 @@ def _generator(model: Generator | HeldOut, held_out: Dataset | None, part: str) 
     return model.on(held_out)
 
 
-def kept_result(out: Path, task: Task, model_id: str, key: str) -> Result | None:
+def kept_result(out: Path, task: Task, model_id: str, key: str) -> StoredResult | None:
     """The result of that key in a folder; one that is damaged or another's is told and not used."""
     path = result_path(out, task, model_id, key)
     if not path.is_file():
         return None
     try:
-        result = read_result(path)
+        stored = read_stored(path)
     except DataError as error:
         say(f"computed again: {error}")
         return None
-    if result.key != key:
+    if stored.result.key != key:
         say(f"computed again: {path} is the result of another task, model or seed")
         return None
-    return result
+    return stored
 
 
 @dataclass(frozen=True)
@@ -222,12 +231,12 @@ class Comparison:
     protocol: EvalProtocol
     n: int
 
-    def finished(self, task: Task) -> Result | None:
+    def finished(self, task: Task) -> StoredResult | None:
         """The result that an earlier run has written, as the first rank sees it."""
         looked_for = distributed.is_main() and not self.plan.fresh
         return distributed.gather(self._kept(task) if looked_for else None)[0]
 
-    def _kept(self, task: Task) -> Result | None:
+    def _kept(self, task: Task) -> StoredResult | None:
         key = result_key(task, self.generator.id, self.plan.digest, self.plan.seed)
         return kept_result(self.plan.out, task, self.generator.id, key)
 

@@ -7,9 +7,12 @@
 
 from anyres_bench.results.files import (
     ResultReading,
+    StoredResult,
     read_result,
     read_results,
+    read_stored,
     result_path,
+    unsealed_remark,
     write_result,
 )
 from anyres_bench.results.ranks import tied_ranks
@@ -68,6 +71,7 @@ __all__ = [
     "Result",
     "ResultReading",
     "SizeHistogram",
+    "StoredResult",
     "Supersession",
     "Task",
     "cautions_of",
@@ -79,6 +83,7 @@ __all__ = [
     "one_spelling",
     "read_result",
     "read_results",
+    "read_stored",
     "require_one_task",
     "result_key",
     "result_path",
@@ -87,6 +92,7 @@ __all__ = [
     "to_csv",
     "to_frame",
     "to_latex",
+    "unsealed_remark",
     "value_label",
     "write_result",
 ]

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +33,9 @@ class ResultReading:
 
     Attributes:
         results: each once.
-        oddities: a sentence for each file that is no result, and for each result that is one but
-            that this version could not compute or compare.
+        oddities: a sentence for each file that is no result, for each result that is one but that
+            this version could not compute or compare, and for each folder whose results have no
+            seal.
     """
 
     results: tuple[Result, ...]
@@ -48,6 +50,19 @@ class ResultReading:
     def to_frame(self) -> pd.DataFrame:
         """One row a value; see `anyres_bench.results.to_frame`."""
         return to_frame(self.results)
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """A result as its file holds it.
+
+    Attributes:
+        result: the record.
+        sealed: whether a seal says that it is as it was written; schema 1 has none.
+    """
+
+    result: Result
+    sealed: bool
 
 
 def result_path(folder: Path, task: Task, model_id: str, key: str) -> Path:
@@ -82,6 +97,15 @@ def read_result(path: Path) -> Result:
     Raises:
         DataError: the file is missing, no record, damaged, changed, or of a later schema.
     """
+    return read_stored(path).result
+
+
+def read_stored(path: Path) -> StoredResult:
+    """Read one record as `read_result` does, and whether it is sealed.
+
+    Raises:
+        DataError: as for `read_result`.
+    """
     try:
         body = _load(Path(path))
     except OSError as error:
@@ -89,7 +113,7 @@ def read_result(path: Path) -> Result:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is no result of this package: {_short(error)}") from error
     try:
-        return from_plain(Result, _newest(body))
+        return StoredResult(from_plain(Result, _newest(body)), sealed="seal" in body)
     except (DataError, RecursionError) as error:
         raise DataError(f"{path} cannot be used: {_short(error)}; evaluate again") from error
 
@@ -111,14 +135,17 @@ def read_results(
     asked = [Path(path) for path in several]
     results: dict[str, Result] = {}
     oddities: list[str] = []
-    for path, named in tracked(list(_files(asked)), "reading results", "file"):
+    unsealed: Counter[Path] = Counter()
+    for path, of in tracked(list(_files(asked)), "reading results", "file"):
         try:
-            result = read_result(path)
+            stored = read_stored(path)
         except DataError as error:
-            if named:
+            if path == of:
                 raise
             oddities.append(str(error))
             continue
+        result = stored.result
+        unsealed[of] += not stored.sealed
         twin = results.setdefault(result.key, result)
         if twin.values != result.values:
             oddities.append(f"{path} left out: another file has other values for the same key")
@@ -127,16 +154,25 @@ def read_results(
         names = ", ".join(str(path) for path in asked)
         said = "".join(f"\n  {oddity}" for oddity in oddities[:5])
         raise DataError(f"no results in {names}; make some with `anyres-bench evaluate`{said}")
+    oddities += [unsealed_remark(path, n) for path, n in unsealed.items() if n]
     return ResultReading(tuple(results.values()), tuple(oddities))
 
 
-def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
-    """Files to read, and whether each was named itself."""
+def unsealed_remark(place: Path, n: int) -> str:
+    """A sentence about results of a file or folder that nothing holds to what was written."""
+    return (
+        f"{place}: results written before records had a seal (schema 1): {n}; a number that was "
+        "changed since would not be noticed; `evaluate --fresh` measures them again and seals them"
+    )
+
+
+def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    """Files to read, and by which path each was asked for: its own, or that of a folder."""
     for path in paths:
         if not path.is_dir():
-            yield path, True
+            yield path, path
         else:
-            yield from ((file, False) for file in sorted(path.rglob("*.json")))
+            yield from ((file, path) for file in sorted(path.rglob("*.json")))
 
 
 def _remarks(task: Task, metrics: Container[str] | None) -> Iterator[str]:

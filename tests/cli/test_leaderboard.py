@@ -49,6 +49,17 @@ def test_from_results_to_an_accepted_submission_and_a_tampered_copy(capfd) -> No
     assert out.splitlines()[-1] == "refused"
 
 
+def test_what_a_submission_leaves_out_and_what_has_no_seal_is_said(capfd) -> None:
+    write("results")
+    Path("results/damaged.json").write_text("{")
+    old = Path(__file__).parents[1] / "results" / "schema_1" / "constant.json"
+    Path("results/old.json").write_bytes(old.read_bytes())
+    code, _, err = call(capfd, "submit", "results", "--model", "mine", "--out", "s", *CARD)
+    assert code == 0
+    assert "damaged.json is no result of this package" in err
+    assert "results: results written before records had a seal (schema 1): 1;" in err
+
+
 def test_escapes_of_a_hostile_card_do_not_reach_the_terminal(capfd) -> None:
     from anyres_bench.results.record import seal
 

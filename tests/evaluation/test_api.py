@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 import torch
 
 from anyres_bench.core.errors import MetricError, UsageError
+from anyres_bench.core.reporting import report_to
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.evaluation.api import Results, compare, evaluate, run_request
 from anyres_bench.evaluation.requests import Request
 from tests.fakes import Waves, write_dataset
+from tests.reporters import Recorder
 
 TASK = "patch32-at40/frechet"
 
@@ -39,6 +42,25 @@ def test_a_task_without_a_number_is_told_after_the_others(photos: Dataset, tmp_p
     with pytest.raises(MetricError, match="these tasks have no number:\n  tiny"):
         evaluate(Waves(), photos, [TASK, "patch32-at40/fd-infinity"], n=8, out=tmp_path)
     assert len(list(tmp_path.rglob("*.json"))) == 1
+
+
+def test_kept_results_without_a_seal_are_said(photos: Dataset, tmp_path: Path) -> None:
+    """Records of schema 1, as an earlier version wrote them, are kept, and not in silence."""
+    tasks = [TASK, "patch32-at40/kid"]
+    evaluate(Waves(), photos, tasks, n=8, out=tmp_path)
+    for path in tmp_path.rglob("*.json"):
+        body = json.loads(path.read_text())
+        del body["seal"]
+        path.write_text(json.dumps(body | {"schema": 1, "device": "cpu"}))
+    said = Recorder()
+    with report_to(said):
+        evaluate(Waves(), photos, tasks, n=8, out=tmp_path)
+    [line] = [text for text in said.said if "seal" in text]
+    assert line.startswith(f"{tmp_path}: results written before records had a seal (schema 1): 2;")
+    with report_to(said := Recorder()):
+        evaluate(Waves(), photos, tasks, n=8, out=tmp_path, fresh=True)
+        evaluate(Waves(), photos, tasks, n=8, out=tmp_path)
+    assert not [text for text in said.said if "seal" in text]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from anyres_bench.core.errors import DataError
-from anyres_bench.results import Result, Task, read_result, result_path, write_result
+from anyres_bench.results import (
+    Result,
+    Task,
+    read_result,
+    read_results,
+    read_stored,
+    result_path,
+    write_result,
+)
 
 EARLIER = Path(__file__).parent / "schema_1"
 
@@ -47,3 +55,20 @@ def test_leading_zeros_are_read_and_written_in_one_spelling() -> None:
     assert old.states["fake"].key["protocol"] == "anyres-full0064"  # where its features lie
     with pytest.raises(DataError, match="is spelled"):
         replace(old, task=old.task.replace("full64", "full064"))
+
+
+def test_results_without_a_seal_are_said_once_for_each_folder(tmp_path: Path) -> None:
+    """A number in them may have been changed: 100 files say so in one sentence."""
+    old = EARLIER / "constant.json"
+    assert not read_stored(old).sealed
+    path = write_result(tmp_path, read_result(old))
+    assert read_stored(path).sealed
+    assert not read_results([tmp_path]).oddities
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.json").write_bytes((EARLIER / "real_chance.json").read_bytes())
+    oddities = read_results([EARLIER, tmp_path, old]).oddities
+    assert [o for o in oddities if o.startswith(f"{EARLIER}: ")] == [
+        f"{EARLIER}: results written before records had a seal (schema 1): 6; a number that was "
+        "changed since would not be noticed; `evaluate --fresh` measures them again and seals them"
+    ]
+    assert [o.split("; ")[0].rsplit(": ", 1)[1] for o in oddities] == ["6", "2", "1"]
