@@ -135,10 +135,10 @@ def command(
     \b
     The -- keeps torchrun from taking --n for one of its own options.
     """
-    from anyres_bench.evaluation.api import forecast_request, run_request
     from anyres_bench.evaluation.recipes import EvaluationRecipe, write_recipe
     from anyres_bench.evaluation.reference_plans import ReferenceFile
     from anyres_bench.evaluation.requests import Request
+    from anyres_bench.evaluation.running import EvaluationOptions, forecast_request, run_request
     from anyres_bench.results import result_table
 
     if (folder is None) == (reference is None):
@@ -149,37 +149,16 @@ def command(
         raise UsageError("evaluate needs MODEL, or --recipe FILE; --help shows examples")
     where = device or str(distributed.device())
     request = Request(wanted, extractor, n, where, accept_licence, kind)
+    how = EvaluationOptions(out, seed, batch_size, workers, fresh)
     options = read_options(pairs, psi=psi, assembly=assembly, label=label, labels=labels)
     if recipe is not None and model is None:
         options = {**recipe.model.options, **options}
     if dry_run:
         if folder is None or model is None:
             raise UsageError("--dry-run takes MODEL and --dataset; a recipe or a file has none")
-        told = forecast_request(
-            model,
-            folder,
-            request,
-            options,
-            out=out,
-            seed=seed,
-            batch_size=batch_size,
-            n_workers=workers,
-            fresh=fresh,
-        )
-        show(told)
+        show(forecast_request(model, folder, request, options, how))
         return
-    outcome = run_request(
-        model,
-        source,
-        request,
-        options,
-        out=out,
-        seed=seed,
-        batch_size=batch_size,
-        n_workers=workers,
-        fresh=fresh,
-        recipe=recipe,
-    )
+    outcome = run_request(model, source, request, options, how, recipe)
     records = [result.to_json() for result in outcome.results]
     table = result_table(outcome.results, outcome.kept)
     show(json.dumps(records, indent=2) if as_json else table)

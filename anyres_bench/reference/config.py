@@ -84,6 +84,10 @@ class GeneratorConfig:
 
     def __post_init__(self) -> None:
         _check_power_of_two(self.resolution, 8)
+        self._check_scales()
+        self._check_layers()
+
+    def _check_scales(self) -> None:
         if self.scale_embedding not in ("none", "official", "fourier"):
             raise ConfigError(
                 f"scale_embedding {self.scale_embedding!r} is not none, official or fourier"
@@ -98,6 +102,8 @@ class GeneratorConfig:
             )
         if self.panorama_fov is not None and not 0 < self.panorama_fov <= 360:
             raise ConfigError(f"panorama_fov is {self.panorama_fov}; expected degrees in (0, 360]")
+
+    def _check_layers(self) -> None:
         if not 0 < self.first_cutoff <= min(self.first_stopband, self.resolution / 2):
             raise ConfigError(
                 f"first_cutoff is {self.first_cutoff}; expected a positive number up to the first "

@@ -1,4 +1,4 @@
-"""The training loop: one function, read top to bottom, for every recipe.
+"""The training loop, for every recipe.
 
 Random numbers are named by seed, step and place (`core.seeds`), never drawn from a shared state, so
 a resumed run continues bit for bit and a batch does not depend on how many processes share it.
@@ -105,61 +105,74 @@ def train(
         ConfigError: the folder holds a run of another configuration.
         UsageError: the folder holds something that a run would replace.
     """
-    # Set up networks, their running average and optimisers.
+    run = _new_run(recipe, config, settings)
+    run_folder = _begin(run, folder, completed)
+    n_steps = math.ceil(config.total_kimg * 1000 / config.batch)
+    ahead = read_ahead(recipe.items(), config, run.step, n_steps)
+    with stop_requests() as stop, contextlib.closing(ahead) as batches:
+        while run.step < n_steps and not stop.agreed():
+            asked = time.perf_counter()
+            parts = next(batches)
+            run_folder.waited(time.perf_counter() - asked)
+            seen: Seen = defaultdict(dict)
+            parts = [(part, _on(distributed.device(), batch)) for part, batch in parts]
+            for phase in recipe.phases:
+                if run.step % phase.interval == 0:
+                    _update(run, phase, parts, seen)
+            run.step += 1
+            _move_average(run)
+            _do_what_is_due(run, run_folder, n_steps, evaluation)
+    if run.step < n_steps:
+        _write(run, run_folder, False)
+    run_folder.close()
+    return run.step >= n_steps
+
+
+def _new_run(recipe: Recipe, config: LoopConfig, settings: Mapping[str, Any]) -> Run:
+    """Networks, their running average and optimisers, on this process's device."""
     device = distributed.device()
     networks = {name: network.to(device) for name, network in recipe.networks.items()}
     average = copy.deepcopy(networks[recipe.averaged]).eval().requires_grad_(False)
     optimizers = {name: recipe.optimizer(name) for name in networks}
     scales = config.precision == "fp16"
     scalers = {name: torch.amp.GradScaler(device.type, enabled=scales) for name in networks}
-    run = Run(recipe, config, settings, networks, average, optimizers, scalers)
     if config.compile:  # in place, so names in states stay; R1 differentiates the others twice
         networks[recipe.averaged].compile()
+    return Run(recipe, config, settings, networks, average, optimizers, scalers)
 
-    # Resume.
+
+def _begin(
+    run: Run, folder: Path, completed: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+) -> RunFolder:
+    """Resume from the newest checkpoint, if there is one; the folder that the run writes to."""
     state = read_newest_state(folder)
     if state is not None:
-        _check_same_run(completed(state["settings"]), settings, folder)
+        _check_same_run(completed(state["settings"]), run.settings, folder)
         _restore(run, state)
         say(f"resumed at {run.n_images / 1000:.1f} kimg")
     if distributed.is_main():
         check_folder(folder, is_resumed=state is not None)
-    run_folder = RunFolder(folder, config)
-    run_folder.start(settings, run.n_images)
-    n_steps = math.ceil(config.total_kimg * 1000 / config.batch)
-    ahead = read_ahead(recipe.items(), config, run.step, n_steps)
+    run_folder = RunFolder(folder, run.config)
+    run_folder.start(run.settings, run.n_images)
+    return run_folder
 
-    # Train.
-    with stop_requests() as stop, contextlib.closing(ahead) as batches:
-        while run.step < n_steps and not stop.agreed():
-            asked = time.perf_counter()
-            parts = next(batches)
-            run_folder.waited(time.perf_counter() - asked)
-            parts = [(part, _on(device, batch)) for part, batch in parts]
-            seen: Seen = defaultdict(dict)
-            for phase in recipe.phases:
-                if run.step % phase.interval == 0:
-                    _update(run, phase, parts, seen)
-            run.step += 1
-            _move_average(run)
 
-            # Print, draw, measure and write what is due.
-            due = run_folder.due(run.step, last=run.step == n_steps)
-            if due.tick:
-                say(run_folder.tick(run.step, _take_means(run)))
-            if due.samples:
-                run_folder.samples(run.n_images, recipe.samples(average))
-            is_best = False
-            if due.evaluation and evaluation is not None:
-                values = evaluation.measure(recipe.generator(average))
-                say(run_folder.evaluation(run.n_images, evaluation.task, values))
-                is_best = _note_best(run, values, evaluation)
-            if due.checkpoint or is_best:
-                _write(run, run_folder, is_best)
-    if run.step < n_steps:
-        _write(run, run_folder, False)
-    run_folder.close()
-    return run.step >= n_steps
+def _do_what_is_due(
+    run: Run, run_folder: RunFolder, n_steps: int, evaluation: Evaluation | None
+) -> None:
+    """After a step: print, draw, measure and write."""
+    due = run_folder.due(run.step, last=run.step == n_steps)
+    if due.tick:
+        say(run_folder.tick(run.step, _take_means(run)))
+    if due.samples:
+        run_folder.samples(run.n_images, run.recipe.samples(run.average))
+    is_best = False
+    if due.evaluation and evaluation is not None:
+        values = evaluation.measure(run.recipe.generator(run.average))
+        say(run_folder.evaluation(run.n_images, evaluation.task, values))
+        is_best = _note_best(run, values, evaluation)
+    if due.checkpoint or is_best:
+        _write(run, run_folder, is_best)
 
 
 def _on(device: torch.device, batch: Any) -> Any:

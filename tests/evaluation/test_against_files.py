@@ -10,11 +10,11 @@ import torch
 
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.files import cache_dir
-from anyres_bench.evaluation.api import run_request
 from anyres_bench.evaluation.banks import kept_bank
 from anyres_bench.evaluation.pairs import paired
 from anyres_bench.evaluation.reference_plans import ReferenceFile
 from anyres_bench.evaluation.requests import Request
+from anyres_bench.evaluation.running import EvaluationOptions, run_request
 from anyres_bench.evaluation.statistics_export import export_statistics
 from anyres_bench.features.builtin import BuiltinExtractor
 from anyres_bench.features.store import FeatureStore
@@ -35,8 +35,8 @@ def dataset(tmp_path_factory: pytest.TempPathFactory):
 
 def run(source, out: Path, task: str, model=None, n: int | None = 12):
     request = Request((task,), "builtin", n)
-    how = {"out": out, "seed": 0, "batch_size": 8, "n_workers": 0}
-    outcome = run_request(model or Waves(), source, request, {}, **how)
+    how = EvaluationOptions(out, seed=0, batch_size=8, n_workers=0)
+    outcome = run_request(model or Waves(), source, request, {}, how)
     outcome.check()
     [result] = outcome.results
     return result

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 
 from anyres_bench.core.errors import MetricError, UsageError
 from anyres_bench.core.reporting import report_to
 from anyres_bench.data.dataset import Dataset
-from anyres_bench.evaluation.api import Results, compare, evaluate, run_request
+from anyres_bench.evaluation.api import Results, compare, evaluate
 from anyres_bench.evaluation.requests import Request
+from anyres_bench.evaluation.running import EvaluationOptions, run_request
 from tests.fakes import Waves, write_dataset
 from tests.reporters import Recorder
 
@@ -27,10 +26,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 def test_a_generator_and_a_request_give_the_same_record(photos: Dataset, tmp_path: Path) -> None:
     found = evaluate(Waves(), photos, TASK, n=8, out=tmp_path / "a")
-    request = Request((TASK,), None, 8, "cpu")
-    outcome = run_request(
-        Waves(), photos.folder, request, {}, out=tmp_path / "b", seed=0, batch_size=3, n_workers=0
-    )
+    how = EvaluationOptions(tmp_path / "b", batch_size=3, n_workers=0)
+    outcome = run_request(Waves(), photos.folder, Request((TASK,), None, 8, "cpu"), {}, how)
     assert [r.values for r in found] == [r.values for r in outcome.results]
     assert not outcome.failures
     outcome.check()
@@ -61,21 +58,6 @@ def test_kept_results_without_a_seal_are_said(photos: Dataset, tmp_path: Path) -
         evaluate(Waves(), photos, tasks, n=8, out=tmp_path, fresh=True)
         evaluate(Waves(), photos, tasks, n=8, out=tmp_path)
     assert not [text for text in said.said if "seal" in text]
-
-
-@pytest.mark.parametrize(
-    ("model", "options", "message"),
-    [
-        (torch.nn.Linear(2, 2), {}, "FixedSize"),
-        (7, {}, r"your_model\.md"),
-        (Waves(), {"psi": "1"}, "options are of a model given by its spec"),
-    ],
-)
-def test_what_is_no_model_is_told_what_to_wrap_it_in(
-    photos: Dataset, model: Any, options: dict[str, str], message: str
-) -> None:
-    with pytest.raises(UsageError, match=message):
-        evaluate(model, photos, TASK, n=8, options=options)
 
 
 def test_folders_of_small_images_are_not_compared(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from anyres_bench.core.errors import GeneratorError, UsageError
-from anyres_bench.evaluation.api import run_request
 from anyres_bench.evaluation.requests import Request
+from anyres_bench.evaluation.running import EvaluationOptions, run_request
 from anyres_bench.features.fidelity import fidelity
 from tests.fakes import Waves, write_dataset
 
@@ -23,8 +23,8 @@ def dataset(tmp_path: Path):
 
 
 def run(model, dataset, out: Path, *tasks: str, n: int | None = None):
-    how = {"out": out, "seed": 0, "batch_size": 8, "n_workers": 0}
-    outcome = run_request(model, dataset, Request(tasks, None, n), {}, **how)
+    how = EvaluationOptions(out, seed=0, batch_size=8, n_workers=0)
+    outcome = run_request(model, dataset, Request(tasks, None, n), {}, how)
     outcome.check()
     return {result.task.split("/")[2]: result for result in outcome.results}
 

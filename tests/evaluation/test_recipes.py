@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.core.reporting import report_to
-from anyres_bench.evaluation.api import run_request
 from anyres_bench.evaluation.recipes import EvaluationRecipe, read_recipe, to_toml, write_recipe
 from anyres_bench.evaluation.reference_plans import ReferenceFile
 from anyres_bench.evaluation.requests import Request
+from anyres_bench.evaluation.running import EvaluationOptions, run_request
 from anyres_bench.evaluation.statistics_export import export_statistics
 from tests.fakes import write_dataset
 from tests.reference_files import batch, mu_sigma, rows
@@ -32,8 +32,8 @@ def dataset(tmp_path_factory: pytest.TempPathFactory):
 
 def run(source, out: Path, model="constant:90", recipe=None, tasks=("patch32-at40/kid",), seed=3):
     request = Request(tasks, None, 12)
-    how = {"out": out, "seed": seed, "batch_size": 8, "n_workers": 0}
-    return run_request(model, source, request, {}, **how, recipe=recipe)
+    how = EvaluationOptions(out, seed=seed, batch_size=8, n_workers=0)
+    return run_request(model, source, request, {}, how, recipe)
 
 
 @pytest.fixture(scope="module")
@@ -101,14 +101,14 @@ def test_recipes_against_files(dataset, tmp_path: Path) -> None:
     for name, task in (("ours", "quick"), ("foreign", "anyres-full40/frechet")):
         file = ReferenceFile(tmp_path / f"{name}.npz")
         request = Request((task,), "builtin", 12)
-        how = {"out": tmp_path / name, "seed": 3, "batch_size": 8, "n_workers": 0}
-        first = run_request("constant", file, request, {}, **how)
+        how = EvaluationOptions(tmp_path / name, seed=3, batch_size=8, n_workers=0)
+        first = run_request("constant", file, request, {}, how)
         recipe = EvaluationRecipe.of(first.results, {}, first.extractors)
-        again = run_request(None, file, Request(("quick",)), {}, **how, recipe=recipe)
+        again = run_request(None, file, Request(("quick",)), {}, how, recipe)
         assert again.results == first.results
     mu_sigma(tmp_path / "foreign.npz", rows(dim=154, seed=1))
     with pytest.raises(UsageError, match="is of unknown images"):
-        run_request(None, file, Request(("quick",)), {}, **how, recipe=recipe)
+        run_request(None, file, Request(("quick",)), {}, how, recipe)
 
 
 @pytest.mark.parametrize(
