@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from anyres_bench.cli import leaderboard_runs
 from anyres_bench.cli.console import show
 from anyres_bench.core.quoting import one_line_each
 from anyres_bench.core.reporting import say
@@ -23,6 +24,9 @@ def command() -> None:
           --licence Apache-2.0 --training-data "10,000 photographs of our own"
       anyres-bench leaderboard check mine
     """
+
+
+command.add_command(leaderboard_runs.plan)
 
 
 @command.command()
