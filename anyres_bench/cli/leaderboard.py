@@ -9,6 +9,7 @@ import click
 
 from anyres_bench.cli import leaderboard_runs
 from anyres_bench.cli.console import show
+from anyres_bench.core.errors import UsageError
 from anyres_bench.core.quoting import one_line_each
 from anyres_bench.core.reporting import say
 
@@ -26,7 +27,14 @@ def command() -> None:
     """
 
 
-command.add_command(leaderboard_runs.plan)
+for _part in (
+    leaderboard_runs.plan,
+    leaderboard_runs.reproduce,
+    leaderboard_runs.verify,
+    leaderboard_runs.serve,
+    leaderboard_runs.log,
+):
+    command.add_command(_part)
 
 
 @command.command()
@@ -93,19 +101,40 @@ def submit(
 
 
 @command.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-def check(folder: Path) -> None:
+@click.argument("folder", required=False, type=click.Path(path_type=Path), metavar="[DIR]")
+@click.option(
+    "--board-log", type=click.Path(path_type=Path), help="Log of the board, checked as well."
+)
+@click.option("--base", type=click.Path(path_type=Path), help="That log before.")
+def check(folder: Path | None, board_log: Path | None, base: Path | None) -> None:
     """Hold the submission DIR to every rule; one line each, and the exit code is the verdict.
 
     Needs no network, no model and no images. Values are computed again where their features are
-    enclosed.
-    """
-    from anyres_bench.leaderboard.checks import check
+    enclosed. With --board-log the submission has to be in that log; with --base the log may differ
+    from what it was only by lines that were added.
 
-    checked = check(folder)
-    show(one_line_each(checked.verdicts))
-    show(f"accepted: {checked.tier}" if checked.fits else "refused", bold=True)
-    if not checked.fits:
+    \b
+    Examples:
+      anyres-bench leaderboard check mine
+      anyres-bench leaderboard check submissions/mine --board-log log.csv --base before/log.csv
+      anyres-bench leaderboard check --board-log log.csv --base before/log.csv
+    """
+    from anyres_bench.core.quoting import one_line_each
+    from anyres_bench.leaderboard.checks import check
+    from anyres_bench.leaderboard.logged import check_log
+
+    if folder is None and board_log is None:
+        raise UsageError("check needs the folder of a submission, --board-log FILE, or both")
+    if base is not None and board_log is None:
+        raise UsageError("--base is what --board-log was before; give both")
+    checked = None if folder is None else check(folder)
+    verdicts = list(checked.verdicts) if checked else []
+    verdicts += check_log(board_log, base, checked) if board_log else []
+    show(one_line_each(verdicts))
+    fits = all(verdict.state != "failed" for verdict in verdicts)
+    tier = f": {checked.tier}" if checked else ""
+    show(f"accepted{tier}" if fits else "refused", bold=True)
+    if not fits:
         sys.exit(1)
 
 

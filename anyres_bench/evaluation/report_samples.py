@@ -61,20 +61,44 @@ def keep_samples(samples: SampleSet, pixels: Tensor) -> None:
     Raises:
         CacheError: the file cannot be written.
     """
+    free, everything = _rows(samples, pixels)
+    if free is not None:
+        _write_row(samples_path(samples.key), free)
+    if everything is not None:
+        _write_row(samples_path(samples.key, private=True), everything)
+
+
+def free_row(samples: SampleSet, pixels: Tensor) -> NDArray[np.uint8] | None:
+    """The row of first pictures that may be published, as `keep_samples` keeps it; None: none may.
+
+    Args:
+        samples, pixels: as `keep_samples` takes them.
+
+    Returns:
+        (height, n * width, 3).
+    """
+    return _rows(samples, pixels)[0]
+
+
+def _rows(
+    samples: SampleSet, pixels: Tensor
+) -> tuple[NDArray[np.uint8] | None, NDArray[np.uint8] | None]:
+    """The row of the pictures that may be published, and where that is not all, one of all."""
     licences = [samples.licences[i] for i in samples.order[: len(pixels)]]
     levels = to_uint8(pixels) if pixels.is_floating_point() else pixels
     images = levels.permute(0, 2, 3, 1).numpy()
-    shown = [i for i, licence in enumerate(licences) if may_show(licence)]
-    if shown:
-        _write_row(samples_path(samples.key), [images[i] for i in shown])
-    if len(shown) < len(images):
-        _write_row(samples_path(samples.key, private=True), list(images))
+    shown = [image for image, of in zip(images, licences, strict=True) if may_show(of)]
+    everything = _row(list(images)) if len(shown) < len(images) else None
+    return _row(shown) if shown else None, everything
 
 
-def _write_row(path: Path, images: Sequence[NDArray[np.uint8]]) -> None:
+def _row(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     scale = min(1.0, LARGEST / max(images[0].shape[:2]))
     size = Size(*(max(1, round(scale * length)) for length in images[0].shape[:2]))
-    row = np.concatenate([resize_uint8(image, size) for image in images], axis=1)
+    return np.concatenate([resize_uint8(image, size) for image in images], axis=1)
+
+
+def _write_row(path: Path, row: NDArray[np.uint8]) -> None:
     try:
         with atomic_write(path) as file:
             Image.fromarray(row).save(file, "PNG", optimize=True)

@@ -1,0 +1,300 @@
+"""The embedded benchmark: committed numbers that any machine can make again, without a download.
+
+`anyres_bench/results/scenes/` holds `benchmark.toml` and a folder of records for every system. A
+system is added by a line there and the folder of records that `leaderboard reproduce scenes` wrote.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.rules import Rules
+from anyres_bench.collectors import COLLECTORS
+from anyres_bench.core.errors import DataError
+from anyres_bench.core.reporting import say
+from anyres_bench.core.seeds import stream
+from anyres_bench.data.dataset import Dataset
+from anyres_bench.evaluation.requests import Request
+from anyres_bench.evaluation.running import EvaluationOptions, run_request
+from anyres_bench.results import Interval, Result, read_result
+from anyres_bench.results.plain import Plain, from_plain
+
+SCENES = Path(__file__).resolve().parent.parent / "results" / "scenes"
+BENCHMARK = "benchmark.toml"
+
+
+@dataclass(frozen=True)
+class CommittedSystem:
+    """One row of the benchmark.
+
+    Attributes:
+        name: of its folder of records.
+        spec: that asks for it; "{weights}" stands for the folder of weights.
+        options: of the model.
+    """
+
+    name: str
+    spec: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it needs trained weights."""
+        return "{weights}" in self.spec + "".join(self.options.values())
+
+    def filled(self, weights: Path | None) -> CommittedSystem:
+        """The same with the folder of weights in its place."""
+        place = str(weights or "")
+        options = {name: text.replace("{weights}", place) for name, text in self.options.items()}
+        return CommittedSystem(self.name, self.spec.replace("{weights}", place), options)
+
+
+@dataclass(frozen=True)
+class CommittedTolerance:
+    """How far a number that was made again may lie from the committed one: the larger of both.
+
+    Attributes:
+        relative: share of the number.
+        standard_errors: share of its standard error, where it has an interval.
+    """
+
+    relative: float
+    standard_errors: float
+
+    def of(self, value: float, interval: Interval | None) -> float:
+        """The tolerance of one number."""
+        spread = interval.standard_error if interval else 0.0
+        return max(self.relative * abs(value), self.standard_errors * spread, 1e-9)
+
+
+@dataclass(frozen=True)
+class CommittedBenchmark:
+    """What `benchmark.toml` says.
+
+    Attributes:
+        dataset: id.
+        digest: of the dataset where the numbers were made.
+        collector: that draws the images.
+        collect: its settings.
+        n: fakes of each number.
+        seed: of windows and latents.
+        tasks: PROTOCOL/METRIC of every number.
+        tolerance: of numbers that are made again.
+        systems: rows.
+    """
+
+    dataset: str
+    digest: str
+    collector: str
+    collect: Mapping[str, Plain]
+    n: int
+    seed: int
+    tasks: tuple[str, ...]
+    tolerance: CommittedTolerance
+    systems: tuple[CommittedSystem, ...]
+
+
+@dataclass(frozen=True)
+class CommittedRun:
+    """How the benchmark is run.
+
+    Attributes:
+        out: folder of images and results; an earlier run goes on there.
+        device: of models and extractors.
+        fraction: of the numbers, drawn by `seed`.
+        seed: of the draw.
+        weights: folder of trained weights; None: there are none.
+        fresh: whether what is there is computed again.
+    """
+
+    out: Path
+    device: str
+    fraction: float = 1.0
+    seed: int = 0
+    weights: Path | None = None
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
+class ReproducedNumber:
+    """A committed number and the one that was made again.
+
+    Attributes:
+        system, task, name: which.
+        committed, made: values.
+        tolerance: by which they may differ.
+    """
+
+    system: str
+    task: str
+    name: str
+    committed: float
+    made: float
+    tolerance: float
+
+    @property
+    def within(self) -> bool:
+        """Whether they agree."""
+        return abs(self.made - self.committed) <= self.tolerance
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of it.
+
+    Attributes:
+        numbers: all that were made again.
+        left_out: names of systems whose weights are not here.
+        new: names of systems without committed records.
+        same_images: whether every image came out as where the numbers were made.
+    """
+
+    numbers: tuple[ReproducedNumber, ...]
+    left_out: tuple[str, ...]
+    new: tuple[str, ...]
+    same_images: bool
+
+    @property
+    def fits(self) -> bool:
+        """Whether there are numbers and all of them agree."""
+        return bool(self.numbers) and all(number.within for number in self.numbers)
+
+
+def read_benchmark(folder: Path = SCENES) -> CommittedBenchmark:
+    """What the benchmark is.
+
+    Raises:
+        DataError: its file cannot be read.
+    """
+    path = folder / BENCHMARK
+    try:
+        return from_plain(CommittedBenchmark, tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def committed_records(system: CommittedSystem, folder: Path = SCENES) -> dict[str, Result]:
+    """Task -> the committed record of a system.
+
+    Raises:
+        DataError: one is damaged.
+    """
+    found = (read_result(path) for path in sorted((folder / system.name).rglob("*.json")))
+    return {result.task: result for result in found}
+
+
+def reproduce(run: CommittedRun, folder: Path = SCENES) -> Reproduction:
+    """Draw the images, measure every system that can be, compare with what is committed.
+
+    Args:
+        run: how.
+        folder: of the benchmark.
+
+    Raises:
+        DataError: a committed record is damaged.
+        UsageError, DatasetError, ModelError, MetricError: something cannot be measured.
+    """
+    benchmark = read_benchmark(folder)
+    dataset = _images(benchmark, run.out / "data")
+    same = dataset.digest == benchmark.digest
+    if not same:
+        say(f"the images are not bit for bit those of {benchmark.dataset}; numbers may differ more")
+    left_out, new, numbers = [], [], list[ReproducedNumber]()
+    chosen = _sample(benchmark, run)
+    for system in benchmark.systems:
+        if system.has_weights and run.weights is None:
+            left_out.append(system.name)
+            continue
+        committed = committed_records(system, folder)
+        if not committed:
+            new.append(system.name)
+        if tasks := chosen.get(system.name):
+            made = _measured(system.filled(run.weights), tasks, benchmark, dataset, run)
+            for result in made:
+                numbers += _compared(system.name, committed.get(result.task), result, benchmark)
+    return Reproduction(tuple(numbers), tuple(left_out), tuple(new), same)
+
+
+def _images(benchmark: CommittedBenchmark, folder: Path) -> Dataset:
+    settings = {name: _setting(value) for name, value in benchmark.collect.items()}
+    collector = COLLECTORS.get(benchmark.collector)(**settings)
+    rules = Rules(measure="header", near_duplicates="keep")
+    return build(Order(collector, folder, benchmark.dataset, rules)).dataset
+
+
+def _setting(value: Plain) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _sample(benchmark: CommittedBenchmark, run: CommittedRun) -> dict[str, list[str]]:
+    """System -> its tasks that are measured: all, or a seeded part of all pairs."""
+    pairs = [
+        (system.name, task)
+        for system in benchmark.systems
+        if run.weights is not None or not system.has_weights
+        for task in benchmark.tasks
+    ]
+    n = min(len(pairs), max(1, math.ceil(run.fraction * len(pairs))))
+    drawn = sorted(stream(run.seed, "reproduce").choice(len(pairs), n).tolist())
+    found: dict[str, list[str]] = {}
+    for i in drawn:
+        found.setdefault(pairs[i][0], []).append(pairs[i][1])
+    return found
+
+
+def _measured(
+    system: CommittedSystem,
+    tasks: Sequence[str],
+    benchmark: CommittedBenchmark,
+    dataset: Dataset,
+    run: CommittedRun,
+) -> list[Result]:
+    say(f"{system.name}: {system.spec}")
+    outcome = run_request(
+        system.spec,
+        dataset,
+        Request(tasks, n=benchmark.n, device=run.device),
+        system.options,
+        EvaluationOptions(run.out / "results" / system.name, benchmark.seed, fresh=run.fresh),
+    )
+    outcome.check()
+    return outcome.results
+
+
+def _compared(
+    system: str, committed: Result | None, made: Result, benchmark: CommittedBenchmark
+) -> Iterator[ReproducedNumber]:
+    """Every value of a record, and both ends of its interval."""
+    if committed is None:
+        return
+    for name, value in committed.values.items():
+        was, now = committed.intervals.get(name), made.intervals.get(name)
+        slack = benchmark.tolerance.of(value, was)
+        got = made.values.get(name, math.nan)
+        yield ReproducedNumber(system, made.task, name, value, got, slack)
+        if was is not None:
+            low, high = (now.low, now.high) if now else (math.nan, math.nan)
+            yield ReproducedNumber(system, made.task, f"{name} low", was.low, low, slack)
+            yield ReproducedNumber(system, made.task, f"{name} high", was.high, high, slack)
+
+
+def reproduction_text(found: Reproduction) -> str:
+    """A line a number, and what was left out."""
+    lines = []
+    for number in found.numbers:
+        verdict = "ok" if number.within else "differs"
+        lines.append(
+            f"{verdict:<8}{number.system:<14} {number.name:<15} {number.made:<12.6g} committed "
+            f"{number.committed:<12.6g} within {number.tolerance:.2g}  {number.task}"
+        )
+    lines += [f"not made again: {name}, whose weights are not here" for name in found.left_out]
+    lines += [f"measured, nothing committed: {name}" for name in found.new]
+    agree = sum(number.within for number in found.numbers)
+    images = "the same images" if found.same_images else "images that differ in their bits"
+    lines.append(f"{agree} of {len(found.numbers)} numbers agree, on {images}")
+    return "\n".join(lines)

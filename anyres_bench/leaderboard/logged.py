@@ -1,0 +1,125 @@
+"""The log of a leaderboard held against what it was and against submissions."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from pathlib import Path
+
+from anyres_bench.core.errors import DataError, UsageError
+from anyres_bench.leaderboard.checks import CheckedSubmission, Verdict
+from anyres_bench.leaderboard.log import (
+    RETRACTED,
+    TIERS,
+    LogLine,
+    append,
+    check_appended,
+    load_log,
+    log_text,
+    state_of,
+    states,
+)
+from anyres_bench.leaderboard.submission import Submission
+
+
+def submission_seal(submission: Submission) -> str:
+    """By which a log knows a submission: 64 hex digits."""
+    return str(submission.to_json()["seal"])
+
+
+def check_log(path: Path, base: Path | None, checked: CheckedSubmission | None) -> list[Verdict]:
+    """Verdicts on a log.
+
+    Args:
+        path: of the log.
+        base: the log that it is to take the place of; None: it is the first.
+        checked: a submission that has to be in it; None: no particular one.
+    """
+    try:
+        lines = load_log(path)
+        today = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=1)  # of all
+        if lines and lines[-1].date > today.isoformat():
+            raise DataError(f"{lines[-1].date} is still to come")
+    except DataError as error:
+        return [Verdict("log", "failed", str(error))]
+    found = [Verdict("log", "ok", f"{len(lines)} lines")]
+    if base is not None:
+        found.append(_grown(path, base))
+    if checked is not None:
+        found += _entered(lines, checked)
+    return found
+
+
+def _grown(path: Path, base: Path) -> Verdict:
+    try:
+        added = check_appended(log_text(base), log_text(path))
+    except DataError as error:
+        return Verdict("log only grows", "failed", str(error))
+    return Verdict("log only grows", "ok", f"{added} lines were added")
+
+
+def _entered(lines: tuple[LogLine, ...], checked: CheckedSubmission) -> Iterator[Verdict]:
+    """Whether a submission is in the log, by no higher tier than its check has found."""
+    rule = "entry in the log"
+    if checked.submission is None:
+        yield Verdict(rule, "failed", "there is no submission that could be in it")
+        return
+    known = state_of(states(lines), submission_seal(checked.submission))
+    if known is None:
+        yield Verdict(rule, "failed", "it has no line; `leaderboard log FILE --add DIR` adds one")
+    elif known.model != checked.submission.model:
+        yield Verdict(rule, "failed", f"the log calls its model {known.model}")
+    elif known.state == TIERS[1] and checked.tier == TIERS[0]:
+        yield Verdict(rule, "failed", f"the log says {known.state}, its features do not")
+    else:
+        yield Verdict(rule, "ok", f"{known.state} since {known.date}")
+
+
+def today() -> str:
+    """The day in UTC, as 2026-01-31."""
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
+
+
+def add_submission(path: Path, checked: CheckedSubmission) -> LogLine:
+    """Enter a submission into a log with the tier that its check has found.
+
+    Raises:
+        UsageError: a rule failed, or it is in the log already.
+    """
+    if not checked.fits or checked.submission is None:
+        raise UsageError("it was refused; `leaderboard check` says why")
+    submission = checked.submission
+    line = LogLine(today(), checked.tier, submission_seal(submission), "", submission.model, "")
+    append(path, line)
+    return line
+
+
+def change_state(path: Path, beginning: str, state: str, record: str, why: str) -> LogLine:
+    """Enter that a submission, or a record of one, was re-rendered or retracted.
+
+    Args:
+        path: of the log.
+        beginning: of the submission's seal, 8 digits or more.
+        state: the last of `TIERS`, or `RETRACTED`.
+        record: key of a record; empty for all.
+        why: of a retraction.
+
+    Raises:
+        UsageError: the log has no such submission, or it cannot become that.
+    """
+    lines = load_log(path)
+    seals = {line.submission: line.model for line in lines}
+    found = [seal for seal in seals if len(beginning) >= 8 and seal.startswith(beginning)]
+    if len(found) != 1:
+        raise UsageError(
+            f"{path} has {len(found)} submissions whose seal begins with {beginning!r}; name 8 "
+            "digits or more of one"
+        )
+    if state == RETRACTED and not why.strip():
+        raise UsageError("a retraction says why: give --why")
+    try:
+        line = LogLine(today(), state, found[0], record, seals[found[0]], why)
+    except DataError as error:
+        raise UsageError(str(error)) from error
+    append(path, line)
+    return line

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from anyres_bench.core.errors import UsageError
+from anyres_bench.leaderboard.serving import FolderServer
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[FolderServer]:
+    site = tmp_path / "site"
+    (site / "data").mkdir(parents=True)
+    (site / "index.html").write_text("<p>front</p>")
+    (site / "data" / "a b.csv").write_text("x\n")
+    (site / ".hidden").write_text("no")
+    (tmp_path / "secret").write_text("secret")
+    (site / "link").symlink_to(tmp_path / "secret")
+    (site / "up").symlink_to(tmp_path)
+    with FolderServer(site) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def ask(
+    server: FolderServer, path: str, method: str = "GET", host: str | None = None
+) -> tuple[int, bytes, dict[str, str]]:
+    port = server.server_address[1]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.putrequest(method, path, skip_host=True)
+    connection.putheader("Host", host or f"127.0.0.1:{port}")
+    connection.endheaders()
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer.status, body, dict(answer.getheaders())
+
+
+def test_files_and_the_front_page(served: FolderServer) -> None:
+    assert served.address == f"http://127.0.0.1:{served.server_address[1]}/"
+    status, body, headers = ask(served, "/")
+    assert (status, body) == (200, b"<p>front</p>")
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert ask(served, "/data/a%20b.csv?x=1")[:2] == (200, b"x\n")
+    status, body, headers = ask(served, "/index.html", "HEAD")
+    assert (status, body, headers["Content-Length"]) == (200, b"", "12")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/none", "/data", "/data/", "/../secret", "/%2e%2e/secret", "/data/..%2f..%2fsecret"),
+        *("/link", "/up/secret", "/.hidden", "//etc/passwd", "/data/\\..\\secret", "/%00", "/a//b"),
+    ],
+)
+def test_nothing_else_is_sent(served: FolderServer, path: str) -> None:
+    status, body, _ = ask(served, path)
+    assert status == 404
+    assert b"secret" not in body.replace(path.encode(), b"")
+
+
+def test_other_names_of_this_machine_are_refused(served: FolderServer) -> None:
+    assert ask(served, "/", host="evil.example")[0] == 403
+    assert ask(served, "/", host=f"localhost:{served.server_address[1]}")[0] == 200
+
+
+def test_only_reading(served: FolderServer) -> None:
+    assert ask(served, "/", "POST")[0] == 501
+    assert ask(served, "/", "DELETE")[0] == 501
+
+
+def test_a_folder_and_a_free_port_are_needed(served: FolderServer, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no folder"):
+        FolderServer(tmp_path / "none")
+    with pytest.raises(UsageError, match="another --port"):
+        FolderServer(tmp_path, served.server_address[1])

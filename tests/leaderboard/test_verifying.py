@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+from anyres_bench.core.errors import DataError
+from anyres_bench.evaluation.requests import Request
+from anyres_bench.evaluation.running import EvaluationOptions, run_request
+from anyres_bench.leaderboard.checks import check
+from anyres_bench.leaderboard.submission import Card
+from anyres_bench.leaderboard.submitting import Enclosed, submit
+from anyres_bench.leaderboard.verifying import VerifyRequest, verify
+from tests.fakes import write_dataset
+from tests.leaderboard.submitted import reseal
+
+MODEL = "scenes"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A dataset, results of a model that renders on it, and the cache that they are in."""
+
+    root: Path
+    data: Path
+    results: list
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    root = tmp_path_factory.mktemp("verify")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANYRES_BENCH_CACHE", str(root / "cache"))
+        data = write_dataset(root / "tiny", [(44, 48)] * 24).folder
+        wanted = ["tiny:half/patch32-at40/precision-recall"]
+        how = EvaluationOptions(root / "results", n_workers=0)
+        outcome = run_request(MODEL, data, Request(wanted, n=12), {}, how)
+        outcome.check()
+    return Made(root, data, outcome.results)
+
+
+@pytest.fixture
+def folder(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(made.root / "cache"))
+    submit(made.results, tmp_path / "s", Card("MIT", "own"), Enclosed("float32"))
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "empty"))
+    return tmp_path / "s"
+
+
+def request(made: Made, **changes: object) -> VerifyRequest:
+    return VerifyRequest(made.data, "cpu", {}, fraction=0.25, **changes)  # type: ignore[arg-type]
+
+
+def failed(verdicts: list) -> dict[str, str]:
+    return {verdict.rule: verdict.said for verdict in verdicts if verdict.state != "ok"}
+
+
+def test_an_honest_one_is_verified_and_says_what_was_compared(made: Made, folder: Path) -> None:
+    verdicts = verify(folder, request(made))
+    assert not failed(verdicts)
+    rules = [verdict.rule for verdict in verdicts]
+    assert rules == [
+        "check",
+        "features, patch32-at40, real, builtin-v1",
+        "features, patch32-at40, fake, builtin-v1",
+        "pictures, patch32-at40, fake",
+    ]
+    assert "3 of 12 rows" in verdicts[2].said
+
+
+def shifted(folder: Path, made: Made) -> None:
+    """Features of the model moved, numbers, seals and digests made to fit."""
+    stem = made.results[0].states["fake"]
+    from anyres_bench.leaderboard.feature_files import feature_stem
+
+    name = feature_stem(stem.key, "builtin-v1")
+    (path,) = (folder / "features").glob(f"{name.split('/')[1]}*")
+    with safe_open(path, "numpy") as file:
+        header = file.metadata()
+    tensors = load_file(path)
+    rows = tensors["features"]
+    # Rotating the order of the samples leaves every value as it is.
+    tensors["features"] = np.ascontiguousarray(np.roll(rows, 1, axis=0))
+    save_file(tensors, path, header)
+    reseal(folder, path.relative_to(folder).as_posix())
+
+
+def repainted(folder: Path, made: Made) -> None:
+    """Another picture under the name of the model's, its digest made to fit."""
+    (path,) = (folder / "samples").iterdir()
+    with Image.open(path) as opened:
+        pixels = np.asarray(opened.convert("RGB")).copy()
+    pixels[:4, :4] = 255 - pixels[:4, :4]
+    Image.fromarray(pixels).save(path)
+    reseal(folder, path.relative_to(folder).as_posix())
+
+
+@pytest.mark.parametrize(
+    ("tamper", "rule", "said"),
+    [
+        (shifted, "features, patch32-at40, fake, builtin-v1", "rows are others"),
+        (repainted, "pictures, patch32-at40, fake", "levels"),
+    ],
+)
+def test_what_check_cannot_see_is_found(
+    made: Made, folder: Path, tamper: Callable[[Path, Made], None], rule: str, said: str
+) -> None:
+    tamper(folder, made)
+    assert check(folder).fits, [str(verdict) for verdict in check(folder).verdicts]
+    found = failed(verify(folder, request(made)))
+    assert list(found) == [rule]
+    assert said in found[rule]
+
+
+def test_another_model_is_not_what_was_submitted(made: Made, folder: Path) -> None:
+    found = failed(verify(folder, request(made, model="houses")))
+    assert "model: 'scenes" in found["patch32-at40, fake"]
+    assert "no samples that are made here" in found["compared"]
+
+
+def test_other_images_are_not_what_was_submitted(made: Made, folder: Path, tmp_path: Path) -> None:
+    other = write_dataset(tmp_path / "tiny", [(40, 46)] * 24).folder
+    found = failed(verify(folder, VerifyRequest(other, "cpu", {})))
+    assert "images: " in found["patch32-at40, real"]
+
+
+def test_what_check_refuses_is_not_rendered(made: Made, folder: Path) -> None:
+    (path,) = (folder / "records").rglob("*.json")
+    body = json.loads(path.read_text())
+    body["n_fake"] = 3
+    path.write_text(json.dumps(body))
+    (verdict,) = verify(folder, request(made))
+    assert (verdict.rule, verdict.state) == ("check", "failed")
+    with pytest.raises(DataError, match="no folder"):
+        verify(folder / "none", request(made))
+
+
+def test_without_features_and_pictures_nothing_is_verified(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(made.root / "cache"))
+    submit(made.results, tmp_path / "s", Card("MIT", "own"), Enclosed("none", samples=False))
+    assert failed(verify(tmp_path / "s", request(made))) == {
+        "compared": "neither features nor pictures are enclosed"
+    }
