@@ -10,6 +10,9 @@ PIP := $(BIN)/python -m pip install --no-compile --disable-pip-version-check --c
 # What running needs is there where all that the tests need is there.
 RUNNING := $(if $(wildcard .venv/installed),.venv/installed,.venv/running)
 
+# Of tests: one thread for each worker, and what Python compiled is kept for the processes to come.
+ONCE := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
+
 .PHONY: install demo test test-slow test-full-size check clean
 
 install: .venv/installed
@@ -32,10 +35,10 @@ demo: $(RUNNING)
 	$(BIN)/anyres-bench demo $(DEMO) $(if $(IMAGES),--images "$(IMAGES)")
 
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	$(ONCE) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-slow: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m slow $(addprefix --ignore=,$(FULL_SIZE))
+	$(ONCE) $(BIN)/python -m pytest -n 2 --dist worksteal -m slow $(addprefix --ignore=,$(FULL_SIZE))
 
 # Networks at their published size: an hour on two cores, so not part of test-slow.
 test-full-size: install

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -79,15 +76,16 @@ def test_a_snapshot_that_does_not_fit_leaves_nothing(
     assert [p.name for p in tmp_path.iterdir()] == ["bent.pkl"]
 
 
-def test_a_hostile_file_ends_with_one_line_and_no_traceback(tmp_path: Path) -> None:
+def test_a_hostile_file_ends_with_one_line_and_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     program = assemble(named("os", "system"), text("touch CANARY"), b"\x85R")
     (tmp_path / "bad.pkl").write_bytes(program)
-    command = [sys.executable, "-m", "anyres_bench", "convert", "bad.pkl", "out"]
-    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: bad.pkl: the checkpoint asks for 'system' of 'os'")
-    assert len(done.stderr.splitlines()) == 1
+    monkeypatch.chdir(tmp_path)
+    assert convert("bad.pkl", "out") == 1
+    said = capfd.readouterr().err
+    assert said.startswith("error: bad.pkl: the checkpoint asks for 'system' of 'os'")
+    assert len(said.splitlines()) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["bad.pkl"]
 
 

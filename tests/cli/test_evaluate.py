@@ -143,6 +143,7 @@ def start(data: str, **limits: int) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_stopped_run_keeps_what_is_complete(data: str, tmp_path: Path, capfd) -> None:
     run = start(data)
     features = tmp_path / "cache" / "features"
@@ -165,6 +166,7 @@ def test_a_stopped_run_keeps_what_is_complete(data: str, tmp_path: Path, capfd) 
     assert result.n_fake == 300
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_an_error_and_leaves_nothing_half_written(data: str, tmp_path: Path) -> None:
     run = start(data, RLIMIT_FSIZE=2000)
     _, err = run.communicate(timeout=120)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import json
@@ -20,6 +21,7 @@ from PIL import Image
 from anyres_bench.core.seeds import stream
 
 
+@functools.cache
 def jpeg(seed: int, width: int, height: int) -> bytes:
     """A picture with a low-frequency pattern of its own, as JPEG bytes."""
     coarse = stream(seed, "coarse").integers(0, 255, (9, 9, 3)).astype(np.uint8)

@@ -88,7 +88,7 @@ def write_list(path: Path, entries: list[dict[str, Any]]) -> Path:
 
 
 def run(collector: Ffhq6k, out: Path, **policy: Any) -> Built:
-    resources = ResourceLimits(threads=4, processes=2, rate=0.0)
+    resources = ResourceLimits(threads=4, processes=1, rate=0.0)
     policy_of = dataclasses.replace(resources.policy(allow_private=True), **policy)
     engine = LocalEngine(resources, policy_of)
     return build(Order(collector, out, "ffhq6k", Rules(near_duplicates="keep")), engine)

@@ -72,7 +72,7 @@ def listed(tmp_path: Path, photos: list[Photo]) -> Path:
 
 
 def run(collector: Flickr, out: Path, *licences: str) -> Built:
-    resources = ResourceLimits(threads=8, processes=2, rate=0.0)
+    resources = ResourceLimits(threads=8, processes=1, rate=0.0)
     rules = Rules(licences=licences, near_duplicates="keep", measure="decode")
     engine = LocalEngine(resources, resources.policy(allow_private=True))
     return build(Order(collector, out, "toy", rules), engine)

@@ -23,7 +23,7 @@ from anyres_bench.data.dataset import Dataset
 from anyres_bench.fetching.http import Fetcher
 from tests.servers import photo
 
-ENGINE = LocalEngine(ResourceLimits(processes=2))
+ENGINE = LocalEngine(ResourceLimits(processes=1))
 RULES = Rules(measure="decode")
 
 

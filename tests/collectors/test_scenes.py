@@ -16,7 +16,7 @@ from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.geometry import Region
 from anyres_bench.data.pixels import decode
 
-ENGINE = LocalEngine(ResourceLimits(processes=2))
+ENGINE = LocalEngine(ResourceLimits(processes=1))
 RULES = Rules(measure="decode", near_duplicates="keep")
 COLLECTORS = pytest.mark.parametrize("collector", [Scenes, Houses])
 

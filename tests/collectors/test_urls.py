@@ -36,7 +36,7 @@ QUICK = Policy(
     longest_wait_s=1.5,
     allow_private=True,
 )
-ENGINE = LocalEngine(ResourceLimits(processes=2, rate=0, per_host=16), QUICK)
+ENGINE = LocalEngine(ResourceLimits(processes=1, rate=0, per_host=16), QUICK)
 RULES = Rules(measure="decode")
 
 # path -> why it is left out, None where it comes in; what is a "duplicate" came too, as /good.jpg.
