@@ -19,6 +19,7 @@ from typing import IO, Any, TypeVar, cast
 from anyres_bench.core.enclosure import open_regular
 from anyres_bench.core.errors import DatasetError, UsageError
 from anyres_bench.core.plain import is_too_deep
+from anyres_bench.data.parquet import plain_columns, read_batches
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -188,35 +189,34 @@ def _json_rows(path: Path) -> Iterator[Row | BadRow]:
 
 
 def _parquet_rows(path: Path) -> Iterator[Row | BadRow]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     number = 0
     try:
-        with open_regular(path) as file, pq.ParquetFile(file) as table:
-            for batch in table.iter_batches(1000):
-                for row in _plain_rows(batch):
-                    number += 1
-                    if isinstance(row, str):
-                        yield BadRow(number, row)
-                    else:
-                        yield BadRow(number, "it nests too deep") if is_too_deep(row) else row
-    except (pa.ArrowException, OSError, ValueError, OverflowError, RecursionError) as error:
-        raise DatasetError(
-            f"{path} cannot be read as Parquet after row {number}: {error}"
-        ) from error
+        for batch in read_batches(path):
+            for row in _plain_rows(batch):
+                number += 1
+                if isinstance(row, str):
+                    yield BadRow(number, row)
+                else:
+                    yield BadRow(number, "it nests too deep") if is_too_deep(row) else row
+    except (DatasetError, ValueError, OverflowError, RecursionError) as error:
+        raise DatasetError(f"after row {number}: {error}") from error
 
 
 def _plain_rows(batch: Any) -> Iterator[Row | str]:
     """The rows of a batch; what is wrong with one, such as a date in the year 10,000."""
     try:
-        yield from batch.to_pylist()
+        yield from _rows(batch)
     except (ValueError, OverflowError):
         for i in range(len(batch)):
             try:
-                yield batch.slice(i, 1).to_pylist()[0]
+                yield _rows(batch.slice(i, 1))[0]
             except (ValueError, OverflowError) as error:
                 yield f"a value is out of range: {error}"
+
+
+def _rows(batch: Any) -> list[Row]:
+    columns = plain_columns(batch, {})
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 def _bounded(file: IO[str]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from anyres_bench.building.compare import Stored
 from anyres_bench.building.ledger import Ledger
 from anyres_bench.core.files import atomic_write
 from anyres_bench.core.quoting import csv_cell
-from anyres_bench.data.parquet import write_parquet
+from anyres_bench.data.parquet import plain_columns, read_batches, write_parquet
 
 REJECTS_NAME = "rejects.parquet"
 PROVENANCE_NAME = "provenance.parquet"
@@ -95,14 +95,17 @@ def write_rejects(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def reject_reasons(path: Path) -> dict[str, int]:
-    """Rejects by reason, most first; empty where no table was written."""
-    import pyarrow.parquet as pq
+    """Rejects by reason, most first; empty where no table was written.
 
+    Raises:
+        DatasetError: the table cannot be read.
+    """
     if not path.is_file():
         return {}
-    return dict(
-        Counter(pq.read_table(path, columns=["reason"])["reason"].to_pylist()).most_common()
-    )
+    counts: Counter[str] = Counter()
+    for batch in read_batches(path, ["reason"], ["reason"]):
+        counts.update(map(str, plain_columns(batch, {})["reason"]))
+    return dict(counts.most_common())
 
 
 def write_provenance(path: Path, stored: Sequence[Stored]) -> None:

@@ -11,13 +11,14 @@ import ast
 import contextlib
 import hashlib
 import math
+import os
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ from anyres_bench.core.unpickle import quote
 MAGIC = b"PK\x03\x04"
 _MOST_ARRAYS = 64
 _MOST_TEXT = 1 << 20  # bytes of a text array
+_LONGEST_TABLE = 1 << 20  # bytes of the archive's table of contents
 _MOST_DIMENSIONS = 8
 _LONGEST_HEADER = 10_000
 _DTYPE = re.compile(r"[|<>=]?(?:b1|[iu][1248]|f[248]|U\d{1,7})")
@@ -62,6 +64,25 @@ class ArrayHeader:
         return f"{self.dtype} of shape {self.shape}"
 
 
+class _Bounded:
+    """A file of which `zipfile`, which reads a table of contents at once, gets no longer piece."""
+
+    def __init__(self, file: IO[bytes], longest: int | None) -> None:
+        self._file, self.longest = file, longest
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, n_bytes: int = -1) -> bytes:
+        if self.longest is not None:
+            left = max(0, os.fstat(self._file.fileno()).st_size - self.tell())
+            n_bytes = left if n_bytes < 0 else min(n_bytes, left)
+            if n_bytes > self.longest:
+                raise zipfile.BadZipFile(f"a table of contents of {n_bytes} bytes")
+        return self._file.read(n_bytes)
+
+    def close(self) -> None:
+        self._file.close()
+
+
 class NpzFile:
     """An open archive of arrays; a context manager.
 
@@ -83,7 +104,9 @@ class NpzFile:
             raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
         try:
             with self._damage():
-                self._archive = zipfile.ZipFile(self._file)
+                bounded = _Bounded(self._file, _LONGEST_TABLE)
+                self._archive = zipfile.ZipFile(cast(IO[bytes], bounded))
+                bounded.longest = None  # what is read from here on, the headers bound
                 self.headers = self._read_headers()
         except BaseException:
             self._file.close()

@@ -169,6 +169,8 @@ def png(file: IO[bytes], name: str, max_pixels: int | None) -> Container:
     first = next((i for i, chunk in enumerate(chunks) if chunk.kind == b"IDAT"), len(chunks))
     last = next((i for i in range(first, len(chunks)) if chunks[i].kind != b"IDAT"), len(chunks))
     pixels = chunks[first:last]
+    if (n_profiles := sum(chunk.kind == b"iCCP" for chunk in chunks[:first])) > 1:
+        raise unsupported(name, f"a PNG with {n_profiles} colour profiles")
     head = [_PNG_SIGNATURE]
     profile = None
     for chunk in chunks[:first]:
@@ -266,28 +268,35 @@ def _png_frames(file: IO[bytes], chunks: list[_Chunk], first: int) -> int:
 
 def _png_orientation(file: IO[bytes], chunks: list[_Chunk]) -> int:
     """From EXIF, wherever it stands, else from what tools that know no eXIf chunk write."""
-    blocks = [_data(file, chunk) for chunk in chunks if chunk.kind == b"eXIf"]
-    texts = [_text(file, chunk) for chunk in chunks if chunk.kind in _TEXT_CHUNKS]
-    blocks += [_unhexed(text) for key, text in texts if key == _RAW_EXIF]
-    return stated_orientation(blocks, [text for key, text in texts if key == _XMP_KEYWORD])
+    blocks = [_data(file, chunk) for chunk in chunks if chunk.kind == b"eXIf"][:1]
+    # The first of each keyword counts, and no other is unpacked: 1 KiB of a file may become 1 MiB.
+    texts: dict[bytes, _Chunk] = {}
+    for chunk in chunks:
+        if chunk.kind in _TEXT_CHUNKS:
+            texts.setdefault(_keyword(file, chunk), chunk)
+    if not blocks and _RAW_EXIF in texts:
+        blocks = [_unhexed(_text(file, texts[_RAW_EXIF]))]
+    packets = [_text(file, texts[_XMP_KEYWORD])] if _XMP_KEYWORD in texts else []
+    return stated_orientation(blocks, packets)
 
 
-def _text(file: IO[bytes], chunk: _Chunk) -> tuple[bytes, bytes]:
-    """Keyword and content of a text chunk; the content of those that are read here only."""
+def _keyword(file: IO[bytes], chunk: _Chunk) -> bytes:
     file.seek(chunk.start)
-    key, _, rest = file.read(min(chunk.length, 80)).partition(b"\0")
-    if key not in (_XMP_KEYWORD, _RAW_EXIF):
-        return key, b""
-    rest = _data(file, chunk)[len(key) + 1 :]
+    return file.read(min(chunk.length, 80)).partition(b"\0")[0]
+
+
+def _text(file: IO[bytes], chunk: _Chunk) -> bytes:
+    """Content of a text chunk, unpacked up to a megabyte."""
+    rest = _data(file, chunk).partition(b"\0")[2]
     packed = chunk.kind == b"zTXt" or (chunk.kind == b"iTXt" and rest[:1] == b"\1")
     if chunk.kind == b"iTXt":
         rest = (rest[2:].split(b"\0", 2) + [b""] * 2)[2]
     elif packed:
         rest = rest[1:]
     try:
-        return key, zlib.decompressobj().decompress(rest, 1 << 20) if packed else rest
+        return zlib.decompressobj().decompress(rest, 1 << 20) if packed else rest
     except zlib.error:
-        return key, b""
+        return b""
 
 
 def _unhexed(text: bytes) -> bytes:

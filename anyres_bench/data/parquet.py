@@ -1,20 +1,112 @@
-"""Plain tables to Parquet.
+"""Plain tables to Parquet and back.
 
-Columns become Arrow arrays buffer by buffer: `pyarrow.array` imports pandas to find out that a list
-is no series, which takes longer than everything else that is done to a table of some thousand rows.
+Writing: columns become Arrow arrays buffer by buffer: `pyarrow.array` imports pandas to find out
+that a list is no series, which takes longer than everything else that is done to a table of some
+thousand rows.
+
+Reading: some thousand bytes of Parquet can stand for gigabytes, because a text that comes again is
+stored once and a column of equal values as their number. Texts are kept as they are stored, so a
+cell of memory is paid for once, however many rows show it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from anyres_bench.core.enclosure import open_regular
+from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.files import atomic_write
 
 _ROWS = 1 << 16  # of a piece; the offsets of its strings are 32 bits wide
+_BATCH = 4096  # rows that are read at once
+_LONGEST_CELL = 1 << 24  # bytes of text
+_MOST_UNPACKED, _RATIO = 256 << 20, 200  # bytes of all columns, and over those of the file
+
+
+def read_batches(
+    path: Path, columns: Sequence[str] | None = None, required: Collection[str] = ()
+) -> Iterator[Any]:
+    """The rows of a foreign Parquet file, some thousand at a time, as Arrow batches.
+
+    Columns of text are dictionaries; see `plain_columns`. What the file says that its columns
+    unpack to is bounded; what one page of it really unpacks to, 2 GiB at most, only Arrow knows.
+
+    Args:
+        path: of a regular file.
+        columns: which of those that it has; all by default.
+        required: those that it must have.
+
+    Raises:
+        DatasetError: it is no Parquet, or damaged, a column is missing, or it says that it would
+            unpack to far more than it has.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with open_regular(path) as file:
+            table = pq.ParquetFile(file)
+            _check_table(path, table, os.fstat(file.fileno()).st_size, required)
+            kinds = (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())
+            texts = [field.name for field in table.schema_arrow if field.type in kinds]
+            file.seek(0)
+            with pq.ParquetFile(file, read_dictionary=texts) as table:
+                yield from table.iter_batches(_BATCH, columns=columns)
+    except (pa.ArrowException, OSError, ValueError, OverflowError, RecursionError) as error:
+        raise DatasetError(f"{path} cannot be read as Parquet ({error}); rebuild it") from error
+
+
+def most_unpacked(n_bytes: int) -> int:
+    """Bytes to which a foreign Parquet file of `n_bytes` may unpack."""
+    return max(_MOST_UNPACKED, _RATIO * n_bytes)
+
+
+def _check_table(path: Path, table: Any, n_bytes: int, required: Collection[str]) -> None:
+    if missing := sorted(set(required).difference(table.schema_arrow.names)):
+        raise DatasetError(f"{path} lacks the columns {', '.join(missing)}; rebuild it")
+    groups = map(table.metadata.row_group, range(table.metadata.num_row_groups))
+    stated = sum(group.total_byte_size for group in groups)
+    if stated > most_unpacked(n_bytes):
+        raise DatasetError(f"{path} of {n_bytes} bytes would unpack to {stated}; that is a bomb")
+
+
+def plain_columns(batch: Any, texts: dict[Any, Any]) -> dict[str, list[Any]]:
+    """The columns of a batch as Python values.
+
+    Args:
+        batch: as `read_batches` yields it.
+        texts: of the batches before, so that there is one object of equal texts.
+
+    Raises:
+        DatasetError: a text is too long.
+        ValueError, OverflowError: Python has no such value, as a date in the year 10,000.
+    """
+    columns = zip(batch.schema.names, batch.columns, strict=True)
+    return {name: _plain(column, texts) for name, column in columns}
+
+
+def _plain(column: Any, texts: dict[Any, Any]) -> list[Any]:
+    import pyarrow as pa
+
+    if not isinstance(column, pa.DictionaryArray):
+        return list(column.to_pylist())
+    indices = column.indices.to_pylist()
+    values: dict[int | None, Any] = {None: None}
+    for index in set(indices) - {None}:
+        scalar = column.dictionary[index]
+        if isinstance(scalar, pa.StringScalar | pa.BinaryScalar) and scalar.is_valid:
+            if (n_bytes := scalar.as_buffer().size) > _LONGEST_CELL:
+                raise DatasetError(f"a cell has {n_bytes} bytes, at most {_LONGEST_CELL} are read")
+            value = scalar.as_py()
+            values[index] = texts.setdefault(value, value)
+        else:
+            values[index] = scalar.as_py()
+    return [values[index] for index in indices]
 
 
 def write_parquet(

@@ -12,19 +12,25 @@ import functools
 import hashlib
 import json
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
-from anyres_bench.core.enclosure import inner_parts, open_regular
+from anyres_bench.core.enclosure import inner_parts
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.geometry import Size
 from anyres_bench.core.plain import checked_fields
-from anyres_bench.data.parquet import write_parquet
+from anyres_bench.data.parquet import (
+    most_unpacked,
+    plain_columns,
+    read_batches,
+    write_parquet,
+)
 
 METADATA_NAME = "metadata.parquet"
-_BATCH = 10_000  # rows that are read at once
+_MOST_ROWS, _BYTES_PER_ROW = 100_000, 16  # a digest alone takes 32 bytes, however it is packed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,32 +184,35 @@ class Manifest(Sequence[ImageRecord]):
         Raises:
             DatasetError: the file is missing, is no Parquet, or lacks a column.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         path = Path(folder) / METADATA_NAME
         if not path.exists():
             raise DatasetError(
                 f"{folder} is not a dataset: it has no {METADATA_NAME}; make one with "
                 f"`anyres-bench collect folder {folder} OUT`"
             )
-        required = [n for n, field in _FIELDS.items() if field.default is dataclasses.MISSING]
-        try:
-            with open_regular(path) as file, pq.ParquetFile(file) as table:
-                columns = [name for name in _FIELDS if name in table.schema_arrow.names]
-                if missing := sorted(set(required).difference(columns)):
-                    raise DatasetError(f"{path} lacks the columns {', '.join(missing)}; rebuild it")
-                return cls(_read_records(path, table, columns))
-        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-            raise DatasetError(f"{path} cannot be read as Parquet ({error}); rebuild it") from error
+        return cls(_read_records(path))
 
 
-def _read_records(path: Path, table: Any, columns: Sequence[str]) -> Iterator[ImageRecord]:
-    """The rows of a Parquet file, a batch at a time, each held against what a record is."""
-    number = 0
-    for batch in table.iter_batches(_BATCH, columns=columns):
-        for row in batch.to_pylist():
+def _read_records(path: Path) -> Iterator[ImageRecord]:
+    """The rows of a Parquet file, a batch at a time, each held against what a record is.
+
+    Text that is stored once and shown by every row is counted for every row: digests, tables and
+    cards write it out.
+    """
+    required = {n for n, field in _FIELDS.items() if field.default is dataclasses.MISSING}
+    n_bytes = os.stat(path).st_size
+    most, left = max(_MOST_ROWS, n_bytes // _BYTES_PER_ROW), most_unpacked(n_bytes)
+    number, texts = 0, dict[Any, Any]()
+    for batch in read_batches(path, list(_FIELDS), required):
+        if number + len(batch) > most:
+            raise DatasetError(f"{path} has more than {most} rows, too many for its length")
+        columns = plain_columns(batch, texts)
+        for values in zip(*columns.values(), strict=True):
             number += 1
+            left -= sum(len(value) for value in values if isinstance(value, str))
+            if left < 0:
+                raise DatasetError(f"{path} of {n_bytes} bytes holds too much text; that is a bomb")
+            row = dict(zip(columns, values, strict=True))
             yield ImageRecord.checked(_without_nulls(row), f"row {number} of {path}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +11,10 @@ import torch
 
 from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.files import atomic_write
+from anyres_bench.core.reporting import say
+from anyres_bench.core.tensorfiles import read_tensor_file
 
 _NAME = re.compile(r"state-(\d{9})\.pt")
-# What torch.load raises on files that were cut short or overwritten.
-_DAMAGE = (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError)
 
 
 def checkpoint_path(folder: Path, n_images: int) -> Path:
@@ -48,19 +47,24 @@ def write_state(folder: Path, n_images: int, state: Mapping[str, Any], keep: int
 def read_newest_state(folder: Path) -> dict[str, Any] | None:
     """The newest state that can be read; None when the folder holds none.
 
-    A damaged file is passed over for the one before it, so a disk that lied costs a few minutes
-    and not the run.
+    A damaged file is said and passed over for the one before it, so a disk that lied costs a few
+    minutes and not the run. Every byte is held against the file's checksums, as torch's own reader
+    does not do, and nothing that a stranger's state says of itself is believed.
 
     Raises:
         CheckpointError: there are states, but none can be read.
     """
-    paths, reasons = checkpoints(folder), []
+    paths, reasons = checkpoints(folder), list[str]()
     for path in reversed(paths):
         try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except _DAMAGE as error:
-            reasons.append(f"{path.name}: {type(error).__name__}")
+            state = read_tensor_file(path).content
+            if not isinstance(state, dict):
+                raise CheckpointError(f"{path} holds no state of a run")
+        except CheckpointError as error:
+            reasons.append(str(error))
             continue
+        for reason in reasons:
+            say(f"passed over: {reason}")
         return state
     if paths:
         raise CheckpointError(f"no checkpoint in {folder} can be read: {'; '.join(reasons)}")

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from anyres_bench.core import distributed
-from anyres_bench.core.errors import ConfigError, TrainingError
+from anyres_bench.core.errors import CheckpointError, ConfigError, TrainingError
 from anyres_bench.core.reporting import say
 from anyres_bench.training.batches import Parts, read_ahead
 from anyres_bench.training.checkpoints import read_newest_state, write_state
@@ -147,8 +147,7 @@ def _begin(
     """Resume from the newest checkpoint, if there is one; the folder that the run writes to."""
     state = read_newest_state(folder)
     if state is not None:
-        _check_same_run(completed(state["settings"]), run.settings, folder)
-        _restore(run, state)
+        _resume(run, state, completed, folder)
         say(f"resumed at {run.n_images / 1000:.1f} kimg")
     if distributed.is_main():
         check_folder(folder, is_resumed=state is not None)
@@ -303,6 +302,22 @@ def _check_same_run(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path
             f"{folder} holds a run with other settings of {', '.join(changed)}; "
             "use another folder, or the settings saved there"
         )
+
+
+def _resume(
+    run: Run,
+    state: Mapping[str, Any],
+    completed: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    folder: Path,
+) -> None:
+    try:
+        _check_same_run(completed(state["settings"]), run.settings, folder)
+        _restore(run, state)
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"the state in {folder} is of another run, or of none ({type(error).__name__}: "
+            f"{error}); train into a new folder"
+        ) from error
 
 
 def _restore(run: Run, state: Mapping[str, Any]) -> None:

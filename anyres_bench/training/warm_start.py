@@ -31,4 +31,7 @@ def read_warm_start(folder: Path) -> tuple[Checkpoint, Mapping[str, Mapping[str,
             f"{folder} holds neither a checkpoint nor a run; train stage 1 first, or name its "
             "folder in model.teacher"
         )
-    return read_checkpoint(kept[-1]), state["networks"]
+    networks = state.get("networks")
+    if not isinstance(networks, dict):
+        raise CheckpointError(f"the newest state in {folder} holds no networks; it is of no run")
+    return read_checkpoint(kept[-1]), networks

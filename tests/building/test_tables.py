@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from anyres_bench.building.compare import Stored
 from anyres_bench.building.outcomes import Image, Job
@@ -15,6 +16,7 @@ from anyres_bench.building.tables import (
     write_provenance,
     write_rejects,
 )
+from anyres_bench.core.errors import DatasetError
 from tests.building.rogues import candidate
 
 FIELDS = dict.fromkeys(("height", "width", "source_height", "source_width"), 4)
@@ -59,3 +61,6 @@ def test_reasons_are_counted_most_first(tmp_path: Path) -> None:
     row = {**dict.fromkeys([*columns, "file_name"], ""), "attempts": 1}
     write_rejects(path, [{**row, "reason": reason} for reason in ("small", "http-404", "http-404")])
     assert list(reject_reasons(path).items()) == [("http-404", 2), ("small", 1)]
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(DatasetError, match="cannot be read as Parquet"):
+        reject_reasons(path)

@@ -38,6 +38,16 @@ def test_arrays_come_back(tmp_path: Path, save) -> None:
             file.text("a")
 
 
+def test_a_table_of_contents_that_is_huge(tmp_path: Path) -> None:
+    """2 MB of entries, of which each would be an object before anyone could count them."""
+    path = tmp_path / "x.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for i in range(40):
+            archive.writestr(f"{i:02d}" + "n" * 60_000 + ".npy", b"")
+    with pytest.raises(DataError, match="a table of contents of 24"):
+        NpzFile(path)
+
+
 def test_the_digest_is_of_the_numbers_not_of_the_packing(tmp_path: Path) -> None:
     digests = set()
     for save, name in ((np.savez, "a"), (np.savez_compressed, "b")):

@@ -50,6 +50,23 @@ def test_a_long_profile_is_a_profile() -> None:
     assert refused(whole) == "too-costly"
 
 
+@pytest.mark.parametrize("keyword", [b"XML:com.adobe.xmp", b"Raw profile type exif"])
+def test_packed_text_that_comes_again_and_again_is_unpacked_once(keyword: bytes) -> None:
+    """1 KiB of each becomes 1 MiB: a file of 64 MiB would have asked for 64 GiB."""
+    text = chunk(b"zTXt", keyword + b"\0\0" + zlib.compress(bytes(1 << 20)))
+    whole = with_chunk(encode(picture(), "PNG"), text * 50, b"IDAT")
+    tracemalloc.start()
+    probe(whole)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20
+
+
+def test_one_colour_profile_and_no_more() -> None:
+    profiles = chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(1000))) * 2
+    assert refused(with_chunk(encode(picture(), "PNG"), profiles, b"IDAT")) == "unsupported-mode"
+
+
 @pytest.mark.parametrize("place", [b"IDAT", b"IEND"])
 @pytest.mark.parametrize("form", ["eXIf", "xmp", "raw"])
 def test_header_and_pixels_agree_on_the_orientation(place: bytes, form: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from anyres_bench.core.errors import DatasetError
+from anyres_bench.data import parquet, records
 from anyres_bench.data.records import METADATA_NAME, ImageRecord, Manifest
 
 
@@ -24,6 +25,22 @@ def test_parquet_round_trip(tmp_path: Path) -> None:
     assert list(again) == list(manifest)
     assert again.digest() == manifest.digest()
     assert [type(r.jpeg_quality) for r in again] == [type(None), int]
+
+
+def test_a_table_of_more_text_or_rows_than_its_bytes_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One long caption that every row shows: digests and tables would write it out each time."""
+    monkeypatch.setattr(parquet, "_MOST_UNPACKED", 1 << 20)
+    monkeypatch.setattr(parquet, "_RATIO", 5)
+    Manifest([record(i, caption="c" * 20_000) for i in range(300)]).write(tmp_path)
+    with pytest.raises(DatasetError, match="holds too much text; that is a bomb"):
+        Manifest.read(tmp_path)
+    monkeypatch.setattr(records, "_MOST_ROWS", 2)
+    monkeypatch.setattr(records, "_BYTES_PER_ROW", 1 << 30)
+    Manifest([record(i) for i in range(3)]).write(tmp_path)
+    with pytest.raises(DatasetError, match="more than 2 rows"):
+        Manifest.read(tmp_path)
 
 
 def test_parquet_is_an_imagefolder(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import torch
 
-from anyres_bench.core.errors import ConfigError, TrainingError, UsageError
-from anyres_bench.training.checkpoints import checkpoints, read_newest_state
+from anyres_bench.core.errors import CheckpointError, ConfigError, TrainingError, UsageError
+from anyres_bench.training.checkpoints import checkpoints, read_newest_state, write_state
 from anyres_bench.training.config import LoopConfig, to_plain
 from anyres_bench.training.loop import Evaluation, train
 from tests.training.toy import ToyRecipe
@@ -132,6 +132,15 @@ def test_other_settings_are_not_resumed(tmp_path: Path) -> None:
     run(tmp_path, config(2))
     with pytest.raises(ConfigError, match="other settings of loop"):
         run(tmp_path, config(4, seed=6))
+
+
+def test_a_state_of_something_else_is_told(tmp_path: Path) -> None:
+    plain = {"loop": to_plain(config(2))}
+    for content in ({"step": 1}, {"settings": 1}, {"settings": plain, "networks": {"g": {}}}):
+        write_state(tmp_path, 8, content, keep=1)
+        with pytest.raises(CheckpointError, match="is of another run, or of none"):
+            run(tmp_path, config(2))
+    assert [path.name for path in tmp_path.iterdir()] == ["state-000000008.pt"]
 
 
 def test_nan_stops_with_what_was_seen(tmp_path: Path) -> None:
