@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Protocol, cast
 
 from anyres_bench.core.errors import DatasetError, ImageError, UsageError
+from anyres_bench.core.zips import stated_entries
 
 SUFFIXES = (".zip", ".tar")
 _MAX_MEMBER_BYTES = 1 << 30
@@ -147,7 +148,12 @@ class _BoundedFile(io.FileIO):
 
 class _Zip:
     def __init__(self, path: Path) -> None:
-        self._zip = zipfile.ZipFile(_BoundedFile(path))
+        file = _BoundedFile(path)
+        self._zip = zipfile.ZipFile(file)
+        stated, n_entries = stated_entries(file), len(self._zip.infolist())
+        if stated not in (n_entries % 65_536, 65_535):  # the last says that zip64 counts them
+            told = f"its table of contents shows {n_entries} entries, its end counts {stated}"
+            raise zipfile.BadZipFile(told)
         self._infos = {info.header_offset: info for info in self._zip.infolist()}
 
     def members(self) -> Iterator[Member]:

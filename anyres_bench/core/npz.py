@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from anyres_bench.core.enclosure import open_regular
 from anyres_bench.core.errors import DataError
 from anyres_bench.core.unpickle import quote
+from anyres_bench.core.zips import stated_entries
 
 MAGIC = b"PK\x03\x04"
 _MOST_ARRAYS = 64
@@ -45,6 +46,7 @@ _DAMAGED = (
     SyntaxError,
     OverflowError,
     MemoryError,
+    OSError,  # of a place before the beginning
 )
 
 
@@ -163,6 +165,8 @@ class NpzFile:
                 f"{self.path} holds {len(names)} entries; expected 1 to {_MOST_ARRAYS} arrays of "
                 "different names"
             )
+        if stated_entries(self._file) != len(names):
+            raise DataError(f"{self.path} is damaged: its table of contents hides entries")
         if strangers := [name for name in names if not name.endswith(".npy")]:
             raise DataError(
                 f"{self.path} holds {quote(strangers[0])}, which is no array; expected an .npz of "

@@ -7,9 +7,11 @@ the name that the table gives it, and what is read is stored as it is and has it
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from dataclasses import dataclass
+from typing import IO
 
 from anyres_bench.core.budget import MAX_TABLE_BYTES, Budget
 from anyres_bench.core.errors import CheckpointError
@@ -22,6 +24,7 @@ _ENTRY = struct.Struct("<4s6H3I5H2I")
 _LOCAL = struct.Struct("<4s5H3I2H")
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF  # the number is in the zip64 record
 _ENCRYPTED = 1
+_LONGEST_COMMENT = 0xFFFF
 
 
 @dataclass(frozen=True)
@@ -183,3 +186,18 @@ def _wide(numbers: tuple[int, int, int], extra: memoryview) -> tuple[int, int, i
             return size, packed, place
         at += 4 + n
     raise CheckpointError("a zip that lacks the size of an entry")
+
+
+def stated_entries(file: IO[bytes]) -> int:
+    """How many entries the end of a zip counts, modulo 65,536.
+
+    `zipfile` does not look at it, and takes an entry for the comment of the one before where the
+    length of that comment is damaged.
+
+    Source: PKWARE, APPNOTE.TXT 6.3.10, section 4.3.16.
+    """
+    n_bytes = file.seek(0, os.SEEK_END)
+    file.seek(max(0, n_bytes - _END.size - _LONGEST_COMMENT))
+    end = file.read(_END.size + _LONGEST_COMMENT)
+    place = end.rfind(b"PK\5\6")
+    return int.from_bytes(end[place + 10 : place + 12], "little")

@@ -2,7 +2,8 @@
 
 `.safetensors` holds the exact sums, so that a distance from it is the distance from the images.
 `.npz` holds `mu` and `sigma` as pytorch-fid and clean-fid read them, and beside these what it is of
-as JSON in `anyres_bench`, which they pass over. Either says the digest of its numbers.
+as JSON in `anyres_bench`, which they pass over. Either says the digest of its numbers, and ends
+what it says of them in a seal: a protocol with another digit would be the reference of other tasks.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from safetensors.numpy import save
 from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.core.files import atomic_write
 from anyres_bench.core.npz import NpzFile
+from anyres_bench.core.reporting import say
 from anyres_bench.features.references import (
     MOST_DIMENSIONS,
     Gaussian,
@@ -29,6 +31,7 @@ from anyres_bench.features.references import (
 from anyres_bench.features.stats import Moments
 from anyres_bench.results import DatasetRecord
 from anyres_bench.results.plain import from_plain, to_plain
+from anyres_bench.results.record import seal
 
 SCHEMA = "anyres-bench/reference@1"
 TEXT = "anyres_bench"  # name of the array, and of the metadata, that hold JSON
@@ -48,6 +51,7 @@ class _OriginRecord:
     seed: int
     dataset: DatasetRecord
     versions: tuple[tuple[str, str], ...]
+    seal: str = ""
 
 
 def write_reference(path: Path, sums: Moments, origin: Origin) -> None:
@@ -61,20 +65,18 @@ def write_reference(path: Path, sums: Moments, origin: Origin) -> None:
     if path.suffix not in SUFFIXES:
         raise UsageError(f"{path}: expected a name that ends in {' or '.join(SUFFIXES)}")
     gaussian = Gaussian.of(sums)
-    text = json.dumps(
-        {
-            "schema": SCHEMA,
-            "n": sums.count,
-            "digest": gaussian.digest,
-            "part": origin.part,
-            "protocol": origin.protocol,
-            "extractor": origin.extractor,
-            "seed": origin.seed,
-            "dataset": to_plain(origin.dataset),
-            "versions": sorted([list(pair) for pair in origin.versions.items()]),
-        },
-        sort_keys=True,
-    )
+    said = {
+        "schema": SCHEMA,
+        "n": sums.count,
+        "digest": gaussian.digest,
+        "part": origin.part,
+        "protocol": origin.protocol,
+        "extractor": origin.extractor,
+        "seed": origin.seed,
+        "dataset": to_plain(origin.dataset),
+        "versions": sorted([list(pair) for pair in origin.versions.items()]),
+    }
+    text = json.dumps({**said, "seal": seal(said)}, sort_keys=True)
     try:
         with atomic_write(path) as file:
             if path.suffix == ".npz":
@@ -130,11 +132,19 @@ def _sums(path: Path, tensors: dict[str, Any], n: int) -> Moments:
 
 def _record(path: Path, text: str) -> _OriginRecord:
     try:
-        record = from_plain(_OriginRecord, json.loads(text))
+        said = json.loads(text)
+        record = from_plain(_OriginRecord, said)
     except (ValueError, RecursionError, DataError) as error:
         raise DataError(f"{path}: what it says of itself is damaged: {str(error)[:200]}") from error
     if record.schema != SCHEMA:
         raise DataError(f"{path} is of schema {record.schema[:80]!r}; this version reads {SCHEMA}")
+    if not record.seal:
+        say(
+            f"{path} was exported before such files had a seal: a change of what it says of its "
+            "numbers would not be noticed; export it anew"
+        )
+    elif record.seal != seal(said):
+        raise DataError(f"{path} was changed after it was written; get it again, or export it anew")
     return record
 
 

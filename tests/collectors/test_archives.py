@@ -128,6 +128,22 @@ def test_a_table_of_contents_that_is_huge(tmp_path: Path) -> None:
         open_archive(tmp_path / "a.zip")
 
 
+def test_an_entry_that_a_damaged_length_hides(tmp_path: Path) -> None:
+    """Readers take it for the comment of the one before, and one picture fewer is there."""
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("a.png", "b.png", "c.png"):
+            archive.writestr(name, b"1")
+    data = bytearray(path.read_bytes())
+    first = data.index(b"PK\1\2")
+    data[first + 32 : first + 34] = (46 + 5).to_bytes(2, "little")  # of the comment of a.png
+    path.write_bytes(data)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.namelist() == ["a.png", "c.png"]
+    with pytest.raises(DatasetError, match="shows 2 entries, its end counts 3"):
+        open_archive(path)
+
+
 def test_what_is_no_archive(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"PK no")
     (tmp_path / "a.tar").write_bytes(b"no" * 1000)

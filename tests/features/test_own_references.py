@@ -10,12 +10,14 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from anyres_bench.core.errors import DataError, UsageError
+from anyres_bench.core.reporting import report_to
 from anyres_bench.features.own_references import write_reference
 from anyres_bench.features.reference_files import read_reference
 from anyres_bench.features.references import Origin
 from anyres_bench.features.stats import Moments
 from anyres_bench.results import DatasetRecord, SizeHistogram
 from tests.reference_files import rows
+from tests.reporters import Recorder
 
 IMAGES = DatasetRecord(
     "tiny", "ab" * 32, "cd" * 32, "ef" * 32, 9, 8, 7, SizeHistogram((1, 2), (9,))
@@ -56,10 +58,11 @@ def test_other_endings_are_refused(tmp_path: Path) -> None:
 
 
 def changed(path: Path, **fields: object) -> None:
-    """Write an archive again, other things said of it."""
+    """Write an archive again, as before there were seals, other things said of it."""
     with np.load(path) as file:
         arrays = dict(file)
     said = json.loads(str(arrays.pop("anyres_bench"))) | fields
+    del said["seal"]
     np.savez(path, **arrays, anyres_bench=np.array(json.dumps(said)))
 
 
@@ -93,3 +96,31 @@ def test_safetensors_of_something_else(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(DataError, match="is damaged"):
         read_reference(path)
+
+
+def test_files_without_a_seal_are_read_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    write_reference(path, Moments.of(rows()), ORIGIN)
+    changed(path)
+    with report_to(said := Recorder()):
+        assert read_reference(path).origin == ORIGIN
+    assert "before such files had a seal" in said.said[0]
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_a_flipped_bit_is_an_error_or_changes_nothing(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    write_reference(path, Moments.of(rows()), ORIGIN)
+    want, whole, noticed = read_reference(path), path.read_bytes(), 0
+    for bit in range(0, 8 * len(whole), 8 * len(whole) // 397):
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        try:
+            got = read_reference(path)
+        except DataError:
+            noticed += 1
+            continue
+        assert got.origin == want.origin
+        assert got.gaussian.digest == want.gaussian.digest
+    assert noticed > 250
