@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Protocol, cast
 
 from anyres_bench.core.errors import DatasetError, ImageError, UsageError
+from anyres_bench.core.filekinds import HEAD_BYTES, describe
 from anyres_bench.core.zips import stated_entries
 
 SUFFIXES = (".zip", ".tar")
@@ -48,6 +49,7 @@ _DAMAGE = (
     struct.error,
 )
 _LONGEST_HEADER = 1 << 16
+_PADDING = 1 << 20  # bytes behind the end that are looked at; tools write 10 KiB
 _LISTING_S, _MEMBER_S = 60.0, 0.001
 # LZMA is none of them: its dictionary may ask for gigabytes before a byte is unpacked.
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
@@ -99,12 +101,19 @@ def open_archive(path: Path) -> Archive:
         archive = kinds[path.suffix.lower()](path)
         total = sum(member.n_bytes for member in archive.members() if not member.refusal)
     except _DAMAGE as error:
-        raise DatasetError(f"{path} cannot be read: {error}; fetch it again") from error
+        raise DatasetError(f"{path} cannot be read: {error}; {_advice(path)}") from error
     if total > max(_SMALL, _MAX_RATIO * path.stat().st_size):
         raise DatasetError(
             f"{path} of {path.stat().st_size} bytes would unpack to {total}; that is a bomb"
         )
     return archive
+
+
+def _advice(path: Path) -> str:
+    with open(path, "rb") as file:
+        head = file.read(HEAD_BYTES)
+    is_archive = head.startswith(b"PK") or head[257:262] == b"ustar"
+    return "fetch it again" if is_archive or not head else f"it is {describe(head)}"
 
 
 def extract(archive: Archive, member: Member, path: Path) -> None:
@@ -235,6 +244,27 @@ def _forwards(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
         before = info.offset_data
         if not info.isdir():
             yield info
+    _check_end(tar, n)
+
+
+def _check_end(tar: tarfile.TarFile, n: int) -> None:
+    """Refuse a tar that ends where no end is: what stands behind would be left out in silence.
+
+    `tarfile` takes a header that is damaged, or not where the one before says, for the end.
+
+    Raises:
+        tarfile.ReadError: neither the end of the file is there nor zeros alone.
+    """
+    file = cast(IO[bytes], tar.fileobj)
+    file.seek(tar.offset)
+    for _ in range(_PADDING // _LONGEST_HEADER):
+        if (block := file.read(_LONGEST_HEADER)).strip(b"\0"):
+            raise tarfile.ReadError(
+                f"behind member {n}, at byte {tar.offset}, is neither another one nor the end; it "
+                "is damaged, or several archives in one file, to be given one by one"
+            )
+        if not block:
+            return
 
 
 def _plain_name(name: str) -> str:

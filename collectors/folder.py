@@ -176,7 +176,8 @@ def readable(name: bytes) -> str:
 
 
 def _is_hidden(name: str) -> bool:
-    return any(part.startswith((".", "__MACOSX")) and part != ".." for part in name.split("/"))
+    parts = name.replace("\\", "/").split("/")
+    return any(part.startswith((".", "__MACOSX")) and part != ".." for part in parts)
 
 
 def _stamp(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import stat
@@ -42,7 +43,7 @@ def test_zip(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for name in ("b/one.jpg", "two.jpg", ".hidden.jpg", "__MACOSX/two.jpg"):
             archive.writestr(name, photo(len(name)))
-        for name in ("../out.jpg", "/etc/out.jpg", "C:\\out.jpg", "x/../../out.jpg"):
+        for name in ("../out.jpg", "/etc/out.jpg", "C:\\out.jpg", "x/../../out.jpg", "..\\w.jpg"):
             archive.writestr(name, photo(9))
         link = zipfile.ZipInfo("link.jpg")
         link.external_attr = (stat.S_IFLNK | 0o777) << 16
@@ -59,6 +60,7 @@ def test_zip(tmp_path: Path) -> None:
         "/etc/out.jpg": "unsafe-member",
         "C:\\out.jpg": "unsafe-member",
         "x/../../out.jpg": "unsafe-member",
+        "..\\w.jpg": "unsafe-member",
         "link.jpg": "unsafe-member",
         "zeros.png": "bomb",
         "inner.zip": "archive",
@@ -197,6 +199,51 @@ def test_a_tar_of_negative_size(tmp_path: Path, size: int, kind: bytes) -> None:
     (tmp_path / "a.tar").write_bytes(tarfile.TarInfo("0.jpg").tobuf() + header + bytes(1024))
     with pytest.raises(DatasetError, match="cannot be read"):
         collected(tmp_path / "a.tar", tmp_path / "out")
+
+
+def made_tar(path: Path, n: int = 4, end: int = 10_240) -> Path:
+    """Members of 700 bytes, three blocks each, and zeros up to a length."""
+    with tarfile.open(path, "w") as tar:
+        for i in range(n):
+            member = tarfile.TarInfo(f"{i}.png")
+            member.size = 700
+            tar.addfile(member, io.BytesIO(bytes([i + 1]) * 700))
+    path.write_bytes(path.read_bytes()[: n * 1536].ljust(end, b"\0"))
+    return path
+
+
+@pytest.mark.parametrize("place", [10, 124 + 8, 150])
+def test_a_header_that_is_damaged_is_not_the_end(tmp_path: Path, place: int) -> None:
+    """One flipped bit in a name, a length or a checksum would drop every picture behind it."""
+    path = made_tar(tmp_path / "a.tar")
+    assert len(list(open_archive(path).members())) == 4
+    data = bytearray(path.read_bytes())
+    data[2 * 1536 + place] ^= 1
+    path.write_bytes(data)
+    with tarfile.open(path) as tar:
+        assert len(tar.getmembers()) == 2
+    with pytest.raises(DatasetError, match="behind member 2, at byte 3072, is neither"):
+        open_archive(path)
+
+
+def test_ends_of_a_tar(tmp_path: Path) -> None:
+    for end in (4 * 1536, 4 * 1536 + 512, 4 * 1536 + 1024, 1 << 21):
+        assert len(list(open_archive(made_tar(tmp_path / "a.tar", end=end)).members())) == 4
+    two = made_tar(tmp_path / "b.tar").read_bytes() * 2  # as `cat` puts them together
+    (tmp_path / "b.tar").write_bytes(two)
+    with pytest.raises(DatasetError, match="several archives in one file"):
+        open_archive(tmp_path / "b.tar")
+
+
+def test_what_stands_in_the_place_of_an_archive_is_named(tmp_path: Path) -> None:
+    for name, content, message in (
+        ("a.tar", b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
+        ("a.zip", b"<html>404</html>", "a web page"),
+        ("b.tar", gzip.compress(bytes(2000)), "compressed with gzip"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DatasetError, match=message):
+            open_archive(tmp_path / name)
 
 
 def test_a_tar_of_a_huge_header(tmp_path: Path) -> None:
