@@ -57,14 +57,15 @@ def read_newest_state(folder: Path) -> dict[str, Any] | None:
     paths, reasons = checkpoints(folder), list[str]()
     for path in reversed(paths):
         try:
-            state = read_tensor_file(path).content
-            if not isinstance(state, dict):
+            content = read_tensor_file(path).content
+            if not isinstance(content, dict):
                 raise CheckpointError(f"{path} holds no state of a run")
         except CheckpointError as error:
             reasons.append(str(error))
             continue
         for reason in reasons:
             say(f"passed over: {reason}")
+        state: dict[str, Any] = content
         return state
     if paths:
         raise CheckpointError(f"no checkpoint in {folder} can be read: {'; '.join(reasons)}")
