@@ -15,7 +15,7 @@ from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.records import METADATA_NAME, ImageRecord
 
 CROISSANT_NAME = "croissant.json"
-_CONTEXT: dict[str, Any] = {
+CONTEXT: dict[str, Any] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
     "citeAs": "cr:citeAs",
@@ -74,7 +74,7 @@ def croissant(dataset: Dataset, notices: Sequence[str]) -> dict[str, Any]:
     """
     licences = sorted({record.licence_id for record in dataset.manifest})
     return {
-        "@context": _CONTEXT,
+        "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": dataset.id,

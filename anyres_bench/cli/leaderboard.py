@@ -33,6 +33,7 @@ for _part in (
     leaderboard_runs.verify,
     leaderboard_runs.serve,
     leaderboard_runs.log,
+    leaderboard_runs.export,
 ):
     command.add_command(_part)
 

@@ -1,4 +1,4 @@
-"""`anyres-bench leaderboard plan|reproduce|verify|serve|log`: numbers made again, and kept."""
+"""`anyres-bench leaderboard plan|reproduce|verify|serve|log|export`: made again, kept, shown."""
 
 from __future__ import annotations
 
@@ -265,3 +265,31 @@ def log(
         show(change_state(file, retract, RETRACTED, record, why).csv().rstrip())
     else:
         show(TABLE_HEAD + "".join(line.csv() for line in load_log(file)).rstrip())
+
+
+@click.command()
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder.")
+@click.option("--benchmark", required=True, metavar="ORG/NAME", help="Dataset repository.")
+@click.option("--licence", required=True, help="Of the table of results.")
+@click.option("--title", default="anyres-bench", show_default=True)
+@click.option("--source", default="", metavar="URL", help="Where the evidence is.")
+def export(
+    results: tuple[Path, ...], out: Path, benchmark: str, licence: str, title: str, source: str
+) -> None:
+    """Write RESULTS as other boards read them: Hugging Face's YAML, and Croissant.
+
+    OUT/dataset goes into the dataset repository that is the benchmark: `eval.yaml`, the results as
+    csv and their Croissant description. OUT/models/ID goes into the repository of each model.
+    Nothing is sent anywhere.
+
+    \b
+    Examples:
+      anyres-bench leaderboard export results --out hub --benchmark me/scenes --licence CC0-1.0
+    """
+    from anyres_bench.leaderboard.exchange import HubBenchmark, export_results
+    from anyres_bench.results import read_results
+
+    wanted = HubBenchmark(benchmark, title, licence, source)
+    names = export_results(read_results(results).results, wanted, out)
+    show("\n".join(f"{out}/{name}" for name in names))

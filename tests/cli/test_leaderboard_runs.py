@@ -61,6 +61,7 @@ def test_plan_as_text_and_json(capsys: pytest.CaptureFixture[str]) -> None:
         (("log", "log.csv", "--retract", "00000000"), "cannot be read"),
         (("log", "log.csv", "--add", "a", "--retract", "b"), "one line at a time"),
         (("check",), "--board-log"),
+        (("export", "none", "--out", "o", "--benchmark", "x", "--licence", "y"), "ORGANISATION"),
         (("check", "mine", "--base", "log.csv"), "give both"),
     ],
 )
