@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import http.server
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from anyres_bench.core.enclosure import Enclosure
 from anyres_bench.core.errors import AnyresBenchError, UsageError
@@ -69,6 +70,10 @@ class FolderServer(http.server.ThreadingHTTPServer):
                 f"port {port} cannot be used: {error.strerror or error}; choose another --port"
             ) from error
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Tell why an answer ended, such as a browser that went away; the server goes on."""
+        detail(f"an answer ended early: {sys.exc_info()[1]}")
+
     @property
     def address(self) -> str:
         """Where a browser of this machine finds it."""
@@ -103,7 +108,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.headers.get("Host") not in self.server.names:
             self._refuse(HTTPStatus.FORBIDDEN)  # another site's name that points here
             return
-        name = unquote(urlsplit(self.path).path).lstrip("/")
+        name = unquote(self.path.partition("?")[0]).lstrip("/")
         name = f"{name}{_INDEX}" if name.endswith("/") or not name else name
         if any(part.startswith(".") for part in name.split("/")):
             self._refuse(HTTPStatus.NOT_FOUND)

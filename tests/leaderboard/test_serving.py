@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from anyres_bench.core.errors import UsageError
+from anyres_bench.core.reporting import report_to
 from anyres_bench.leaderboard.serving import FolderServer
+from tests.reporters import Recorder
 
 
 @pytest.fixture
@@ -58,6 +60,7 @@ def test_files_and_the_front_page(served: FolderServer) -> None:
     "path",
     [
         *("/none", "/data", "/data/", "/../secret", "/%2e%2e/secret", "/data/..%2f..%2fsecret"),
+        *("//[", "http://[/", "/none?//["),
         *("/link", "/up/secret", "/.hidden", "//etc/passwd", "/data/\\..\\secret", "/%00", "/a//b"),
     ],
 )
@@ -82,3 +85,15 @@ def test_a_folder_and_a_free_port_are_needed(served: FolderServer, tmp_path: Pat
         FolderServer(tmp_path / "none")
     with pytest.raises(UsageError, match="another --port"):
         FolderServer(tmp_path, served.server_address[1])
+
+
+def test_a_browser_that_goes_away_is_no_traceback(
+    served: FolderServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        raise BrokenPipeError("gone")
+    except BrokenPipeError:
+        with report_to(said := Recorder()):
+            served.handle_error(None, ("127.0.0.1", 1))
+    assert said.told == [("detail", "an answer ended early: gone")]
+    assert capfd.readouterr() == ("", "")
