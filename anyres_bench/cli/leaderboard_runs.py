@@ -159,7 +159,7 @@ def _reproduce_paper(
 @click.option(
     "--dataset", required=True, type=click.Path(path_type=Path), help="Folder of the images."
 )
-@click.option("--model", help="Its spec here.  [default: that of the records]")
+@click.option("--model", help="Its spec here; a record names only models without files.")
 @click.option(
     "--fraction",
     default=0.05,

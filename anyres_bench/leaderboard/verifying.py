@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from anyres_bench.core.enclosure import Enclosure
-from anyres_bench.core.errors import AnyresBenchError, DataError
+from anyres_bench.core.errors import AnyresBenchError, DataError, UsageError
+from anyres_bench.core.factories import is_factory
 from anyres_bench.core.reporting import tracked
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.dataset import Dataset
@@ -27,18 +28,20 @@ from anyres_bench.evaluation.evaluate import EvaluationPlan, comparisons
 from anyres_bench.evaluation.report_samples import free_row
 from anyres_bench.evaluation.requests import Request, plan_tasks
 from anyres_bench.evaluation.sample_sets import N_SHOWN, SampleSet
-from anyres_bench.features.extractor import FeatureExtractor
+from anyres_bench.features.extractor import EXTRACTORS, FeatureExtractor
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.leaderboard.checks import Verdict, check
 from anyres_bench.leaderboard.feature_files import feature_stem, read_features
 from anyres_bench.leaderboard.submission import FEATURES, SAMPLES
 from anyres_bench.models.loading import resolve
-from anyres_bench.results import Result
+from anyres_bench.results import Result, Task
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _BATCH = 16
+# What a record may name by itself: nothing that reads a file of this machine or runs code on it.
+_MODELS = ("constant", "houses", "real", "resample", "scenes")
 _SPREAD = 0.01  # of features: how far a row may move on another processor, root mean square
 _HALF = 2.0**-10  # relative rounding of float16, with room
 _LEVELS, _MOST_LEVELS, _SHARE = 2, 8, 0.999  # of 8-bit values of pictures
@@ -71,7 +74,7 @@ def verify(folder: Path, request: VerifyRequest) -> list[Verdict]:
     """A verdict on the folder as `check` gives it, then one a set of features and a picture.
 
     Raises:
-        DataError: there is no such folder.
+        DataError: there is no such folder, or an extractor is code of whoever submitted.
         UsageError, ModelError: the model or an extractor cannot be had.
     """
     checked = check(folder)
@@ -108,8 +111,11 @@ def _sample_sets(
 ) -> Iterator[tuple[SampleSet, Mapping[str, FeatureExtractor]]]:
     """Every set of samples that the records look at, as it is made here."""
     first = records[0]
+    for record in records:
+        _refuse_code(record.extractor.id)
+        _refuse_code(Task.parse(record.task).extractor)
     model = resolve(
-        request.model or first.model.spec,
+        request.model or _own_spec(first.model.spec),
         request.options,
         device=request.device,
         accept_licence=request.accept_licence,
@@ -131,6 +137,37 @@ def _sample_sets(
     )
     for comparison, some in comparisons(plan):
         yield from comparison.sides(some).values()
+
+
+def _own_spec(spec: str) -> str:
+    """The spec of a record where this machine may follow it.
+
+    Raises:
+        UsageError: it is a file, a folder, code, or a model that is built on one.
+    """
+    if spec.partition(":")[0] in _MODELS:
+        return spec
+    raise UsageError(
+        f"the records say that the model was {spec[:200]!r}, which somebody typed elsewhere; say "
+        "with --model which model it is here"
+    )
+
+
+def _refuse_code(extractor: str) -> None:
+    """Hold that an extractor's id asks for no code or file of this machine.
+
+    Raises:
+        DataError: it does.
+    """
+    parts = extractor.split(":")
+    ends = [":".join(parts[start:]) for start in range(len(parts))]
+    if "@file:" in extractor or any(
+        is_factory(end) and end.partition(":")[0] not in EXTRACTORS for end in ends
+    ):
+        raise DataError(
+            f"extractor {extractor[:200]!r} is a file or code of whoever submitted; nothing that "
+            "was received is run"
+        )
 
 
 def _sets(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,13 +12,14 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from anyres_bench.core.errors import DataError
+from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.evaluation.requests import Request
 from anyres_bench.evaluation.running import EvaluationOptions, run_request
 from anyres_bench.leaderboard.checks import check
 from anyres_bench.leaderboard.submission import Card
 from anyres_bench.leaderboard.submitting import Enclosed, submit
 from anyres_bench.leaderboard.verifying import VerifyRequest, verify
+from anyres_bench.results import Task
 from tests.fakes import write_dataset
 from tests.leaderboard.submitted import reseal
 
@@ -150,3 +152,38 @@ def test_without_features_and_pictures_nothing_is_verified(
     assert failed(verify(tmp_path / "s", request(made))) == {
         "compared": "neither features nor pictures are enclosed"
     }
+
+
+@pytest.mark.parametrize(
+    "spec", ["evil.py:make", "evil:make", "folder:/etc", "lanczos:evil.py:make", "a.pkl", "../m"]
+)
+def test_nothing_that_a_record_names_is_run(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str
+) -> None:
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(made.root / "cache"))
+    monkeypatch.chdir(tmp_path)
+    Path("evil.py").write_text("from pathlib import Path\nPath('ran').touch()\n")
+    first = made.results[0]
+    named = dataclasses.replace(first, model=dataclasses.replace(first.model, spec=spec))
+    submit([named], tmp_path / "s", Card("MIT", "own"), Enclosed("float32"))
+    with pytest.raises(UsageError, match="--model"):
+        verify(tmp_path / "s", request(made))
+    assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize(
+    "extractor", ["evil:make", "pair:evil:make", "evil.py:make", "vgg16@file:evil.pth"]
+)
+def test_nor_is_an_extractor(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extractor: str
+) -> None:
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(made.root / "cache"))
+    monkeypatch.chdir(tmp_path)
+    Path("evil.py").write_text("from pathlib import Path\nPath('ran').touch()\n")
+    first = made.results[0]
+    task = dataclasses.replace(Task.parse(first.task), extractor=extractor).id
+    named = dataclasses.replace(first, task=task)
+    submit([named], tmp_path / "s", Card("MIT", "own"), Enclosed("none"))
+    with pytest.raises(DataError, match="is run"):
+        verify(tmp_path / "s", request(made))
+    assert not Path("ran").exists()
