@@ -142,6 +142,11 @@ def check_sizes(dataset: Dataset) -> None:
             )
 
 
+def item_views(pixels: Pixels, item: Item[ImageView]) -> tuple[Tensor, ...]:
+    """(3, h, w) uint8 of each view of an item, from its whole image (h, w, 3)."""
+    return tuple(_planes(view_pixels(pixels, view)) for view in item.views)
+
+
 class ItemPixels:
     """Items of images of many sizes as tensors of one size a view.
 
@@ -163,11 +168,8 @@ class ItemPixels:
 
     def __getitem__(self, i: int) -> tuple[Tensor, ...]:
         """Item i: (3, h, w) uint8 of each of its views."""
-        import torch
-
         views = zip(itertools.cycle(self._readers), self._items[i].views, strict=False)
-        shown = [view_pixels(read(view.image), view) for read, view in views]
-        return tuple(torch.from_numpy(np.ascontiguousarray(p.transpose(2, 0, 1))) for p in shown)
+        return tuple(_planes(view_pixels(read(view.image), view)) for read, view in views)
 
     def batches(
         self, parts: Iterable[Sequence[int]], n_workers: int = 0
@@ -186,6 +188,12 @@ class ItemPixels:
                 if len(ahead) > 1:
                     yield _stacked(ahead.pop(0))
             yield from map(_stacked, ahead)
+
+
+def _planes(pixels: Pixels) -> Tensor:
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
 
 def _stacked(items: Iterable[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:

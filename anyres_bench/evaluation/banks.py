@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SHARD = 64  # samples whose features are kept together: the unit of restart
+Missing = tuple[range, list[str]]
+"""A shard, and the extractors whose features of it are not kept."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,33 @@ def feature_banks(
         CacheError: a shard on disk is damaged, or cannot be written.
         GeneratorError, ImageError, DatasetError: an image cannot be had.
     """
+    banks, missing = missing_shards(samples, extractors, run)
+    total = sum(map(len, _own_shards(samples)))
+    todo = sum(len(shard) for shard, _ in missing)
+    with progress(run.title, total, done=total - todo) as bar:
+        for shard, names, features in _compute(samples, missing, extractors, run, bar):
+            items = np.array([samples.order[i] for i in shard])
+            groups = np.array([samples.groups[i] for i in items])
+            for name in names:
+                bank = FeatureBank(items, groups, np.concatenate(features[name]))
+                keep(run.store, samples, name, shard, bank)
+                banks[name] += bank
+    return {name: distributed.reduce(bank, operator.add) for name, bank in banks.items()}
+
+
+def missing_shards(
+    samples: SampleSet, extractors: Iterable[str], run: FeatureRun
+) -> tuple[dict[str, FeatureBank], list[Missing]]:
+    """Of this rank's shards: what is kept of each extractor, and the others.
+
+    Raises:
+        CacheError: a shard on disk is damaged.
+    """
     banks = {name: FeatureBank.empty() for name in extractors}
-    missing: list[tuple[range, list[str]]] = []
-    mine = list(_shards(len(samples)))[distributed.rank() :: distributed.world_size()]
-    for shard in mine:
+    missing: list[Missing] = []
+    for shard in _own_shards(samples):
         absent = []
-        for name in extractors:
+        for name in banks:
             key = _shard_key(samples.key, name, shard)
             kept = None if run.fresh else run.store.load(key)
             if kept is None:
@@ -71,16 +94,7 @@ def feature_banks(
                 banks[name] += kept
         if absent:
             missing.append((shard, absent))
-    total, todo = sum(map(len, mine)), sum(len(shard) for shard, _ in missing)
-    with progress(run.title, total, done=total - todo) as bar:
-        for shard, names, features in _compute(samples, missing, extractors, run, bar):
-            items = np.array([samples.order[i] for i in shard])
-            groups = np.array([samples.groups[i] for i in items])
-            for name in names:
-                bank = FeatureBank(items, groups, np.concatenate(features[name]))
-                _keep(run.store, _shard_key(samples.key, name, shard), bank)
-                banks[name] += bank
-    return {name: distributed.reduce(bank, operator.add) for name, bank in banks.items()}
+    return banks, missing
 
 
 def missing_items(samples: SampleSet, extractors: Iterable[str], store: FeatureStore) -> list[int]:
@@ -107,6 +121,11 @@ def kept_bank(
     return bank
 
 
+def _own_shards(samples: SampleSet) -> list[range]:
+    """Those of this rank."""
+    return list(_shards(len(samples)))[distributed.rank() :: distributed.world_size()]
+
+
 def _shards(n: int) -> Iterator[range]:
     return (range(start, min(start + SHARD, n)) for start in range(0, n, SHARD))
 
@@ -117,7 +136,7 @@ def _shard_key(key: Mapping[str, Any], extractor_id: str, shard: range) -> dict[
 
 def _compute(
     samples: SampleSet,
-    missing: Sequence[tuple[range, list[str]]],
+    missing: Sequence[Missing],
     extractors: Mapping[str, FeatureExtractor],
     run: FeatureRun,
     bar: Progress,
@@ -142,9 +161,16 @@ def _parts(samples: SampleSet, shard: range, batch_size: int) -> list[list[int]]
     return [items[start : start + batch_size] for start in range(0, len(items), batch_size)]
 
 
-def _keep(store: FeatureStore, key: Mapping[str, Any], bank: FeatureBank) -> None:
+def keep(
+    store: FeatureStore, samples: SampleSet, extractor_id: str, shard: range, bank: FeatureBank
+) -> None:
+    """Keep the features of one shard.
+
+    Raises:
+        CacheError: they cannot be written.
+    """
     try:
-        store.save(key, bank)
+        store.save(_shard_key(samples.key, extractor_id, shard), bank)
     except OSError as error:
         raise CacheError(
             f"features cannot be kept in {store.folder}: {error.strerror or error}; free some "

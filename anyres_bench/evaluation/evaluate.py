@@ -23,6 +23,7 @@ from anyres_bench.evaluation.costs import render_cost
 from anyres_bench.evaluation.metadata import dataset_record, devices_of, images_record, versions
 from anyres_bench.evaluation.report_samples import keep_samples
 from anyres_bench.evaluation.sample_sets import SampleSet, model_samples, reference_samples
+from anyres_bench.evaluation.shared_images import Wanted, extract_together, key_text
 from anyres_bench.evaluation.strata import (
     HELD_OUT,
     SIDES,
@@ -134,12 +135,30 @@ def run_plan(plan: EvaluationPlan) -> EvaluationOutcome:
         CacheError, DataError: something on disk is damaged or cannot be written.
     """
     outcome = EvaluationOutcome()
+    runs: list[tuple[Comparison, list[Task]]] = []
     for comparison, tasks in comparisons(plan):
         done = [comparison.finished(task) for task in tasks]
         outcome.keep(stored for stored in done if stored)
         if remaining := [task for task, stored in zip(tasks, done, strict=True) if not stored]:
-            comparison.run(remaining, outcome)
+            runs.append((comparison, remaining))
+    _share_images(runs, plan.n_workers)
+    for comparison, remaining in runs:
+        comparison.run(remaining, outcome)
     return outcome
+
+
+def _share_images(runs: Sequence[tuple[Comparison, list[Task]]], n_workers: int) -> None:
+    """Compute the features of images that several protocols look at, each image decoded once."""
+    wanted: dict[str, Wanted] = {}
+    for comparison, tasks in runs:
+        for samples, extractors in comparison.sides(tasks).values():
+            known = wanted.get(key_text(samples))
+            both = {**extractors, **(known.extractors if known else {})}
+            run = comparison.feature_run(samples)
+            wanted[key_text(samples)] = Wanted(samples, both, run)
+    seconds = extract_together(wanted, n_workers)
+    for comparison, _ in runs:
+        comparison.shared = seconds
 
 
 def check_samples(
@@ -221,7 +240,10 @@ class _Features:
 
 @dataclass
 class Comparison:
-    """One model, one protocol: samples of both, and all metrics on them."""
+    """One model, one protocol: samples of both, and all metrics on them.
+
+    `shared` holds the seconds of samples whose features were computed beforehand, by `key_text`.
+    """
 
     plan: EvaluationPlan
     part: str
@@ -230,6 +252,7 @@ class Comparison:
     generator: Generator
     protocol: EvalProtocol
     n: int
+    shared: Mapping[str, float] = field(default_factory=dict)
 
     def finished(self, task: Task) -> StoredResult | None:
         """The result that an earlier run has written, as the first rank sees it."""
@@ -307,18 +330,22 @@ class Comparison:
     def _features(
         self, samples: SampleSet, extractors: Mapping[str, FeatureExtractor]
     ) -> _Features:
+        start = time.perf_counter()
+        banks = feature_banks(samples, extractors, self.feature_run(samples))
+        seconds = self.shared.get(key_text(samples), 0.0) + time.perf_counter() - start
+        return _Features(samples, banks, seconds)
+
+    def feature_run(self, samples: SampleSet) -> FeatureRun:
+        """How the features of a side are computed; those of shared images only once."""
         plan = self.plan
         who = "reference" if samples.side == "real" else str(samples.key["model"])
-        run = FeatureRun(
+        return FeatureRun(
             store=FeatureStore(cache_dir() / "features"),
             batch_size=1 if self.protocol.mixed_sizes else plan.batch_size,
             title=f"{samples.key['protocol']} {who}",
             show=keep_samples,
-            fresh=plan.fresh,
+            fresh=plan.fresh and key_text(samples) not in self.shared,
         )
-        start = time.perf_counter()
-        banks = feature_banks(samples, extractors, run)
-        return _Features(samples, banks, time.perf_counter() - start)
 
     def _cost(self) -> CostRecord | None:
         """What the first window of a model takes to render; None for sets of images."""

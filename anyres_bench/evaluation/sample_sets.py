@@ -6,7 +6,7 @@ A set says all that its pixels depend on, so that features of it are found again
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -45,6 +45,21 @@ Views: TypeAlias = "tuple[Tensor, ...]"
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """Whole images, and the items that are cut from them.
+
+    Attributes:
+        read: whole image of an index, (h, w, 3) uint8.
+        name: of what `read` gives for an index: the same in any set that reads the same.
+        items: what is shown of which image, all views of one item of one image.
+    """
+
+    read: Callable[[int], Pixels]
+    name: Callable[[int], Hashable]
+    items: Sequence[Item[ImageView]]
+
+
+@dataclass(frozen=True)
 class SampleSet:
     """Samples 0 to n - 1 of the model, or of the reference.
 
@@ -56,6 +71,7 @@ class SampleSet:
         order: items in the order in which they are computed.
         batches: pixels of each list of items, (n, 3, h, w) uint8 of each of their views; float32
             where the model's input is moved.
+        pictures: the images that items are cut from, where there are any and each item has one.
     """
 
     side: Literal["real", "fake"]
@@ -64,6 +80,7 @@ class SampleSet:
     licences: Sequence[str]
     order: Sequence[int]
     batches: Callable[[Parts], Iterator[Views]]
+    pictures: Pictures | None = None
 
     def __len__(self) -> int:
         return len(self.groups)
@@ -81,7 +98,8 @@ def reference_samples(
     read = functools.partial(read_image, reference)
     key = {"side": "real", "protocol": protocol.id, "seed": seed, "n": len(items)}
     key["images"] = reference.digest
-    return _image_samples("real", key, reference, items, read, n_workers)
+    samples = _image_samples("real", key, reference, items, read, n_workers)
+    return replace(samples, pictures=_pictures(read, reference, items))
 
 
 def model_samples(
@@ -112,7 +130,9 @@ def model_samples(
             return _paired_samples(generator, reference, key, n, seed, n_workers)
         items = protocol.drawn(generator.images.manifest, n, seed)
         key |= {"n": n, "images": generator.images.digest}
-        return _image_samples("fake", key, generator.images, items, generator.pixels, n_workers)
+        samples = _image_samples("fake", key, generator.images, items, generator.pixels, n_workers)
+        made = _pictures(generator.pixels, generator.images, items, generator.id)
+        return replace(samples, pictures=made)
     latents = protocol.fake(reference.manifest, n, seed)
     if isinstance(generator, FiniteGenerator):
         pictures = protocol.pictures(generator.n_pictures, n, seed)
@@ -127,6 +147,18 @@ def model_samples(
         order=range(n),
         batches=_Rendering(generator, protocol, latents, seed).batches,
     )
+
+
+def _pictures(
+    read: Callable[[int], Pixels],
+    images: Dataset,
+    items: Sequence[Item[ImageView]],
+    reader: str = "",
+) -> Pictures | None:
+    """Images as `reader` reads them, where every item is of one of them."""
+    if any(len({view.image for view in item.views}) != 1 for item in items):
+        return None
+    return Pictures(read, lambda i: (str(images.path(images.manifest[i])), reader), items)
 
 
 def _paired_samples(
