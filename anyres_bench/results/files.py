@@ -136,7 +136,7 @@ def read_results(
     results: dict[str, Result] = {}
     oddities: list[str] = []
     unsealed: Counter[Path] = Counter()
-    for path, of in tracked(list(_files(asked)), "reading results", "file"):
+    for path, of in tracked(list(_files(asked, oddities)), "reading results", "file"):
         try:
             stored = read_stored(path)
         except DataError as error:
@@ -166,13 +166,24 @@ def unsealed_remark(place: Path, n: int) -> str:
     )
 
 
-def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+def _files(paths: Iterable[Path], oddities: list[str]) -> Iterator[tuple[Path, Path]]:
     """Files to read, and by which path each was asked for: its own, or that of a folder."""
     for path in paths:
         if not path.is_dir():
             yield path, path
         else:
-            yield from ((file, path) for file in sorted(path.rglob("*.json")))
+            yield from ((file, path) for file in sorted(_below(path, oddities)))
+
+
+def _below(folder: Path, oddities: list[str]) -> Iterator[Path]:
+    """The .json files below a folder; folders that are not looked into are oddities."""
+    unreadable: list[OSError] = []
+    for root, folders, names in os.walk(folder, onerror=unreadable.append):
+        yield from (Path(root, name) for name in names if name.endswith(".json"))
+        for name in sorted(folders):
+            if (linked := Path(root, name)).is_symlink():
+                oddities.append(f"{linked} left out: it is a link to a folder; name that one too")
+    oddities += [f"{error.filename} left out: {error.strerror}" for error in unreadable]
 
 
 def _remarks(task: Task, metrics: Container[str] | None) -> Iterator[str]:

@@ -241,3 +241,17 @@ def test_nothing_is_well_after_an_error(folder: Path) -> None:
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="leaderboard submit"):
         check(tmp_path / "none")
+
+
+def test_a_flipped_bit_is_refused_or_changes_nothing(folder: Path) -> None:
+    """In records, features, pictures, the card and the list of files."""
+    want = {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    assert len(want) > 4
+    for path, whole in want.items():
+        for bit in np.random.default_rng(len(whole)).integers(0, 8 * len(whole), 3):
+            flipped = bytearray(whole)
+            flipped[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(flipped)
+            assert not check(folder).fits, (path, bit)
+        path.write_bytes(whole)
+    assert check(folder).fits

@@ -97,3 +97,20 @@ def test_tensors_have_memory_of_their_own(tmp_path: Path) -> None:
         assert torch.equal(read[name], tensor)
         assert read[name].is_contiguous()
         assert read[name].untyped_storage().nbytes() == tensor.nbytes
+
+
+def test_a_flipped_bit_is_an_error_or_another_digest(tmp_path: Path) -> None:
+    """A snapshot holds no checksum: what it may have become has another name in every result."""
+    whole, want = GOLDEN.read_bytes(), read_official_pickle(GOLDEN)
+    path, noticed = tmp_path / "x.pkl", 0
+    for bit in np.random.default_rng(0).integers(0, 8 * len(whole), 20):
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        try:
+            found = read_official_pickle(path)
+        except CheckpointError:
+            noticed += 1
+            continue
+        assert found.sha256 != want.sha256
+    assert noticed > 0

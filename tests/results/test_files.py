@@ -170,6 +170,20 @@ def test_a_folder_of_oddities_is_read_and_each_is_said(tmp_path: Path) -> None:
     assert "flipped.json cannot be used: it was changed after it was written" in said
 
 
+def test_folders_that_are_not_looked_into_are_said(tmp_path: Path) -> None:
+    write_result(tmp_path / "r", result())
+    write_result(tmp_path / "elsewhere", result(seed=1))
+    (tmp_path / "r" / "more").symlink_to(tmp_path / "elsewhere")
+    closed = tmp_path / "r" / "closed"
+    closed.mkdir(mode=0)
+    reading = read_results(tmp_path / "r")
+    assert len(reading) == 1
+    assert any("more left out: it is a link to a folder" in said for said in reading.oddities)
+    if os.geteuid():  # nothing is closed to root
+        assert any("closed left out: Permission" in said for said in reading.oddities)
+    closed.rmdir()
+
+
 def test_twins_with_other_values_are_said(tmp_path: Path) -> None:
     write_result(tmp_path / "a", result())
     write_result(tmp_path / "b", result(values={"frechet": 0.5}))
