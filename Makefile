@@ -10,8 +10,8 @@ PIP := $(BIN)/python -m pip install --no-compile --disable-pip-version-check --c
 # What running needs is there where all that the tests need is there.
 RUNNING := $(if $(wildcard .venv/installed),.venv/installed,.venv/running)
 
-# Of tests: one thread for each worker, and what Python compiled is kept for the processes to come.
-ONCE := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
+# One thread for each worker; what Python compiled is kept for the processes to come.
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal
 
 .PHONY: install demo test test-slow test-full-size check clean
 
@@ -35,10 +35,10 @@ demo: $(RUNNING)
 	$(BIN)/anyres-bench demo $(DEMO) $(if $(IMAGES),--images "$(IMAGES)")
 
 test: install
-	$(ONCE) $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: install
-	$(ONCE) $(BIN)/python -m pytest -n 2 --dist worksteal -m slow $(addprefix --ignore=,$(FULL_SIZE))
+	$(PYTEST) -m slow $(addprefix --ignore=,$(FULL_SIZE))
 
 # Networks at their published size: an hour on two cores, so not part of test-slow.
 test-full-size: install

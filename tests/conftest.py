@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -9,6 +11,13 @@ settings.register_profile(
     derandomize=True,
     database=None,
     deadline=None,
+    max_examples=40,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("anyres-bench")
+
+
+def pytest_collection_finish() -> None:
+    """Leave the tests themselves, which live to the end, out of every collection of garbage."""
+    gc.collect()
+    gc.freeze()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
 import shutil
@@ -54,6 +55,7 @@ def run(cwd: Path, **env: str) -> Path:
     return Path(result.stdout.strip())
 
 
+@functools.cache
 def imported() -> set[str]:
     """Names of the libraries that the package imports somewhere, the standard library left out."""
     names: set[str] = set()

@@ -102,7 +102,17 @@ def _tiny_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(mspe.CONFIGS, "tiny", tiny.mspe_config())
 
 
-@pytest.mark.parametrize("family", FAMILIES.values(), ids=list(FAMILIES))
+# Files of all families are unwrapped by one reader: `make test-slow` shows it all of them.
+FAST = ("anycost", "compact")
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        pytest.param(family, id=name, marks=[] if name in FAST else [pytest.mark.slow])
+        for name, family in FAMILIES.items()
+    ],
+)
 def test_every_wrapping_gives_the_same_network(family: Family, tmp_path: Path) -> None:
     state = family.state()
     for name, wrap in WRAPPED.items():

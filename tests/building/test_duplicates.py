@@ -48,7 +48,7 @@ def test_every_near_pair_is_joined(
 
 
 @given(st.integers(0, 2**32), st.integers(0, 31), st.sampled_from([0, 3, 64]))
-@settings(max_examples=40)
+@settings(max_examples=15)
 def test_clusters_and_chains(seed: int, distance: int, many: int) -> None:
     """Walks of few bits a step, so that ends are far apart and the steps between are near."""
     rng = np.random.default_rng(seed)

@@ -158,6 +158,7 @@ def test_resuming_is_not_interrupting(data: str, stage1: Path, tmp_path: Path) -
     assert all(torch.equal(finals[0][name], finals[1][name]) for name in finals[0])
 
 
+@pytest.mark.slow
 def test_a_flat_world_is_learnt(data: str, tmp_path: Path) -> None:
     """The discriminator overfits four images: it tells them from noise at once."""
     loop = dataclasses.replace(LOOP, total_kimg=0.16, kimg_per_tick=0.04)
@@ -293,6 +294,7 @@ def test_a_missing_teacher_is_a_clear_error(data: str, tmp_path: Path) -> None:
         config(data, teacher=str(tmp_path)).recipe(LOOP)
 
 
+@pytest.mark.slow
 def test_a_conditional_model_is_trained_sampled_evaluated_and_drawn_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -149,6 +149,7 @@ def test_nan_stops_with_what_was_seen(tmp_path: Path) -> None:
     assert state(tmp_path)["step"] == 2
 
 
+@pytest.mark.slow
 def test_an_error_ends_the_workers_too(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from tests.training.test_loop import *; "

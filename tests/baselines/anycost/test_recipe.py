@@ -60,6 +60,7 @@ def images(recipe: AnycostRecipe, ratio: float = 1.0) -> torch.Tensor:
     return network(network.styles(w), noise, None, network.uniform_widths(ratio))[-1]
 
 
+@pytest.mark.slow
 def test_stopping_changes_nothing(plain: AnycostConfig, tmp_path: Path) -> None:
     check_resuming(plain, tmp_path)
 

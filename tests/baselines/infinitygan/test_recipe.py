@@ -35,6 +35,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> InfinityGANConfig:
     )
 
 
+@pytest.mark.slow
 def test_stopping_changes_nothing(config: InfinityGANConfig, tmp_path: Path) -> None:
     check_resuming(config, tmp_path)
 

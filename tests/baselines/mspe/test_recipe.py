@@ -32,6 +32,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> MSPEConfig:
     )
 
 
+@pytest.mark.slow
 def test_stopping_changes_nothing(config: MSPEConfig, tmp_path: Path) -> None:
     check_resuming(config, tmp_path)
 
