@@ -73,10 +73,15 @@ def leaders(group: Group, pairing: Pairing) -> list[Result]:
     if len(models) < 2:
         return []
     best, *others = models
-    return [best, *(other for other in others if not _apart(best, other, pairing))]
+    return [best, *(other for other in others if not told_apart(best, other, pairing))]
 
 
-def _apart(best: Result, other: Result, pairing: Pairing) -> bool:
+def told_apart(best: Result, other: Result, pairing: Pairing) -> bool | None:
+    """Whether two results of one task are told apart by the value that ranks; None: not known.
+
+    By their paired difference; where the features for it are gone, intervals that do not meet tell
+    two apart too.
+    """
     name, _ = ranking(best)
     if name not in other.values:
         return True
@@ -84,7 +89,8 @@ def _apart(best: Result, other: Result, pairing: Pairing) -> bool:
     if pair is not None and name in pair:
         return pair[name].separated
     one, two = best.intervals.get(name), other.intervals.get(name)
-    return one is not None and two is not None and (one.high < two.low or two.high < one.low)
+    meet = one is None or two is None or (one.low <= two.high and two.low <= one.high)
+    return None if meet else True
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,11 +48,28 @@ class Difference:
         return not self.low <= 0 <= self.high
 
 
-def paired(a: Result, b: Result) -> dict[str, Difference] | None:
+BankOf = Callable[[Result, str], FeatureBank | None]
+
+
+def cached_bank(result: Result, side: str) -> FeatureBank | None:
+    """The features of a side of a result in the cache of this machine; None where they are gone."""
+    state, task = result.states[side], Task.parse(result.task)
+    store = FeatureStore(cache_dir() / "features")
+    return kept_bank(store, state.key, task.extractor, state.n)
+
+
+def paired(
+    a: Result, b: Result, bank_of: BankOf = cached_bank, origin: str = ""
+) -> dict[str, Difference] | None:
     """The values of `a` minus those of `b`, their shared windows and images cancelled.
 
-    None where the features of one are no longer in the cache of this machine, and where the metric,
-    or this version of the task, is not known here.
+    None where the features of one are no longer to be had, and where the metric, or this version of
+    the task, is not known here.
+
+    Args:
+        a, b: of one task.
+        bank_of: where features are.
+        origin: digest of features that are not in the cache; the difference is kept by it.
 
     Raises:
         IncomparableError: they are not of one task, one set of images and one seed.
@@ -70,15 +87,17 @@ def paired(a: Result, b: Result) -> dict[str, Difference] | None:
     metric = _metric(task)
     if metric is None:
         return None
-    kept = _Kept(_pair_key(a, b, metric))
+    kept = _Kept(_pair_key(a, b, metric, origin))
     found = kept.read()
-    if found is None and (found := _computed(a, b, task, metric)) is not None:
+    if found is None and (found := _computed(a, b, metric, bank_of)) is not None:
         kept.write(found)
     return found
 
 
-def _computed(a: Result, b: Result, task: Task, metric: Metric) -> dict[str, Difference] | None:
-    sides_a, sides_b = (_banks(result, metric, task) for result in (a, b))
+def _computed(
+    a: Result, b: Result, metric: Metric, bank_of: BankOf
+) -> dict[str, Difference] | None:
+    sides_a, sides_b = (_banks(result, metric, bank_of) for result in (a, b))
     if sides_a is None or sides_b is None:
         return None
     found = difference(metric, real_side(sides_a), sides_a["fake"], sides_b["fake"], a.seed)
@@ -89,11 +108,12 @@ def _computed(a: Result, b: Result, task: Task, metric: Metric) -> dict[str, Dif
     }
 
 
-def _pair_key(a: Result, b: Result, metric: Metric) -> str:
+def _pair_key(a: Result, b: Result, metric: Metric, origin: str) -> str:
     """Digest of all that a difference depends on: features, seed, and the code of both."""
     states = [{side: state.key for side, state in one.states.items()} for one in (a, b)]
     code = _code(type(metric).__module__)
-    return sha256_text(json.dumps([a.task, a.seed, states, code, __version__], sort_keys=True))
+    parts = [a.task, a.seed, states, code, __version__, *([origin] if origin else [])]
+    return sha256_text(json.dumps(parts, sort_keys=True))
 
 
 @functools.cache
@@ -148,11 +168,10 @@ def at_infinity(result: Result) -> float | None:
     None where the features are no longer in the cache of this machine, or have so many dimensions
     that it would take long.
     """
-    task = Task.parse(result.task)
     if result.extractor.dim > _QUICK_DIM:
         return None
     metric = metric_from("fd-infinity")
-    banks = _banks(result, metric, task)
+    banks = _banks(result, metric, cached_bank)
     if banks is None:
         return None
     real, fake = banks["real"], banks["fake"]
@@ -174,14 +193,13 @@ def _metric(task: Task) -> Metric | None:
         return None
 
 
-def _banks(result: Result, metric: Metric, task: Task) -> dict[str, FeatureBank] | None:
+def _banks(result: Result, metric: Metric, bank_of: BankOf) -> dict[str, FeatureBank] | None:
     """The features that a metric looks at, by side; None where some are gone."""
-    store = FeatureStore(cache_dir() / "features")
     found = {}
-    for name, state in result.states.items():
+    for name in result.states:
         if side_of(name) not in sides_of(metric):
             continue
-        bank = kept_bank(store, state.key, task.extractor, state.n)
+        bank = bank_of(result, name)
         if bank is None:
             return None
         found[name] = bank

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import jinja2
 
 from anyres_bench import __version__
 from anyres_bench.evaluation import plots
+from anyres_bench.evaluation.cards import TaskCard, card_of, standings
 from anyres_bench.evaluation.curves import Curve, curves_of, place_of, saturations
 from anyres_bench.evaluation.headlines import (
     Limit,
@@ -19,38 +19,14 @@ from anyres_bench.evaluation.headlines import (
     groups_of,
     headlines,
     in_short,
-    remarks,
-    role_of,
 )
-from anyres_bench.evaluation.pairs import Difference
 from anyres_bench.evaluation.report_samples import samples_path
-from anyres_bench.evaluation.wording import UNITS, metric_name, protocol_words, title_of
+from anyres_bench.evaluation.wording import protocol_words
 from anyres_bench.results import (
     DatasetRecord,
     Result,
     Task,
-    cautions_of,
-    chance_band,
-    explained,
-    number,
-    tied_ranks,
-    value_label,
 )
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A number in a table: the text, and where its interval lies between the column's ends."""
-
-    text: str
-    low: str
-    high: str
-    chance: str
-    left: float
-    width: float
-    at: float
-    difference: Difference | None
-    cautions: str
 
 
 @dataclass(frozen=True)
@@ -71,33 +47,43 @@ class Asked:
     show_pixels: bool = False
 
 
-def render_report(results: Sequence[Result], asked: Asked) -> str:
-    """The page; only equal tasks on equal images share a table."""
-    groups = groups_of(results)
-    colours = plots.colours_of(result.model.id for result in results)
-    samples = list(_samples(results, asked.show_pixels))
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("anyres_bench", "evaluation/templates"),
+def environment_of(*packages: str) -> jinja2.Environment:
+    """Templates of packages; the first that has one of a name gives it.
+
+    Whatever a template shows is escaped, and what it does not know is an error.
+    """
+    return jinja2.Environment(
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package) for package in packages]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = number
-    return environment.get_template("report.html.j2").render(
-        title=asked.title,
-        version=__version__,
-        in_short=in_short(groups, asked.pairing),
-        headlines=headlines(groups, asked.pairing),
-        colours=colours,
-        datasets=_datasets(results),
-        curves=[_curve(curve, colours) for curve in curves_of(results) if len(curve.sizes) > 1],
-        tables=[_table(group, asked) for group in groups if not _is_curve(group[0])],
-        curve_tables=[_table(group, asked) for group in groups if _is_curve(group[0])],
-        samples=samples,
-        private=asked.show_pixels and any(group["private"] for group in samples),
-        runs=[_run(result) for result in results],
-        any_fid=any(result.extractor.is_fid for result in results),
+
+
+def render_report(results: Sequence[Result], asked: Asked) -> str:
+    """The page; only equal tasks on equal images share a table."""
+    groups = groups_of(results)
+    colours = plots.colours_of(result.model.id for result in results)
+    samples = list(_samples(results, asked.show_pixels))
+    return (
+        environment_of("anyres_bench.evaluation")
+        .get_template("report.html.j2")
+        .render(
+            title=asked.title,
+            version=__version__,
+            in_short=in_short(groups, asked.pairing),
+            headlines=headlines(groups, asked.pairing),
+            colours=colours,
+            datasets=_datasets(results),
+            curves=[_curve(curve, colours) for curve in curves_of(results) if len(curve.sizes) > 1],
+            tables=[_card(group, asked) for group in groups if not _is_curve(group[0])],
+            curve_tables=[_card(group, asked) for group in groups if _is_curve(group[0])],
+            samples=samples,
+            private=asked.show_pixels and any(group["private"] for group in samples),
+            runs=[_run(result) for result in results],
+            any_fid=any(result.extractor.is_fid for result in results),
+        )
     )
 
 
@@ -111,6 +97,10 @@ def _curve(curve: Curve, colours: Mapping[str, str]) -> dict[str, Any]:
         "is_log": curve.spans_decades,
         "saturations": saturations(curve),
     }
+
+
+def _card(group: Sequence[Result], asked: Asked) -> TaskCard:
+    return card_of(standings(group, asked.pairing), asked.limit)
 
 
 def _is_curve(result: Result) -> bool:
@@ -127,78 +117,6 @@ def _datasets(results: Iterable[Result]) -> list[dict[str, Any]]:
         {"record": record, "histogram": plots.histogram(record.sizes)}
         for record in sorted(known.values(), key=by_id)
     ]
-
-
-def _table(group: Sequence[Result], asked: Asked) -> dict[str, Any]:
-    # A record of others may have other values for the same task.
-    names = [n for n in group[0].higher_is_better if all(n in r.values for r in group)]
-    pair = functools.cache(lambda upper, lower: asked.pairing(group[lower], group[upper]))
-    above = [None, *(pair(i, i + 1) for i in range(len(group) - 1))]
-    ranks = tied_ranks(len(group), lambda upper, lower: _apart(pair(upper, lower), names))
-    spans = {name: _span(group, name) for name in names}
-    rows = [
-        {
-            "model": result.model.id,
-            "role": role_of(result.model.id),
-            "rank": rank or "",
-            "cells": [_cell(result, name, spans[name], (pairs or {}).get(name)) for name in names],
-        }
-        for result, pairs, rank in zip(group, above, ranks, strict=True)
-    ]
-    return {
-        "title": title_of(group[0]),
-        "unit": UNITS.get(metric_name(Task.parse(group[0].task).metric), ""),
-        "remarks": remarks(group, asked.limit),
-        "task": group[0].task,
-        "digest": group[0].dataset.digest[:12],
-        "n_real": group[0].n_real,
-        "n_fake": group[0].n_fake,
-        "seed": group[0].seed,
-        "labels": [value_label(group[0], name) for name in names],
-        "notes": explained(
-            caution
-            for result in group
-            for name in names
-            if name in result.intervals
-            for caution in cautions_of(result.intervals[name])
-        ),
-        "rows": rows,
-    }
-
-
-def _apart(pairs: Mapping[str, Difference] | None, names: Sequence[str]) -> bool | None:
-    """Whether two results are told apart by their first value; None if that is not known here."""
-    difference = (pairs or {}).get(names[0]) if names else None
-    return difference.separated if difference else None
-
-
-def _span(group: Sequence[Result], name: str) -> tuple[float, float]:
-    ends = [result.values[name] for result in group]
-    for result in group:
-        if interval := result.intervals.get(name):
-            ends += [interval.low, interval.high]
-    return min(ends), max(ends)
-
-
-def _cell(
-    result: Result, name: str, span: tuple[float, float], difference: Difference | None
-) -> Cell:
-    value = result.values[name]
-    interval = result.intervals.get(name)
-    low, high = (interval.low, interval.high) if interval else (value, value)
-    room = (span[1] - span[0]) or 1.0
-    left, right, at = (100 * (x - span[0]) / room for x in (low, high, value))
-    return Cell(
-        text=number(value),
-        low=number(low) if interval else "",
-        high=number(high) if interval else "",
-        chance=chance_band(result, name),
-        left=left,
-        width=right - left,
-        at=at,
-        difference=difference,
-        cautions=", ".join(cautions_of(interval)) if interval else "",
-    )
 
 
 def _samples(results: Iterable[Result], show_pixels: bool) -> Iterator[dict[str, Any]]:
