@@ -13,7 +13,7 @@ RUNNING := $(if $(wildcard .venv/installed),.venv/installed,.venv/running)
 # One thread for each worker; what Python compiled is kept for the processes to come.
 PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: install demo test test-slow test-full-size check clean
+.PHONY: install demo test test-slow test-full-size check vendor clean
 
 install: .venv/installed
 
@@ -49,6 +49,10 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(MAKE) test
+
+# Libraries of the leaderboard's page, by npm, in the versions that vendored.json names.
+vendor:
+	$(BIN)/python -m benchmarks.vendor
 
 clean:
 	rm -rf .venv build *.egg-info $(DEMO)

@@ -1,4 +1,4 @@
-"""`anyres-bench leaderboard`: submissions made and checked, claims of papers beside results."""
+"""`anyres-bench leaderboard`: submissions made and checked, claims of papers, the site of both."""
 
 from __future__ import annotations
 
@@ -137,6 +137,59 @@ def check(folder: Path | None, board_log: Path | None, base: Path | None) -> Non
     show(f"accepted{tier}" if fits else "refused", bold=True)
     if not fits:
         sys.exit(1)
+
+
+@command.command()
+@click.argument("results", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--out", default="site", show_default=True, type=click.Path(path_type=Path))
+@click.option(
+    "--submissions",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder in which every folder is a submission; may be given several times.",
+)
+@click.option("--log", "log_file", type=click.Path(path_type=Path), help="The board's log.")
+@click.option("--title", default="anyres-bench leaderboard", show_default=True)
+def build(
+    results: tuple[Path, ...],
+    out: Path,
+    submissions: tuple[Path, ...],
+    log_file: Path | None,
+    title: str,
+) -> None:
+    """Build the site of RESULTS, folders of results of your own and submissions of others.
+
+    One folder comes of it, which works from the disk and from any host of static files: tables of
+    every task as pages, csv, Markdown, LaTeX and JSON, ranks with ties, curves, costs, pictures
+    where their licence permits, claims and the log on pages of their own. A submission that fails a
+    rule of `leaderboard check` stays out, and is named in the log's page. What is in a folder of
+    results is taken as measured by you, so that of others belongs into --submissions.
+
+    \b
+    Examples:
+      anyres-bench leaderboard build results --out site
+      anyres-bench leaderboard build results --submissions submissions --log log.csv --out site
+    """
+    from anyres_bench.core.quoting import one_line_each, terminal
+    from anyres_bench.core.reporting import say
+    from anyres_bench.leaderboard.log import load_log
+    from anyres_bench.leaderboard.site.building import build_site, check_replaceable
+    from anyres_bench.leaderboard.site.entries import read_board
+
+    paths = results or (() if submissions else (Path("results"),))
+    check_replaceable(out)
+    log = load_log(log_file) if log_file is not None else ()
+    board = read_board(paths, submissions, log)
+    if board.oddities:
+        say(one_line_each(board.oddities))
+    for refusal in board.refused:
+        say(terminal(f"refused {refusal.name}: {refusal.reasons[0]}"))
+    built = build_site(board, out, title)
+    show(
+        f"wrote {out}: {built.n_tables} tables of {built.n_models} models in {built.n_files} "
+        f"files; open {out / 'index.html'}"
+    )
 
 
 @command.command()

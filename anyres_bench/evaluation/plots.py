@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,34 +83,54 @@ def colours_of(models: Iterable[str]) -> dict[str, str]:
 
 def curve_plot(drawn: Curve, colours: Mapping[str, str]) -> str:
     """Data URI of a value against canvas size, one line a model, intervals as bands."""
+    with drawing():
+        return _uri(curve_figure(drawn, colours))
+
+
+def curve_figure(drawn: Curve, colours: Mapping[str, str]) -> Figure:
+    """A value against canvas size, one line a model, intervals as bands; within `drawing`."""
+    figure = Figure(figsize=(9.2, 3.8), layout="constrained")
+    axes = figure.subplots()
+    for i, (model, points) in enumerate(drawn.lines.items()):
+        colour, marker = colours[model], _MARKERS[i % len(_MARKERS)]
+        sizes = [point.size for point in points]
+        low, high = drawable([p.low for p in points]), drawable([p.high for p in points])
+        axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0)
+        values = drawable([point.value for point in points])
+        axes.plot(
+            sizes,
+            values,
+            marker,
+            linestyle="-",
+            color=colour,
+            label=plot(shortened(model)),
+            ms=5,
+            lw=1.6,
+        )
+    _size_axis(axes, drawn.sizes)
+    if drawn.spans_decades:
+        axes.set_yscale("log")
+    axes.set(xlabel="canvas side, px", ylabel=plot(drawn.label))
+    figure.legend(loc="outside right upper", fontsize=8)
+    return figure
+
+
+@contextlib.contextmanager
+def drawing() -> Iterator[None]:
+    """The style of all plots: legible on a light page and on a dark one."""
     with rc_context(_STYLE):
-        figure = Figure(figsize=(9.2, 3.8), layout="constrained")
-        axes = figure.subplots()
-        for i, (model, points) in enumerate(drawn.lines.items()):
-            colour, marker = colours[model], _MARKERS[i % len(_MARKERS)]
-            sizes = [point.size for point in points]
-            low, high = _drawable([p.low for p in points]), _drawable([p.high for p in points])
-            axes.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0)
-            values = _drawable([point.value for point in points])
-            axes.plot(
-                sizes,
-                values,
-                marker,
-                linestyle="-",
-                color=colour,
-                label=plot(shortened(model)),
-                ms=5,
-                lw=1.6,
-            )
-        _size_axis(axes, drawn.sizes)
-        if drawn.spans_decades:
-            axes.set_yscale("log")
-        axes.set(xlabel="canvas side, px", ylabel=plot(drawn.label))
-        figure.legend(loc="outside right upper", fontsize=8)
-        return _uri(figure)
+        yield
 
 
-def _drawable(values: Sequence[float]) -> list[float]:
+def svg(figure: Figure) -> bytes:
+    """A figure as SVG, the same bytes each time; within `drawing`."""
+    file = io.BytesIO()
+    with rc_context({"svg.hashsalt": "anyres-bench", "svg.fonttype": "none"}):
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    return file.getvalue()
+
+
+def drawable(values: Sequence[float]) -> list[float]:
     """Values whose differences are finite: an axis of larger ones has no ticks."""
     return [min(max(value, -_LARGEST), _LARGEST) for value in values]
 

@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 
 from anyres_bench import __version__
+from anyres_bench.core.quoting import terminal
 from anyres_bench.evaluation import plots
 from anyres_bench.evaluation.cards import TaskCard, card_of, standings
 from anyres_bench.evaluation.curves import Curve, curves_of, place_of, saturations
@@ -50,15 +51,22 @@ class Asked:
 def environment_of(*packages: str) -> jinja2.Environment:
     """Templates of packages; the first that has one of a name gives it.
 
-    Whatever a template shows is escaped, and what it does not know is an error.
+    Whatever a template shows is escaped, characters that are not visible are spelled out, and what
+    it does not know is an error.
     """
     return jinja2.Environment(
         loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package) for package in packages]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _visible(value: object) -> object:
+    """Text of others without what turns lines around or ends them."""
+    return terminal(value) if type(value) is str else value
 
 
 def render_report(results: Sequence[Result], asked: Asked) -> str:

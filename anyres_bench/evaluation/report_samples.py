@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from anyres_bench.core.errors import CacheError
 from anyres_bench.core.files import atomic_write, cache_dir, sha256_text
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LARGEST = 256  # px: larger pictures are shrunk
+_ITEMS = "items"  # key of a note in a file
+_LIST = re.compile(r"\d{1,12}(,\d{1,12}){0,63}")
 # Licences under which crops may be shown to anybody; "no derivatives" does not cover crops.
 _FREE = re.compile(
     r"(CC0|PDM|PDDL|public[ -]domain|US[ -]?Gov|CC[- ]BY(-NC)?(-SA)?[- ]\d|Apache-|MIT\b|BSD-)",
@@ -62,10 +65,23 @@ def keep_samples(samples: SampleSet, pixels: Tensor) -> None:
         CacheError: the file cannot be written.
     """
     free, everything = _rows(samples, pixels)
+    items = [int(item) for item in samples.order[: len(pixels)]]
     if free is not None:
-        _write_row(samples_path(samples.key), free)
+        shown = [item for item in items if may_show(samples.licences[item])]
+        _write_row(samples_path(samples.key), free, shown)
     if everything is not None:
-        _write_row(samples_path(samples.key, private=True), everything)
+        _write_row(samples_path(samples.key, private=True), everything, items)
+
+
+def items_of(row: Image.Image) -> tuple[int, ...]:
+    """Which items a row of pictures shows, as `keep_samples` noted; empty where it does not say.
+
+    An item of one number is the same window, of the same latent where a model renders, in every row
+    of a protocol, seed and set of images.
+    """
+    said = row.info.get(_ITEMS)
+    fits = isinstance(said, str) and _LIST.fullmatch(said) is not None
+    return tuple(map(int, str(said).split(","))) if fits else ()
 
 
 def free_row(samples: SampleSet, pixels: Tensor) -> NDArray[np.uint8] | None:
@@ -98,10 +114,12 @@ def _row(images: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
     return np.concatenate([resize_uint8(image, size) for image in images], axis=1)
 
 
-def _write_row(path: Path, row: NDArray[np.uint8]) -> None:
+def _write_row(path: Path, row: NDArray[np.uint8], items: Sequence[int]) -> None:
+    notes = PngInfo()
+    notes.add_text(_ITEMS, ",".join(map(str, items)))
     try:
         with atomic_write(path) as file:
-            Image.fromarray(row).save(file, "PNG", optimize=True)
+            Image.fromarray(row).save(file, "PNG", optimize=True, pnginfo=notes)
     except OSError as error:
         raise CacheError(
             f"{path} cannot be written: {error.strerror or error}; free some space, or set "

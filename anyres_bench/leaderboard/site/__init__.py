@@ -1,0 +1,1 @@
+"""The leaderboard as a folder of static files: tables, plots and pages that need no server."""

@@ -1,0 +1,202 @@
+"""What stands on a board: results of one's own, submissions that pass the checks, and the log.
+
+Folders of results are the word of whoever builds the board. A submission is somebody else's: it is
+held to every rule, one that fails stays out as a whole, and so does one that takes the id of a
+model that is somebody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from anyres_bench.core.enclosure import Enclosure
+from anyres_bench.core.errors import DataError, UsageError
+from anyres_bench.core.reporting import progress
+from anyres_bench.evaluation.headlines import role_of
+from anyres_bench.leaderboard.checks import CheckedSubmission, check
+from anyres_bench.leaderboard.log import RETRACTED, TIERS, LogLine, States, state_of, states
+from anyres_bench.leaderboard.submission import MANIFEST, Card, Submission, read_submission
+from anyres_bench.metrics import METRICS
+from anyres_bench.results import Result, read_results
+
+REPORTED: Final = "reported"
+TIER_WORDS: Final = {
+    REPORTED: "stated by a paper or a repository; measured by nobody here",
+    "submitted": "computed by its authors; every rule of the checker holds",
+    "recomputed": "metric and interval computed again from the features that were submitted",
+    "re-rendered": "rendered and measured by those who keep this board",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A result on the board.
+
+    Attributes:
+        result: itself.
+        tier: a key of `TIER_WORDS`.
+        card: of the model, where it was submitted.
+        folder: of the submission that holds pictures and features; None for one's own.
+        retracted: the line of the log that takes it back; None where it stands.
+    """
+
+    result: Result
+    tier: str
+    card: Card | None = None
+    folder: Path | None = None
+    retracted: LogLine | None = None
+
+    @property
+    def role(self) -> str:
+        """Of a control, which only who builds the board can have; empty for a model."""
+        return role_of(self.result.model.id) if self.folder is None else ""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A submission that stays out, and why."""
+
+    name: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Board:
+    """All that a site shows.
+
+    Attributes:
+        entries: every key once.
+        refused: submissions that stay out.
+        oddities: what else was found among the files.
+        log: oldest line first.
+    """
+
+    entries: tuple[Entry, ...]
+    refused: tuple[Refusal, ...] = ()
+    oddities: tuple[str, ...] = ()
+    log: tuple[LogLine, ...] = ()
+
+
+@dataclass
+class _Collected:
+    """Entries so far, by key, and whose each model is."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)  # model -> who brought it
+    refused: list[Refusal] = field(default_factory=list)
+
+
+def read_board(
+    paths: Sequence[Path], submissions: Sequence[Path] = (), log: Sequence[LogLine] = ()
+) -> Board:
+    """Read and check all that a board is made of.
+
+    Args:
+        paths: files and folders of results, and folders that are one submission each.
+        submissions: folders in which every folder is a submission.
+        log: of the board, oldest line first.
+
+    Raises:
+        UsageError: a submission lies within a folder of results.
+        DataError: nothing is left to show, or a file that was named is no result.
+    """
+    ours = [path for path in paths if not _is_submission(path)]
+    theirs = [path for path in paths if _is_submission(path)]
+    theirs += [path for folder in submissions for path in _within(folder)]
+    found = _Collected()
+    oddities: tuple[str, ...] = ()
+    if ours:
+        _check_apart(ours)
+        reading = read_results(ours, metrics=METRICS)
+        oddities = reading.oddities
+        for result in reading.results:
+            found.entries[result.key] = Entry(result, TIERS[-1])
+            found.owners[result.model.id] = "the results of this board"
+    known = states(log)
+    with progress("submissions", len(theirs), unit="folder") as bar:
+        for path in sorted(theirs, key=_by_log(log)):
+            _add(found, path, check(path), known)
+            bar.update()
+    if not found.entries:
+        said = "".join(f"\n  {one.name}: {one.reasons[0]}" for one in found.refused[:5])
+        raise DataError(f"nothing to show: no results, and no submission that passes{said}")
+    return Board(tuple(found.entries.values()), tuple(found.refused), oddities, tuple(log))
+
+
+def _is_submission(path: Path) -> bool:
+    return (path / MANIFEST).is_file()
+
+
+def _within(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder; name one whose folders are submissions")
+    return sorted(path for path in folder.iterdir() if path.is_dir() or path.is_symlink())
+
+
+def _check_apart(ours: Iterable[Path]) -> None:
+    """Results of one's own hold no submission, whose records nobody would check."""
+    for path in ours:
+        for manifest in path.rglob(MANIFEST) if path.is_dir() else ():
+            raise UsageError(
+                f"{manifest.parent} is a submission within {path}, which stands for results of "
+                f"your own; name it by itself, or give --submissions {manifest.parent.parent}"
+            )
+
+
+def _by_log(log: Sequence[LogLine]) -> Callable[[Path], tuple[int, str]]:
+    """Order of submissions: those that the log added, as it did; then by name."""
+    first: dict[str, int] = {}
+    for number, line in enumerate(log):
+        first.setdefault(line.submission, number)
+
+    def place(path: Path) -> tuple[int, str]:
+        try:
+            seal = str(read_submission(Enclosure(path)).to_json()["seal"])
+        except (DataError, OSError, RecursionError):
+            seal = ""
+        return first.get(seal, len(log)), str(path)
+
+    return place
+
+
+def _add(found: _Collected, path: Path, checked: CheckedSubmission, known: States) -> None:
+    """Take a submission in, or say why not."""
+    reasons = [f"{v.rule}: {v.said}" for v in checked.verdicts if v.state == "failed"]
+    submission = checked.submission
+    if submission is not None and not reasons:
+        reasons = list(_collisions(found, submission, checked.records))
+    if submission is None or reasons:
+        found.refused.append(Refusal(path.name, tuple(reasons)))
+        return
+    seal = str(submission.to_json()["seal"])
+    found.owners.setdefault(submission.model, f"submission {path.name}")
+    for result in checked.records:
+        line = state_of(known, seal, result.key)
+        gone = line if line is not None and line.state == RETRACTED else None
+        tier = line.state if line is not None and line.state == TIERS[-1] else checked.tier
+        mine = found.entries.get(result.key)
+        if mine is not None:  # the same number; the model's card comes with it
+            found.entries[result.key] = Entry(
+                mine.result, mine.tier, submission.card, retracted=gone
+            )
+        else:
+            found.entries[result.key] = Entry(result, tier, submission.card, path, gone)
+
+
+def _collisions(
+    found: _Collected, submission: Submission, records: Iterable[Result]
+) -> Iterator[str]:
+    """Why a submission that is well in itself cannot stand beside those before it."""
+    owner = found.owners.get(submission.model)
+    for result in records:
+        mine = found.entries.get(result.key)
+        if mine is not None and mine.folder is not None:
+            yield f"{result.task} of {submission.model} is in {owner} already"
+        elif mine is not None and mine.result.values != result.values:
+            yield f"{result.task} of {submission.model} has other values in {owner}"
+        elif mine is None and owner is not None:
+            yield f"the id {submission.model} is that of a model in {owner}"
+            return

@@ -1,0 +1,130 @@
+"""What may stand on a board, and whose word counts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from anyres_bench.core.errors import DataError, UsageError
+from anyres_bench.leaderboard.log import LogLine
+from anyres_bench.leaderboard.site.entries import read_board
+from anyres_bench.leaderboard.submission import Card
+from anyres_bench.leaderboard.submitting import Enclosed, submit
+from anyres_bench.results import Result, write_result
+from tests.leaderboard.submitted import results_of
+
+CARD = Card("MIT", "x")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of two submissions, one with features."""
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "cache"))
+    submit(results_of("one"), tmp_path / "s" / "one", CARD, Enclosed("float32"))
+    submit(results_of("two"), tmp_path / "s" / "two", CARD, Enclosed("none"))
+    return tmp_path / "s"
+
+
+def own(folder: Path, *results: Result) -> Path:
+    for result in results:
+        write_result(folder, result)
+    return folder
+
+
+def seal_of(folder: Path) -> str:
+    return str(json.loads((folder / "submission.json").read_text())["seal"])
+
+
+def test_tiers_are_those_of_the_checks(folder: Path) -> None:
+    board = read_board((), [folder])
+    tiers = {(entry.result.model.id, entry.tier) for entry in board.entries}
+    assert tiers == {("one", "recomputed"), ("two", "submitted")}
+    assert not board.refused
+
+
+def test_a_submission_may_be_named_by_itself(folder: Path, tmp_path: Path) -> None:
+    mine = own(tmp_path / "mine", *results_of("mine"))
+    board = read_board([mine, folder / "two"])
+    assert {entry.tier for entry in board.entries} == {"re-rendered", "submitted"}
+
+
+def test_a_refused_one_stays_out_and_is_named(folder: Path) -> None:
+    record = next((folder / "one" / "records").rglob("*.json"))
+    record.write_text(record.read_text().replace('"frechet":', '"frechet" :', 1))
+    board = read_board((), [folder])
+    assert {entry.result.model.id for entry in board.entries} == {"two"}
+    assert board.refused[0].name == "one"
+    assert any(reason.startswith("digests") for reason in board.refused[0].reasons)
+
+
+def test_a_folder_without_a_manifest_is_no_results_of_ours(folder: Path) -> None:
+    own(folder / "sneaked", *results_of("sneaked"))
+    board = read_board((), [folder])
+    assert "sneaked" not in {entry.result.model.id for entry in board.entries}
+    assert [one.name for one in board.refused] == ["sneaked"]
+
+
+def test_submissions_within_results_are_a_mistake(folder: Path) -> None:
+    with pytest.raises(UsageError, match="--submissions"):
+        read_board([folder])
+
+
+def test_one_model_is_one_submission(folder: Path) -> None:
+    submit(results_of("one"), folder / "zzz", CARD, Enclosed("none"))
+    board = read_board((), [folder])
+    assert [one.name for one in board.refused] == ["zzz"]
+    assert "is in submission one already" in board.refused[0].reasons[0]
+
+
+def test_the_log_says_who_was_first(folder: Path) -> None:
+    later = folder / "zzz"
+    submit(results_of("one"), later, CARD, Enclosed("none"))
+    line = LogLine("2026-01-01", "submitted", seal_of(later), "", "one", "")
+    assert [one.name for one in read_board((), [folder], [line]).refused] == ["one"]
+
+
+def test_own_results_win_and_take_the_card(folder: Path, tmp_path: Path) -> None:
+    mine = own(tmp_path / "mine", *results_of("one"))
+    board = read_board([mine], [folder])
+    ones = [entry for entry in board.entries if entry.result.model.id == "one"]
+    assert {(entry.tier, entry.card) for entry in ones} == {("re-rendered", CARD)}
+
+
+def test_other_values_for_ones_own_keys_are_refused(folder: Path, tmp_path: Path) -> None:
+    first, second = results_of("one")
+    other = replace(first, values={"frechet": first.values["frechet"] + 1})
+    board = read_board([own(tmp_path / "mine", other, second)], [folder])
+    assert "has other values" in board.refused[0].reasons[0]
+
+
+def test_more_numbers_for_a_model_of_ones_own_are_refused(folder: Path, tmp_path: Path) -> None:
+    board = read_board([own(tmp_path / "mine", results_of("one")[0])], [folder])
+    assert "is that of a model in the results of this board" in board.refused[0].reasons[0]
+    assert sum(entry.result.model.id == "one" for entry in board.entries) == 1
+
+
+def test_the_log_retracts_and_raises(folder: Path) -> None:
+    seal = seal_of(folder / "two")
+    key = read_board((), [folder / "two"] and [folder]).entries[-1].result.key
+    lines = [
+        LogLine("2026-01-01", "submitted", seal, "", "two", ""),
+        LogLine("2026-01-02", "re-rendered", seal, "", "two", ""),
+        LogLine("2026-01-03", "retracted", seal, key, "two", "wrong weights"),
+    ]
+    found = {entry.result.key: entry for entry in read_board((), [folder], lines).entries}
+    gone = [entry for entry in found.values() if entry.retracted]
+    assert [entry.result.key for entry in gone] == [key]
+    assert {e.tier for e in found.values() if e.result.model.id == "two" and not e.retracted} == {
+        "re-rendered"
+    }
+
+
+def test_nothing_to_show(tmp_path: Path) -> None:
+    (tmp_path / "s" / "empty").mkdir(parents=True)
+    with pytest.raises(DataError, match="no submission that passes"):
+        read_board((), [tmp_path / "s"])
+    with pytest.raises(DataError, match="is no folder"):
+        read_board((), [tmp_path / "none"])
