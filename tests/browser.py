@@ -18,11 +18,26 @@ _SERIOUS = {"serious", "critical"}
 
 @contextlib.contextmanager
 def page(
-    path: Path, width: int = 1280, height: int = 900, scheme: Literal["light", "dark"] = "light"
+    path: Path,
+    width: int = 1280,
+    height: int = 900,
+    scheme: Literal["light", "dark"] = "light",
+    *,
+    fragment: str = "",
+    scripts: bool = True,
+    own_policy: bool = False,
 ) -> Iterator[Any]:
     """The page of a file, opened; after the block nothing may have gone wrong or left the folder.
 
     Where there is no Chromium the test is skipped, but under CI it fails.
+
+    Args:
+        path: of the file.
+        width, height: of the window, px.
+        scheme: of colours.
+        fragment: of the address, with its "#".
+        scripts: whether scripts run.
+        own_policy: whether the page's own policy of content holds.
     """
     program = next((found for name in _NAMES if (found := shutil.which(name))), None)
     if program is None:
@@ -33,14 +48,18 @@ def page(
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
         tab = browser.new_page(
-            viewport={"width": width, "height": height}, color_scheme=scheme, bypass_csp=True
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            bypass_csp=not own_policy,
+            java_script_enabled=scripts,
         )
         wrong: list[str] = []
         tab.on("console", lambda message: wrong.append(f"console: {message.text}"))
         tab.on("pageerror", lambda error: wrong.append(f"error: {error}"))
         folder = path.resolve().parent.as_uri()
         tab.on("request", lambda request: _check_request(request.url, folder, wrong))
-        tab.goto(path.resolve().as_uri())
+        tab.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
+        tab.goto(path.resolve().as_uri() + fragment)
         yield tab
         browser.close()
     assert not wrong, wrong

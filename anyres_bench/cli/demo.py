@@ -23,7 +23,7 @@ _N_SCENES = 160  # each half has more whole images than a number needs
     help="A folder of photographs to use instead of the procedural world.",
 )
 def command(out: Path, images: Path | None) -> None:
-    """Collect images, evaluate what needs no training, and write a report, all under OUT.
+    """Collect images, evaluate what needs no training, write a report and a leaderboard under OUT.
 
     Without --images: 160 scenes of the procedural world; the perfect model, held-out images (the
     ceiling), images shrunk and enlarged again (the floors), a constant, and a folder of images of
@@ -51,10 +51,11 @@ def command(out: Path, images: Path | None) -> None:
         _run("evaluate", model, *common, "--suite", "quick")
     windows = [word for task in window_tasks(dataset) for word in ("--suite", task)]
     _run("evaluate", f"folder:{wrong}", *common, *windows)
-    page = out / "report.html"
+    page, site, title = out / "report.html", out / "site", f"anyres-bench on {name}"
     own = ("--show-pixels",) if images is not None else ()
-    _run("report", str(results), "--out", str(page), "--title", f"anyres-bench on {name}", *own)
-    show(f"\nopen {page.resolve()}")
+    _run("report", str(results), "--out", str(page), "--title", title, *own)
+    _run("leaderboard", "build", str(results), "--out", str(site), "--title", title)
+    show(f"\nopen {page.resolve()}\n  or {(site / 'index.html').resolve()}")
 
 
 def _run(*arguments: str) -> None:

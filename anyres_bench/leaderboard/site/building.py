@@ -58,6 +58,7 @@ def build_site(board: Board, out: Path, title: str) -> Built:
         UsageError: there is something else at `out`.
         OSError: it cannot be written.
     """
+    out = Path(os.path.abspath(out))  # a name of its own, also where it is "."
     check_replaceable(out)
     tables = board_tables(board.entries, pairing_of(board.entries))
     with _replacing(out) as folder:

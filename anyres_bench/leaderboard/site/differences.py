@@ -11,7 +11,7 @@ import numpy as np
 from anyres_bench.core.enclosure import Enclosure
 from anyres_bench.core.errors import AnyresBenchError
 from anyres_bench.core.files import sha256_text
-from anyres_bench.core.reporting import detail, progress
+from anyres_bench.core.reporting import detail
 from anyres_bench.evaluation.headlines import Pairing
 from anyres_bench.evaluation.pairs import BankOf, Difference, cached_bank, paired
 from anyres_bench.evaluation.strata import side_of
@@ -33,6 +33,7 @@ def pairing_of(entries: Iterable[Entry]) -> Pairing:
     """
     known = {entry.result.key: entry for entry in entries}
     banks = functools.lru_cache(maxsize=16)(functools.partial(_bank, known))
+    origin = functools.cache(lambda key: _origin(known[key]))
 
     def bank_of(result: Result, side: str) -> FeatureBank | None:
         return banks(result.key, side)
@@ -40,14 +41,14 @@ def pairing_of(entries: Iterable[Entry]) -> Pairing:
     @functools.cache
     def between(a: str, b: str) -> Mapping[str, Difference] | None:
         one, other = known[a].result, known[b].result
-        origins = [_origin(known[key]) for key in (a, b)]
+        origins = [origin(key) for key in (a, b)]
+        if None in origins:
+            return None
         try:
             if any(origins) and not _same_reals(one, other, bank_of):
                 return None
-            origin = sha256_text(json.dumps(origins)) if any(origins) else ""
-            with progress("paired differences", 1, unit="pair") as bar:
-                found = paired(one, other, bank_of, origin)
-                bar.update()
+            digest = sha256_text(json.dumps(origins)) if any(origins) else ""
+            found = paired(one, other, bank_of, digest)
         except AnyresBenchError as error:  # of one pair; all others still stand
             detail(f"{one.model.id} and {other.model.id}: {error}")
             return None
@@ -74,13 +75,16 @@ def _enclosed(entry: Entry, side: str) -> list[str]:
     return [name for name in inside.names(FEATURES) if name.startswith(stem)]
 
 
-def _origin(entry: Entry) -> str:
-    """Digest of the enclosed features of an entry; empty for one's own."""
+def _origin(entry: Entry) -> str | None:
+    """Digest of the enclosed features of an entry; empty for one's own, None where some miss."""
     if entry.folder is None:
         return ""
+    sides = [_enclosed(entry, side) for side in entry.result.states]
+    if not all(sides):
+        return None
     files = read_submission(Enclosure(entry.folder)).files
-    names = [name for side in entry.result.states for name in _enclosed(entry, side)]
-    return sha256_text(json.dumps([files[name].sha256 for name in sorted(names)]))
+    names = sorted(name for side in sides for name in side)
+    return sha256_text(json.dumps([files[name].sha256 for name in names]))
 
 
 def _same_reals(a: Result, b: Result, bank_of: BankOf) -> bool:

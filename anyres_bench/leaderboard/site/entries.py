@@ -23,6 +23,7 @@ from anyres_bench.metrics import METRICS
 from anyres_bench.results import Result, read_results
 
 REPORTED: Final = "reported"
+_LONGEST_ID: Final = 300  # characters
 TIER_WORDS: Final = {
     REPORTED: "stated by a paper or a repository; measured by nobody here",
     "submitted": "computed by its authors; every rule of the checker holds",
@@ -118,7 +119,10 @@ def read_board(
     known = states(log)
     with progress("submissions", len(theirs), unit="folder") as bar:
         for path in sorted(theirs, key=_by_log(log)):
-            _add(found, path, check(path), known)
+            if path.is_symlink():
+                found.refused.append(Refusal(path.name, ("layout: it is a link",)))
+            else:
+                _add(found, path, check(path), known)
             bar.update()
     if not found.entries:
         said = "".join(f"\n  {one.name}: {one.reasons[0]}" for one in found.refused[:5])
@@ -190,6 +194,9 @@ def _collisions(
     found: _Collected, submission: Submission, records: Iterable[Result]
 ) -> Iterator[str]:
     """Why a submission that is well in itself cannot stand beside those before it."""
+    if len(submission.model) > _LONGEST_ID:
+        n = len(submission.model)
+        yield f"the model's id has {n} characters, a table has room for {_LONGEST_ID}"
     owner = found.owners.get(submission.model)
     for result in records:
         mine = found.entries.get(result.key)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from anyres_bench.core.files import sha256_text
+from anyres_bench.core.reporting import progress
 from anyres_bench.evaluation.curves import place_of
 from anyres_bench.evaluation.headlines import (
     CEILING,
@@ -88,7 +89,11 @@ def board_tables(entries: Sequence[Entry], pairing: Pairing) -> list[BoardTable]
     """A table for each task, set of images and seed; what says most comes first."""
     known = {entry.result.key: entry for entry in entries}
     groups = groups_of(entry.result for entry in entries)
-    tables = [_table([known[result.key] for result in group], pairing) for group in groups]
+    tables = []
+    with progress("ranks", len(groups), unit="table") as bar:
+        for group in groups:
+            tables.append(_table([known[result.key] for result in group], pairing))
+            bar.update()
     return sorted(tables, key=_says_most)
 
 

@@ -44,6 +44,20 @@ window.Board = (() => {
     const asked = new URLSearchParams(location.hash.slice(1));
     for (const name of Object.keys(DEFAULTS)) state[name] = asked.get(name) ?? DEFAULTS[name];
     if (!bySlug.has(state.task)) state.task = DEFAULTS.task;
+    for (const [name, least, most] of [["zoom", 1, 12], ["x", 0, 1], ["y", 0, 1]]) {
+      const value = Number(state[name]);
+      if (!(value >= least && value <= most)) state[name] = DEFAULTS[name];
+    }
+  }
+
+  // Ids of the models that were ticked, as the address has them; null where it has none.
+  function ticked() {
+    try {
+      const ids = JSON.parse(state.shown);
+      return Array.isArray(ids) ? new Set(ids) : null;
+    } catch {
+      return null;
+    }
   }
 
   function link() {
@@ -93,8 +107,8 @@ window.Board = (() => {
 
   // Which models the charts draw: those that were ticked, else the first of the table.
   function drawn() {
-    if (state.shown) {
-      const ids = new Set(JSON.parse(state.shown));
+    const ids = ticked();
+    if (ids) {
       return data.models.map((model, m) => m).filter((m) => ids.has(data.models[m].id));
     }
     return rows().filter((row) => !row.gone).slice(0, MOST_LINES).map((row) => row.m);

@@ -3,7 +3,7 @@
 
 (() => {
   const { data, $, make, number, options, state, change, listeners, task, drawn, inRange } = window.Board;
-  const HEIGHT = 330;
+  const HEIGHT = 280;
   const plots = new Map(); // element -> its chart, which is drawn again where the width or the scheme changes
 
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

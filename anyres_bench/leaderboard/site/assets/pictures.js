@@ -4,7 +4,7 @@
 (() => {
   const { data, $, make, options, state, change, listeners, inRange } = window.Board;
   if (!data.pictures.length) return;
-  const REAL = "real images";
+  const REAL = "the reference";
   const named = (row) => (row.m < 0 ? REAL : data.models[row.m].id);
   const scopes = () => {
     const kept = data.pictures.filter((one) => inRange(one.canvas));
@@ -44,7 +44,8 @@
     const rows = scope.rows.filter((row) => row.items.includes(item)).sort((a, b) => a.m - b.m);
     const names = rows.map(named);
     const left = rows[Math.max(0, names.indexOf(state.left))];
-    const right = rows[names.includes(state.right) ? names.indexOf(state.right) : Math.min(1, rows.length - 1)];
+    const model = rows.findIndex((row) => row.m >= 0 && !data.models[row.m].role);
+    const right = rows[names.includes(state.right) ? names.indexOf(state.right) : model < 0 ? rows.length - 1 : model];
     for (const [id, row] of [["left", left], ["right", right]]) options($(id), names, (name) => name, named(row));
     fill($("pic-left"), left, item);
     fill($("pic-right"), right, item);

@@ -1,0 +1,47 @@
+"""Cards: rows as they stand, spans shared by a column, what limits an interval."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from anyres_bench.evaluation.cards import Standing, card_of, shared_names, standings
+from anyres_bench.evaluation.pairs import Difference
+from anyres_bench.results import Result
+from tests.results.records import interval, model, result
+
+
+def made(name: str, value: float) -> Result:
+    ends = {"frechet": interval(value - 1, value + 1)}
+    return result(model=model(name), values={"frechet": value}, intervals=ends)
+
+
+def test_bars_lie_between_the_ends_of_a_column() -> None:
+    group = [made("a", 2.0), made("b", 4.0)]
+    card = card_of(standings(group, lambda a, b: None), lambda result: None)
+    cells = [row.cells[0] for row in card.rows]
+    assert [(cell.left, cell.width, cell.at) for cell in cells] == [(0, 50, 25), (50, 50, 75)]
+    assert [row.rank for row in card.rows] == ["1", ""]
+    assert card.compared == "20 real, 100 fake, seed 0, images 000000000000"
+
+
+def test_differences_are_to_the_row_above() -> None:
+    group = [made("a", 2.0), made("b", 4.0), made("c", 5.0)]
+
+    def pairing(a: Result, b: Result) -> dict[str, Difference]:
+        value = a.values["frechet"] - b.values["frechet"]
+        return {"frechet": Difference(value, value - 0.1, value + 0.1)}
+
+    stood = standings(group, pairing)
+    assert [s.rank for s in stood] == ["1", "2", "3"]
+    assert [s.differences["frechet"].value for s in stood if s.differences] == [2.0, 1.0]
+
+
+def test_what_else_stands_below_a_model() -> None:
+    card = card_of([Standing(made("a", 1.0), "?", "", tier="submitted")], lambda result: None)
+    assert (card.rows[0].rank, card.rows[0].tier) == ("?", "submitted")
+
+
+def test_only_values_that_all_have_are_columns() -> None:
+    other = replace(made("b", 1.0), values={"o": 1.0}, intervals={}, higher_is_better={"o": True})
+    assert shared_names([made("a", 1.0), other]) == []
+    assert card_of(standings([made("a", 1.0), other], lambda a, b: None), lambda r: None).rows
