@@ -10,7 +10,7 @@ import click
 from anyres_bench.cli import leaderboard_runs
 from anyres_bench.cli.console import show
 from anyres_bench.core.errors import UsageError
-from anyres_bench.core.quoting import one_line_each
+from anyres_bench.core.quoting import one_line_each, terminal
 from anyres_bench.core.reporting import say
 
 
@@ -171,8 +171,6 @@ def build(
       anyres-bench leaderboard build results --out site
       anyres-bench leaderboard build results --submissions submissions --log log.csv --out site
     """
-    from anyres_bench.core.quoting import one_line_each, terminal
-    from anyres_bench.core.reporting import say
     from anyres_bench.leaderboard.log import load_log
     from anyres_bench.leaderboard.site.building import build_site, check_replaceable
     from anyres_bench.leaderboard.site.entries import read_board

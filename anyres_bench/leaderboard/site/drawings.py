@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from matplotlib.figure import Figure
 
@@ -48,8 +48,8 @@ def plane_svg(plane: Plane, colours: Mapping[str, str]) -> bytes:
         return svg(figure)
 
 
-def _draw(axes: object, point: PlanePoint, colour: str, named: bool) -> None:
+def _draw(axes: Any, point: PlanePoint, colour: str, named: bool) -> None:
     x, y, low, high = (drawable([v])[0] for v in (point.x, point.y, point.y_low, point.y_high))
-    axes.vlines(x, low, high, color=colour, alpha=0.5)  # type: ignore[attr-defined]
+    axes.vlines(x, low, high, color=colour, alpha=0.5)
     label = plot(shortened(point.model)) if named else None
-    axes.plot(x, y, "o", color=colour, ms=6, label=label)  # type: ignore[attr-defined]
+    axes.plot(x, y, "o", color=colour, ms=6, label=label)

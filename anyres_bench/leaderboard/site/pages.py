@@ -45,37 +45,41 @@ class Site:
     planes: Mapping[str, Sequence[tuple[Plane, str]]]
     has_pictures: bool
 
+    @property
+    def first_curve(self) -> tuple[str, str] | None:
+        """Id of a task whose curve stands on the first page, and the curve's file."""
+        shown = (table for table in self.tables if table.slug in self.curves)
+        found = next(shown, None)
+        return None if found is None else (found.first.task, self.curves[found.slug])
+
 
 def pages(site: Site) -> dict[str, str]:
     """Name of a file -> its text."""
     environment = environment_of("anyres_bench.leaderboard.site", "anyres_bench.evaluation")
     environment.filters["number"] = number
     environment.filters["yes_no"] = yes_no
-    common = {
+    common: dict[str, Any] = {
+        "up": "",
         "site": site,
         "colours": site.colours,
         "version": __version__,
         "suffixes": list(EXPORTS),
         "tiers": TIER_WORDS,
     }
-    made = {
-        "index.html": _page(environment, "index.html.j2", common, card=_card(site.tables[0])),
-        "claims.html": _page(environment, "claims.html.j2", common, **_claims(site.board)),
-        "log.html": _page(environment, "log.html.j2", common),
-        "models.html": _page(environment, "models.html.j2", common),
+    made: dict[str, dict[str, Any]] = {
+        "index.html": {"card": _card(site.tables[0])},
+        "claims.html": _claims(site.board),
+        "log.html": {},
+        "models.html": {},
     }
     for table in site.tables:
-        made[f"tasks/{table.slug}.html"] = _page(
-            environment, "task.html.j2", common, table=table, card=_card(table)
-        )
-    return made
+        made[f"tasks/{table.slug}.html"] = {"table": table, "card": _card(table), "up": "../"}
+    return {name: _rendered(environment, name, common | own) for name, own in made.items()}
 
 
-def _page(
-    environment: jinja2.Environment, template: str, common: Mapping[str, Any], **own: Any
-) -> str:
-    up = "../" if template == "task.html.j2" else ""
-    return environment.get_template(template).render({**common, **own, "up": up})
+def _rendered(environment: jinja2.Environment, name: str, values: Mapping[str, Any]) -> str:
+    template = "task.html.j2" if name.startswith("tasks/") else f"{name}.j2"
+    return environment.get_template(template).render(values)
 
 
 def _card(table: BoardTable) -> TaskCard:

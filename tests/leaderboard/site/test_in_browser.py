@@ -233,7 +233,7 @@ def test_without_scripts(site: Path) -> None:
     with open_page(site, scripts=False) as tab:
         assert tab.locator("#static table tr").count() == 7
         assert tab.locator("#choose").is_hidden()
-        assert tab.locator("img.curve").count() == 2
+        assert tab.locator("img.curve").count() == 3
         assert tab.locator("text=a page of its own").is_visible()
 
 
@@ -262,8 +262,8 @@ def hostile_board(folder: Path) -> Board:
     other = {"values": {known: 2.0}, "higher_is_better": {known: True}, "intervals": {}}
     two = costing(entry("two" + BAD, 2.0, card=replace(card, licence="MIT")), 100)
     gone = entry("gone", 3.0, retracted=replace(retraction(BAD), model=BAD))
-    odd = entry("odd", 1.0, ids.replace("full64", "patch32-at64"))
-    lines = [entry(BAD, 1.0, ids.replace("full64", f"patch32-at{s}")) for s in (32, 64)]
+    odd = entry("odd", 1.0, ids.replace("anyres-full64", "patch32-at64"))
+    lines = [entry(BAD, 1.0, ids.replace("anyres-full64", f"patch32-at{s}")) for s in (32, 64)]
     return Board(
         (
             one,
