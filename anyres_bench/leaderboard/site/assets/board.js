@@ -381,5 +381,5 @@ window.Board = (() => {
   }
 
   start();
-  return { data, $, make, number, options, state, change, listeners, task, rows, drawn, inRange, csv, latex };
+  return { data, $, make, number, options, state, change, listeners, task, rows, drawn, inRange, MOST_LINES, csv, latex };
 })();

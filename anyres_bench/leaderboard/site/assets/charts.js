@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { data, $, make, number, options, state, change, listeners, task, drawn, inRange } = window.Board;
+  const { data, $, make, number, options, state, change, listeners, task, rows, drawn, inRange, MOST_LINES } = window.Board;
   const HEIGHT = 280;
   const plots = new Map(); // element -> its chart, which is drawn again where the width or the scheme changes
 
@@ -129,11 +129,15 @@
     const points = curveTasks();
     $("chart").hidden = points.length < 2;
     if (points.length < 2) return;
-    const lines = drawn().map((m) => ({
+    const line = (m) => ({
       name: data.models[m].id, colour: data.models[m].colour,
       points: points.flatMap((one) => one.rows.filter((row) => row.m === m && !row.gone)
         .map((row) => [one.size, ...row.values[0].slice(0, 3)])),
-    })).filter((line) => line.points.length);
+    });
+    let lines = drawn().map(line).filter((one) => one.points.length);
+    if (!lines.length && !state.shown) {  // models of this curve alone
+      lines = rows(points.at(-1)).slice(0, MOST_LINES).map((row) => line(row.m)).filter((one) => one.points.length);
+    }
     const values = lines.flatMap((line) => line.points);
     const lows = values.map(([, y, low]) => low ?? y), highs = values.map(([, y, , high]) => high ?? y);
     const yLog = Math.min(...lows) > 0 && Math.max(...highs) > 30 * Math.min(...highs);
