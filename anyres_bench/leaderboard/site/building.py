@@ -23,7 +23,7 @@ from anyres_bench.leaderboard.site.differences import pairing_of
 from anyres_bench.leaderboard.site.drawings import curve_svg, plane_svg
 from anyres_bench.leaderboard.site.entries import Board
 from anyres_bench.leaderboard.site.exports import EXPORTS, dumps
-from anyres_bench.leaderboard.site.pages import Site, pages
+from anyres_bench.leaderboard.site.pages import SiteContent, pages
 from anyres_bench.leaderboard.site.payload import model_values, payload
 from anyres_bench.leaderboard.site.pictures import picture_rows
 from anyres_bench.leaderboard.site.planes import consistency_planes, cost_planes
@@ -43,7 +43,7 @@ _VENDOR: Final = (
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltSite:
     """What came of it."""
 
     n_tables: int
@@ -51,7 +51,7 @@ class Built:
     n_files: int
 
 
-def build_site(board: Board, out: Path, title: str) -> Built:
+def build_site(board: Board, out: Path, title: str) -> BuiltSite:
     """Write the site; a site that this wrote earlier, and nobody changed, is replaced.
 
     Raises:
@@ -66,7 +66,7 @@ def build_site(board: Board, out: Path, title: str) -> Built:
         listing = {name: sha256_file(folder / name) for name in _names(folder)}
         _write(folder / LISTING, json.dumps({"by": _BY, "files": listing}, indent=1))
     n_models = len({entry.result.model.id for entry in board.entries})
-    return Built(len(tables), n_models, len(listing) + 1)
+    return BuiltSite(len(tables), n_models, len(listing) + 1)
 
 
 _BY: Final = "anyres-bench leaderboard build"
@@ -146,7 +146,7 @@ def _write_all(board: Board, tables: Sequence[BoardTable], folder: Path, title: 
             for suffix, export in EXPORTS.items():
                 _write(folder / "tables" / f"{table.slug}{suffix}", export(table))
             bar.update()
-    site = Site(title, board, tables, models, colours, curves, drawn, bool(pictures))
+    site = SiteContent(title, board, tables, models, colours, curves, drawn, bool(pictures))
     for name, text in pages(site).items():
         _write(folder / name, text)
     data = dumps(payload(tables, models, planes, pictures))

@@ -17,14 +17,14 @@ from anyres_bench.evaluation.pairs import BankOf, Difference, cached_bank, paire
 from anyres_bench.evaluation.strata import side_of
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.leaderboard.feature_files import feature_stem, read_features
-from anyres_bench.leaderboard.site.entries import Entry
+from anyres_bench.leaderboard.site.entries import BoardEntry
 from anyres_bench.leaderboard.submission import FEATURES, read_submission
 from anyres_bench.results import Result
 
 _SLACK = 2e-3  # of the largest feature, which float16 moves
 
 
-def pairing_of(entries: Iterable[Entry]) -> Pairing:
+def pairing_of(entries: Iterable[BoardEntry]) -> Pairing:
     """What tells two results on a board apart: the values of one minus those of another.
 
     Features of a submission are read from its folder and never enter the cache. Two results are
@@ -57,7 +57,7 @@ def pairing_of(entries: Iterable[Entry]) -> Pairing:
     return lambda a, b: between(a.key, b.key)
 
 
-def _bank(known: Mapping[str, Entry], key: str, side: str) -> FeatureBank | None:
+def _bank(known: Mapping[str, BoardEntry], key: str, side: str) -> FeatureBank | None:
     """The features of one side: those that are enclosed, or this machine's own."""
     entry = known[key]
     if entry.folder is None:
@@ -66,7 +66,7 @@ def _bank(known: Mapping[str, Entry], key: str, side: str) -> FeatureBank | None
     return read_features(Enclosure(entry.folder), names)[0] if names else None
 
 
-def _enclosed(entry: Entry, side: str) -> list[str]:
+def _enclosed(entry: BoardEntry, side: str) -> list[str]:
     assert entry.folder is not None
     inside = Enclosure(entry.folder)
     stem = feature_stem(entry.result.states[side].key, entry.result.extractor.id)
@@ -75,7 +75,7 @@ def _enclosed(entry: Entry, side: str) -> list[str]:
     return [name for name in inside.names(FEATURES) if name.startswith(stem)]
 
 
-def _origin(entry: Entry) -> str | None:
+def _origin(entry: BoardEntry) -> str | None:
     """Digest of the enclosed features of an entry; empty for one's own, None where some miss."""
     if entry.folder is None:
         return ""

@@ -33,7 +33,7 @@ TIER_WORDS: Final = {
 
 
 @dataclass(frozen=True)
-class Entry:
+class BoardEntry:
     """A result on the board.
 
     Attributes:
@@ -75,7 +75,7 @@ class Board:
         log: oldest line first.
     """
 
-    entries: tuple[Entry, ...]
+    entries: tuple[BoardEntry, ...]
     refused: tuple[Refusal, ...] = ()
     oddities: tuple[str, ...] = ()
     log: tuple[LogLine, ...] = ()
@@ -85,7 +85,7 @@ class Board:
 class _Collected:
     """Entries so far, by key, and whose each model is."""
 
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[str, BoardEntry] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)  # model -> who brought it
     refused: list[Refusal] = field(default_factory=list)
 
@@ -114,7 +114,7 @@ def read_board(
         reading = read_results(ours, metrics=METRICS)
         oddities = reading.oddities
         for result in reading.results:
-            found.entries[result.key] = Entry(result, TIERS[-1])
+            found.entries[result.key] = BoardEntry(result, TIERS[-1])
             found.owners[result.model.id] = "the results of this board"
     known = states(log)
     with progress("submissions", len(theirs), unit="folder") as bar:
@@ -183,11 +183,11 @@ def _add(found: _Collected, path: Path, checked: CheckedSubmission, known: State
         tier = line.state if line is not None and line.state == TIERS[-1] else checked.tier
         mine = found.entries.get(result.key)
         if mine is not None:  # the same number; the model's card comes with it
-            found.entries[result.key] = Entry(
+            found.entries[result.key] = BoardEntry(
                 mine.result, mine.tier, submission.card, retracted=gone
             )
         else:
-            found.entries[result.key] = Entry(result, tier, submission.card, path, gone)
+            found.entries[result.key] = BoardEntry(result, tier, submission.card, path, gone)
 
 
 def _collisions(

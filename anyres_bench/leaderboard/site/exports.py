@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from anyres_bench.core.quoting import csv_cell, markdown, terminal
 from anyres_bench.evaluation.cards import shared_names
-from anyres_bench.leaderboard.site.entries import Entry
+from anyres_bench.leaderboard.site.entries import BoardEntry
 from anyres_bench.leaderboard.site.standing import BoardTable, Placed
 from anyres_bench.results import Interval, Result, cautions_of, number, value_label
 
@@ -140,7 +140,7 @@ def _differences(placed: Placed) -> dict[str, Any] | None:
     }
 
 
-def _retracted(entry: Entry) -> dict[str, str] | None:
+def _retracted(entry: BoardEntry) -> dict[str, str] | None:
     line = entry.retracted
     return None if line is None else {"date": line.date, "why": line.why}
 

@@ -22,7 +22,7 @@ _MOST_STATIC_ROWS: Final = 400  # of the table that stands on the first page wit
 
 
 @dataclass(frozen=True)
-class Site:
+class SiteContent:
     """What pages are made of.
 
     Attributes:
@@ -53,7 +53,7 @@ class Site:
         return None if found is None else (found.first.task, self.curves[found.slug])
 
 
-def pages(site: Site) -> dict[str, str]:
+def pages(site: SiteContent) -> dict[str, str]:
     """Name of a file -> its text."""
     environment = environment_of("anyres_bench.leaderboard.site", "anyres_bench.evaluation")
     environment.filters["number"] = number

@@ -11,7 +11,7 @@ from anyres_bench.evaluation.cards import shared_names
 from anyres_bench.evaluation.curves import place_of
 from anyres_bench.evaluation.headlines import ranking, remarks
 from anyres_bench.evaluation.wording import UNITS, metric_name, metric_words
-from anyres_bench.leaderboard.site.entries import TIER_WORDS, Entry
+from anyres_bench.leaderboard.site.entries import TIER_WORDS, BoardEntry
 from anyres_bench.leaderboard.site.exports import UNSTATED
 from anyres_bench.leaderboard.site.pictures import PictureRow
 from anyres_bench.leaderboard.site.planes import Plane, macs_per_pixel
@@ -75,10 +75,10 @@ def _visible(value: Any) -> Any:
     return value
 
 
-def model_values(entries: Sequence[Entry], colours: Mapping[str, str]) -> list[dict[str, Any]]:
+def model_values(entries: Sequence[BoardEntry], colours: Mapping[str, str]) -> list[dict[str, Any]]:
     """What is known of each model, once."""
     cards: dict[str, Card] = {}
-    known: dict[str, Entry] = {}
+    known: dict[str, BoardEntry] = {}
     for entry in entries:
         known.setdefault(entry.result.model.id, entry)
         if entry.card is not None:
@@ -86,7 +86,7 @@ def model_values(entries: Sequence[Entry], colours: Mapping[str, str]) -> list[d
     return [_model(entry, cards.get(name), colours[name]) for name, entry in known.items()]
 
 
-def _model(entry: Entry, card: Card | None, colour: str) -> dict[str, Any]:
+def _model(entry: BoardEntry, card: Card | None, colour: str) -> dict[str, Any]:
     model = entry.result.model
     cost = model.cost
     return {

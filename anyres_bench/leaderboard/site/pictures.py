@@ -21,7 +21,7 @@ from anyres_bench.core.reporting import detail
 from anyres_bench.data.pixels import decode
 from anyres_bench.evaluation.report_samples import items_of, may_show, samples_path
 from anyres_bench.evaluation.wording import protocol_words
-from anyres_bench.leaderboard.site.entries import Entry
+from anyres_bench.leaderboard.site.entries import BoardEntry
 from anyres_bench.leaderboard.submission import SAMPLES
 from anyres_bench.results import Task
 
@@ -57,7 +57,7 @@ class PictureRow:
         return f"{slug}-{sha256_text(f'{self.scope} {self.who}')[:12]}.png"
 
 
-def picture_rows(entries: Iterable[Entry]) -> Iterator[PictureRow]:
+def picture_rows(entries: Iterable[BoardEntry]) -> Iterator[PictureRow]:
     """Every row once: of one's own results from this machine's cache, of others as submitted.
 
     Those of a submission are shown where the licence that its card states permits; those in the
@@ -76,7 +76,7 @@ def picture_rows(entries: Iterable[Entry]) -> Iterator[PictureRow]:
                 yield PictureRow(scope, protocol_words(task.protocol), who, *row)
 
 
-def _files(entry: Entry, protocol: str) -> Iterator[tuple[str, bytes]]:
+def _files(entry: BoardEntry, protocol: str) -> Iterator[tuple[str, bytes]]:
     """Pictures of both sides of a result, as files."""
     model = entry.result.model.id
     if entry.folder is not None:
@@ -90,7 +90,7 @@ def _files(entry: Entry, protocol: str) -> Iterator[tuple[str, bytes]]:
             yield who, path.read_bytes()
 
 
-def _submitted(entry: Entry, protocol: str) -> bytes | None:
+def _submitted(entry: BoardEntry, protocol: str) -> bytes | None:
     """The file of a submission; None where there is none, or its licence does not permit it."""
     if entry.folder is None or entry.card is None or not may_show(entry.card.licence.strip()):
         return None

@@ -21,7 +21,7 @@ from anyres_bench.evaluation.headlines import (
 )
 from anyres_bench.evaluation.pairs import Difference
 from anyres_bench.evaluation.wording import metric_name, title_of
-from anyres_bench.leaderboard.site.entries import Entry
+from anyres_bench.leaderboard.site.entries import BoardEntry
 from anyres_bench.results import Result, Task, tied_ranks
 
 UNKNOWN_RANK: Final = "?"
@@ -39,7 +39,7 @@ class Placed:
         differences: its values minus the leader's; None where they are not known.
     """
 
-    entry: Entry
+    entry: BoardEntry
     rank: int | None = None
     leader: str = ""
     differences: Mapping[str, Difference] | None = None
@@ -85,7 +85,7 @@ class BoardTable:
         return sum(not (placed.entry.role or placed.entry.retracted) for placed in self.placed)
 
 
-def board_tables(entries: Sequence[Entry], pairing: Pairing) -> list[BoardTable]:
+def board_tables(entries: Sequence[BoardEntry], pairing: Pairing) -> list[BoardTable]:
     """A table for each task, set of images and seed; what says most comes first."""
     known = {entry.result.key: entry for entry in entries}
     groups = groups_of(entry.result for entry in entries)
@@ -97,7 +97,7 @@ def board_tables(entries: Sequence[Entry], pairing: Pairing) -> list[BoardTable]
     return sorted(tables, key=_says_most)
 
 
-def _table(group: Sequence[Entry], pairing: Pairing) -> BoardTable:
+def _table(group: Sequence[BoardEntry], pairing: Pairing) -> BoardTable:
     first = group[0].result
     standing = [entry for entry in group if entry.retracted is None]
     gone = [Placed(entry) for entry in group if entry.retracted is not None]
@@ -109,7 +109,7 @@ def _table(group: Sequence[Entry], pairing: Pairing) -> BoardTable:
     return BoardTable(slug, [*above, *_ranked(models, pairing), *below, *gone])
 
 
-def _ranked(models: Sequence[Entry], pairing: Pairing) -> list[Placed]:
+def _ranked(models: Sequence[BoardEntry], pairing: Pairing) -> list[Placed]:
     """Models, best first, with their ranks and what they are held against."""
     results = [entry.result for entry in models]
     against: dict[int, int] = {}

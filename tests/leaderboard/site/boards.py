@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from anyres_bench.leaderboard.log import LogLine
-from anyres_bench.leaderboard.site.entries import Board, Entry
+from anyres_bench.leaderboard.site.entries import Board, BoardEntry
 from anyres_bench.leaderboard.submission import Card
 from anyres_bench.results import CostRecord
 from tests.results.records import TASK, interval, model, result
@@ -15,7 +15,9 @@ from tests.results.records import TASK, interval, model, result
 CARD = Card("MIT", "own photographs", False)
 
 
-def entry(name: str, value: float, task: str = TASK, width: float = 0.2, **changes: Any) -> Entry:
+def entry(
+    name: str, value: float, task: str = TASK, width: float = 0.2, **changes: Any
+) -> BoardEntry:
     """An entry whose interval is `width` wide; submitted unless `changes` say otherwise."""
     made = result(
         task=task,
@@ -25,20 +27,22 @@ def entry(name: str, value: float, task: str = TASK, width: float = 0.2, **chang
         fake=None,
     )
     fields = {"tier": "submitted", "card": CARD, "folder": Path("submitted"), **changes}
-    return Entry(made, **fields)
+    return BoardEntry(made, **fields)
 
 
-def ours(name: str, value: float, task: str = TASK) -> Entry:
+def ours(name: str, value: float, task: str = TASK) -> BoardEntry:
     return entry(name, value, task, tier="re-rendered", card=None, folder=None)
 
 
-def costing(one: Entry, macs: int) -> Entry:
+def costing(one: BoardEntry, macs: int) -> BoardEntry:
     """The entry with a model that takes `macs` multiplications for 10 x 10 px."""
     cost = CostRecord((64, 64), (10, 10), macs, 7, 0.1, 1000.0, 1)
     return replace(one, result=replace(one.result, model=replace(one.result.model, cost=cost)))
 
 
-def curve(names: tuple[str, ...] = ("a", "b"), sizes: tuple[int, ...] = (32, 64)) -> list[Entry]:
+def curve(
+    names: tuple[str, ...] = ("a", "b"), sizes: tuple[int, ...] = (32, 64)
+) -> list[BoardEntry]:
     """A curve of each model."""
     return [
         entry(name, 1.0 + number + size / 64, TASK.replace("anyres-full64", f"patch32-at{size}"))

@@ -12,7 +12,7 @@ from safetensors.numpy import load, save
 from anyres_bench.core.files import cache_dir
 from anyres_bench.evaluation.pairs import paired
 from anyres_bench.leaderboard.site.differences import pairing_of
-from anyres_bench.leaderboard.site.entries import Entry
+from anyres_bench.leaderboard.site.entries import BoardEntry
 from anyres_bench.leaderboard.submission import Card
 from anyres_bench.leaderboard.submitting import Enclosed, submit
 from tests.leaderboard.submitted import kept, results_of
@@ -20,7 +20,7 @@ from tests.results.records import model
 
 
 @pytest.fixture
-def entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
+def entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[BoardEntry]:
     """One's own result, and one that was submitted with its features."""
     monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "cache"))
     mine = results_of("mine")[0]
@@ -28,10 +28,13 @@ def entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
     states = {"real": mine.states["real"], "fake": of_theirs}
     theirs = replace(mine, model=model("theirs"), states=states)
     submit([theirs], tmp_path / "s", Card("MIT", "x"), Enclosed("float16"))
-    return [Entry(mine, "re-rendered"), Entry(theirs, "recomputed", folder=tmp_path / "s")]
+    return [
+        BoardEntry(mine, "re-rendered"),
+        BoardEntry(theirs, "recomputed", folder=tmp_path / "s"),
+    ]
 
 
-def test_enclosed_features_give_the_difference_of_the_cache(entries: list[Entry]) -> None:
+def test_enclosed_features_give_the_difference_of_the_cache(entries: list[BoardEntry]) -> None:
     mine, theirs = (entry.result for entry in entries)
     want = paired(theirs, mine)
     shards = [path.name for path in (cache_dir() / "features").rglob("*") if path.is_file()]
@@ -44,7 +47,7 @@ def test_enclosed_features_give_the_difference_of_the_cache(entries: list[Entry]
     assert now == shards
 
 
-def test_other_reals_are_no_pair(entries: list[Entry]) -> None:
+def test_other_reals_are_no_pair(entries: list[BoardEntry]) -> None:
     mine, theirs = (entry.result for entry in entries)
     assert entries[1].folder is not None
     for path in (entries[1].folder / "features").iterdir():
@@ -53,7 +56,7 @@ def test_other_reals_are_no_pair(entries: list[Entry]) -> None:
     assert pairing_of(entries)(theirs, mine) is None
 
 
-def test_without_features_there_is_none(entries: list[Entry], tmp_path: Path) -> None:
+def test_without_features_there_is_none(entries: list[BoardEntry], tmp_path: Path) -> None:
     mine, theirs = (entry.result for entry in entries)
     submit([theirs], tmp_path / "bare", Card("MIT", "x"), Enclosed("none"))
     bare = replace(entries[1], folder=tmp_path / "bare")

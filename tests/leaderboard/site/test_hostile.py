@@ -11,7 +11,7 @@ import pytest
 
 from anyres_bench.evaluation.plots import colours_of
 from anyres_bench.leaderboard.site.entries import Board, read_board
-from anyres_bench.leaderboard.site.pages import Site, pages
+from anyres_bench.leaderboard.site.pages import SiteContent, pages
 from anyres_bench.leaderboard.site.payload import model_values
 from anyres_bench.leaderboard.site.standing import board_tables
 from anyres_bench.leaderboard.submission import Card
@@ -64,7 +64,7 @@ def shown(board: Board) -> dict[str, str]:
     tables = board_tables(board.entries, lambda a, b: None)
     models = model_values(board.entries, colours)
     planes: dict[str, list[Any]] = {"consistency": [], "cost": []}
-    return pages(Site("t", board, tables, models, colours, {}, planes, False))
+    return pages(SiteContent("t", board, tables, models, colours, {}, planes, False))
 
 
 @pytest.mark.parametrize("field", ["licence", "training_data", "link", "contact", "notes"])

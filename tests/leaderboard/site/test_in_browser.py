@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from anyres_bench.leaderboard.site.building import build_site
-from anyres_bench.leaderboard.site.entries import Board, Entry, Refusal
+from anyres_bench.leaderboard.site.entries import Board, BoardEntry, Refusal
 from anyres_bench.leaderboard.submission import Card
 from tests import browser
 from tests.leaderboard.site.boards import board, costing, entry, ours, retraction
@@ -35,7 +35,7 @@ def pictures(folder: Path, level: int, protocol: str) -> None:
     Image.fromarray(pixels).save(folder / "samples" / f"{protocol}.png")
 
 
-def consistency(name: str, ssim: float, detail: float) -> Entry:
+def consistency(name: str, ssim: float, detail: float) -> BoardEntry:
     one = entry(name, 1.0, PAIR)
     values = {"ssim": ssim, "detail": detail}
     changed = replace(one.result, values=values, intervals={}, higher_is_better={"ssim": True})

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 from anyres_bench.evaluation.plots import colours_of
 from anyres_bench.leaderboard.site.entries import Board, Refusal
-from anyres_bench.leaderboard.site.pages import Site, pages
+from anyres_bench.leaderboard.site.pages import SiteContent, pages
 from anyres_bench.leaderboard.site.payload import model_values
 from anyres_bench.leaderboard.site.standing import board_tables
 from anyres_bench.leaderboard.submission import Card
@@ -23,7 +23,9 @@ def made(of: Board) -> dict[str, str]:
     tables = board_tables(of.entries, lambda a, b: None)
     models = model_values(of.entries, colours)
     return pages(
-        Site("A <title>", of, tables, models, colours, {}, {"consistency": [], "cost": []}, False)
+        SiteContent(
+            "A <title>", of, tables, models, colours, {}, {"consistency": [], "cost": []}, False
+        )
     )
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from anyres_bench.evaluation.report_samples import samples_path
-from anyres_bench.leaderboard.site.entries import Entry
+from anyres_bench.leaderboard.site.entries import BoardEntry
 from anyres_bench.leaderboard.site.pictures import picture_rows
 from anyres_bench.leaderboard.submission import Card
 from tests.leaderboard.site.boards import entry, ours, retraction
@@ -29,7 +29,7 @@ def row(path: Path, n: int = 3, items: str = "", side: int = 8) -> bytes:
     return path.read_bytes()
 
 
-def submitted(folder: Path, licence: str = "MIT") -> Entry:
+def submitted(folder: Path, licence: str = "MIT") -> BoardEntry:
     return replace(entry("a", 1.0), folder=folder, card=Card(licence, "x"))
 
 

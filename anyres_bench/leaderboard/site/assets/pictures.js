@@ -44,7 +44,7 @@
     const rows = scope.rows.filter((row) => row.items.includes(item)).sort((a, b) => a.m - b.m);
     const names = rows.map(named);
     const left = rows[Math.max(0, names.indexOf(state.left))];
-    const model = rows.findIndex((row) => row.m >= 0 && !data.models[row.m].role);
+    const model = rows.findIndex((row) => row !== left && row.m >= 0 && !data.models[row.m].role);
     const right = rows[names.includes(state.right) ? names.indexOf(state.right) : model < 0 ? rows.length - 1 : model];
     for (const [id, row] of [["left", left], ["right", right]]) options($(id), names, (name) => name, named(row));
     fill($("pic-left"), left, item);
