@@ -149,13 +149,13 @@ def check(folder: Path | None, board_log: Path | None, base: Path | None) -> Non
     metavar="DIR",
     help="Folder in which every folder is a submission; may be given several times.",
 )
-@click.option("--log", "log_file", type=click.Path(path_type=Path), help="The board's log.")
+@click.option("--board-log", type=click.Path(path_type=Path), help="Log of the board.")
 @click.option("--title", default="anyres-bench leaderboard", show_default=True)
 def build(
     results: tuple[Path, ...],
     out: Path,
     submissions: tuple[Path, ...],
-    log_file: Path | None,
+    board_log: Path | None,
     title: str,
 ) -> None:
     """Build the site of RESULTS, folders of results of your own and submissions of others.
@@ -169,7 +169,7 @@ def build(
     \b
     Examples:
       anyres-bench leaderboard build results --out site
-      anyres-bench leaderboard build results --submissions submissions --log log.csv --out site
+      anyres-bench leaderboard build --submissions submissions --board-log log.csv --out site
     """
     from anyres_bench.leaderboard.log import load_log
     from anyres_bench.leaderboard.site.building import build_site, check_replaceable
@@ -177,7 +177,7 @@ def build(
 
     paths = results or (() if submissions else (Path("results"),))
     check_replaceable(out)
-    log = load_log(log_file) if log_file is not None else ()
+    log = load_log(board_log) if board_log is not None else None
     board = read_board(paths, submissions, log)
     if board.oddities:
         say(one_line_each(board.oddities))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from anyres_bench.core.errors import DataError, UsageError
@@ -46,7 +46,7 @@ def check_log(path: Path, base: Path | None, checked: CheckedSubmission | None) 
     if base is not None:
         found.append(_grown(path, base))
     if checked is not None:
-        found += _entered(lines, checked)
+        found += entered(lines, checked)
     return found
 
 
@@ -58,7 +58,7 @@ def _grown(path: Path, base: Path) -> Verdict:
     return Verdict("log only grows", "ok", f"{added} lines were added")
 
 
-def _entered(lines: tuple[LogLine, ...], checked: CheckedSubmission) -> Iterator[Verdict]:
+def entered(lines: Sequence[LogLine], checked: CheckedSubmission) -> Iterator[Verdict]:
     """Whether a submission is in the log, by no higher tier than its check has found."""
     rule = "entry in the log"
     if checked.submission is None:

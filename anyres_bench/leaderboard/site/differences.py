@@ -31,7 +31,7 @@ def pairing_of(entries: Iterable[BoardEntry]) -> Pairing:
     paired only where the features of their real images are the same: whoever encloses others has
     compared with other images, whatever the record says. None stands for what cannot be told.
     """
-    known = {entry.result.key: entry for entry in entries}
+    known = {entry.result.key: entry for entry in entries if entry.retracted is None}
     banks = functools.lru_cache(maxsize=16)(functools.partial(_bank, known))
     origin = functools.cache(lambda key: _origin(known[key]))
 

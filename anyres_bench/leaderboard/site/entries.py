@@ -17,7 +17,8 @@ from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.core.reporting import progress
 from anyres_bench.evaluation.headlines import role_of
 from anyres_bench.leaderboard.checks import CheckedSubmission, check
-from anyres_bench.leaderboard.log import RETRACTED, TIERS, LogLine, States, state_of, states
+from anyres_bench.leaderboard.log import RETRACTED, TIERS, LogLine, state_of, states
+from anyres_bench.leaderboard.logged import entered, submission_seal
 from anyres_bench.leaderboard.submission import MANIFEST, Card, Submission, read_submission
 from anyres_bench.metrics import METRICS
 from anyres_bench.results import Result, read_results
@@ -69,7 +70,7 @@ class Board:
     """All that a site shows.
 
     Attributes:
-        entries: every key once.
+        entries: every key once, but for those that were retracted.
         refused: submissions that stay out.
         oddities: what else was found among the files.
         log: oldest line first.
@@ -83,22 +84,24 @@ class Board:
 
 @dataclass
 class _Collected:
-    """Entries so far, by key, and whose each model is."""
+    """Entries so far, by key, those that were taken back, and whose each model is."""
 
     entries: dict[str, BoardEntry] = field(default_factory=dict)
+    gone: list[BoardEntry] = field(default_factory=list)
     owners: dict[str, str] = field(default_factory=dict)  # model -> who brought it
     refused: list[Refusal] = field(default_factory=list)
 
 
 def read_board(
-    paths: Sequence[Path], submissions: Sequence[Path] = (), log: Sequence[LogLine] = ()
+    paths: Sequence[Path], submissions: Sequence[Path] = (), log: Sequence[LogLine] | None = None
 ) -> Board:
     """Read and check all that a board is made of.
 
     Args:
         paths: files and folders of results, and folders that are one submission each.
         submissions: folders in which every folder is a submission.
-        log: of the board, oldest line first.
+        log: of the board, oldest line first, in which every submission has to be; None: there is
+            none.
 
     Raises:
         UsageError: a submission lies within a folder of results.
@@ -116,18 +119,18 @@ def read_board(
         for result in reading.results:
             found.entries[result.key] = BoardEntry(result, TIERS[-1])
             found.owners[result.model.id] = "the results of this board"
-    known = states(log)
     with progress("submissions", len(theirs), unit="folder") as bar:
-        for path in sorted(theirs, key=_by_log(log)):
+        for path in sorted(theirs, key=_by_log(log or ())):
             if path.is_symlink():
                 found.refused.append(Refusal(path.name, ("layout: it is a link",)))
             else:
-                _add(found, path, check(path), known)
+                _add(found, path, check(path), log)
             bar.update()
-    if not found.entries:
+    entries = (*found.entries.values(), *found.gone)
+    if not entries:
         said = "".join(f"\n  {one.name}: {one.reasons[0]}" for one in found.refused[:5])
         raise DataError(f"nothing to show: no results, and no submission that passes{said}")
-    return Board(tuple(found.entries.values()), tuple(found.refused), oddities, tuple(log))
+    return Board(entries, tuple(found.refused), oddities, tuple(log or ()))
 
 
 def _is_submission(path: Path) -> bool:
@@ -158,7 +161,7 @@ def _by_log(log: Sequence[LogLine]) -> Callable[[Path], tuple[int, str]]:
 
     def place(path: Path) -> tuple[int, str]:
         try:
-            seal = str(read_submission(Enclosure(path)).to_json()["seal"])
+            seal = submission_seal(read_submission(Enclosure(path)))
         except (DataError, OSError, RecursionError):
             seal = ""
         return first.get(seal, len(log)), str(path)
@@ -166,28 +169,36 @@ def _by_log(log: Sequence[LogLine]) -> Callable[[Path], tuple[int, str]]:
     return place
 
 
-def _add(found: _Collected, path: Path, checked: CheckedSubmission, known: States) -> None:
+def _add(
+    found: _Collected, path: Path, checked: CheckedSubmission, log: Sequence[LogLine] | None
+) -> None:
     """Take a submission in, or say why not."""
-    reasons = [f"{v.rule}: {v.said}" for v in checked.verdicts if v.state == "failed"]
-    submission = checked.submission
-    if submission is not None and not reasons:
-        reasons = list(_collisions(found, submission, checked.records))
+    verdicts = [*checked.verdicts, *(() if log is None else entered(log, checked))]
+    reasons = [f"{v.rule}: {v.said}" for v in verdicts if v.state == "failed"]
+    submission, known = checked.submission, states(log or ())
     if submission is None or reasons:
         found.refused.append(Refusal(path.name, tuple(reasons)))
         return
-    seal = str(submission.to_json()["seal"])
-    found.owners.setdefault(submission.model, f"submission {path.name}")
+    seal, standing = submission_seal(submission), []
     for result in checked.records:
         line = state_of(known, seal, result.key)
-        gone = line if line is not None and line.state == RETRACTED else None
-        tier = line.state if line is not None and line.state == TIERS[-1] else checked.tier
-        mine = found.entries.get(result.key)
-        if mine is not None:  # the same number; the model's card comes with it
-            found.entries[result.key] = BoardEntry(
-                mine.result, mine.tier, submission.card, retracted=gone
-            )
+        if line is not None and line.state == RETRACTED:
+            found.gone.append(BoardEntry(result, checked.tier, submission.card, path, line))
         else:
-            found.entries[result.key] = BoardEntry(result, tier, submission.card, path, gone)
+            raised = line is not None and line.state == TIERS[-1]
+            tier = TIERS[-1] if raised else checked.tier
+            standing.append(BoardEntry(result, tier, submission.card, path))
+    if reasons := list(_collisions(found, submission, [entry.result for entry in standing])):
+        found.refused.append(Refusal(path.name, tuple(reasons)))
+        return
+    if standing:
+        found.owners.setdefault(submission.model, f"submission {path.name}")
+    for entry in standing:
+        mine = found.entries.get(
+            entry.result.key
+        )  # the same number; the model's card comes with it
+        taken = entry if mine is None else BoardEntry(mine.result, mine.tier, submission.card)
+        found.entries[entry.result.key] = taken
 
 
 def _collisions(

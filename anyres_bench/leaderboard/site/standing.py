@@ -87,12 +87,12 @@ class BoardTable:
 
 def board_tables(entries: Sequence[BoardEntry], pairing: Pairing) -> list[BoardTable]:
     """A table for each task, set of images and seed; what says most comes first."""
-    known = {entry.result.key: entry for entry in entries}
+    known = {id(entry.result): entry for entry in entries}  # a retracted one may share its key
     groups = groups_of(entry.result for entry in entries)
     tables = []
     with progress("ranks", len(groups), unit="table") as bar:
         for group in groups:
-            tables.append(_table([known[result.key] for result in group], pairing))
+            tables.append(_table([known[id(result)] for result in group], pairing))
             bar.update()
     return sorted(tables, key=_says_most)
 

@@ -10,7 +10,9 @@ import pytest
 
 from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.leaderboard.log import LogLine
+from anyres_bench.leaderboard.site.differences import pairing_of
 from anyres_bench.leaderboard.site.entries import read_board
+from anyres_bench.leaderboard.site.standing import board_tables
 from anyres_bench.leaderboard.submission import Card
 from anyres_bench.leaderboard.submitting import Enclosed, submit
 from anyres_bench.results import Result, write_result
@@ -82,8 +84,35 @@ def test_one_model_is_one_submission(folder: Path) -> None:
 def test_the_log_says_who_was_first(folder: Path) -> None:
     later = folder / "zzz"
     submit(results_of("one"), later, CARD, Enclosed("none"))
-    line = LogLine("2026-01-01", "submitted", seal_of(later), "", "one", "")
-    assert [one.name for one in read_board((), [folder], [line]).refused] == ["one"]
+    lines = [
+        LogLine("2026-01-01", "submitted", seal_of(each), "", each_model, "")
+        for each, each_model in ((later, "one"), (folder / "one", "one"), (folder / "two", "two"))
+    ]
+    assert [one.name for one in read_board((), [folder], lines).refused] == ["one"]
+
+
+def test_what_is_not_in_the_log_stays_out(folder: Path) -> None:
+    line = LogLine("2026-01-01", "submitted", seal_of(folder / "two"), "", "two", "")
+    [one] = read_board((), [folder], [line]).refused
+    assert (one.name, one.reasons[0][:16]) == ("one", "entry in the log")
+
+
+def test_what_was_mended_takes_the_place_of_what_was_retracted(folder: Path) -> None:
+    submit(results_of("two"), folder / "two-again", CARD, Enclosed("float32"))
+    lines = [
+        LogLine("2026-01-01", "submitted", seal_of(folder / "two"), "", "two", ""),
+        LogLine("2026-01-02", "retracted", seal_of(folder / "two"), "", "two", "no features"),
+        LogLine("2026-01-03", "submitted", seal_of(folder / "two-again"), "", "two", ""),
+        LogLine("2026-01-03", "submitted", seal_of(folder / "one"), "", "one", ""),
+    ]
+    board = read_board((), [folder], lines)
+    assert not board.refused
+    twos = [entry for entry in board.entries if entry.result.model.id == "two"]
+    assert [(e.tier, e.retracted is None) for e in twos] == [("recomputed", True)] * 2 + [
+        ("submitted", False)
+    ] * 2
+    for table in board_tables(board.entries, pairing_of(board.entries)):
+        assert [p.entry.result.model.id for p in table.placed].count("two") == 2
 
 
 def test_own_results_win_and_take_the_card(folder: Path, tmp_path: Path) -> None:
@@ -108,13 +137,13 @@ def test_more_numbers_for_a_model_of_ones_own_are_refused(folder: Path, tmp_path
 
 def test_the_log_retracts_and_raises(folder: Path) -> None:
     seal = seal_of(folder / "two")
-    key = read_board((), [folder / "two"] and [folder]).entries[-1].result.key
+    key = read_board([folder / "two"]).entries[-1].result.key
     lines = [
         LogLine("2026-01-01", "submitted", seal, "", "two", ""),
         LogLine("2026-01-02", "re-rendered", seal, "", "two", ""),
         LogLine("2026-01-03", "retracted", seal, key, "two", "wrong weights"),
     ]
-    found = {entry.result.key: entry for entry in read_board((), [folder], lines).entries}
+    found = {entry.result.key: entry for entry in read_board([folder / "two"], (), lines).entries}
     gone = [entry for entry in found.values() if entry.retracted]
     assert [entry.result.key for entry in gone] == [key]
     assert {e.tier for e in found.values() if e.result.model.id == "two" and not e.retracted} == {
