@@ -26,6 +26,7 @@ from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.resize import MODES, resize
 from anyres_bench.features.extractor import ExtractorSpec
+from anyres_bench.features.folding import arranged, folded, pixel_by_pixel
 from anyres_bench.features.tensors import read_weights
 from anyres_bench.features.weights import WEIGHTS
 from anyres_bench.fetching.weights import locate
@@ -50,10 +51,10 @@ class _Bottleneck(nn.Module):
             self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(4 * width))
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.bn1(self.conv1(x)))
-        y = F.relu(self.bn2(self.conv2(y)))
+        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        y = F.relu(self.bn2(self.conv2(y)), inplace=True)
         shortcut = x if self.downsample is None else self.downsample(x)
-        return F.relu(self.bn3(self.conv3(y)) + shortcut)
+        return F.relu(self.bn3(self.conv3(y)) + shortcut, inplace=True)
 
 
 class ResNet50(nn.Module):
@@ -70,7 +71,7 @@ class ResNet50(nn.Module):
         self.fc = nn.Linear(2048, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
+        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x)), inplace=True), 3, 2, 1)
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         logits: Tensor = self.fc(x.mean((2, 3)))
         return logits
@@ -189,7 +190,8 @@ class CNNDetection:
         resize_mode: str = RESIZES[0],
     ) -> None:
         weights = read_weights(path, "model")
-        self._network = load_network(weights.tensors, path.name).to(device)
+        network = load_network(weights.tensors, path.name)
+        self._network = arranged(folded(network).to(device))
         self._rule, self._device = RULES[rule], device
         self._resize_mode = resize_mode
         how = rule if resize_mode == RESIZES[0] else f"{rule}+{resize_mode}"
@@ -201,7 +203,7 @@ class CNNDetection:
         pictures = images.permute(0, 2, 3, 1).cpu().numpy()
         how = (self._rule, self._resize_mode)
         inputs = (prepare(picture, *how).to(self._device) for picture in pictures)
-        rows = [self._network(picture).float().cpu() for picture in inputs]
+        rows = [self._network(pixel_by_pixel(picture)).float().cpu() for picture in inputs]
         return torch.cat(rows) if rows else torch.empty((0, 1))
 
 

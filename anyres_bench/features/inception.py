@@ -6,19 +6,19 @@ Heusel et al., "GANs Trained by a Two Time-Scale Update Rule ...", NeurIPS 2017 
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.resize import MODES, resize
 from anyres_bench.features.extractor import ExtractorSpec
-from anyres_bench.features.inception_network import load_network
+from anyres_bench.features.folding import arranged, folded, pixel_by_pixel
+from anyres_bench.features.inception_network import InceptionNetwork, load_network
 from anyres_bench.features.tensors import read_weights
 from anyres_bench.features.weights import WEIGHTS
 from anyres_bench.fetching.weights import locate
@@ -43,6 +43,9 @@ _FID_RESIZES = ("clean", "legacy_pytorch", "legacy_tensorflow", "torch-bilinear-
 FILES = {"": "inception-v3", "torchscript": "inception-v3-torchscript"}
 """Option -> registered weights; both are FID's, converted from one graph by different people."""
 
+BF16 = "bf16-folded"
+"""What ids say of `+bf16`; those of before, plain "bf16", kept batch norms and sums apart."""
+
 _BATCH = 16  # images that go through the network together; see `InceptionV3.__call__`
 
 
@@ -53,7 +56,8 @@ class InceptionV3:
         path: a published `.pth` or TorchScript file, or one of the same layout.
         tap: a name of `TAPS`.
         resize_mode: a name of `RESIZES`.
-        bf16: run in bfloat16: faster, with errors of about half a per cent.
+        bf16: convolve in bfloat16, weights and activations: faster where the processor has it,
+            with errors of about a per cent.
         unnormalised: show the network values in [0, 1], as InfinityGAN's evaluation does, whose
             distances are on a scale of their own therefore.
         device: where the network runs, as torch names it.
@@ -75,10 +79,11 @@ class InceptionV3:
         unnormalised: bool = False,
     ) -> None:
         self._tap, self._resize_mode, self._bf16 = tap, resize_mode, bf16
+        self._dtype = torch.bfloat16 if bf16 else torch.float32
         self._unnormalised = unnormalised
         self._device = torch.device(device)
         weights = read_weights(path)
-        self._network = load_network(weights.tensors).to(self._device)
+        self._network = prepared(load_network(weights.tensors).to(self._device), tap, self._dtype)
         self._source = _source(weights.sha256)
 
     @property
@@ -86,7 +91,7 @@ class InceptionV3:
         parts = [
             self._resize_mode if self._resize_mode != "clean" else "",
             self._tap if self._tap != "2048" else "",
-            "bf16" if self._bf16 else "",
+            BF16 if self._bf16 else "",
             "unnormalised" if self._unnormalised else "",
         ]
         return "+".join(["inception-v3" + self._source, *filter(None, parts)])
@@ -117,21 +122,41 @@ class InceptionV3:
         pixels = resize(images.to(self._device), Size.square(SIDE), self._resize_mode)
         inputs = pixels / 255 if self._unnormalised else scale_input(pixels, self._resize_mode)
         padded = functional.pad(inputs, (0, 0, 0, 0, 0, 0, 0, _BATCH - len(images)))
-        with self._precision():
-            features: Tensor = self._network(padded, last=self._tap)[self._tap]
+        features: Tensor = self._network(pixel_by_pixel(padded).to(self._dtype))[self._tap]
         return features[: len(images)].float().cpu()
 
-    def _precision(self) -> contextlib.AbstractContextManager[Any]:
-        if not self._bf16:
-            return contextlib.nullcontext()
-        return torch.autocast(self._device.type, torch.bfloat16)
+
+class _UpTo(nn.Module):
+    """The network as far as one tap needs it."""
+
+    def __init__(self, network: InceptionNetwork, tap: str) -> None:
+        super().__init__()
+        self.network, self.tap = network, tap
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """As the network's."""
+        taps: dict[str, Tensor] = self.network(x, last=self.tap)
+        return taps
+
+
+def prepared(
+    network: InceptionNetwork, tap: str, dtype: torch.dtype = torch.float32
+) -> Callable[[Tensor], dict[str, Tensor]]:
+    """The network up to a tap, as extractors run it; features move by rounding alone.
+
+    Args:
+        network: not to be used any more.
+        tap: a name of `TAPS`.
+        dtype: in which it convolves.
+    """
+    return arranged(folded(_UpTo(network, tap)), dtype)
 
 
 def build(spec: ExtractorSpec) -> InceptionV3:
     """The extractor of a spec: `inception-v3[@file:PATH][+tap][+resize][+torchscript][+bf16]`;
     `+unnormalised` shows values in [0, 1]."""
     tap, resize_mode, file, bf16, unnormalised = spec.pick(
-        list(TAPS), RESIZES, list(FILES), ("", "bf16"), ("", "unnormalised")
+        list(TAPS), RESIZES, list(FILES), ("", "bf16", BF16), ("", "unnormalised")
     )
     if spec.file is not None and file:
         raise UsageError(

@@ -42,7 +42,7 @@ class Conv(nn.Module):
         self.bn = nn.BatchNorm2d(n_out, eps=1e-3)
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(self.bn(self.conv(x)))
+        return functional.relu(self.bn(self.conv(x)), inplace=True)
 
 
 def _average(x: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from anyres_bench.core.errors import CheckpointError, UnknownNameError, UsageError
 from anyres_bench.core.registry import nearest
+from anyres_bench.features.folding import laid_out, pixel_by_pixel
 from anyres_bench.features.tensors import read_tensors
 from anyres_bench.features.weights import WEIGHTS
 from anyres_bench.fetching.weights import locate
@@ -92,7 +93,7 @@ class LPIPS:
         self.net, self._backbone = net, _BACKBONES[net]
         self._device = torch.device(device)
         self._weights = {
-            name: tensor.to(self._device, torch.float32)
+            name: laid_out(tensor.to(self._device, torch.float32))
             for name, tensor in _by_own_names(tensors, self._backbone).items()
         }
         channels = (1, 3, 1, 1)
@@ -151,7 +152,7 @@ class LPIPS:
 
     def _taps(self, images: Tensor) -> Iterator[Tensor]:
         """Activations after each slice."""
-        x = (images.to(self._device) - self._shift) / self._scale
+        x = pixel_by_pixel((images.to(self._device) - self._shift) / self._scale)
         for s, numbers in enumerate(self._backbone.slices):
             if s in self._backbone.pooled:
                 # Only SqueezeNet's pools keep a last, partial window.
@@ -173,7 +174,7 @@ class LPIPS:
     def _conv(self, x: Tensor, name: str, stem: tuple[int, int] | None = None) -> Tensor:
         weight, bias = self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]
         stride, padding = stem or (1, weight.shape[-1] // 2)
-        return functional.relu(functional.conv2d(x, weight, bias, stride, padding))
+        return functional.relu(functional.conv2d(x, weight, bias, stride, padding), inplace=True)
 
 
 def load_lpips(net: str, *, device: str = "cpu", accept_licence: bool = False) -> LPIPS:

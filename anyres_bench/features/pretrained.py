@@ -20,6 +20,7 @@ from anyres_bench.core.geometry import Box, Size
 from anyres_bench.core.networks import state_digest
 from anyres_bench.data.pixels import FILTERS, Pixels, crop, resize_uint8
 from anyres_bench.features.extractor import ExtractorSpec
+from anyres_bench.features.folding import pixel_by_pixel, quickened
 
 _BATCH = 8  # images that go through a network together: a row must not depend on its neighbours
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -187,9 +188,12 @@ class PretrainedExtractor:
         normalised: bool = False,
         device: str = "cpu",
     ) -> None:
-        self._name, self._vectors, self._normalised = name, vectors, normalised
-        self._network = network.to(device).eval().requires_grad_(False)
+        self._name, self._normalised = name, normalised
         self._digest = state_digest([network])
+        self._network = network.to(device).eval().requires_grad_(False)
+        self._vectors = vectors
+        if vectors is network:
+            self._network = self._vectors = quickened(network, preprocessing.side)
         self.preprocessing, self._dim, self._device = preprocessing, dim, device
 
     @property
@@ -212,7 +216,9 @@ class PretrainedExtractor:
     def _batch(self, images: Tensor) -> Tensor:
         shown = self.preprocessing(images)
         filled = torch.cat([shown, shown.new_zeros(_BATCH - len(shown), *shown.shape[1:])])
-        vectors = self._vectors(filled.to(self._device))[: len(images)].float().cpu()
+        vectors = (
+            self._vectors(pixel_by_pixel(filled.to(self._device)))[: len(images)].float().cpu()
+        )
         if vectors.shape != (len(images), self._dim):
             raise ModelError(
                 f"{self._name} gave {tuple(vectors.shape)}; expected {(len(images), self._dim)}: "

@@ -20,6 +20,7 @@ from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.resize import MODES, resize
 from anyres_bench.features.extractor import ExtractorSpec
+from anyres_bench.features.folding import laid_out, pixel_by_pixel
 from anyres_bench.features.tensors import read_weights
 from anyres_bench.features.weights import WEIGHTS
 from anyres_bench.fetching.weights import locate
@@ -67,7 +68,8 @@ class VGG16:
             raise CheckpointError(
                 f"VGG16 weights lack {', '.join(missing[:4])}; expected torchvision's vgg16"
             )
-        self._tensors = {name: tensors[name].to(device, torch.float32) for name in names}
+        own = {name: tensors[name].to(device, torch.float32) for name in names}
+        self._tensors = {name: laid_out(tensor) for name, tensor in own.items()}
         self._tap, self._source, self._device = tap, source, device
         self._resize_mode = resize_mode
 
@@ -96,10 +98,10 @@ class VGG16:
     def features(self, x: Tensor) -> dict[str, Tensor]:
         """Both taps of resized pictures, (n, 3, 224, 224) float32 in [0, 255]."""
         mean, std = (255 * torch.tensor(v, device=x.device).view(3, 1, 1) for v in (_MEAN, _STD))
-        x = (x - mean) / std
+        x = pixel_by_pixel((x - mean) / std)
         for block in _BLOCKS:
             for i in block:
-                x = F.relu(F.conv2d(x, *self._layer(f"features.{i}"), padding=1))
+                x = F.relu(F.conv2d(x, *self._layer(f"features.{i}"), padding=1), inplace=True)
             x = F.max_pool2d(x, 2)
         x = F.relu(F.linear(x.flatten(1), *self._layer(_LINEAR[0])))
         fc2 = F.linear(x, *self._layer(_LINEAR[1]))

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from anyres_bench.core.errors import CheckpointError, UsageError
+from anyres_bench.features.folding import laid_out, pixel_by_pixel
 from anyres_bench.features.tensors import read_tensors
 from anyres_bench.features.weights import WEIGHTS
 from anyres_bench.fetching.weights import locate
@@ -44,7 +45,8 @@ class VGG19Distance:
         ]
         if missing := [name for name in names if name not in tensors]:
             raise CheckpointError(f"VGG19 weights lack {', '.join(missing[:4])}")
-        self._tensors = {name: tensors[name].to(device, torch.float32) for name in names}
+        own = {name: tensors[name].to(device, torch.float32) for name in names}
+        self._tensors = {name: laid_out(tensor) for name, tensor in own.items()}
         self._mean = torch.tensor(_MEAN, device=device).view(3, 1, 1)
         self._std = torch.tensor(_STD, device=device).view(3, 1, 1)
 
@@ -63,7 +65,7 @@ class VGG19Distance:
         return torch.stack([w * (x - y).abs().mean((1, 2, 3)) for w, x, y in pairs]).sum(0)
 
     def _taps(self, images: Tensor) -> Iterator[Tensor]:
-        x = ((images + 1) / 2 - self._mean) / self._std
+        x = pixel_by_pixel(((images + 1) / 2 - self._mean) / self._std)
         for block in _BLOCKS:
             x = F.max_pool2d(x, 2) if block is not _BLOCKS[0] else x
             for number in block:

@@ -122,7 +122,8 @@ def test_ids_say_everything_and_only_published_weights_give_fid(path: Path) -> N
         ("", "", 2048),
         ("+clean+2048", "", 2048),
         ("+768", "+768", 768),
-        ("+bf16+logits+legacy_pytorch", "+legacy_pytorch+logits+bf16", 1008),
+        ("+bf16+logits+legacy_pytorch", "+legacy_pytorch+logits+bf16-folded", 1008),
+        ("+bf16-folded", "+bf16-folded", 2048),
     ):
         extractor = extractor_from(f"inception-v3@file:{path}{options}")
         assert (extractor.id, extractor.dim) == (unknown + suffix, dim)
@@ -142,7 +143,7 @@ def test_ids_say_everything_and_only_published_weights_give_fid(path: Path) -> N
         ),
         ("inception-v3", {"tap": "192"}, "inception-v3+192", False),
         ("inception-v3", {"resize_mode": "clean-box"}, "inception-v3+clean-box", False),
-        ("inception-v3", {"bf16": True}, "inception-v3+bf16", False),
+        ("inception-v3", {"bf16": True}, "inception-v3+bf16-folded", False),
     ],
 )
 def test_the_registered_digest_is_what_makes_it_fid(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,12 @@ import torch
 
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.resize import resize
-from anyres_bench.features.inception import SIDE, TAPS, scale_input
-from anyres_bench.features.inception_network import InceptionNetwork, load_network
+from anyres_bench.features.inception import SIDE, TAPS, prepared, scale_input
+from anyres_bench.features.inception_network import load_network
 from anyres_bench.features.lpips import LPIPS
 from tests.golden import Case, Check
+
+Network = Callable[[torch.Tensor], dict[str, torch.Tensor]]
 
 RTOL = 1e-4
 # Values far below the largest of their array carry its rounding noise: about 2e-7 of it here.
@@ -30,7 +32,7 @@ PATHS = {
 
 def run(case: Case) -> Iterable[tuple[str, Iterable[Check]]]:
     """One sub-case for each resize rule and each LPIPS backbone."""
-    network = load_network(filled(case, case.meta["inception_entries"]))
+    network = prepared(load_network(filled(case, case.meta["inception_entries"])), "logits")
     for prefix, mode in PATHS.items():
         yield prefix.strip("_"), _inception(case, network, prefix, mode)
     for net, expected in case.meta["lpips"].items():
@@ -49,7 +51,7 @@ def filled(case: Case, entries: list[list[Any]]) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def _inception(case: Case, network: InceptionNetwork, prefix: str, mode: str) -> Iterator[Check]:
+def _inception(case: Case, network: Network, prefix: str, mode: str) -> Iterator[Check]:
     pixels = torch.from_numpy(case.arrays["inception/images_uint8_NHWC"]).permute(0, 3, 1, 2)
     resized = resize(pixels.contiguous(), Size.square(SIDE), mode)
     taps = network(scale_input(resized, mode))

@@ -1,0 +1,125 @@
+"""Networks made ready to look at images: batch norms inside the convolutions before them.
+
+A batch norm that is not trained scales and shifts channels, which the convolution before it can do
+itself: one pass over the activations less for each. On a CPU the channels of a pixel lie beside
+each other, as its fastest convolutions want them. Features move by rounding alone.
+
+Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference", CVPR 2018, section 3.2.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+BOUND = 1e-5
+"""Of a row's norm: how far features may move and keep their id."""
+
+# What a library's `forward` may raise when it is given a stand-in for its input
+_UNTRACEABLE = (
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    RuntimeError,
+    TypeError,
+    ValueError,  # torch.fx's own among them
+)
+
+
+def folded(network: nn.Module) -> nn.Module:
+    """The network with its batch norms folded into its convolutions; the same up to rounding.
+
+    Args:
+        network: in eval mode; its parts are taken over, so it is not to be used any more. One
+            whose `forward` cannot be traced, because what it does depends on values, is returned
+            as it is.
+    """
+    if not any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
+        return network
+    try:
+        traced = fx.GraphModule(network, _Tracer().trace(network))
+    except _UNTRACEABLE:
+        return network
+    calls = Counter(node.target for node in traced.graph.nodes if node.op == "call_module")
+    for node in list(traced.graph.nodes):
+        before = node.args[0] if node.args else None
+        if not isinstance(before, fx.Node) or len(before.users) != 1:
+            continue
+        if calls[node.target] == calls[before.target] == 1:
+            _fold(traced, before, node)
+    traced.recompile()
+    return traced.eval().requires_grad_(False)
+
+
+def pixel_by_pixel(images: Tensor) -> Tensor:
+    """Images or weights (n, c, h, w), laid out so that a pixel's channels lie together on a CPU."""
+    if images.device.type != "cpu":
+        return images
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+def laid_out(weights: Tensor) -> Tensor:
+    """Weights of a layer, those of a convolution `pixel_by_pixel`."""
+    return pixel_by_pixel(weights) if weights.ndim == 4 else weights
+
+
+def arranged(network: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
+    """The network with its convolutions of a dtype, their weights laid out `pixel_by_pixel`."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            weight = module.to(dtype).weight
+            weight.data = pixel_by_pixel(weight.data)
+    return network
+
+
+@torch.inference_mode()
+def quickened(network: nn.Module, side: int) -> nn.Module:
+    """The network folded and arranged, if its vectors of noise stay where they are; else itself.
+
+    Deep networks of libraries can carry rounding far. Those without batch norms stay as they are.
+
+    Args:
+        network: in eval mode, from (n, 3, side, side) to (n, dim).
+        side: px.
+    """
+    if not any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
+        return network
+    where = next(network.parameters()).device
+    noise = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0)).to(where)
+    fast = arranged(folded(copy.deepcopy(network)))
+    off = (fast(pixel_by_pixel(noise)) - network(noise)).norm(dim=1)
+    return fast if bool((off <= BOUND * network(noise).norm(dim=1)).all()) else network
+
+
+class _Tracer(fx.Tracer):
+    """Leaves also those batch norms whole that are a library's own."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether a module is one step."""
+        return isinstance(m, nn.BatchNorm2d) or super().is_leaf_module(m, module_qualified_name)
+
+
+def _fold(traced: fx.GraphModule, before: fx.Node, node: fx.Node) -> None:
+    """Fold one batch norm; what else the step did, as timm's activate, stays in its place."""
+    conv, norm = (traced.get_submodule(str(step.target)) for step in (before, node))
+    if type(conv) is not nn.Conv2d or not isinstance(norm, nn.BatchNorm2d) or norm.training:
+        return
+    steps = dict(norm.named_children())
+    known = type(norm) is nn.BatchNorm2d or list(steps) == ["drop", "act"]
+    if not known or norm.running_mean is None:
+        return
+    # In double precision, so that every weight is rounded once.
+    whole = fuse_conv_bn_eval(conv.double(), norm.double()).float()
+    _replace(traced, str(before.target), whole)
+    _replace(traced, str(node.target), nn.Sequential(*(step.float() for step in steps.values())))
+
+
+def _replace(traced: fx.GraphModule, name: str, module: nn.Module) -> None:
+    parent, _, leaf = name.rpartition(".")
+    setattr(traced.get_submodule(parent), leaf, module)
