@@ -15,7 +15,7 @@ from anyres_bench.leaderboard.site.entries import REPORTED, TIER_WORDS, Board
 from anyres_bench.leaderboard.site.exports import EXPORTS, yes_no
 from anyres_bench.leaderboard.site.planes import Plane
 from anyres_bench.leaderboard.site.standing import BoardTable, Placed
-from anyres_bench.results import number
+from anyres_bench.results import Task, number
 from anyres_bench.results.claims import CONFIDENCE, Claim, beside, published_claims
 
 _MOST_STATIC_ROWS: Final = 400  # of the table that stands on the first page without a script
@@ -117,4 +117,5 @@ def _matrix(known: Iterable[Claim]) -> dict[str, Any]:
         stated.setdefault(claim.system, {}).setdefault(claim.task, claim)
         columns.setdefault(claim.task, f"{claim.dataset}, {claim.metric}, {claim.size}")
     rows = {system: [of.get(task) for task in columns] for system, of in stated.items()}
-    return {"columns": columns, "rows": rows}
+    distances = all(Task.parse(task).metric.startswith("frechet") for task in columns)
+    return {"columns": columns, "rows": rows, "lower_is_better": distances}

@@ -17,7 +17,7 @@ from anyres_bench.leaderboard.site.pictures import PictureRow
 from anyres_bench.leaderboard.site.planes import Plane, macs_per_pixel
 from anyres_bench.leaderboard.site.standing import BoardTable, Placed
 from anyres_bench.leaderboard.submission import Card
-from anyres_bench.results import Result, Task, cautions_of, value_label
+from anyres_bench.results import CAUTIONS, Result, Task, cautions_of, value_label
 
 _BETWEEN = re.compile(r"min([0-9]+)max([0-9]+)")
 _ONE = re.compile(r"(?:-at|full|up)([0-9]+)")
@@ -53,6 +53,7 @@ def payload(
     index = {model["id"]: number for number, model in enumerate(models)}
     found = {
         "tiers": TIER_WORDS,
+        "cautions": CAUTIONS,
         "models": models,
         "tasks": [_table_values(table, index) for table in tables],
         "planes": {

@@ -230,7 +230,7 @@ window.Board = (() => {
     if (row.rank === "?") rank.title = "not known: no features to tell it apart by, and intervals meet";
     return make("tr", { className: row.gone ? "gone" : model.role ? "pinned" : "" }, rank, name,
       ...row.values.map((value, i) => valueCell(value, spans[i], model.colour, i ? null : row.difference, against)),
-      make("td", { textContent: row.gone ? "retracted" : row.tier }),
+      make("td", { className: "tiers", textContent: row.gone ? "retracted" : row.tier }),
       make("td", { className: "said", textContent: model.licence }),
       make("td", { textContent: said(model.onReference) }), make("td", {}, box));
   }
@@ -250,7 +250,10 @@ window.Board = (() => {
     const models = (list) => list.filter((row) => !data.models[row.m].role && !row.gone).length;
     const controls = kept.filter((row) => data.models[row.m].role).length;
     $("said").textContent = `${models(kept)} of ${models(of.rows)} models, ${controls} controls`;
-    $("live-notes").textContent = `images ${of.images.slice(0, 12)}, seed ${of.seed}`;
+    const cautions = new Set(kept.flatMap((row) => row.values.flatMap(([, , , names]) => (names ? names.split(", ") : []))));
+    const notes = [...cautions].map((name) => `${name}: ${data.cautions[name] ?? "not known here"}`);
+    $("live-notes").replaceChildren(...[...notes, `images ${of.images.slice(0, 12)}, seed ${of.seed}`]
+      .map((text) => make("p", { textContent: text })));
     $("live-files").replaceChildren(...[".csv", ".md", ".tex", ".json"].flatMap((suffix) => [
       make("a", { href: `tables/${encodeURIComponent(of.slug)}${suffix}`, textContent: suffix.slice(1) }), " "]));
   }

@@ -49,7 +49,7 @@
         y: { distr: yLog ? 3 : 1, range: () => room } },
       axes: [
         { ...axis, label: xLabel, ...(sizes ? { splits: () => thinned(sizes, element.clientWidth), filter: (u, splits) => splits, values: (u, splits) => splits.map(String) } : {}) },
-        { ...axis, label: yLabel, size: 62, values: (u, splits) => splits.map((value) => (value === null ? "" : number(value))) },
+        { ...axis, label: yLabel, size: 62, ...(yLog ? { splits: () => decades(room), filter: (u, splits) => splits } : {}), values: (u, splits) => splits.map((value) => (value === null ? "" : number(value))) },
       ],
       series: [{}, ...series],
       hooks: { draw: [(u) => intervals(u, lines)], setCursor: [(u) => nearest(u, lines, tip)] },
@@ -57,6 +57,15 @@
     made.over.append(tip);
     plots.set(element, made);
     element.setAttribute("aria-label", `${yLabel} against ${xLabel} of ${lines.length} models; the table has the numbers`);
+  }
+
+  // 1, 2 and 5 of every decade, or the decades alone where there are many.
+  function decades([least, most]) {
+    const [low, high] = [Math.floor(Math.log10(least)), Math.ceil(Math.log10(most))];
+    const digits = high - low > 4 ? [1] : high - low > 2 ? [1, 3] : [1, 2, 5];
+    const all = [];
+    for (let power = low; power <= high; power++) all.push(...digits.map((digit) => digit * 10 ** power));
+    return all.filter((value) => value >= least && value <= most);
   }
 
   // Sizes whose labels have room.
