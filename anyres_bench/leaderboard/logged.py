@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -52,10 +53,13 @@ def check_log(path: Path, base: Path | None, checked: CheckedSubmission | None) 
 
 def _grown(path: Path, base: Path) -> Verdict:
     try:
-        added = check_appended(log_text(base), log_text(path))
+        n_added = check_appended(log_text(base), log_text(path))
+        lines = load_log(path)
     except DataError as error:
         return Verdict("log only grows", "failed", str(error))
-    return Verdict("log only grows", "ok", f"{added} lines were added")
+    states_added = Counter(line.state for line in lines[len(lines) - n_added :])
+    listed = ", ".join(f"{n} {state}" for state, n in states_added.items())
+    return Verdict("log only grows", "ok", f"added: {listed or 'nothing'}")
 
 
 def entered(lines: Sequence[LogLine], checked: CheckedSubmission) -> Iterator[Verdict]:

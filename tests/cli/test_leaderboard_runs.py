@@ -86,7 +86,7 @@ def test_a_board_in_ci(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     asked = ("check", "mine", "--board-log", "log.csv", "--base", "base.csv")
     code, text, _ = run(capsys, *asked)
     assert (code, text.splitlines()[-1]) == (0, "accepted: recomputed")
-    assert "log only grows: 2 lines were added" in text
+    assert "log only grows: added: 1 re-rendered, 1 retracted" in text
     (tmp_path / "log.csv").write_text(
         (tmp_path / "log.csv").read_text().replace("recomp", "re-comp")
     )

@@ -44,7 +44,7 @@ def test_a_submission_is_entered_raised_and_retracted(
     assert [one.state for one in load_log(log)] == ["submitted", "re-rendered", "retracted"]
     verdicts = check_log(log, base, checked)
     assert {verdict.state for verdict in verdicts} == {"ok"}
-    assert said(verdicts)["log only grows"][1] == "2 lines were added"
+    assert said(verdicts)["log only grows"][1] == "added: 1 re-rendered, 1 retracted"
 
 
 def test_what_a_log_may_not_say_is_refused(checked: CheckedSubmission, tmp_path: Path) -> None:

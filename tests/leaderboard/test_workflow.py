@@ -62,7 +62,7 @@ def test_the_workflow_accepts_an_honest_change_and_refuses_others(board: Path) -
     line = (board / "log.csv").read_text().splitlines()[1]
     change_state(board / "log.csv", line.split(",")[2], RETRACTED, "", "wrong images")
     code, text = shell(board, grows, BASE="HEAD")
-    assert (code, "1 lines were added" in text) == (0, True), text
+    assert (code, "added: 1 retracted" in text) == (0, True), text
     assert shell(board, rules)[0] == 0
     # A line that goes.
     (board / "log.csv").write_text((board / "log.csv").read_text().replace(line + "\n", ""))
