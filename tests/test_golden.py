@@ -16,7 +16,14 @@ from tests.golden import Check
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLIC = ROOT / "tests" / "golden"
-HEAVY = {"metrics_vgg16"}  # two gigabytes of weights
+HEAVY = {  # networks of full width, or images of full size
+    "cnndetection_resnet50",
+    "infinitygan_direct",
+    "infinitygan_patchwise",
+    "metrics_networks",
+    "metrics_vgg16",
+    "mspe_f_spe_expand",
+}
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])

@@ -15,7 +15,9 @@ from tests.fakes import write_dataset
 TASK = "patch32-at40/frechet"
 
 
-@pytest.mark.parametrize("spec", ["anycost", "liif:anycost:ch0.5@32"])
+@pytest.mark.parametrize(
+    "spec", [pytest.param("anycost", marks=pytest.mark.slow), "liif:anycost:ch0.5@32"]
+)
 def test_from_a_file_put_in_its_place_to_a_record(
     spec: str,
     tmp_path: Path,

@@ -216,7 +216,7 @@ def test_every_flipped_bit_is_known(order: Order) -> None:
         rows = _rows(ledger)
     rng, full = random.Random(0), [i for i, byte in enumerate(whole) if byte]
     seen = {"refused": 0, "cured": 0, "of no matter": 0}
-    for _ in range(300):
+    for _ in range(100):
         data = bytearray(whole)
         data[rng.choice(full)] ^= 1 << rng.randrange(8)
         path.write_bytes(data)
@@ -231,8 +231,8 @@ def test_every_flipped_bit_is_known(order: Order) -> None:
             continue
         assert same or damage != database.Damage(), "a row changed silently"
         seen["of no matter" if same else "cured"] += 1
-    assert seen["refused"] > 20
-    assert seen["cured"] > 100
+    assert seen["refused"] > 6
+    assert seen["cured"] > 30
     path.write_bytes(whole)
     assert build(order, ENGINE).dataset.digest == digest
 

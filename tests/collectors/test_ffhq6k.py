@@ -198,6 +198,7 @@ def test_a_face_that_leaves_the_picture_is_measured(drive: DriveDouble, tmp_path
     assert choose_native([face], 1, 512, 0.3) == [0]
 
 
+@pytest.mark.slow
 def test_the_list_is_read_in_little_memory(drive: DriveDouble, tmp_path: Path) -> None:
     import tracemalloc
 

@@ -260,6 +260,7 @@ def test_the_next_run_asks_only_for_what_failed_in_passing(tmp_path: Path) -> No
         assert not host.hits, "nothing to do, nothing asked"
 
 
+@pytest.mark.slow
 def test_order_and_digest_do_not_depend_on_who_is_first(tmp_path: Path) -> None:
     with serve(ImageHost()) as host:
         host.files |= {f"/{i}.jpg": photo(i) for i in range(12)}

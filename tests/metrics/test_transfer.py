@@ -45,6 +45,7 @@ def test_traces_of_their_own_are_found_at_their_size_alone() -> None:
     assert found["auc@64>128"] == pytest.approx(0.5, abs=0.1)
 
 
+@pytest.mark.slow
 def test_without_a_trace_all_is_chance() -> None:
     found = measure(metric_from("detector-transfer"), side("real"), side("fake"), 0)
     assert found.values["auc_within"] == pytest.approx(0.5, abs=0.08)

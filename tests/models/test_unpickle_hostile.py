@@ -507,13 +507,13 @@ def damaged(whole: bytes, rng: random.Random) -> bytes:
 def test_damaged_snapshots_end_in_no_other_error(tmp_path: Path) -> None:
     whole, rng = TINY.read_bytes(), random.Random(5)
     path, refused = tmp_path / "damaged.pkl", 0
-    for _ in range(60):
+    for _ in range(30):
         path.write_bytes(damaged(whole, rng))
         try:
             read_official_pickle(path)
         except CheckpointError:
             refused += 1
-    assert refused > 30
+    assert refused > 15
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -521,13 +521,13 @@ def test_damaged_torch_files_end_in_no_other_error(tmp_path: Path) -> None:
     value = {"sd": torch.nn.Linear(2, 3).state_dict(), "epoch": 3, "half": [0.5, None]}
     wholes, rng = (zipped("none"), legacy_file(value)), random.Random(6)
     path, refused = tmp_path / "damaged.pt", 0
-    for _ in range(300):
+    for _ in range(100):
         path.write_bytes(damaged(rng.choice(wholes), rng))
         try:
             read_torch_file(path)
         except CheckpointError:
             refused += 1
-    assert refused > 150
+    assert refused > 50
 
 
 def test_embedded_source_is_not_executed(tmp_path: Path) -> None:

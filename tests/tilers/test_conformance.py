@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -14,20 +13,27 @@ from anyres_bench.tilers import TILERS, load, relatives
 from anyres_bench.tilers.conformance import KINDS, UNKNOWN, compare, expected, told
 from anyres_bench.tilers.engine import Answer
 from anyres_bench.tilers.kit import sizes
+from tests.cli.calls import call
 from tests.commands import run
 from tests.tilers import engines
 
-ROOT = Path(__file__).resolve().parents[2]
 THREE = [Size(448, 448), Size(1080, 1920), Size(1, 200)]
 
 
-def checked(spec: str, program: str, *options: str) -> tuple[int, str]:
+Check = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def checked(capfd: pytest.CaptureFixture[str]) -> Check:
     """Exit status and output of `tilers check` on a Python program."""
-    command = [sys.executable, "-m", "anyres_bench", "tilers", "check", *options, spec]
-    command += ["--", sys.executable, "-S", "-c", program]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert "Traceback" not in result.stderr
-    return result.returncode, result.stdout + result.stderr
+
+    def check(spec: str, program: str, *options: str) -> tuple[int, str]:
+        engine = ("--", sys.executable, "-S", "-c", program)
+        code, out, err = call(capfd, "tilers", "check", *options, spec, *engine)
+        assert "Traceback" not in err
+        return code, out + err
+
+    return check
 
 
 @pytest.mark.parametrize(
@@ -48,7 +54,14 @@ def checked(spec: str, program: str, *options: str) -> tuple[int, str]:
     ],
 )  # fmt: skip
 def test_a_wrong_engine_is_found_with_the_reason(
-    spec: str, program: str, slot: str, right: str, wrong: str, kind: str, reason: str
+    spec: str,
+    program: str,
+    slot: str,
+    right: str,
+    wrong: str,
+    kind: str,
+    reason: str,
+    checked: Check,
 ) -> None:
     code, text = checked(spec, program.replace(slot, right))
     assert (code, text.count("all ")) == (0, 1), text
@@ -63,7 +76,7 @@ def test_a_wrong_engine_is_found_with_the_reason(
     assert all(one["decisions"] for one in found)
 
 
-def test_the_famous_case_is_told_in_words() -> None:
+def test_the_famous_case_is_told_in_words(checked: Check) -> None:
     code, text = checked("internvl", engines.INTERNVL.replace("TIE", engines.TIE_BY_BLOCKS))
     assert code == 1
     assert "grid, " in text
@@ -109,7 +122,7 @@ def test_exchanged_sides_are_named() -> None:
     assert reason.startswith("height and width are read the other way round")
 
 
-def test_errors_reach_the_user_as_a_line() -> None:
+def test_errors_reach_the_user_as_a_line(checked: Check) -> None:
     code, text = checked("internvl", "print('ready')")
     assert code == 1
     assert text.startswith("error: answer 1 (for 1x1) is 'ready'")

@@ -36,9 +36,10 @@ def states(recipe: Recipe) -> dict[str, torch.Tensor]:
 
 def check_resuming(config: Any, folder: Path) -> None:
     """Two steps are one and one, bit for bit, optimisers and averages included."""
-    trained(config, folder / "parts", 1)
-    parts = trained(config, folder / "parts", 2)
-    whole = trained(config, folder / "whole", 2)
+    loop = dataclasses.replace(LOOP, sample_ticks=0)
+    trained(config, folder / "parts", 1, loop)
+    parts = trained(config, folder / "parts", 2, loop)
+    whole = trained(config, folder / "whole", 2, loop)
     for name, tensor in states(whole).items():
         assert torch.equal(tensor, states(parts)[name]), name
     one, two = (torch.load(folder / f / "state-000000008.pt") for f in ("parts", "whole"))

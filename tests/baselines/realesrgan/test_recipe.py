@@ -40,6 +40,7 @@ def gan(net: RealESRGANConfig, tmp_path_factory: pytest.TempPathFactory) -> Real
     return dataclasses.replace(net, stage="gan", start=str(folder), lr=1e-3)
 
 
+@pytest.mark.slow
 def test_stopping_changes_nothing(gan: RealESRGANConfig, tmp_path: Path) -> None:
     check_resuming(gan, tmp_path)
 
@@ -84,14 +85,14 @@ def test_the_spectrum_is_followed_once_a_step(gan: RealESRGANConfig, tmp_path: P
     """Whatever the number of micro-batches."""
     vectors = []
     for size in (4, 2):
-        loop = dataclasses.replace(LOOP, micro_batch=size)
+        loop = dataclasses.replace(LOOP, micro_batch=size, sample_ticks=0)
         vectors.append(trained(gan, tmp_path / str(size), 1, loop).networks["D"].conv1.weight_u)
-    once = gan.recipe(LOOP)
-    once.discriminator.conv1.follow()
-    assert torch.equal(vectors[0], once.discriminator.conv1.weight_u)
+    once = gan.recipe(LOOP).discriminator.conv1
+    before = once.weight_u.clone()
+    once.follow()
+    assert torch.equal(vectors[0], once.weight_u)
     assert torch.equal(vectors[1], vectors[0])
-    twice = trained(gan, tmp_path / "twice", 2).networks["D"].conv1.weight_u
-    assert not torch.equal(twice, vectors[0])
+    assert not torch.equal(before, vectors[0])
 
 
 def test_what_it_leaves_is_an_upscaler(net: RealESRGANConfig, tmp_path: Path) -> None:

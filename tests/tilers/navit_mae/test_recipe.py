@@ -16,6 +16,7 @@ from anyres_bench.tilers.navit_mae.recipe import MaskedConfig
 from tests.training.tiny import LOOP, check_resuming, moved, trained
 
 
+@pytest.mark.slow
 def test_stopping_changes_nothing(config: MaskedConfig, tmp_path: Path) -> None:
     check_resuming(config, tmp_path)
 
