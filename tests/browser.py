@@ -26,6 +26,7 @@ def page(
     fragment: str = "",
     scripts: bool = True,
     own_policy: bool = False,
+    inside: Path | None = None,
 ) -> Iterator[Any]:
     """The page of a file, opened; after the block nothing may have gone wrong or left the folder.
 
@@ -38,6 +39,7 @@ def page(
         fragment: of the address, with its "#".
         scripts: whether scripts run.
         own_policy: whether the page's own policy of content holds.
+        inside: folder that nothing may leave; that of the file by default.
     """
     program = next((found for name in _NAMES if (found := shutil.which(name))), None)
     if program is None:
@@ -56,7 +58,7 @@ def page(
         wrong: list[str] = []
         tab.on("console", lambda message: wrong.append(f"console: {message.text}"))
         tab.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-        folder = path.resolve().parent.as_uri()
+        folder = (inside or path.parent).resolve().as_uri()
         tab.on("request", lambda request: _check_request(request.url, folder, wrong))
         tab.on("dialog", lambda dialog: wrong.append(f"dialog: {dialog.message}"))
         tab.goto(path.resolve().as_uri() + fragment)

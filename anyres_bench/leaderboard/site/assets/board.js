@@ -358,6 +358,7 @@ window.Board = (() => {
     chooser();
     for (const id of ["choose", "live", "apart"]) $(id).hidden = false;
     $("static").hidden = true;
+    for (const one of document.querySelectorAll(".bare")) one.hidden = true;
     listeners.push((names) => {
       if (names.some((name) => ["smallest", "largest", "task"].includes(name))) taskOptions();
       show();

@@ -127,11 +127,11 @@
   // ---- quality against size
 
   function curveTasks() {
-    const of = task();
+    const of = task(), known = data.tasks.filter((one) => one.curve && one.names.length);
     const key = of.curve
-      || data.tasks.find((one) => one.curve && one.group === of.group && one.images === of.images)?.curve
-      || data.tasks.find((one) => one.curve)?.curve;
-    return data.tasks.filter((one) => key && one.curve === key && inRange([one.size, one.size])).sort((a, b) => a.size - b.size);
+      || known.find((one) => one.group === of.group && one.images === of.images)?.curve
+      || known[0]?.curve;
+    return known.filter((one) => one.curve === key && inRange([one.size, one.size])).sort((a, b) => a.size - b.size);
   }
 
   function showCurve() {
