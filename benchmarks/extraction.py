@@ -185,7 +185,8 @@ def pairs() -> Iterator[Pair]:
     else:
         for name in ("resnet50", "efficientnet_b0"):
             yield residual(f"timm:{name}", timm.create_model(name, num_classes=0))
-    yield inception(torch.bfloat16)
+    if torch.ops.mkldnn._is_mkldnn_bf16_supported():  # emulated it takes minutes an image
+        yield inception(torch.bfloat16)
 
 
 def pictures(folder: Path | None, n: int, side: int) -> dict[str, Tensor]:

@@ -20,6 +20,13 @@ from anyres_bench.core.seeds import parse_seeds
 @click.option("--region", help="Render only this window: TOP,LEFT,HEIGHT,WIDTH in pixels.")
 @click.option("--psi", type=float, help="Truncation; 1 is none, smaller is safer and duller.")
 @click.option("--assembly", help="How windows are put together, where the model offers a choice.")
+@click.option(
+    "--memory",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="GIB",
+    help="Memory that one window may take, of models rendered in windows of any size.  "
+    "[default: a quarter of what is free]",
+)
 @label_options
 @option_option
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("out"))
@@ -40,6 +47,7 @@ def command(
     region: str | None,
     psi: float | None,
     assembly: str | None,
+    memory: float | None,
     label: int | None,
     labels: str | None,
     pairs: tuple[str, ...],
@@ -72,7 +80,9 @@ def command(
     from anyres_bench.models.loading import load
     from anyres_bench.models.rendered_files import Film, RenderJob, write
 
-    options = read_options(pairs, psi=psi, assembly=assembly, label=label, labels=labels)
+    options = read_options(
+        pairs, psi=psi, assembly=assembly, memory=memory, label=label, labels=labels
+    )
     where = device or str(distributed.device())
     generator = load(model, options, device=where, accept_licence=accept_licence)
     window = Region.parse(region, Size.parse(size) if size else generator.native)

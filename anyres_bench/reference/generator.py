@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar, get_args
 
@@ -21,11 +21,15 @@ from anyres_bench.models.checkpoint import Checkpoint
 from anyres_bench.models.labels import Labels, read_labels
 from anyres_bench.models.networks import load_network
 from anyres_bench.reference.config import GeneratorConfig
+from anyres_bench.reference.dataflow import Dataflow
 from anyres_bench.reference.inputs import PanoramaInput
 from anyres_bench.reference.network import GeneratorNetwork
 from anyres_bench.reference.panorama import panorama_affine
-from anyres_bench.reference.patches import Assembly, Tiling
+from anyres_bench.reference.patches import Piece, Tiling
+from anyres_bench.reference.plane import Plane
+from anyres_bench.reference.schedule import layers
 
+Assembly = Literal["whole", "overlap", "official"]
 Precision = Literal["float32", "mixed"]
 N = TypeVar("N", int, float)
 C = TypeVar("C", bound=str)
@@ -39,11 +43,16 @@ class RenderOptions:
         psi: truncation; 1 is none, 0 the mean image.
         cutoff: rows of w that are truncated; None for all.
         precision: "mixed" computes the finer layers in half precision, on a GPU only.
-        assembly: how windows make up a canvas; see `Tiling`. With "overlap" any region is the crop
-            of the whole canvas; "official" takes one window for a patch of a window's size, where
-            "overlap" takes several, and repeats what the published evaluation did.
+        assembly: how a canvas is made. "whole" renders it as one plane, as `Plane` cuts it.
+            The others put windows of the network's own size together, see `Tiling`: "overlap" was
+            the rule before, and is that of panoramas; "official" takes one window for a patch of a
+            window's size, and repeats what the published evaluation did. With "whole" and
+            "overlap" any region is the crop of the whole canvas. None is "whole", or "overlap" for
+            a panorama or where a margin is given.
         margin: of the overlapping assembly, in pixels; None is `default_margin`.
         window_batch: windows rendered at once; changes no pixel beyond rounding.
+        memory: bytes that windows of the whole may take; None for a share of what is free. Changes
+            no pixel beyond rounding.
         labels: drawn where none are given; None for a network that knows none, else for all alike
             often.
     """
@@ -51,9 +60,10 @@ class RenderOptions:
     psi: float = 1.0
     cutoff: int | None = None
     precision: Precision = "float32"
-    assembly: Assembly = "overlap"
+    assembly: Assembly | None = None
     margin: int | None = None
     window_batch: int = 4
+    memory: int | None = None
     labels: Labels | None = None
 
     def __post_init__(self) -> None:
@@ -61,6 +71,10 @@ class RenderOptions:
             raise ConfigError(
                 f"psi is {self.psi}, cutoff {self.cutoff} and window_batch {self.window_batch}; "
                 "expected a finite number, 0 or more, and 1 or more"
+            )
+        if self.margin is not None and self.assembly == "whole":
+            raise ConfigError(
+                f"margin {self.margin}: a canvas rendered as a whole needs none; leave one out"
             )
 
 
@@ -127,12 +141,17 @@ class AnyResGenerator:
                 "use 'float32'"
             )
         config = network.config
+        self._assembly = _assembly(options, config)
         margin = default_margin(config) if options.margin is None else options.margin
-        margin = 0 if options.assembly == "official" else margin
+        margin = 0 if self._assembly == "official" else margin
         first = network.synthesis.input
         self._frames_a_turn = first.frames_a_turn if isinstance(first, PanoramaInput) else None
         turn = self._frames_a_turn is not None
-        self.tiling = Tiling(config.resolution, options.assembly, margin, turn)
+        self.tiling: Tiling | Plane
+        if self._assembly == "whole":
+            self.tiling = Plane(layers(config), options.memory, self.device)
+        else:
+            self.tiling = Tiling(config.resolution, self._assembly, margin, turn)
         self._labels = options.labels or read_labels(None, None, config.c_dim, None)
         self._name = name or f"anyres@{network_digest(network)[:12]}"
 
@@ -142,9 +161,10 @@ class AnyResGenerator:
         options, name = self.options, self._name
         name = f"{name}+{self._labels.name}" if self._labels else name
         cutoff = "" if options.psi == 1 or options.cutoff is None else f"cut{options.cutoff}"
-        margin = self.tiling.margin if options.assembly == "overlap" else ""
+        tiling, overlap = self.tiling, self._assembly == "overlap"
+        margin = tiling.margin if overlap and isinstance(tiling, Tiling) else ""
         psi = str(float(options.psi)).removesuffix(".0")
-        return f"{name}+psi{psi}{cutoff}+{options.precision}+{options.assembly}{margin}"
+        return f"{name}+psi{psi}{cutoff}+{options.precision}+{self._assembly}{margin}"
 
     @property
     def native(self) -> Size:
@@ -189,13 +209,11 @@ class AnyResGenerator:
         """
         z = z if isinstance(z, Latents) else Latents(z)
         self._check(z, regions)
-        jobs = [(i, piece) for i, r in enumerate(regions) for piece in self.tiling.pieces(r)]
         size = regions[0].size if regions else self.native
         n_channels = self.network.config.image_channels
         out = torch.empty(len(regions), n_channels, *size, device=self.device)
-        for start in range(0, len(jobs), self.options.window_batch):
-            batch = jobs[start : start + self.options.window_batch]
-            windows = self._windows(z[[i for i, _ in batch]], [piece.window for _, piece in batch])
+        for batch in self._batches(regions):
+            windows = self._windows(z[[i for i, _ in batch]], [piece for _, piece in batch])
             for (i, piece), window in zip(batch, windows, strict=True):
                 source, target = piece.source, piece.target
                 out[i, :, target.top : target.bottom, target.left : target.right] = window[
@@ -239,20 +257,42 @@ class AnyResGenerator:
             labels = a.labels.lerp(b.labels, t)
         return Latents(a.ws.lerp(b.ws, t), labels)
 
-    def _windows(self, z: Latents, windows: Sequence[Region]) -> Tensor:
-        frames = self._frames_a_turn
+    def _batches(self, regions: Sequence[Region]) -> Iterator[list[tuple[int, Piece]]]:
+        """What makes up the regions, each piece with its region's number; pieces alike together."""
+        alike: dict[Hashable, list[tuple[int, Piece]]] = {}
+        for i, region in enumerate(regions):
+            for piece in self.tiling.pieces(region):
+                alike.setdefault(piece.flow and piece.flow.shape, []).append((i, piece))
+        for jobs in alike.values():
+            n, flow = self.options.window_batch, jobs[0][1].flow
+            if flow is not None and isinstance(self.tiling, Plane):
+                n = min(n, self.tiling.n_at_once(flow))
+            yield from (jobs[start : start + n] for start in range(0, len(jobs), n))
+
+    def _windows(self, z: Latents, pieces: Sequence[Piece]) -> Tensor:
+        """The windows of pieces alike."""
+        frames, windows = self._frames_a_turn, [piece.window for piece in pieces]
         matrices = [panorama_affine(w, frames) if frames else w.affine() for w in windows]
+        moved = zip(matrices, pieces, strict=True)
+        matrices = [m if p.flow is None else m @ p.flow.shift() for m, p in moved]
         transform = torch.stack(matrices).to(self.device, torch.float32)
         scale_w = self.network.embed_scale(transform, z.labels, len(windows))
-        return self._synthesised(z, transform, scale_w)
+        return self._synthesised(z, transform, scale_w, pieces[0].flow)
 
-    def _synthesised(self, z: Latents, transform: Tensor, scale_w: Tensor | None) -> Tensor:
+    def _synthesised(
+        self,
+        z: Latents,
+        transform: Tensor,
+        scale_w: Tensor | None,
+        flow: Dataflow | None = None,
+    ) -> Tensor:
         with _without_tf32():
             images: Tensor = self.network.synthesis(
                 z.ws.to(self.device),
                 transform.to(self.device, torch.float32),
                 scale_w,
                 force_fp32=self.options.precision == "float32",
+                flow=flow,
             )
         return images
 
@@ -287,6 +327,21 @@ def _without_tf32() -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = before
 
 
+def _assembly(options: RenderOptions, config: GeneratorConfig) -> Assembly:
+    """The one that was asked for, or the network's usual one.
+
+    Raises:
+        ConfigError: a panorama as a whole, whose edges would not meet.
+    """
+    if config.panorama_fov is not None and options.assembly == "whole":
+        raise ConfigError(
+            "assembly 'whole' of a panorama: its left and right edge would not meet; use overlap"
+        )
+    if options.assembly is not None:
+        return options.assembly
+    return "whole" if config.panorama_fov is None and options.margin is None else "overlap"
+
+
 def default_margin(config: GeneratorConfig) -> int:
     """Pixels from a window's edge at which disagreement between shifted grids stops falling.
 
@@ -303,15 +358,17 @@ def from_checkpoint(
     psi: str = "1",
     cutoff: str | None = None,
     precision: str = "float32",
-    assembly: str = "overlap",
+    assembly: str | None = None,
     margin: str | None = None,
+    memory: str | None = None,
     label: str | None = None,
     labels: str | None = None,
     device: str = "cpu",
 ) -> AnyResGenerator:
     """The generator of a checkpoint on a device; options as text.
 
-    They are those of `RenderOptions`, and `label` and `labels` as `read_labels` has them.
+    They are those of `RenderOptions`, memory in GiB, and `label` and `labels` as `read_labels` has
+    them.
 
     Raises:
         CheckpointError: the weights do not fit.
@@ -324,8 +381,9 @@ def from_checkpoint(
         psi=_number("psi", psi, float),
         cutoff=None if cutoff is None else _number("cutoff", cutoff, int),
         precision=_one_of("precision", precision, get_args(Precision)),
-        assembly=_one_of("assembly", assembly, get_args(Assembly)),
+        assembly=None if assembly is None else _one_of("assembly", assembly, get_args(Assembly)),
         margin=None if margin is None else _number("margin", margin, int),
+        memory=None if memory is None else int(_number("memory", memory, float) * 2**30),
         labels=read_labels(label, labels, network.config.c_dim, counts),
     )
     name = f"anyres@{checkpoint.digest[:12]}"

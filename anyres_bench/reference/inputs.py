@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from anyres_bench.core.errors import UsageError
+from anyres_bench.core.geometry import Size
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.layers import FullyConnected, normal
 from anyres_bench.reference.schedule import Signal
@@ -61,12 +63,15 @@ class SynthesisInput(nn.Module):
         self.register_buffer("fine_phases", torch.special.ndtr(normal(rng, self.n_fine)) - 0.5)
         self.fine_weight = nn.Parameter(torch.zeros(n, self.n_fine))
 
-    def forward(self, w: Tensor, transform: Tensor | None = None) -> Tensor:
+    def forward(
+        self, w: Tensor, transform: Tensor | None = None, size: Size | None = None
+    ) -> Tensor:
         """Features (n, c, size, size) for styles (n, w_dim).
 
         Args:
             w: turns and shifts the whole canvas.
             transform: (n, 3, 3) from window to canvas; None for the transform that is stored.
+            size: (h, w) of more or fewer samples, around the same middle.
         """
         # In double precision, because 2 pi times the frequency magnifies rounding.
         own = (self.transform if transform is None else transform).double()
@@ -78,7 +83,7 @@ class SynthesisInput(nn.Module):
         freqs = (all_freqs.double() @ matrix[:, :2, :2]).to(w.dtype)
         shifts = (all_freqs.double() @ matrix[:, :2, 2:]).squeeze(2)
         phases = (all_phases + shifts).to(w.dtype)
-        x, y = self.grid()
+        x, y = self.grid(size)
         return self._mix(self._waves(freqs, phases, x, y) * self._amplitudes(freqs)[:, None, None])
 
     def _pose(self, w: Tensor) -> Tensor:
@@ -90,12 +95,17 @@ class SynthesisInput(nn.Module):
         shift = torch.stack([one, zero, -dx, zero, one, -dy, zero, zero, one], dim=1)
         return turn.view(-1, 3, 3) @ shift.view(-1, 3, 3)
 
-    def grid(self) -> tuple[Tensor, Tensor]:
-        """Pixel centres x (1, size) and y (size, 1); the picture spans [-1/2, 1/2]."""
-        n = self.signal.size
-        centres = torch.arange(n, device=self.freqs.device, dtype=self.freqs.dtype) - (n - 1) / 2
-        centres = centres / self.signal.rate
-        return centres[None, :], centres[:, None]
+    def grid(self, size: Size | None = None) -> tuple[Tensor, Tensor]:
+        """Sample centres x (1, w) and y (h, 1), of the window by default, around its middle.
+
+        The network's picture spans [-1/2, 1/2].
+        """
+        height, width = size or Size.square(self.signal.size)
+        y, x = (
+            torch.arange(n, device=self.freqs.device, dtype=self.freqs.dtype) - (n - 1) / 2
+            for n in (height, width)
+        )
+        return x[None, :] / self.signal.rate, y[:, None] / self.signal.rate
 
     def _waves(self, freqs: Tensor, phases: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """Sinusoids (n, h, w, c) at positions that broadcast to (n, h, w)."""
@@ -133,8 +143,12 @@ class PanoramaInput(SynthesisInput):
         self.margin = config.margin
         self.columns_a_turn = (signal.size - 2 * config.margin) * 360 // config.panorama_fov
 
-    def forward(self, w: Tensor, transform: Tensor | None = None) -> Tensor:
+    def forward(
+        self, w: Tensor, transform: Tensor | None = None, size: Size | None = None
+    ) -> Tensor:
         """Features (n, c, size, size); of `w` only the number counts."""
+        if size is not None:
+            raise UsageError("panoramas are rendered in windows of the network's own size")
         matrix = (self.transform if transform is None else transform).to(w.dtype)
         matrix = matrix.expand(len(w), 3, 3)
         a, b, dx, c, d, dy = (v[:, None, None] for v in matrix[:, :2].flatten(1).unbind(dim=1))

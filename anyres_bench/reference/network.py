@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anyres_bench.models.resample import Padding
 from anyres_bench.reference.activation import FilteredLRelu, filtered_lrelu
 from anyres_bench.reference.config import GeneratorConfig
+from anyres_bench.reference.dataflow import Dataflow, Part
 from anyres_bench.reference.inputs import PanoramaInput, SynthesisInput
 from anyres_bench.reference.layers import FullyConnected, Modulation, modulated_conv2d, normal
 from anyres_bench.reference.mapping import (
@@ -74,6 +77,7 @@ class SynthesisLayer(nn.Module):
         scale_w: Tensor | None = None,
         update_emas: bool = False,
         force_fp32: bool = False,
+        part: Part | None = None,
     ) -> Tensor:
         """Next feature maps.
 
@@ -83,6 +87,7 @@ class SynthesisLayer(nn.Module):
             scale_w: (n, w_dim) of the scale; None for no contribution.
             update_emas: follow the power of `x`.
             force_fp32: no half precision on GPUs.
+            part: that `x` is a window of the source, and what becomes of it; None for all of it.
         """
         if update_emas:
             self._follow(x)
@@ -95,12 +100,15 @@ class SynthesisLayer(nn.Module):
         modulation = Modulation.of(self.weight, style, gain, demodulate=not self.layer.is_torgb)
         use_half = self.in_half and x.is_cuda and not force_fp32
         x = x.to(torch.float16 if use_half else self.weight.dtype)
-        x, scale = modulated_conv2d(x, modulation, padding=self.padding)
-        return self.activate(x, scale)
+        if part is not None and any(part.zeros):
+            x = F.pad(x, tuple(part.zeros))
+        x, scale = modulated_conv2d(x, modulation, padding=self.padding if part is None else 0)
+        return self.activate(x, scale, None if part is None else part.padding)
 
-    def activate(self, x: Tensor, scale: Tensor) -> Tensor:
+    def activate(self, x: Tensor, scale: Tensor, padding: Padding | None = None) -> Tensor:
         """The filtered leaky ReLU of `x` (n, c, h, w) times `scale` (n, c)."""
-        return filtered_lrelu(x, scale, self.bias, (self.up_filter, self.down_filter), self.op)
+        op = self.op if padding is None else replace(self.op, padding=padding)
+        return filtered_lrelu(x, scale, self.bias, (self.up_filter, self.down_filter), op)
 
     @torch.no_grad()
     def _follow(self, x: Tensor) -> None:
@@ -129,6 +137,7 @@ class SynthesisNetwork(nn.Module):
         *,
         update_emas: bool = False,
         force_fp32: bool = False,
+        flow: Dataflow | None = None,
     ) -> Tensor:
         """Render one window a sample.
 
@@ -139,17 +148,20 @@ class SynthesisNetwork(nn.Module):
             scale_w: (n, w_dim) styles of the scale; None switches the branch off.
             update_emas: follow the power of the feature maps.
             force_fp32: no half precision on GPUs.
+            flow: to another window of the plane, whose input `transform` is centred on.
 
         Returns:
-            (n, channels, resolution, resolution) float32, nominally in [-1, 1].
+            (n, channels, resolution, resolution) float32, nominally in [-1, 1]; of the size of the
+            window that `flow` is of.
         """
         if ws.ndim == 2:
             ws = ws[:, None].expand(-1, self.config.n_ws, -1)
         first, *others = ws.unbind(dim=1)
-        x = self.input(first, transform)
-        for name, w in zip(self.layer_names, others, strict=True):
+        x = self.input(first, transform, None if flow is None else flow.source.size)
+        parts = [None] * len(others) if flow is None else flow.parts
+        for name, w, part in zip(self.layer_names, others, parts, strict=True):
             layer = self.get_submodule(name)
-            x = layer(x, w, scale_w, update_emas=update_emas, force_fp32=force_fp32)
+            x = layer(x, w, scale_w, update_emas=update_emas, force_fp32=force_fp32, part=part)
         image: Tensor = x.to(first.dtype) * self.config.output_scale
         return image
 

@@ -15,8 +15,9 @@ from typing import Literal, NamedTuple, get_args
 from anyres_bench.core.errors import ConfigError
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.core.registry import nearest
+from anyres_bench.reference.dataflow import Dataflow
 
-Assembly = Literal["overlap", "official"]
+Windows = Literal["overlap", "official"]
 
 
 class Span(NamedTuple):
@@ -33,13 +34,15 @@ class Piece:
 
     Attributes:
         window: what the network renders.
-        source: the part of the window that is kept.
+        source: the part of it that is kept.
         target: where that goes in the region that was asked for.
+        flow: to what is rendered instead, on the plane that the window lies in.
     """
 
     window: Region
     source: Box
     target: Box
+    flow: Dataflow | None = None
 
 
 @dataclass(frozen=True)
@@ -57,14 +60,14 @@ class Tiling:
     """
 
     resolution: int
-    assembly: Assembly = "overlap"
+    assembly: Windows = "overlap"
     margin: int = 0
     turn: bool = False
 
     def __post_init__(self) -> None:
-        if self.assembly not in get_args(Assembly):
+        if self.assembly not in get_args(Windows):
             raise ConfigError(
-                f"unknown assembly {self.assembly!r}; {nearest(self.assembly, get_args(Assembly))}"
+                f"unknown assembly {self.assembly!r}; {nearest(self.assembly, get_args(Windows))}"
             )
         if not 0 <= 2 * self.margin < self.resolution:
             raise ConfigError(

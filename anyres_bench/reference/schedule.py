@@ -76,20 +76,29 @@ class LayerSpec:
 
     def up_filter(self) -> Lowpass:
         """The filter of the upsampling."""
-        n_taps = self._n_taps(self.up)
-        return Lowpass(n_taps, self.source.cutoff, self.source.half_width * 2, self.rate)
+        return Lowpass(self.up_taps, self.source.cutoff, self.source.half_width * 2, self.rate)
 
     def down_filter(self, radial: bool) -> Lowpass:
         """The filter of the downsampling."""
-        n_taps, radial = self._n_taps(self.down), radial and not self.is_critical
-        return Lowpass(n_taps, self.target.cutoff, self.target.half_width * 2, self.rate, radial)
+        cutoff, width = self.target.cutoff, self.target.half_width * 2
+        return Lowpass(self.down_taps, cutoff, width, self.rate, radial and not self.is_critical)
+
+    @property
+    def up_taps(self) -> int:
+        """Taps of the upsampling's filter along an axis; 1 is none."""
+        return self._n_taps(self.up)
+
+    @property
+    def down_taps(self) -> int:
+        """Taps of the downsampling's filter along an axis; 1 is none."""
+        return self._n_taps(self.down)
 
     @property
     def padding(self) -> Padding:
         """Around the upsampled image, so that the target size comes out, centred."""
         total = (self.target.size - 1) * self.down + 1
         total -= (self.source.size + self.kernel - 1) * self.up
-        total += self._n_taps(self.up) + self._n_taps(self.down) - 2
+        total += self.up_taps + self.down_taps - 2
         low = (total + self.up) // 2
         return Padding(low, total - low, low, total - low)
 

@@ -40,6 +40,7 @@ def close(a: torch.Tensor, b: torch.Tensor) -> bool:
     ("config", "options"),
     [
         (SMALL, {}),
+        (SMALL, {"assembly": "overlap"}),
         (SMALL, {"assembly": "official"}),
         (OFFICIAL.radial(), {"psi": 0.7}),
         (PANORAMA, {}),
@@ -56,9 +57,10 @@ def test_contract(config: GeneratorConfig, options: dict[str, Any]) -> None:
         assert report.off_grid_max < TOLERANCE  # every region is the crop of the whole
 
 
+@pytest.mark.parametrize("margin", [None, 5])
 @pytest.mark.parametrize("canvas", [Size(32, 32), Size(50, 75), Size(70, 20), Size(9, 13)])
-def test_any_region_is_the_crop_of_the_whole(canvas: Size) -> None:
-    made = generator(margin=5, window_batch=3)
+def test_any_region_is_the_crop_of_the_whole(canvas: Size, margin: int | None) -> None:
+    made = generator(margin=margin, window_batch=3)
     z = made.latents([1, 2])
     whole = made.sample(z, [Region.whole(canvas)] * 2)
     check_output(made.id, whole, 2, canvas)
@@ -124,6 +126,41 @@ def test_a_gpu_draws_the_same_image_in_any_batch(precision: str) -> None:
     together = many.sample(many.latents([1, 5, 2**63]), [region] * 3).cpu()
     assert float((alone - together[1:2]).abs().max()) < tolerance
     assert float((alone - expected).abs().max()) < tolerance
+
+
+def test_memory_changes_no_pixel() -> None:
+    canvas = Size(150, 90)
+    large = generator(memory=2**28)
+    small = generator(memory=7_000_000)
+    region = [Region.whole(canvas)] * 2
+    assert len(large.tiling.pieces(region[0])) == 1
+    assert len(small.tiling.pieces(region[0])) > 4
+    z = large.latents([3, 4])
+    whole = large.sample(z, region)
+    assert close(small.sample(z, region), whole)
+    bands = list(small.bands(z[:1], canvas))
+    assert len(bands) > 1
+    assert close(torch.cat(bands, dim=1), whole[0])
+
+
+@pytest.mark.parametrize("config", [SMALL, OFFICIAL.radial()])
+def test_the_whole_is_what_windows_show_in_their_middle(config: GeneratorConfig) -> None:
+    """Away from edges the plane and a window of the network's own size see the same."""
+    made, window = generator(config), Region(Size(128, 128), 48, 48, Size(32, 32))
+    z, matrix = made.latents([5]), window.affine().float()[None]
+    own = made.network.synthesis(z.ws, matrix, made.network.embed_scale(matrix, None, 1))
+    whole = made.sample(z, [window])
+    middle = (whole - own)[:, :, 12:20, 12:20]
+    assert float(middle.square().mean().sqrt()) < 0.02 * float(whole.std())
+
+
+def test_outside_the_canvas_it_goes_on() -> None:
+    made, canvas = generator(), Size(64, 80)
+    z = made.latents([6])
+    around = made.sample(z, [Region(canvas, -40, -24, Size(120, 150))])
+    assert close(around[:, :, 40:104, 24:104], made.sample(z, [Region.whole(canvas)]))
+    far = made.sample(z, [Region(canvas, -30, 90, Size(20, 20))])
+    assert close(far, around[:, :, 10:30, 114:134])
 
 
 def test_bands_are_the_whole() -> None:
@@ -208,7 +245,11 @@ def test_the_id_says_what_changes_pixels() -> None:
     }
     assert len(ids) == 5
     name = AnyResGenerator(network).id
-    assert name.endswith("+psi1+float32+overlap6")
+    assert name.endswith("+psi1+float32+whole")
+    overlap = RenderOptions(assembly="overlap")
+    assert AnyResGenerator(network, options=overlap).id.endswith("+overlap6")
+    assert AnyResGenerator(network, options=RenderOptions(memory=2**27)).id == name
+    assert AnyResGenerator(trained(PANORAMA)).id.endswith("+overlap6")
     assert AnyResGenerator(network, options=RenderOptions(window_batch=9)).id == name
     assert AnyResGenerator(trained(SMALL, seed=5)).id != name
     assert AnyResGenerator(network, "mine").id.startswith("mine+")
@@ -251,6 +292,9 @@ def test_from_checkpoint() -> None:
         ({"cutoff": "-1"}, ConfigError, "cutoff -1"),
         ({"cutoff": "8.5"}, UsageError, "cutoff is '8.5'"),
         ({"assembly": "overlp"}, UnknownNameError, "did you mean overlap"),
+        ({"assembly": "whole", "margin": "3"}, ConfigError, "needs none"),
+        ({"memory": "much"}, UsageError, "memory is 'much'; expected a number"),
+        ({"memory": "0.001"}, UsageError, "a window of 32 px takes"),
         ({"precision": "half"}, UnknownNameError, "unknown precision"),
     ],
 )
@@ -274,6 +318,11 @@ def test_panorama_edges_meet(height: int, fov: int) -> None:
     assert float(steps[-1]) < 0.25 * float((turn - turn.roll(96, dims=3)).abs().mean())
     across = made.sample(z, [Region(canvas, 0, 150, Size(height, 80))])
     assert close(across, torch.cat([turn, turn], dim=3)[..., 150:230])
+
+
+def test_a_panorama_is_no_plane() -> None:
+    with pytest.raises(ConfigError, match="would not meet; use overlap"):
+        generator(PANORAMA, assembly="whole")
 
 
 def test_a_turn_has_whole_columns() -> None:
