@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+import operator
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from anyres_bench.core.errors import MetricError
-from anyres_bench.core.seeds import Stream
+from anyres_bench.core.seeds import Stream, stream
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics import METRICS, SUMMARIES
-from anyres_bench.metrics.contract import Sample, check_metric
-from anyres_bench.metrics.metric import BankMetric, Metric, metric_from, required
+from anyres_bench.metrics.contract import Sample, check_description, check_metric
+from anyres_bench.metrics.metric import (
+    BankMetric,
+    Metric,
+    metric_from,
+    needs_held_out,
+    required,
+    strata_kind,
+)
 from anyres_bench.metrics.prdc import prdc
 
 IDENTICAL: dict[str, dict[str, float]] = {
@@ -67,14 +76,66 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize("name", [*IDENTICAL, *OTHERS])
+# Intervals of these take seconds, and the battery makes eight.
+COSTLY = ["copying-cells2", "detector-transfer-folds2", "layout"]
+SMALLER = {
+    "effective-resolution": Sample(n=24),
+    "scale-precision-recall": Sample(n=24),
+}
+"""Fewer rows for what has many strata or many subsets; `make test-slow` shows them all rows."""
+
+
+def named(names: Iterable[str]) -> list[object]:
+    return [pytest.param(n, marks=[pytest.mark.slow] if n in COSTLY else []) for n in names]
+
+
+@pytest.mark.parametrize("name", named([*IDENTICAL, *OTHERS]))
 def test_contract(name: str) -> None:
+    check_metric(metric_from(name), IDENTICAL.get(name), SMALLER.get(name, Sample()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALLER)
+def test_contract_of_all_rows(name: str) -> None:
     check_metric(metric_from(name), IDENTICAL.get(name))
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", named(CELLS))
 def test_contract_of_what_reads_cells(name: str) -> None:
     check_metric(metric_from(name), CELLS[name], Sample(dim=32))
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_values_of_costly_metrics_depend_on_no_order(name: str) -> None:
+    metric = metric_from(name)
+    check_description(metric)
+    real, fake = (bank(metric, side) for side in (0, 1))
+    values = metric.finish(real, fake, stream(1))
+    for ranked in metric.higher_is_better:
+        low, high = metric.bounds[ranked]
+        assert low <= values[ranked] <= high
+    turned = (reversed_rows(side) for side in (real, fake))
+    assert metric.finish(*turned, stream(1)) == values
+    with pytest.raises(MetricError):
+        metric.finish(FeatureBank.empty(), FeatureBank.empty(), stream(1))
+
+
+def bank(metric: Metric, side: int) -> FeatureBank:
+    """Rows of one side, two a group, at two sizes or with held-out ones where it wants them."""
+    index = np.arange(24)
+    rows = stream(side).normal((48, metric.dim or 32)).astype(np.float32) + np.float32(side / 2)
+    parts = [FeatureBank(index, first + index // 2, rows[first : first + 24]) for first in (0, 24)]
+    if strata_kind(metric) == "sizes":
+        return FeatureBank.of_strata(dict(zip(("64", "128"), parts, strict=True)))
+    if side == 0 and needs_held_out(metric):
+        return FeatureBank.of_strata(dict(zip(("real", "held-out"), parts, strict=True)))
+    return parts[0]
+
+
+def reversed_rows(whole: FeatureBank) -> FeatureBank:
+    """The bank put together from its last row to its first."""
+    parts = [whole.subset(np.array([row])) for row in range(len(whole))]
+    return functools.reduce(operator.add, reversed(parts))
 
 
 def test_every_registered_metric_is_held_to_the_contract() -> None:

@@ -26,7 +26,7 @@ REAL = FeatureBank.of_strata({"real": bank(TRAIN), "held-out": bank(OTHERS, 1000
 
 
 def value(metric: str, fakes: np.ndarray) -> dict[str, float]:
-    return measure(metric_from(metric), REAL, bank(fakes), 0).values
+    return metric_from(metric).finish(REAL, bank(fakes), stream(0))
 
 
 def test_fresh_samples_are_as_far_as_held_out_images() -> None:
