@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -77,8 +78,6 @@ def test_every_resize_rule_can_be_named(weights: Path) -> None:
     expected = torch.from_numpy((np.float32(pillow) / 255 - mean) / std).permute(2, 0, 1)
     torch.testing.assert_close(usual[0], expected)
     assert not torch.equal(prepare(wide, RULES["resize256"], "clean-lanczos"), usual)
-    extractor = extractor_from(f"cnndetection@file:{weights}+resize256+clean-lanczos")
-    assert extractor.id.endswith("+resize256+clean-lanczos")
     with pytest.raises(UsageError, match="crop224 resizes nothing"):
         extractor_from(f"cnndetection@file:{weights}+clean-lanczos")
 
@@ -99,9 +98,9 @@ def test_the_extractor_scores_each_picture_alone(weights: Path) -> None:
 
 
 def test_ids_name_the_weights_and_the_rule(weights: Path) -> None:
-    ids = {extractor_from(f"cnndetection@file:{weights}+{rule}").id for rule in RULES}
-    assert len(ids) == 3
-    assert all(name.startswith("cnndetection@sha256:") for name in ids)
+    for rule in ("nocrop", "resize256+clean-lanczos"):
+        name = extractor_from(f"cnndetection@file:{weights}+{rule}").id
+        assert re.fullmatch(rf"cnndetection@sha256:[0-9a-f]{{16}}{re.escape('+' + rule)}", name)
     with pytest.raises(UnknownNameError, match="crop224"):
         extractor_from(f"cnndetection@file:{weights}+crop22")
     with pytest.raises(UsageError, match="exclude each other"):

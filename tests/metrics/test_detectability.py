@@ -27,12 +27,12 @@ def clustered(seed: int, shift: float = 0.0, groups: int = 30, per_group: int = 
 def test_nothing_is_detected_where_nothing_differs() -> None:
     """Were patches of one image in training and test alike, AUC would be far above one half."""
     outside = 0
-    for seed in range(12):
+    for seed in range(6):
         pair = clustered(2 * seed), clustered(2 * seed + 1)
         values = Detectability(permutations=39).finish(*pair, stream(seed))
         outside += not values["auc_null_low"] <= values["auc"] <= values["auc_null_high"]
         assert values["auc_null_low"] < 0.5 < values["auc_null_high"]
-    assert outside <= 3
+    assert outside <= 1
 
 
 def test_a_shift_is_detected_and_the_order_of_sides_means_nothing() -> None:
