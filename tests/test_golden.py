@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -51,15 +52,25 @@ def test_shapes_strings_and_shares() -> None:
     assert Check("x", True, False).failure()
 
 
-def run(folder: Path, *only: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "tests.golden", str(folder), "--only", ",".join(only)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    return result.returncode, result.stdout.splitlines()[-1]
+Run = Callable[..., tuple[int, str]]
 
 
-def test_a_copied_folder_gives_the_same_and_a_moved_output_fails(tmp_path: Path) -> None:
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """`python -m tests.golden FOLDER --only ...` in this process: its exit code and last line."""
+
+    def called(folder: Path, *only: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["golden", str(folder), "--only", ",".join(only)])
+        return golden.main(), capsys.readouterr().out.splitlines()[-1]
+
+    return called
+
+
+def test_a_copied_folder_gives_the_same_and_a_moved_output_fails(tmp_path: Path, run: Run) -> None:
     for path in PUBLIC.glob("metrics_*"):
         shutil.copy(path, tmp_path)
+    command = [sys.executable, "-m", "tests.golden", str(tmp_path), "--only", "metrics_ap"]
+    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     code, last = run(tmp_path, "metrics_ap")
     assert code == 0
     assert last.endswith(" passed, 0 failed")
@@ -83,13 +94,13 @@ def _moved(text: str) -> str:
     return json.dumps(move(json.loads(text)))
 
 
-def test_a_prefix_without_a_runner_fails(tmp_path: Path) -> None:
+def test_a_prefix_without_a_runner_fails(tmp_path: Path, run: Run) -> None:
     (tmp_path / "unheard_of.json").write_text("{}")
     code, last = run(tmp_path, "unheard_of", "absent")
     assert (code, last) == (1, "0 passed, 2 failed")
 
 
-def test_a_case_that_crashes_or_checks_nothing_fails(tmp_path: Path) -> None:
+def test_a_case_that_crashes_or_checks_nothing_fails(tmp_path: Path, run: Run) -> None:
     (tmp_path / "metrics_ap_x.json").write_text('{"cases": {}}')
     assert run(tmp_path, "metrics_ap_x")[1] == "0 passed, 1 failed"
 
