@@ -64,10 +64,9 @@ def work(schedule: list[LayerSpec], plan: Tiling | Plane, canvas: Size) -> dict[
 def cases() -> Iterator[tuple[str, GeneratorConfig, int, int]]:
     """Name, network, canvas and images at a time."""
     yield "scenes-tiny", preset(), 128, 4
-    slim = {"channel_base": 2048, "channel_max": 64}
-    yield "T-32, 64 channels", GeneratorConfig(32, **slim), 128, 4
-    yield "T-64, 64 channels", GeneratorConfig(64, **slim), 256, 2
-    yield "T-256, slim", GeneratorConfig(256, channel_base=1024, channel_max=32), 1024, 1
+    slim = {"channel_base": 512, "channel_max": 16}
+    yield "T-64, slim", GeneratorConfig(64, **slim), 256, 1
+    yield "T-256, slim", GeneratorConfig(256, **slim), 1024, 1
 
 
 def render(generator: AnyResGenerator, canvas: Size, n: int) -> tuple[torch.Tensor, float, float]:
