@@ -197,12 +197,11 @@ def test_zoom_and_slider(site: Path) -> None:
         assert tab.eval_on_selector_all("#slider .pic i", moved) == 1
         tab.focus("#slider")
         value = tab.get_attribute("#slider", "aria-valuenow")
-        for _ in range(6):
-            tab.keyboard.press("ArrowRight")
-            tab.wait_for_timeout(60)
+        tab.keyboard.down("ArrowRight")  # it moves as long as the key is held
         tab.wait_for_function(
             "v => document.getElementById('slider').getAttribute('aria-valuenow') !== v", arg=value
         )
+        tab.keyboard.up("ArrowRight")
         tab.select_option("#item", "2")
         assert "item=2" in tab.evaluate("location.hash")
         assert "Picture 2 of tied" in tab.get_attribute("#pic-left .pic", "aria-label")
