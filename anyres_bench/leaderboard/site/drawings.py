@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from anyres_bench.core.quoting import plot
 from anyres_bench.evaluation.curves import Curve
 from anyres_bench.evaluation.plots import curve_figure, drawable, drawing, shortened, svg
-from anyres_bench.leaderboard.site.planes import Plane, PlanePoint
+from anyres_bench.leaderboard.site.planes import ModelPlane, PlanePoint
 
 MOST_LINES: Final = 12  # of a plot: more cannot be told apart
 
@@ -30,7 +30,7 @@ def curve_svg(drawn: Curve, order: Sequence[str], colours: Mapping[str, str]) ->
         return svg(curve_figure(replace(drawn, lines=lines), colours))
 
 
-def plane_svg(plane: Plane, colours: Mapping[str, str]) -> bytes:
+def plane_svg(plane: ModelPlane, colours: Mapping[str, str]) -> bytes:
     """Models as points, intervals of y as bars, the Pareto front as steps."""
     with drawing():
         figure = Figure(figsize=(9.2, 3.8), layout="constrained")

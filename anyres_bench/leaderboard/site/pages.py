@@ -13,7 +13,7 @@ from anyres_bench.evaluation.cards import Standing, TaskCard, card_of
 from anyres_bench.evaluation.render import environment_of
 from anyres_bench.leaderboard.site.entries import REPORTED, TIER_WORDS, Board
 from anyres_bench.leaderboard.site.exports import EXPORTS, yes_no
-from anyres_bench.leaderboard.site.planes import Plane
+from anyres_bench.leaderboard.site.planes import ModelPlane
 from anyres_bench.leaderboard.site.standing import BoardTable, Placed
 from anyres_bench.results import Task, number
 from anyres_bench.results.claims import CONFIDENCE, Claim, beside, published_claims
@@ -42,7 +42,7 @@ class SiteContent:
     models: Sequence[Mapping[str, Any]]
     colours: Mapping[str, str]
     curves: Mapping[str, str]
-    planes: Mapping[str, Sequence[tuple[Plane, str]]]
+    planes: Mapping[str, Sequence[tuple[ModelPlane, str]]]
     has_pictures: bool
 
     @property

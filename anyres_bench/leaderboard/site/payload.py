@@ -14,7 +14,7 @@ from anyres_bench.evaluation.wording import UNITS, metric_name, metric_words
 from anyres_bench.leaderboard.site.entries import TIER_WORDS, BoardEntry
 from anyres_bench.leaderboard.site.exports import UNSTATED
 from anyres_bench.leaderboard.site.pictures import PictureRow
-from anyres_bench.leaderboard.site.planes import Plane, macs_per_pixel
+from anyres_bench.leaderboard.site.planes import ModelPlane, macs_per_pixel
 from anyres_bench.leaderboard.site.standing import BoardTable, Placed
 from anyres_bench.leaderboard.submission import Card
 from anyres_bench.results import CAUTIONS, Result, Task, cautions_of, value_label
@@ -39,7 +39,7 @@ def canvas_span(protocol: str) -> tuple[int, int] | None:
 def payload(
     tables: Sequence[BoardTable],
     models: Sequence[Mapping[str, Any]],
-    planes: Mapping[str, Sequence[Plane]],
+    planes: Mapping[str, Sequence[ModelPlane]],
     pictures: Iterable[PictureRow],
 ) -> dict[str, Any]:
     """All of it as plain values.
@@ -160,7 +160,7 @@ def _value(result: Result, name: str) -> list[Any]:
     return [result.values[name], found.low, found.high, ", ".join(cautions_of(found))]
 
 
-def _plane_values(plane: Plane, index: Mapping[str, int]) -> dict[str, Any]:
+def _plane_values(plane: ModelPlane, index: Mapping[str, int]) -> dict[str, Any]:
     return {
         "slug": plane.slug,
         "title": plane.title,

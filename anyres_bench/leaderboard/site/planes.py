@@ -33,7 +33,7 @@ class PlanePoint:
 
 
 @dataclass(frozen=True)
-class Plane:
+class ModelPlane:
     """Models by two numbers.
 
     Attributes:
@@ -56,7 +56,7 @@ class Plane:
     unknown: Sequence[str] = ()
 
 
-def consistency_planes(tables: Iterable[BoardTable]) -> list[Plane]:
+def consistency_planes(tables: Iterable[BoardTable]) -> list[ModelPlane]:
     """Agreement of two sizes against the detail that the larger one adds, a plane a task."""
     planes = []
     for table in tables:
@@ -69,11 +69,13 @@ def consistency_planes(tables: Iterable[BoardTable]) -> list[Plane]:
         points = [_point(result, result.values["detail"], "ssim") for result in shown]
         label = value_label(shown[0], "ssim")
         what = "detail, log2 of energy beyond the smaller size, less that of real images"
-        planes.append(Plane(table.slug, table.title, table.first.task, what, label, False, points))
+        planes.append(
+            ModelPlane(table.slug, table.title, table.first.task, what, label, False, points)
+        )
     return planes
 
 
-def cost_planes(tables: Iterable[BoardTable]) -> list[Plane]:
+def cost_planes(tables: Iterable[BoardTable]) -> list[ModelPlane]:
     """The value that ranks against multiplications per pixel, a plane a task, with its front."""
     planes = []
     for table in tables:
@@ -89,7 +91,7 @@ def cost_planes(tables: Iterable[BoardTable]) -> list[Plane]:
             continue
         unknown = [r.model.id for r in named if macs_per_pixel(r.model.cost) is None]
         planes.append(
-            Plane(
+            ModelPlane(
                 table.slug,
                 table.title,
                 table.first.task,
