@@ -70,7 +70,7 @@ def run(folder: Path, side: str, data: Path, suite: str) -> tuple[dict[str, floa
         made = subprocess.run(
             [
                 *(sys.executable, "-m", "benchmarks.shared_images", "--side", side),
-                *("--", "evaluate", "real", "--dataset", str(data), "--task", suite),
+                *("--", "evaluate", "real", "--dataset", str(data), "--suite", suite),
                 *("--out", f"{name}/out"),
             ],
             env=os.environ | {"ANYRES_BENCH_CACHE": f"{name}/cache"},

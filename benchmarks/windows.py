@@ -31,7 +31,7 @@ from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.dataflow import dataflow, n_bytes, n_products
 from anyres_bench.reference.generator import AnyResGenerator, RenderOptions
 from anyres_bench.reference.patches import Tiling
-from anyres_bench.reference.plane import Plane
+from anyres_bench.reference.plane import CanvasPlane
 from anyres_bench.reference.schedule import LayerSpec, layers
 from benchmarks.anyres_margin import calibrated
 
@@ -45,7 +45,7 @@ def preset() -> GeneratorConfig:
     return GeneratorConfig(**tomllib.loads(text)["model"]["generator"])
 
 
-def work(schedule: list[LayerSpec], plan: Tiling | Plane, canvas: Size) -> dict[str, float]:
+def work(schedule: list[LayerSpec], plan: Tiling | CanvasPlane, canvas: Size) -> dict[str, float]:
     """What a plan computes for each pixel and product that one pass over the canvas takes."""
     own = Size.square(schedule[-1].target.size)
     flows = [
@@ -81,7 +81,7 @@ def measure(name: str, config: GeneratorConfig, side: int, n: int, repeats: int)
     """Both assemblies on one canvas."""
     network, canvas = calibrated(config, 0)[0], Size.square(side)
     schedule = layers(config)
-    largest = Plane(schedule, 2**34, CPU)
+    largest = CanvasPlane(schedule, 2**34, CPU)
     small = max(work(schedule, largest, canvas)["gib"] * 2**30 / 4, largest.least)
     options = {
         "overlap": RenderOptions(assembly="overlap"),
@@ -117,7 +117,7 @@ def plans() -> Iterator[dict[str, Any]]:
         row = {"network": "T-256", "canvas": side}
         yield row | {"assembly": "overlap"} | work(schedule, Tiling(256, margin=48), canvas)
         for budget in BUDGETS:
-            plane = Plane(schedule, int(budget * 2**30), CPU)
+            plane = CanvasPlane(schedule, int(budget * 2**30), CPU)
             yield row | {"assembly": "whole", "memory_gib": budget} | work(schedule, plane, canvas)
 
 

@@ -26,7 +26,7 @@ from anyres_bench.reference.inputs import PanoramaInput
 from anyres_bench.reference.network import GeneratorNetwork
 from anyres_bench.reference.panorama import panorama_affine
 from anyres_bench.reference.patches import Piece, Tiling
-from anyres_bench.reference.plane import Plane
+from anyres_bench.reference.plane import CanvasPlane
 from anyres_bench.reference.schedule import layers
 
 Assembly = Literal["whole", "overlap", "official"]
@@ -43,7 +43,7 @@ class RenderOptions:
         psi: truncation; 1 is none, 0 the mean image.
         cutoff: rows of w that are truncated; None for all.
         precision: "mixed" computes the finer layers in half precision, on a GPU only.
-        assembly: how a canvas is made. "whole" renders it as one plane, as `Plane` cuts it.
+        assembly: how a canvas is made. "whole" renders it as one plane, as `CanvasPlane` cuts it.
             The others put windows of the network's own size together, see `Tiling`: "overlap" was
             the rule before, and is that of panoramas; "official" takes one window for a patch of a
             window's size, and repeats what the published evaluation did. With "whole" and
@@ -147,9 +147,9 @@ class AnyResGenerator:
         first = network.synthesis.input
         self._frames_a_turn = first.frames_a_turn if isinstance(first, PanoramaInput) else None
         turn = self._frames_a_turn is not None
-        self.tiling: Tiling | Plane
+        self.tiling: Tiling | CanvasPlane
         if self._assembly == "whole":
-            self.tiling = Plane(layers(config), options.memory, self.device)
+            self.tiling = CanvasPlane(layers(config), options.memory, self.device)
         else:
             self.tiling = Tiling(config.resolution, self._assembly, margin, turn)
         self._labels = options.labels or read_labels(None, None, config.c_dim, None)
@@ -265,7 +265,7 @@ class AnyResGenerator:
                 alike.setdefault(piece.flow and piece.flow.shape, []).append((i, piece))
         for jobs in alike.values():
             n, flow = self.options.window_batch, jobs[0][1].flow
-            if flow is not None and isinstance(self.tiling, Plane):
+            if flow is not None and isinstance(self.tiling, CanvasPlane):
                 n = min(n, self.tiling.n_at_once(flow))
             yield from (jobs[start : start + n] for start in range(0, len(jobs), n))
 

@@ -22,7 +22,7 @@ _MOST = 32  # 2^x bytes at most; larger windows hardly save anything
 _ASSUMED = 2**32  # bytes that are free, where the system does not tell
 
 
-class Plane:
+class CanvasPlane:
     """Cuts regions into windows.
 
     Args:

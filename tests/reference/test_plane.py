@@ -9,7 +9,7 @@ from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.dataflow import n_bytes
-from anyres_bench.reference.plane import Plane, default_memory
+from anyres_bench.reference.plane import CanvasPlane, default_memory
 from anyres_bench.reference.schedule import layers
 
 SCHEDULE = layers(GeneratorConfig(32, channel_base=512, channel_max=16))
@@ -30,7 +30,7 @@ LEAST = 6_000_000  # bytes, hardly more than the smallest window takes
     ],
 )
 def test_every_pixel_comes_from_one_window_that_fits(memory: int, region: Region) -> None:
-    plane = Plane(SCHEDULE, memory, CPU)
+    plane = CanvasPlane(SCHEDULE, memory, CPU)
     seen = torch.zeros(region.size, dtype=torch.int)
     for piece in plane.pieces(region):
         assert piece.flow is not None
@@ -44,16 +44,16 @@ def test_every_pixel_comes_from_one_window_that_fits(memory: int, region: Region
 
 def test_bands_are_rows_of_windows() -> None:
     canvas = Size(500, 300)
-    bands = list(Plane(SCHEDULE, 4 * LEAST, CPU).bands(canvas))
+    bands = list(CanvasPlane(SCHEDULE, 4 * LEAST, CPU).bands(canvas))
     assert [band.top for band in bands[1:]] == [band.top + band.size.height for band in bands[:-1]]
     assert sum(band.size.height for band in bands) == canvas.height
     assert len(bands) > 1
-    [whole] = Plane(SCHEDULE, 2**30, CPU).bands(canvas)
+    [whole] = CanvasPlane(SCHEDULE, 2**30, CPU).bands(canvas)
     assert whole.is_whole
 
 
 def test_windows_of_one_size_are_rendered_together() -> None:
-    plane, canvas = Plane(SCHEDULE, 2**30, CPU), Size(300, 300)
+    plane, canvas = CanvasPlane(SCHEDULE, 2**30, CPU), Size(300, 300)
     shapes = {
         piece.flow.shape
         for offset in range(7)
@@ -65,7 +65,7 @@ def test_windows_of_one_size_are_rendered_together() -> None:
 
 def test_too_little_is_said_and_a_share_is_taken_by_default() -> None:
     with pytest.raises(UsageError, match=r"memory is .* GiB, and a window of 32 px takes"):
-        Plane(SCHEDULE, 1000, CPU)
+        CanvasPlane(SCHEDULE, 1000, CPU)
     memory = default_memory(CPU)
     assert memory & (memory - 1) == 0
-    assert Plane(SCHEDULE, None, CPU).memory >= 2**20
+    assert CanvasPlane(SCHEDULE, None, CPU).memory >= 2**20
