@@ -324,10 +324,22 @@ def _restore(run: Run, state: Mapping[str, Any]) -> None:
     for name, network in run.networks.items():
         network.load_state_dict(state["networks"][name])
         run.optimizers[name].load_state_dict(state["optimizers"][name])
+        _lay_as_parameters(run.optimizers[name])
     for name, scale in state.get("scalers", {}).items():
         run.scalers[name].load_state_dict(scale)
     run.average.load_state_dict(state["average"])
     run.step, run.best = state["step"], state["best"]
+
+
+def _lay_as_parameters(optimizer: torch.optim.Optimizer) -> None:
+    """Lay moments out in memory as their parameters are: a fused step is bit for bit the same then.
+
+    What is read from a file is contiguous, and parameters may have their channels last.
+    """
+    for parameter, moments in optimizer.state.items():
+        for name, value in moments.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                moments[name] = torch.empty_like(parameter, requires_grad=False).copy_(value)
 
 
 def _write(run: Run, run_folder: RunFolder, is_best: bool) -> None:
