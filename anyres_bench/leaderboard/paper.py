@@ -73,6 +73,7 @@ class PaperModel:
         weights: names of the published files that it needs.
         note: what is not known of it.
         seconds: protocol -> of one image, where measured.
+        options: of the spec, where the paper's evaluation is not what `evaluate` does by itself.
     """
 
     system: str
@@ -81,6 +82,7 @@ class PaperModel:
     weights: tuple[str, ...]
     note: str
     seconds: Mapping[str, float] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

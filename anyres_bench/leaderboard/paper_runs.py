@@ -12,7 +12,7 @@ from anyres_bench.core.seeds import stream
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.evaluation.requests import Request
 from anyres_bench.evaluation.running import EvaluationOptions, run_request
-from anyres_bench.leaderboard.paper import PaperCell
+from anyres_bench.leaderboard.paper import PaperCell, PaperModel
 from anyres_bench.results import Result
 
 
@@ -60,15 +60,17 @@ def measure_cells(
     Raises:
         UsageError, DataError, ModelError: a model cannot be measured.
     """
-    groups: dict[tuple[str, str], list[PaperCell]] = {}
+    groups: dict[tuple[str, str], tuple[PaperModel, list[PaperCell]]] = {}
     for cell in cells:
         assert cell.model is not None
-        groups.setdefault((cell.model.spec, cell.dataset), []).append(cell)
-    for (spec, name), group in groups.items():
+        key = (cell.model.spec, cell.dataset)
+        groups.setdefault(key, (cell.model, []))[1].append(cell)
+    for (spec, name), (model, group) in groups.items():
         dataset = Dataset.read(folders[name])
         tasks = {_task(cell, dataset): cell for cell in group}
         say(f"{spec} on {dataset.id}: {len(tasks)} tasks")
-        outcome = run_request(spec, dataset, replace(request, wanted=tuple(tasks)), {}, how)
+        asked, options = replace(request, wanted=tuple(tasks)), model.options
+        outcome = run_request(spec, dataset, asked, options, how)
         results = {result.task: result for result in outcome.results}
         for task, cell in tasks.items():
             result, why = results.get(task), outcome.failures.get(task, "")

@@ -192,8 +192,9 @@ def _planned(
     hours = None
     if each is not None:
         hours = task.n * (each + table.costs.extractor) * speed / _HOUR
+    options = "".join(f" --option {name}={value}" for name, value in model.options.items())
     command = (
-        f"anyres-bench evaluate {model.spec} --dataset {folders[cell.dataset]} "
+        f"anyres-bench evaluate {model.spec}{options} --dataset {folders[cell.dataset]} "
         f"--suite {_suite(task.protocol)} --accept-licence"
     )
     missing = [name for name in used if not needs[name].here]

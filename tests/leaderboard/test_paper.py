@@ -55,7 +55,7 @@ def test_specs_ask_for_the_files_that_are_named(
     monkeypatch.setenv("ANYRES_BENCH_OFFLINE", "1")
     for model in paper_table().models:
         with pytest.raises(WeightsError, match="|".join(model.weights)):
-            resolve(model.spec, {}, accept_licence=True)
+            resolve(model.spec, model.options, accept_licence=True)
 
 
 def test_columns_are_called_as_papers_call_them() -> None:

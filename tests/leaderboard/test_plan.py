@@ -43,6 +43,13 @@ def test_hours_are_of_this_machine() -> None:
     )
 
 
+def test_canvases_of_the_reference_are_put_together_as_the_paper_did() -> None:
+    plan = plan_paper({}, "cpu", twice_as_slow)
+    commands = [c.command for c in plan.cells if c.cell.system == "AnyRes-GAN" and c.command]
+    assert len(commands) == 12
+    assert all(" --option assembly=official " in command for command in commands)
+
+
 def test_a_cell_is_ready_when_its_three_parts_are_here(tmp_path: Path) -> None:
     data = write_dataset(tmp_path / "faces", [(40, 44)] * 4).folder
     for name in ("anyres-ffhq6k", "mspe-f"):
