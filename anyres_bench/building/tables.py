@@ -13,7 +13,7 @@ from anyres_bench.building.compare import Stored
 from anyres_bench.building.ledger import Ledger
 from anyres_bench.core.files import atomic_write
 from anyres_bench.core.quoting import csv_cell
-from anyres_bench.data.parquet import plain_columns, read_batches, write_parquet
+from anyres_bench.data.parquet import read_batches, sound_columns, write_parquet
 
 REJECTS_NAME = "rejects.parquet"
 PROVENANCE_NAME = "provenance.parquet"
@@ -104,7 +104,7 @@ def reject_reasons(path: Path) -> dict[str, int]:
         return {}
     counts: Counter[str] = Counter()
     for batch in read_batches(path, ["reason"], ["reason"]):
-        counts.update(map(str, plain_columns(batch, {})["reason"]))
+        counts.update(map(str, sound_columns(path, batch, {})["reason"]))
     return dict(counts.most_common())
 
 

@@ -119,8 +119,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     with _Interrupts() as interrupts:
         try:
             code = _run(arguments, interrupts, Console())
-        except KeyboardInterrupt:  # one more, while the end was told
-            code = faults.STOPPED
+        except KeyboardInterrupt as late:  # one more, in the moment before the end was told
+            code = _tell(late, arguments, interrupts, Console())
     sys.exit(code)
 
 
@@ -129,12 +129,13 @@ class _Interrupts:
 
     A signal raises KeyboardInterrupt wherever the program is. One that falls into a destructor or a
     callback ends that alone, so it is sent once more; one that falls into an import waits for its
-    end; one that a library turns into an error of its own is known by `heard`. Signals that are
-    ignored, as by `nohup`, stay ignored.
+    end; one that a library turns into an error of its own is known by `heard`; while the end of a
+    command is told, one changes nothing. Signals that are ignored, as by `nohup`, stay ignored.
     """
 
     def __init__(self) -> None:
         self.heard = False
+        self.ending = False
         self._latest = 0.0
         self._before: dict[int, Any] = {}
         self._hook = sys.unraisablehook
@@ -155,6 +156,8 @@ class _Interrupts:
             signal.signal(number, handler)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
+        if self.ending:
+            return
         if not self.heard:
             self._latest = time.monotonic() + _IMPORT_S
         self.heard = True
@@ -193,13 +196,21 @@ def _run(arguments: list[str], interrupts: _Interrupts, console: Console) -> int
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is told in words
-        ended = KeyboardInterrupt() if interrupts.heard else error
-        text, code = faults.ending(ended, arguments)
-        with contextlib.suppress(OSError, ValueError):  # unless nothing can be told any more
-            console.tell(text)
-        return code
+        return _tell(error, arguments, interrupts, console)
     finally:
         _drop_unwritable_output()
+
+
+def _tell(
+    error: BaseException, arguments: list[str], interrupts: _Interrupts, console: Console
+) -> int:
+    """Say what ended a command; the exit code."""
+    interrupts.ending = True
+    ended = KeyboardInterrupt() if interrupts.heard else error
+    text, code = faults.ending(ended, arguments)
+    with contextlib.suppress(OSError, ValueError):  # unless nothing can be told any more
+        console.tell(text)
+    return code
 
 
 def _drop_unwritable_output() -> None:

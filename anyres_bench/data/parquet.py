@@ -84,10 +84,23 @@ def plain_columns(batch: Any, texts: dict[Any, Any]) -> dict[str, list[Any]]:
 
     Raises:
         DatasetError: a text is too long.
-        ValueError, OverflowError: Python has no such value, as a date in the year 10,000.
+        ValueError, OverflowError: Python has no such value, as a date in the year 10,000 or text
+            that is no UTF-8.
     """
     columns = zip(batch.schema.names, batch.columns, strict=True)
     return {name: _plain(column, texts) for name, column in columns}
+
+
+def sound_columns(path: Path, batch: Any, texts: dict[Any, Any]) -> dict[str, list[Any]]:
+    """`plain_columns` of a file that means nothing with a part of its values.
+
+    Raises:
+        DatasetError: Python has no such value, as text that is no UTF-8, or one is too long.
+    """
+    try:
+        return plain_columns(batch, texts)
+    except (ValueError, OverflowError) as error:
+        raise DatasetError(f"{path} holds what is no value ({error}); rebuild it") from error
 
 
 def _plain(column: Any, texts: dict[Any, Any]) -> list[Any]:

@@ -24,8 +24,8 @@ from anyres_bench.core.geometry import Size
 from anyres_bench.core.plain import checked_fields
 from anyres_bench.data.parquet import (
     most_unpacked,
-    plain_columns,
     read_batches,
+    sound_columns,
     write_parquet,
 )
 
@@ -206,7 +206,7 @@ def _read_records(path: Path) -> Iterator[ImageRecord]:
     for batch in read_batches(path, list(_FIELDS), required):
         if number + len(batch) > most:
             raise DatasetError(f"{path} has more than {most} rows, too many for its length")
-        columns = plain_columns(batch, texts)
+        columns = sound_columns(path, batch, texts)
         for values in zip(*columns.values(), strict=True):
             number += 1
             left -= sum(len(value) for value in values if isinstance(value, str))

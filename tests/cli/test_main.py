@@ -91,6 +91,17 @@ def test_an_interrupt_that_a_library_turned_into_an_error_is_no_error(tmp_path: 
     assert (ended.returncode, ended.stderr.strip()) == (130, STOPPED)
 
 
+def test_an_interrupt_while_an_error_is_told_takes_no_word_of_it(tmp_path: Path) -> None:
+    body = (
+        "class Late(click.ClickException):\n"
+        "        def format_message(self):\n"
+        "            signal.raise_signal(signal.SIGINT); return 'all of it'\n"
+        "    raise Late('')"
+    )
+    ended = run_failing(tmp_path, body)
+    assert (ended.returncode, ended.stderr.strip()) == (1, "Error: all of it")
+
+
 def test_a_second_interrupt_while_the_first_is_handled_is_quiet(tmp_path: Path) -> None:
     body = (
         "try: signal.raise_signal(signal.SIGINT)\n    finally: signal.raise_signal(signal.SIGTERM)"

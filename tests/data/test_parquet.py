@@ -13,7 +13,12 @@ import pytest
 
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.data import parquet
-from anyres_bench.data.parquet import plain_columns, read_batches, write_parquet
+from anyres_bench.data.parquet import (
+    plain_columns,
+    read_batches,
+    sound_columns,
+    write_parquet,
+)
 
 TYPES = {"text": "string", "count": "int64", "share": "float64"}
 ROWS: list[tuple[Any, ...]] = [
@@ -97,3 +102,14 @@ def test_tables_that_would_unpack_to_too_much(
     path.write_bytes(b"PAR1" * 9)
     with pytest.raises(DatasetError, match="cannot be read as Parquet"):
         list(read_batches(path))
+
+
+def test_text_that_is_no_text_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    values = pa.array([b"sound", b"\xe6\xe6", b"sound"])
+    damaged = pa.StringArray.from_buffers(3, *values.buffers()[1:])
+    for column in (damaged, damaged.dictionary_encode()):
+        pq.write_table(pa.table({"a": column}), path)
+        [batch] = read_batches(path)
+        with pytest.raises(DatasetError, match=r"t\.parquet holds what is no value .*utf-8"):
+            sound_columns(path, batch, {})
