@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from anyres_bench.core.errors import DatasetError
+from anyres_bench.core.errors import DataError, DatasetError
 
 _LONGEST_PART, _LONGEST_NAME = 255, 1000  # bytes
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]|^[A-Za-z]:")
@@ -66,6 +66,28 @@ def open_regular(path: str | os.PathLike[str], dir_fd: int | None = None) -> IO[
         os.close(file)
         raise OSError(errno.EINVAL, "it is no regular file", os.fspath(path))
     return os.fdopen(file, "rb")
+
+
+def read_bounded(path: Path, most: int, what: str, error: type[DataError] = DataError) -> bytes:
+    """The bytes of a small foreign file; see `open_regular`.
+
+    Args:
+        path: of the file.
+        most: bytes that one may have.
+        what: it is, such as "recipe".
+        error: that is raised.
+
+    Raises:
+        DataError: it cannot be read, or is larger.
+    """
+    try:
+        with open_regular(path) as file:
+            data = file.read(most + 1)
+    except OSError as failure:
+        raise error(f"{path} cannot be read: {failure.strerror or failure}") from failure
+    if len(data) > most:
+        raise error(f"{path} has more than {most} bytes, which no {what} has")
+    return data
 
 
 def create_regular(path: str | os.PathLike[str], flags: int, dir_fd: int | None = None) -> int:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from anyres_bench.core.enclosure import inner_parts, open_regular
+from anyres_bench.core.enclosure import inner_parts, read_bounded
 from anyres_bench.core.errors import DatasetError, UnknownNameError
 from anyres_bench.core.files import sha256_text, write_json
 from anyres_bench.core.plain import read_json
@@ -172,13 +172,7 @@ def _read_summary(path: Path) -> dict[str, Any]:
     Raises:
         DatasetError: it is no such file.
     """
-    try:
-        with open_regular(path) as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error}") from error
-    if len(data) > _MOST_BYTES:
-        raise DatasetError(f"{path} has more than {_MOST_BYTES} bytes, which no dataset's has")
+    data = read_bounded(path, _MOST_BYTES, "dataset's", DatasetError)
     summary = read_json(data, str(path))
     if not isinstance(summary, dict) or not {"schema", "id", "digest"} <= summary.keys():
         raise DatasetError(f"{path} is damaged: it lacks schema, id or digest; collect it again")

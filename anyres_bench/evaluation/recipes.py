@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anyres_bench.core.enclosure import open_regular
+from anyres_bench.core.enclosure import read_bounded
 from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.core.files import atomic_write
 from anyres_bench.evaluation.metadata import versions
@@ -192,13 +192,7 @@ def read_recipe(path: Path) -> EvaluationRecipe:
     Raises:
         DataError: it cannot be read, or is none.
     """
-    try:
-        with open_regular(path) as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    if len(data) > _MOST_BYTES:
-        raise DataError(f"{path} has more than {_MOST_BYTES} bytes, which no recipe has")
+    data = read_bounded(path, _MOST_BYTES, "recipe")
     try:
         return from_plain(EvaluationRecipe, tomllib.loads(data.decode()))
     except (DataError, ValueError, RecursionError) as error:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
-from anyres_bench.core.enclosure import open_regular
+from anyres_bench.core.enclosure import read_bounded
 from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.core.files import atomic_write
 from anyres_bench.core.quoting import csv_cell
@@ -176,14 +176,7 @@ def log_text(path: Path) -> str:
         DataError: it cannot be read.
     """
     try:
-        with open_regular(path) as file:
-            data = file.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    if len(data) > _MOST_BYTES:
-        raise DataError(f"{path} has more than {_MOST_BYTES} bytes")
-    try:
-        return data.decode()
+        return read_bounded(path, _MOST_BYTES, "log").decode()
     except UnicodeError as error:
         raise DataError(f"{path} is no UTF-8") from error
 

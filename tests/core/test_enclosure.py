@@ -9,8 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyres_bench.core.enclosure import Enclosure, create_regular, inner_parts, open_regular
-from anyres_bench.core.errors import DatasetError
+from anyres_bench.core.enclosure import (
+    Enclosure,
+    create_regular,
+    inner_parts,
+    open_regular,
+    read_bounded,
+)
+from anyres_bench.core.errors import DataError, DatasetError
 
 CLIMBING = ["", ".", "..", "/etc/passwd", "../a", "a/../../b", "a//b", "a/", "./a", "a/./b", "a\\b",
             "C:a", "a\nb", "a\x00b", "a/" + "b" * 256, "a/" * 600 + "b", "\ud800"]  # fmt: skip
@@ -126,3 +132,13 @@ def test_reading_and_writing(tmp_path: Path) -> None:
     with os.fdopen(inside.create("d/e", os.O_WRONLY | os.O_TRUNC), "wb") as file:
         file.write(b"1")
     assert inside.size("d/e") == 1
+
+
+def test_small_files_are_read_within_a_bound(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"12345")
+    assert read_bounded(path, 5, "list") == b"12345"
+    with pytest.raises(DataError, match="a has more than 4 bytes, which no list has"):
+        read_bounded(path, 4, "list")
+    with pytest.raises(DatasetError, match="cannot be read: it is no regular file"):
+        read_bounded(tmp_path, 4, "list", DatasetError)
