@@ -4,7 +4,7 @@
     python -m benchmarks.embedded train FOLDER     all systems, one after another
     python -m benchmarks.embedded status FOLDER    how far each is
     python -m benchmarks.embedded curves FOLDER    settings, ticks and evaluations as one file
-    python -m benchmarks.embedded weights FOLDER   averaged weights of what is complete, to ship
+    python -m benchmarks.embedded weights FOLDER   average of what is complete, to the package
 
 `train` goes on where it was stopped (Ctrl-C and SIGTERM stop it after a checkpoint; after SIGKILL
 it repeats what came after the last one), and takes some systems only where `--only PREFIX` says so.
@@ -29,11 +29,13 @@ from pathlib import Path
 from torch import Tensor
 
 from anyres_bench.core.files import write_json
+from anyres_bench.models import embedded
 from anyres_bench.models.checkpoint import read_checkpoint, write_checkpoint
 from anyres_bench.training.charts import LOG, read_entries
 from benchmarks.training_curves import curve
 
 RESULTS = Path("benchmarks/results")
+LICENCE = "Apache-2.0"  # trained here, on pictures that the package draws
 _LARGE = 1000  # numbers of a tensor from which half precision is worth it
 WHOLE = "patch32-at32/frechet"
 PATCHES = "anyres-patch32-min32max128/frechet"
@@ -187,7 +189,7 @@ def gather_weights(folder: Path, out: Path) -> int:
     Returns:
         Bytes of all of them.
     """
-    listing = out / "weights.json"
+    listing = out / embedded.LISTING
     shipped = json.loads(listing.read_text()) if listing.exists() else {}
     for system in systems():
         if not is_complete(folder / "runs", system):
@@ -196,7 +198,7 @@ def gather_weights(folder: Path, out: Path) -> int:
         source = sorted((folder / "runs" / system.name / stage).glob("ema-*"))[-1]
         trained = read_checkpoint(source)
         state = {name: _compact(tensor) for name, tensor in trained.state.items()}
-        checkpoint = replace(trained, state=state)
+        checkpoint = replace(trained, state=state, licence=LICENCE)
         shutil.rmtree(out / system.name, ignore_errors=True)
         write_checkpoint(out / system.name, checkpoint)
         shipped[system.name] = {
@@ -236,7 +238,7 @@ def main() -> None:
     elif args.what == "curves":
         gather(folder, args.out or RESULTS / "embedded.json")
     elif args.what == "weights":
-        n_bytes = gather_weights(folder, args.out or RESULTS / "embedded")
+        n_bytes = gather_weights(folder, args.out or embedded.FOLDER)
         print(f"{n_bytes / 1e6:.1f} MB")
     else:
         status(folder)

@@ -30,6 +30,7 @@ from anyres_bench.collectors import COLLECTORS
 from anyres_bench.collectors.flickr_domains import presets as domains
 from anyres_bench.training.stages import presets
 from anyres_bench.cli.main import COMMANDS
+from anyres_bench.models.embedded import embedded_weights
 from anyres_bench.models.families import PARTS, parts, published_weights
 for table in (anyres_bench.metrics.METRICS, COLLECTORS, *map(parts, PARTS)):
     for name in table:
@@ -37,6 +38,8 @@ for table in (anyres_bench.metrics.METRICS, COLLECTORS, *map(parts, PARTS)):
 for module, _ in COMMANDS.values():
     importlib.import_module(module)
 assert "liif-rdn" in published_weights()
+assert all(one.n_bytes > 1e5 for one in embedded_weights())
+assert "ours-seed0" in [one.name for one in embedded_weights()]
 assert "birds-hr" in domains() and "scenes-tiny" in presets()
 print(anyres_bench.__path__[0])
 """

@@ -44,7 +44,7 @@ def command(
     .param of an ncnn network of Real-ESRGAN with its .bin beside it. It is read as data: the code
     inside a .pkl is never run, and a file that asks for more than tensors and plain values is
     refused. OUT is a new folder. The other files of --list need no conversion: the baselines and
-    extractors that they belong to read them as they are.
+    extractors that they belong to read them as they are. `embedded:NAME` are in the package.
 
     \b
     Examples:
@@ -53,6 +53,7 @@ def command(
       anyres-bench convert realesrgan-x4plus.param models/x4plus
       anyres-bench convert --list
       anyres-bench convert --list anyres
+      anyres-bench convert --list embedded
     """
     if listed is not None:
         show(_listing(listed))
@@ -84,14 +85,18 @@ def _listing(name: str) -> str:
     """The published files of all families, of one, or those whose names hold `name`."""
     from anyres_bench.features.weights import WEIGHTS
     from anyres_bench.fetching.weights import table
+    from anyres_bench.models.embedded import embedded_table
     from anyres_bench.models.families import FAMILIES, published_weights
 
     everything = WEIGHTS | published_weights()
+    if name == "embedded":
+        return embedded_table()
     if not name:
-        shown = ", ".join(FAMILIES)
+        shown = ", ".join([*FAMILIES, "embedded"])
         return (
-            f"{table(everything)}\n\n--list NAME shows addresses, digests and where to put what is "
-            f"missing, of a family ({shown}) or of the names that hold NAME"
+            f"{embedded_table()}\n\n{table(everything)}\n\n"
+            "--list NAME shows addresses, digests and where to put what is missing, "
+            f"of a family ({shown}) or of the names that hold NAME"
         )
     rows = published_weights(name) if name in FAMILIES else {}
     rows = rows or {key: row for key, row in everything.items() if name.lower() in key.lower()}

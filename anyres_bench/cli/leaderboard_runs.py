@@ -74,11 +74,6 @@ def plan(
 @click.argument("what", type=click.Choice(["paper", "scenes"]))
 @click.option("--dataset", "pairs", multiple=True, metavar="NAME=PATH", help="Of the paper's.")
 @click.option(
-    "--weights",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of the trained systems of `scenes`.",
-)
-@click.option(
     "--fraction",
     default=1.0,
     show_default=True,
@@ -93,7 +88,6 @@ def plan(
 def reproduce(
     what: str,
     pairs: tuple[str, ...],
-    weights: Path | None,
     fraction: float,
     seed: int,
     fresh: bool,
@@ -121,7 +115,7 @@ def reproduce(
 
         if pairs:
             raise UsageError("scenes draws its own images; --dataset is of reproduce paper")
-        found = reproduce(CommittedRun(out / "scenes", where, fraction, seed, weights, fresh))
+        found = reproduce(CommittedRun(out / "scenes", where, fraction, seed, fresh))
         show(reproduction_text(found))
         if not found.fits:
             sys.exit(1)

@@ -34,24 +34,13 @@ class CommittedSystem:
 
     Attributes:
         name: of its folder of records.
-        spec: that asks for it; "{weights}" stands for the folder of weights.
+        spec: that asks for it.
         options: of the model.
     """
 
     name: str
     spec: str
     options: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def has_weights(self) -> bool:
-        """Whether it needs trained weights."""
-        return "{weights}" in self.spec + "".join(self.options.values())
-
-    def filled(self, weights: Path | None) -> CommittedSystem:
-        """The same with the folder of weights in its place."""
-        place = str(weights or "")
-        options = {name: text.replace("{weights}", place) for name, text in self.options.items()}
-        return CommittedSystem(self.name, self.spec.replace("{weights}", place), options)
 
 
 @dataclass(frozen=True)
@@ -108,7 +97,6 @@ class CommittedRun:
         device: of models and extractors.
         fraction: of the numbers, drawn by `seed`.
         seed: of the draw.
-        weights: folder of trained weights; None: there are none.
         fresh: whether what is there is computed again.
     """
 
@@ -116,7 +104,6 @@ class CommittedRun:
     device: str
     fraction: float = 1.0
     seed: int = 0
-    weights: Path | None = None
     fresh: bool = False
 
 
@@ -149,13 +136,11 @@ class Reproduction:
 
     Attributes:
         numbers: all that were made again.
-        left_out: names of systems whose weights are not here.
         new: names of systems without committed records.
         same_images: whether every image came out as where the numbers were made.
     """
 
     numbers: tuple[ReproducedNumber, ...]
-    left_out: tuple[str, ...]
     new: tuple[str, ...]
     same_images: bool
 
@@ -189,7 +174,7 @@ def committed_records(system: CommittedSystem, folder: Path = SCENES) -> dict[st
 
 
 def reproduce(run: CommittedRun, folder: Path = SCENES) -> Reproduction:
-    """Draw the images, measure every system that can be, compare with what is committed.
+    """Draw the images, measure every system, compare with what is committed.
 
     Args:
         run: how.
@@ -204,20 +189,17 @@ def reproduce(run: CommittedRun, folder: Path = SCENES) -> Reproduction:
     same = dataset.digest == benchmark.digest
     if not same:
         say(f"the images are not bit for bit those of {benchmark.dataset}; numbers may differ more")
-    left_out, new, numbers = [], [], list[ReproducedNumber]()
+    new, numbers = [], list[ReproducedNumber]()
     chosen = _sample(benchmark, run)
     for system in benchmark.systems:
-        if system.has_weights and run.weights is None:
-            left_out.append(system.name)
-            continue
         committed = committed_records(system, folder)
         if not committed:
             new.append(system.name)
         if tasks := chosen.get(system.name):
-            made = _measured(system.filled(run.weights), tasks, benchmark, dataset, run)
+            made = _measured(system, tasks, benchmark, dataset, run)
             for result in made:
                 numbers += _compared(system.name, committed.get(result.task), result, benchmark)
-    return Reproduction(tuple(numbers), tuple(left_out), tuple(new), same)
+    return Reproduction(tuple(numbers), tuple(new), same)
 
 
 def _images(benchmark: CommittedBenchmark, folder: Path) -> Dataset:
@@ -233,12 +215,7 @@ def _setting(value: Plain) -> object:
 
 def _sample(benchmark: CommittedBenchmark, run: CommittedRun) -> dict[str, list[str]]:
     """System -> its tasks that are measured: all, or a seeded part of all pairs."""
-    pairs = [
-        (system.name, task)
-        for system in benchmark.systems
-        if run.weights is not None or not system.has_weights
-        for task in benchmark.tasks
-    ]
+    pairs = [(system.name, task) for system in benchmark.systems for task in benchmark.tasks]
     n = min(len(pairs), max(1, math.ceil(run.fraction * len(pairs))))
     drawn = sorted(stream(run.seed, "reproduce").choice(len(pairs), n).tolist())
     found: dict[str, list[str]] = {}
@@ -284,7 +261,7 @@ def _compared(
 
 
 def reproduction_text(found: Reproduction) -> str:
-    """A line a number, and what was left out."""
+    """A line a number, and what was compared with nothing."""
     lines = []
     for number in found.numbers:
         verdict = "ok" if number.within else "differs"
@@ -292,7 +269,6 @@ def reproduction_text(found: Reproduction) -> str:
             f"{verdict:<8}{number.system:<14} {number.name:<15} {number.made:<12.6g} committed "
             f"{number.committed:<12.6g} within {number.tolerance:.2g}  {number.task}"
         )
-    lines += [f"not made again: {name}, whose weights are not here" for name in found.left_out]
     lines += [f"measured, nothing committed: {name}" for name in found.new]
     agree = sum(number.within for number in found.numbers)
     images = "the same images" if found.same_images else "images that differ in their bits"

@@ -68,6 +68,7 @@ class Checkpoint:
         licence: under which the weights may be used, or a statement that it is not known.
         source: file, digest, network and class of a converted checkpoint; empty for our own.
         training: the options it was trained with; None if not known.
+        name: by which the package holds it; empty for all others. Not stored.
     """
 
     architecture: str
@@ -76,6 +77,11 @@ class Checkpoint:
     licence: str
     source: Mapping[str, Any]
     training: Mapping[str, Any] | None = None
+    name: str = ""
+
+    def title(self, default: str) -> str:
+        """The name, or a default, with digits of the digest: how ids begin."""
+        return f"{self.name or default}@{self.digest[:12]}"
 
     @functools.cached_property
     def digest(self) -> str:

@@ -5,6 +5,7 @@ A spec is one of these:
     out/ffhq6k               a folder made by `convert` or by our trainer
     snapshot.pkl             an official snapshot, converted in memory
     anyres-ffhq6k            a registered official checkpoint (`convert --list`)
+    embedded:ours-seed0      a checkpoint that the package holds (`convert --list embedded`)
     scenes, folder:PATH      a registered generator or baseline, with its argument
     package.module:factory   a function without arguments, or a class: anything that keeps the
                              contract of `Generator`, such as an adapter of
@@ -39,6 +40,7 @@ from anyres_bench.models.checkpoint import (
     read_training_options,
 )
 from anyres_bench.models.controls import HeldOut
+from anyres_bench.models.embedded import checkpoint_folder, embedded_name
 from anyres_bench.models.families import parts, published_weights, read_layout
 from anyres_bench.models.fingerprints import fingerprint, has_fingerprint
 from anyres_bench.models.generator import GENERATORS, Generator
@@ -89,7 +91,7 @@ def resolve(
     for registry in (GENERATORS, parts("specs")):
         if head in registry:
             return _make(spec, registry.get(head), (rest,), options or {}, ours)
-    if Path(spec).exists() or spec in snapshot_files():
+    if checkpoint_folder(spec).exists() or spec in snapshot_files():
         checkpoint = _checkpoint(spec, accept_licence)
         return _make(spec, _builder(spec, checkpoint), (checkpoint,), options or {}, ours)
     if is_factory(spec):
@@ -158,7 +160,7 @@ def _read_ncnn(path: Path, licence: str | None) -> Checkpoint:
 
 
 def _checkpoint(spec: str, accept_licence: bool) -> Checkpoint:
-    path = Path(spec)
+    path = checkpoint_folder(spec)
     if spec in snapshot_files() or path.suffix == ".pkl":
         return read_snapshot(spec, accept_licence=accept_licence)
     if path.is_dir() and not (path / ABOUT).exists():
@@ -172,7 +174,7 @@ def _checkpoint(spec: str, accept_licence: bool) -> Checkpoint:
             "are converted first, and tensors without an architecture (.pt, .pth, .safetensors) "
             "are loaded by the baseline that they belong to"
         )
-    return read_checkpoint(path)
+    return replace(read_checkpoint(path), name=embedded_name(spec) or "")
 
 
 def _builder(spec: str, checkpoint: Checkpoint) -> Callable[..., Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -16,6 +15,7 @@ from anyres_bench.core.registry import nearest
 from anyres_bench.core.states import find_state, holds
 from anyres_bench.fetching.weights import obtain
 from anyres_bench.models.checkpoint import ABOUT, Checkpoint, read_checkpoint
+from anyres_bench.models.embedded import checkpoint_folder
 from anyres_bench.models.families import published_weights
 from anyres_bench.models.torchfile import read_model_file
 
@@ -60,14 +60,14 @@ class OfficialFile:
 
 
 def read_official(source: str, *, accept_licence: bool = False) -> OfficialFile:
-    """A registered file by its name, or any file or checkpoint folder of ours by its path.
+    """A registered or embedded file by its name, or any file or checkpoint folder by its path.
 
     Raises:
         UsageError: no source is given, or it is neither a file nor a registered name.
         WeightsError: a registered file is not here and cannot be had.
         CheckpointError: it cannot be read as data.
     """
-    path, published = Path(source), published_weights()
+    path, published = checkpoint_folder(source), published_weights()
     if source in published:
         path = obtain(published[source], accept_licence=accept_licence)
     elif (path / ABOUT).is_file():

@@ -386,8 +386,7 @@ def from_checkpoint(
         memory=None if memory is None else int(_number("memory", memory, float) * 2**30),
         labels=read_labels(label, labels, network.config.c_dim, counts),
     )
-    name = f"anyres@{checkpoint.digest[:12]}"
-    return AnyResGenerator(network.to(device), name, options)
+    return AnyResGenerator(network.to(device), checkpoint.title("anyres"), options)
 
 
 def _number(name: str, text: str, kind: Callable[[str], N]) -> N:

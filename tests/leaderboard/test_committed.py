@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,9 +41,6 @@ spec = "real"
 [[systems]]
 name = "grey"
 spec = "constant"
-[[systems]]
-name = "trained"
-spec = "{weights}/trained"
 """
 
 
@@ -58,7 +54,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANYRES_BENCH_CACHE", str(root / "cache"))
         first = reproduce(CommittedRun(root / "out", "cpu"), folder)
-    assert first == Reproduction((), ("trained",), ("real", "grey"), False)
+    assert first == Reproduction((), ("real", "grey"), False)
     assert not first.fits
     for name in ("real", "grey"):
         shutil.copytree(root / "out" / "results" / name, folder / name)
@@ -82,7 +78,6 @@ def test_every_committed_number_is_made_again(small: Path, again: Path) -> None:
     assert {number.made - number.committed for number in found.numbers} == {0.0}
     text = reproduction_text(found)
     assert f"{n_values} of {n_values} numbers agree" in text
-    assert "not made again: trained" in text
 
 
 def committed_records_of(folder: Path, name: str) -> list:
@@ -127,17 +122,8 @@ def test_tolerances() -> None:
     assert tolerance.of(0.0, None) == 1e-9
 
 
-def test_weights_take_their_place() -> None:
-    system = read_benchmark(SCENES).systems[0]
-    trained = replace(system, spec="{weights}/a", options={"weights": "{weights}/b"})
-    assert trained.has_weights
-    assert not system.has_weights
-    assert trained.filled(Path("w")).spec == str(Path("w/a"))
-    assert trained.filled(Path("w")).options == {"weights": "w/b"}
-
-
 def test_the_committed_table_is_whole() -> None:
-    """Every system that needs no weights has a record of every task, on the stated images."""
+    """Every system has a record of every task, on the stated images."""
     benchmark = read_benchmark(SCENES)
     for system in benchmark.systems:
         records = committed_records(system)
