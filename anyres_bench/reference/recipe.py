@@ -295,11 +295,16 @@ class AnyResRecipe:
         """Take over the weights of stage 1, and hold patches against its averaged generator.
 
         A scale branch, and finer sinusoids, that stage 1 does not have keep their initial weights,
-        whose contribution is zero, so stage 2 starts as the teacher.
+        whose contribution is zero, so stage 2 starts as the teacher. Only the sampling rate of
+        activations may differ: no weight depends on it, but the filters do.
         """
         checkpoint, networks = read_warm_start(folder)
         options = self.config.teacher_options
-        stage = replace(self.config.generator, scale_embedding="none", input_octaves=0)
+        own_rate = self.config.generator.lrelu_upsampling
+        rate = checkpoint.config.get("lrelu_upsampling", own_rate)
+        stage = replace(
+            self.config.generator, scale_embedding="none", input_octaves=0, lrelu_upsampling=rate
+        )
         network = GeneratorNetwork(stage)
         load_strict(network, checkpoint.state, str(folder))
         network.to(distributed.device())
@@ -307,7 +312,10 @@ class AnyResRecipe:
             self.teacher = Teacher(network, options, _distance(options))
         self._teacher_digest = checkpoint.digest
         own = self.generator_network.state_dict()
-        own.update(checkpoint.state)
+        kept = checkpoint.state
+        if rate != own_rate:
+            kept = {name: value for name, value in kept.items() if not name.endswith("_filter")}
+        own.update(kept)
         load_strict(self.generator_network, own, str(folder))
         if "D" in networks:
             load_strict(self.discriminator, networks["D"], str(folder))

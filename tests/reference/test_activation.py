@@ -23,9 +23,12 @@ CASES: list[tuple[FilteredLRelu, Kernels]] = [
 ]
 
 
-def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+KEPT, COMPUTED_AGAIN = 11, 140  # widths whose upsampled image is, and is not, kept for the gradient
+
+
+def inputs(width: int = KEPT) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     rng = torch.Generator().manual_seed(0)
-    shapes = ((2, 3, 9, 11), (2, 3), (3,))
+    shapes = ((2, 3, 9, width), (2, 3), (3,))
     x, scale, bias = (torch.randn(shape, generator=rng).double() for shape in shapes)
     return x, scale, bias
 
@@ -50,15 +53,18 @@ def plain(
 @pytest.mark.parametrize(("op", "kernels"), CASES)
 def test_it_is_its_stages_one_after_the_other(op: FilteredLRelu, kernels: Kernels) -> None:
     x, scale, bias = inputs()
-    made, want = filtered_lrelu(x, scale, bias, kernels, op), plain(x, scale, bias, kernels, op)
-    torch.testing.assert_close(made, want)
+    want = plain(x, scale, bias, kernels, op)
+    for kept in (True, False):
+        with torch.set_grad_enabled(kept):
+            torch.testing.assert_close(filtered_lrelu(x, scale, bias, kernels, op), want)
 
 
+@pytest.mark.parametrize("width", [KEPT, COMPUTED_AGAIN])
 @pytest.mark.parametrize(("op", "kernels"), CASES)
-def test_gradients_are_those_of_the_stages(op: FilteredLRelu, kernels: Kernels) -> None:
+def test_gradients_are_those_of_the_stages(op: FilteredLRelu, kernels: Kernels, width: int) -> None:
     found = []
     for function in (filtered_lrelu, plain):
-        tensors = [tensor.requires_grad_() for tensor in inputs()]
+        tensors = [tensor.requires_grad_() for tensor in inputs(width)]
         out = function(*tensors, kernels, op)
         weights = torch.linspace(-1, 1, out.numel()).to(out).view_as(out)
         found.append(torch.autograd.grad((out * weights).sum(), tensors))
@@ -66,7 +72,7 @@ def test_gradients_are_those_of_the_stages(op: FilteredLRelu, kernels: Kernels) 
 
 
 def test_a_gradient_of_the_gradient_is_refused() -> None:
-    x, scale, bias = inputs()
+    x, scale, bias = inputs(COMPUTED_AGAIN)
     op, kernels = CASES[1]
     out = filtered_lrelu(x.requires_grad_(), scale, bias, kernels, op)
     with pytest.raises(UsageError, match="differentiated once"):

@@ -24,6 +24,7 @@ from anyres_bench.data.records import ImageRecord, Manifest
 from anyres_bench.models.loading import load
 from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
 from anyres_bench.reference.recipe import AnyResConfig, AnyResRecipe
+from anyres_bench.reference.network import GeneratorNetwork
 from anyres_bench.reference.teacher import TeacherOptions
 from anyres_bench.training.config import LoopConfig, to_plain
 from anyres_bench.training.items import SourceConfig
@@ -104,6 +105,22 @@ def test_stage_two_starts_as_the_teacher(data: str, stage1: Path) -> None:
     finer = dataclasses.replace(recipe.config.generator, input_octaves=2)
     recipe = stage2(data, stage1, generator=finer)
     torch.testing.assert_close(recipe.generator_network(z, None, transform), want)
+
+
+def test_stage_two_may_sample_its_activations_at_another_rate(data: str, stage1: Path) -> None:
+    coarser = dataclasses.replace(GENERATOR, lrelu_upsampling=1)
+    recipe = stage2(data, stage1, generator=coarser)
+    assert recipe.teacher is not None
+    own, teacher = (
+        network.state_dict() for network in (recipe.generator_network, recipe.teacher.network)
+    )
+    filters = {name for name in teacher if name.endswith("_filter")}
+    assert all(torch.equal(own[name], teacher[name]) for name in teacher.keys() - filters)
+    assert filters - own.keys()
+    for network, rate in ((recipe.generator_network, 1), (recipe.teacher.network, 2)):
+        fresh = GeneratorNetwork(dataclasses.replace(coarser, lrelu_upsampling=rate)).state_dict()
+        state = network.state_dict()
+        assert all(torch.equal(state[name], fresh[name]) for name in filters & fresh.keys())
 
 
 def test_a_teacher_of_no_weight_is_where_stage_two_starts_and_no_more(
