@@ -23,8 +23,8 @@ from anyres_bench.data.pixels import to_float
 from anyres_bench.data.records import ImageRecord, Manifest
 from anyres_bench.models.loading import load
 from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
-from anyres_bench.reference.recipe import AnyResConfig, AnyResRecipe
 from anyres_bench.reference.network import GeneratorNetwork
+from anyres_bench.reference.recipe import AnyResConfig, AnyResRecipe
 from anyres_bench.reference.teacher import TeacherOptions
 from anyres_bench.training.config import LoopConfig, to_plain
 from anyres_bench.training.items import SourceConfig
