@@ -6,16 +6,21 @@ Both assemblies render the same seeds in turn in one process; CPU and wall-clock
 are compared. Beside them stand the pixels of windows for each pixel of the canvas, the products of
 all convolutions relative to one pass over the canvas, the largest difference between memory
 budgets, and how far both assemblies are apart, root mean square relative to the image's deviation.
-Weights are random, with activations at unit power as in training. The last rows plan canvases of
-the published configuration without rendering them.
+Weights are random, with activations at unit power as in training. Then processes of their own
+render a canvas within a budget: the memory that is taken on top, without the canvas itself, beside
+the estimate that windows are chosen by. The last rows plan canvases of the published configuration
+without rendering them.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 import tomllib
 from collections.abc import Iterator
@@ -27,9 +32,12 @@ import torch
 
 from anyres_bench.core.files import write_json
 from anyres_bench.core.geometry import Box, Region, Size
+from anyres_bench.reference.activation import chunk_values
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.dataflow import dataflow, n_bytes, n_products
-from anyres_bench.reference.generator import AnyResGenerator, RenderOptions
+from anyres_bench.reference.generator import AnyResGenerator
+from anyres_bench.reference.network import GeneratorNetwork
+from anyres_bench.reference.options import RenderOptions
 from anyres_bench.reference.patches import Tiling
 from anyres_bench.reference.plane import CanvasPlane
 from anyres_bench.reference.schedule import LayerSpec, layers
@@ -57,7 +65,7 @@ def work(schedule: list[LayerSpec], plan: Tiling | CanvasPlane, canvas: Size) ->
         "windows": len(flows),
         "pixels_per_pixel": sum(f.parts[-1].sizes[2].pixels for f in flows) / canvas.pixels,
         "products": sum(n_products(schedule, flow) for flow in flows) / once,
-        "gib": max(n_bytes(schedule, flow) for flow in flows) / 2**30,
+        "gib": max(n_bytes(schedule, flow, chunk_values(CPU)) for flow in flows) / 2**30,
     }
 
 
@@ -67,6 +75,52 @@ def cases() -> Iterator[tuple[str, GeneratorConfig, int, int]]:
     slim = {"channel_base": 512, "channel_max": 16}
     yield "T-64, slim", GeneratorConfig(64, **slim), 256, 1
     yield "T-256, slim", GeneratorConfig(256, **slim), 1024, 1
+
+
+def budgets() -> Iterator[tuple[int, int, int, float]]:
+    """Channel base, resolution, canvas and budget in GiB of what memory is measured of."""
+    yield 1024, 256, 1024, 0.06
+    yield 1024, 256, 1024, 1
+    yield 4096, 256, 1024, 0.15
+    yield 4096, 256, 1024, 1
+    yield 32768, 64, 256, 1
+
+
+def peak(base: int, resolution: int, side: int, gib: float) -> dict[str, Any]:
+    """Memory that one canvas takes in this process, which has done nothing else."""
+    config = GeneratorConfig(resolution, channel_base=base, channel_max=base // 64)
+    options = RenderOptions(memory=int(gib * 2**30))
+    generator = AnyResGenerator(GeneratorNetwork(config), options=options)
+    z, canvas = generator.latents([0]), Size.square(side)
+    generator.sample(z, [Region(canvas, 0, 0, Size.square(resolution))])  # libraries load
+    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark begins anew
+    before = high_water()
+    image = generator.sample(z, [Region.whole(canvas)])
+    taken = high_water() - before - image.nbytes
+    planned = work(layers(config), generator.tiling, canvas)
+    row = {"channel_base": base, "resolution": resolution, "canvas": side, "memory_gib": gib}
+    return (
+        row
+        | {"windows": planned["windows"]}
+        | {
+            "estimated_mib": planned["gib"] * 2**10,
+            "measured_mib": taken / 2**20,
+        }
+    )
+
+
+def high_water() -> int:
+    """Bytes of main memory that this process has held at most."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+
+
+def peaks() -> Iterator[dict[str, Any]]:
+    """`peak` of every budget, each in a process of its own."""
+    for case in budgets():
+        command = (sys.executable, "-m", "benchmarks.windows", "--peak", *map(str, case))
+        made = subprocess.run(command, check=True, capture_output=True, text=True)
+        yield json.loads(made.stdout.splitlines()[-1])
 
 
 def render(generator: AnyResGenerator, canvas: Size, n: int) -> tuple[torch.Tensor, float, float]:
@@ -126,19 +180,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/windows.json"))
+    parser.add_argument("--only", default="", help="networks whose name begins so")
+    parser.add_argument("--peak", nargs=4, type=float, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.peak:
+        print(json.dumps(peak(*map(int, args.peak[:3]), args.peak[3])))
+        return
+    memory = list(peaks())
+    print(*memory, sep="\n", flush=True)
     planned = list(plans())
     for row in planned:
         print(row, flush=True)
     rows = []
     for case in cases():
+        if not case[0].startswith(args.only):
+            continue
         rows.append(measure(*case, args.repeats))
         print(rows[-1], flush=True)
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     machine |= {"torch": torch.__version__, "threads": torch.get_num_threads()}
     machine |= {"load": os.getloadavg()[0]}
     facts = {"repeats": args.repeats, "weights": "random"}
-    write_json(args.out, {**facts, "machine": machine, "rows": rows, "plans": planned})
+    write_json(
+        args.out, {**facts, "machine": machine, "rows": rows, "memory": memory, "plans": planned}
+    )
 
 
 if __name__ == "__main__":

@@ -24,6 +24,11 @@ Terms = list[tuple[Fir, Fir]]
 Kernels = tuple[Tensor | None, Tensor | None]
 
 
+def chunk_values(device: torch.device) -> int:
+    """Upsampled values that are filtered at once on a device, but for one plane at least."""
+    return _CPU_CHUNK if device.type == "cpu" else _GPU_CHUNK
+
+
 @dataclass(frozen=True)
 class FilteredLRelu:
     """Everything about the operation but its tensors.
@@ -273,8 +278,7 @@ def _planes(x: Tensor, scale: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Ten
 
 
 def _chunk_size(planes: Tensor, filters: _Filters) -> int:
-    budget = _CPU_CHUNK if planes.device.type == "cpu" else _GPU_CHUNK
-    return max(1, min(len(planes), budget // math.prod(filters.fine)))
+    return max(1, min(len(planes), chunk_values(planes.device) // math.prod(filters.fine)))
 
 
 def _parts(n: int, size: int) -> Iterator[slice]:

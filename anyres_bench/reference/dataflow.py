@@ -24,8 +24,7 @@ from anyres_bench.models.resample import Padding
 from anyres_bench.reference.schedule import LayerSpec, Signal
 
 _BYTES = 4  # of a value
-# Copies of a layer's input and output that exist at once: styled, laid out for the convolution
-_COPIES = 2
+_BUFFERS = 3  # of the upsampled image that the filters keep, smaller ones counted together
 
 
 class Reach(NamedTuple):
@@ -111,15 +110,29 @@ def dataflow(schedule: Sequence[LayerSpec], window: Box, canvas: Size | None) ->
     return Dataflow(Box(y.low, x.low, y.length, x.length), schedule[0].source, tuple(parts))
 
 
-def n_bytes(schedule: Sequence[LayerSpec], flow: Dataflow) -> int:
-    """About the most memory that one window needs at once, beside the weights."""
+def n_bytes(schedule: Sequence[LayerSpec], flow: Dataflow, chunk: int) -> int:
+    """About the most memory that one window needs at once, beside the weights.
+
+    A layer's source stays while it is convolved: styled, laid out and convolved are copies of their
+    own, and the result is laid out twice. After that it stays while the filters run.
+
+    Args:
+        schedule: of the network.
+        flow: to the window.
+        chunk: upsampled values that the filters take at once, one plane at least.
+    """
     needs = []
     for layer, part in zip(schedule, flow.parts, strict=True):
         source, convolved, target = part.sizes
-        values = _COPIES * (source.pixels * layer.source.channels)
-        values += _COPIES * (convolved.pixels * layer.target.channels)
-        needs.append(_BYTES * (values + target.pixels * layer.target.channels))
-    return max(needs)
+        n_in, n_out, reach = layer.source.channels, layer.target.channels, layer.kernel - 1
+        before = source.pixels * n_in
+        padded = (convolved.height + reach) * (convolved.width + reach) * n_in
+        after = convolved.pixels * n_out
+        fine = target.pixels * layer.down**2
+        filtering = _BUFFERS * max(fine, min(chunk, fine * n_out))
+        needs.append(before + 2 * padded + 2 * after)
+        needs.append(before + after + target.pixels * n_out + filtering)
+    return _BYTES * max(needs)
 
 
 def n_products(schedule: Sequence[LayerSpec], flow: Dataflow) -> int:

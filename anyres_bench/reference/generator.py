@@ -3,79 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import math
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from anyres_bench.core.errors import ConfigError, UnknownNameError, UsageError
+from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.core.registry import nearest
 from anyres_bench.core.seeds import stream
 from anyres_bench.models.checkpoint import Checkpoint
-from anyres_bench.models.labels import Labels, read_labels
+from anyres_bench.models.labels import read_labels
 from anyres_bench.models.networks import load_network
-from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.dataflow import Dataflow
 from anyres_bench.reference.inputs import PanoramaInput
-from anyres_bench.reference.network import GeneratorNetwork
+from anyres_bench.reference.network import GeneratorNetwork, network_digest
+from anyres_bench.reference.options import (
+    Assembly,
+    Precision,
+    RenderOptions,
+    chosen_assembly,
+    default_margin,
+    read_choice,
+    read_number,
+)
 from anyres_bench.reference.panorama import panorama_affine
 from anyres_bench.reference.patches import Piece, Tiling
 from anyres_bench.reference.plane import CanvasPlane
 from anyres_bench.reference.schedule import layers
 
-Assembly = Literal["whole", "overlap", "official"]
-Precision = Literal["float32", "mixed"]
-N = TypeVar("N", int, float)
-C = TypeVar("C", bound=str)
-
-
-@dataclass(frozen=True)
-class RenderOptions:
-    """How a network is used; all but the batch is part of the model's id.
-
-    Attributes:
-        psi: truncation; 1 is none, 0 the mean image.
-        cutoff: rows of w that are truncated; None for all.
-        precision: "mixed" computes the finer layers in half precision, on a GPU only.
-        assembly: how a canvas is made. "whole" renders it as one plane, as `CanvasPlane` cuts it.
-            The others put windows of the network's own size together, see `Tiling`: "overlap" was
-            the rule before, and is that of panoramas; "official" takes one window for a patch of a
-            window's size, and repeats what the published evaluation did. With "whole" and
-            "overlap" any region is the crop of the whole canvas. None is "whole", or "overlap" for
-            a panorama or where a margin is given.
-        margin: of the overlapping assembly, in pixels; None is `default_margin`.
-        window_batch: windows rendered at once; changes no pixel beyond rounding.
-        memory: bytes that windows of the whole may take; None for a share of what is free. Changes
-            no pixel beyond rounding.
-        labels: drawn where none are given; None for a network that knows none, else for all alike
-            often.
-    """
-
-    psi: float = 1.0
-    cutoff: int | None = None
-    precision: Precision = "float32"
-    assembly: Assembly | None = None
-    margin: int | None = None
-    window_batch: int = 4
-    memory: int | None = None
-    labels: Labels | None = None
-
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.psi) or self.window_batch < 1 or (self.cutoff or 0) < 0:
-            raise ConfigError(
-                f"psi is {self.psi}, cutoff {self.cutoff} and window_batch {self.window_batch}; "
-                "expected a finite number, 0 or more, and 1 or more"
-            )
-        if self.margin is not None and self.assembly == "whole":
-            raise ConfigError(
-                f"margin {self.margin}: a canvas rendered as a whole needs none; leave one out"
-            )
+_ASSEMBLIES: tuple[Assembly, ...] = get_args(Assembly)
+_PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True)
@@ -117,7 +77,7 @@ class AnyResGenerator:
     Args:
         network: the weights.
         name: of the model, for the id; None names it by its configuration and weights.
-        options: how it is used.
+        options: how it is used; None for all defaults.
 
     Raises:
         UsageError: mixed precision without a GPU.
@@ -130,10 +90,10 @@ class AnyResGenerator:
         self,
         network: GeneratorNetwork,
         name: str | None = None,
-        options: RenderOptions = RenderOptions(),
+        options: RenderOptions | None = None,
     ) -> None:
         self.network = network
-        self.options = options
+        self.options = options = options or RenderOptions()
         self.device = network.mapping.w_avg.device
         if options.precision == "mixed" and self.device.type != "cuda":
             raise UsageError(
@@ -141,7 +101,7 @@ class AnyResGenerator:
                 "use 'float32'"
             )
         config = network.config
-        self._assembly = _assembly(options, config)
+        self._assembly = chosen_assembly(options, config)
         margin = default_margin(config) if options.margin is None else options.margin
         margin = 0 if self._assembly == "official" else margin
         first = network.synthesis.input
@@ -327,32 +287,6 @@ def _without_tf32() -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = before
 
 
-def _assembly(options: RenderOptions, config: GeneratorConfig) -> Assembly:
-    """The one that was asked for, or the network's usual one.
-
-    Raises:
-        ConfigError: a panorama as a whole, whose edges would not meet.
-    """
-    if config.panorama_fov is not None and options.assembly == "whole":
-        raise ConfigError(
-            "assembly 'whole' of a panorama: its left and right edge would not meet; use overlap"
-        )
-    if options.assembly is not None:
-        return options.assembly
-    return "whole" if config.panorama_fov is None and options.margin is None else "overlap"
-
-
-def default_margin(config: GeneratorConfig) -> int:
-    """Pixels from a window's edge at which disagreement between shifted grids stops falling.
-
-    Measured by `benchmarks/anyres_margin.py`, whose numbers are in `benchmarks/results`. Config T
-    sees the end of its window through its 3x3 convolutions: at 256 px shifted grids disagree by
-    -45 dB at the edge, -69 dB at 48 px and -71 dB inside. With the 1x1 convolutions of config R
-    they disagree by at most 3 dB more at the edge (-65 dB) than inside.
-    """
-    return 0 if config.conv_kernel == 1 else config.resolution * 3 // 16
-
-
 def from_checkpoint(
     checkpoint: Checkpoint,
     psi: str = "1",
@@ -378,35 +312,14 @@ def from_checkpoint(
     assert isinstance(network, GeneratorNetwork)
     counts = (checkpoint.training or {}).get("labels")
     options = RenderOptions(
-        psi=_number("psi", psi, float),
-        cutoff=None if cutoff is None else _number("cutoff", cutoff, int),
-        precision=_one_of("precision", precision, get_args(Precision)),
-        assembly=None if assembly is None else _one_of("assembly", assembly, get_args(Assembly)),
-        margin=None if margin is None else _number("margin", margin, int),
-        memory=None if memory is None else int(_number("memory", memory, float) * 2**30),
+        psi=read_number("psi", psi, float),
+        cutoff=None if cutoff is None else read_number("cutoff", cutoff, int),
+        precision=read_choice("precision", precision, _PRECISIONS),
+        assembly=None
+        if assembly is None
+        else read_choice("assembly", assembly, get_args(Assembly)),
+        margin=None if margin is None else read_number("margin", margin, int),
+        memory=None if memory is None else int(read_number("memory", memory, float) * 2**30),
         labels=read_labels(label, labels, network.config.c_dim, counts),
     )
     return AnyResGenerator(network.to(device), checkpoint.title("anyres"), options)
-
-
-def _number(name: str, text: str, kind: Callable[[str], N]) -> N:
-    try:
-        return kind(text)
-    except ValueError as error:
-        raise UsageError(f"{name} is {text!r}; expected a number") from error
-
-
-def _one_of(name: str, text: str, choices: tuple[C, ...]) -> C:
-    for choice in choices:
-        if choice == text:
-            return choice
-    raise UnknownNameError(f"unknown {name} {text!r}; {nearest(text, map(str, choices))}")
-
-
-def network_digest(network: GeneratorNetwork) -> str:
-    """SHA-256 over the configuration and the names, shapes and values of all tensors."""
-    digest = hashlib.sha256(repr(network.config).encode())
-    for name, tensor in sorted(network.state_dict().items()):
-        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

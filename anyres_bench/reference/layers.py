@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from anyres_bench.models.resample import NO_PADDING, Padding
+
 Activation = Literal["linear", "lrelu"]
 _EPSILON = 1e-8
 
@@ -95,7 +97,9 @@ class Modulation(NamedTuple):
         return cls(weight, style, (power + _EPSILON).rsqrt() * gain)
 
 
-def modulated_conv2d(x: Tensor, modulation: Modulation, padding: int) -> tuple[Tensor, Tensor]:
+def modulated_conv2d(
+    x: Tensor, modulation: Modulation, padding: int, zeros: Padding = NO_PADDING
+) -> tuple[Tensor, Tensor]:
     """Convolve each sample with weights of its own.
 
     In single precision the styles go onto the input and all samples share one convolution. In
@@ -105,6 +109,7 @@ def modulated_conv2d(x: Tensor, modulation: Modulation, padding: int) -> tuple[T
         x: (n, n_in, h, w).
         modulation: float32.
         padding: zeros on every side.
+        zeros: around `x`, beside those.
 
     Returns:
         (n, n_out, h', w') of the dtype of `x`, and the scale (n, n_out) that each output channel
@@ -112,9 +117,15 @@ def modulated_conv2d(x: Tensor, modulation: Modulation, padding: int) -> tuple[T
     """
     weight, style, scale = modulation
     if x.dtype != torch.float16:
-        return F.conv2d(x * style[:, :, None, None], weight, padding=padding), scale
+        styled = _padded(x * style[:, :, None, None], zeros)
+        return F.conv2d(styled, weight, padding=padding), scale
+    x = _padded(x, zeros)
     (n, n_in, height, width), n_out = x.shape, len(weight)
     own = weight * style[:, None, :, None, None] * scale[:, :, None, None, None]
     x = x.reshape(1, n * n_in, height, width)
     x = F.conv2d(x, own.to(x.dtype).flatten(0, 1), padding=padding, groups=n)
     return x.view(n, n_out, *x.shape[2:]), torch.ones_like(scale)
+
+
+def _padded(x: Tensor, zeros: Padding) -> Tensor:
+    return F.pad(x, tuple(zeros)) if any(zeros) else x

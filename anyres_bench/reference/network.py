@@ -5,13 +5,13 @@ Module names, and so the names and shapes in a state dict, are the official ones
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from anyres_bench.models.resample import Padding
@@ -100,10 +100,11 @@ class SynthesisLayer(nn.Module):
         modulation = Modulation.of(self.weight, style, gain, demodulate=not self.layer.is_torgb)
         use_half = self.in_half and x.is_cuda and not force_fp32
         x = x.to(torch.float16 if use_half else self.weight.dtype)
-        if part is not None and any(part.zeros):
-            x = F.pad(x, tuple(part.zeros))
-        x, scale = modulated_conv2d(x, modulation, padding=self.padding if part is None else 0)
-        return self.activate(x, scale, None if part is None else part.padding)
+        if part is None:
+            x, scale = modulated_conv2d(x, modulation, self.padding)
+            return self.activate(x, scale)
+        x, scale = modulated_conv2d(x, modulation, 0, part.zeros)
+        return self.activate(x, scale, part.padding)
 
     def activate(self, x: Tensor, scale: Tensor, padding: Padding | None = None) -> Tensor:
         """The filtered leaky ReLU of `x` (n, c, h, w) times `scale` (n, c)."""
@@ -258,3 +259,12 @@ def from_official(config: Mapping[str, Any]) -> GeneratorNetwork:
     A converted snapshot keeps them, so that its digest never depends on our fields.
     """
     return GeneratorNetwork(GeneratorConfig.from_official(config))
+
+
+def network_digest(network: GeneratorNetwork) -> str:
+    """SHA-256 over the configuration and the names, shapes and values of all tensors."""
+    digest = hashlib.sha256(repr(network.config).encode())
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -24,7 +24,7 @@ from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.core.registry import nearest
 
 TIE = 1e-6  # decides which feature is nearest where a query lies on the border between two
-CHUNK = 4096  # queries at a time; their activations stay in the cache
+_CPU_CHUNK, _GPU_CHUNK = 1024, 4096  # queries at a time; on a CPU activations stay in its cache
 RGB_MEAN = (0.4488, 0.4371, 0.4040)
 
 
@@ -263,9 +263,10 @@ class LIIF(nn.Module):
         coord = region.coords().to(features.values).reshape(1, -1, 2)
         cell = coord.new_tensor(region.cell())
         n = len(features.values)
+        chunk = _CPU_CHUNK if coord.device.type == "cpu" else _GPU_CHUNK
         parts = [
             self.query(features, part.expand(n, -1, -1), cell)
-            for part in torch.split(coord, CHUNK, dim=1)
+            for part in torch.split(coord, chunk, dim=1)
         ]
         return torch.cat(parts, 1).transpose(1, 2).reshape(n, 3, *region.size)
 

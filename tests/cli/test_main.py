@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from anyres_bench.cli.main import COMMANDS
+from tests.cli.calls import call
 
 ROOT = Path(__file__).parents[2]
 STOPPED = "stopped; the same command goes on where it was"
@@ -129,6 +130,20 @@ def test_memory_that_runs_out_is_told(tmp_path: Path) -> None:
     )
     assert ended.returncode == 1
     assert ended.stderr.startswith("error: memory ran out; ")
+
+
+@pytest.mark.parametrize(("told", "kept"), [(None, "1"), ("0", "0")])
+def test_tensors_take_large_pages_unless_told_otherwise(
+    told: str | None,
+    kept: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", told or "")
+    if told is None:
+        monkeypatch.delenv("THP_MEM_ALLOC_ENABLE")
+    assert call(capfd, "--version")[0] == 0
+    assert os.environ["THP_MEM_ALLOC_ENABLE"] == kept
 
 
 def test_a_letter_that_the_terminal_lacks_is_spelled_out(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from anyres_bench.core.geometry import Region, Size
 from anyres_bench.data.pixels import to_uint8
 from anyres_bench.data.views import BASE_WARP
 from anyres_bench.evaluation.warps import warped
-from anyres_bench.reference.generator import AnyResGenerator, Latents, RenderOptions
+from anyres_bench.reference.generator import AnyResGenerator, Latents
+from anyres_bench.reference.options import RenderOptions
 from tests.fakes import Waves
 from tests.golden import Case
 from tests.golden_runners import anyres as runner

@@ -33,11 +33,12 @@ from anyres_bench.reference.activation import FilteredLRelu, filtered_lrelu
 from anyres_bench.reference.config import DiscriminatorConfig, GeneratorConfig
 from anyres_bench.reference.discriminator import AnyResDiscriminator, minibatch_deviation
 from anyres_bench.reference.filters import Lowpass, normalized_kernel
-from anyres_bench.reference.generator import AnyResGenerator, Latents, RenderOptions
+from anyres_bench.reference.generator import AnyResGenerator, Latents
 from anyres_bench.reference.inputs import PanoramaInput
 from anyres_bench.reference.layers import Modulation, modulated_conv2d
 from anyres_bench.reference.mapping import OfficialScaleMapping
 from anyres_bench.reference.network import GeneratorNetwork
+from anyres_bench.reference.options import RenderOptions
 from anyres_bench.reference.panorama import spliced_image, turn_by
 from anyres_bench.reference.patches import Tiling
 from anyres_bench.training.losses import fade_blur, r1_penalty

@@ -15,13 +15,8 @@ from anyres_bench.models.contract import check_contract
 from anyres_bench.models.generator import Generator, MovableGenerator, check_output
 from anyres_bench.models.rendering import InterpolableGenerator, StreamingGenerator
 from anyres_bench.reference.config import GeneratorConfig
-from anyres_bench.reference.generator import (
-    AnyResGenerator,
-    Latents,
-    RenderOptions,
-    default_margin,
-    from_checkpoint,
-)
+from anyres_bench.reference.generator import AnyResGenerator, Latents, from_checkpoint
+from anyres_bench.reference.options import RenderOptions
 from tests.reference.networks import OFFICIAL, PANORAMA, SMALL, trained
 
 TOLERANCE = 1e-5
@@ -131,7 +126,7 @@ def test_a_gpu_draws_the_same_image_in_any_batch(precision: str) -> None:
 def test_memory_changes_no_pixel() -> None:
     canvas = Size(150, 90)
     large = generator(memory=2**28)
-    small = generator(memory=7_000_000)
+    small = generator(memory=10_000_000)
     region = [Region.whole(canvas)] * 2
     assert len(large.tiling.pieces(region[0])) == 1
     assert len(small.tiling.pieces(region[0])) > 4
@@ -255,12 +250,6 @@ def test_the_id_says_what_changes_pixels() -> None:
     assert AnyResGenerator(network, "mine").id.startswith("mine+")
 
 
-def test_margins_by_configuration() -> None:
-    assert default_margin(GeneratorConfig(256)) == 48
-    assert default_margin(GeneratorConfig(256).radial()) == 0
-    assert generator(assembly="official").tiling.margin == 0
-
-
 def test_mistakes_are_named() -> None:
     made = generator()
     z, small = made.latents([1, 2]), Region(Size(64, 64), 0, 0, Size(8, 8))
@@ -318,11 +307,6 @@ def test_panorama_edges_meet(height: int, fov: int) -> None:
     assert float(steps[-1]) < 0.25 * float((turn - turn.roll(96, dims=3)).abs().mean())
     across = made.sample(z, [Region(canvas, 0, 150, Size(height, 80))])
     assert close(across, torch.cat([turn, turn], dim=3)[..., 150:230])
-
-
-def test_a_panorama_is_no_plane() -> None:
-    with pytest.raises(ConfigError, match="would not meet; use overlap"):
-        generator(PANORAMA, assembly="whole")
 
 
 def test_a_turn_has_whole_columns() -> None:
