@@ -2,6 +2,7 @@
 
     python -m benchmarks.upscale liif            # one layer shared, against every pixel on its own
     python -m benchmarks.upscale realesrgan      # exact and tiled, against the untiled network
+    python -m benchmarks.upscale liif --out benchmarks/results/upscale_liif.json
 
 Networks have their published size and random weights, inputs are procedural scenes. Seconds are of
 the processor, so that other work on the machine counts less; ratios are medians over pairs of runs.
@@ -11,10 +12,13 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import resource
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +29,7 @@ from anyres_bench.baselines.liif.upscaler import LIIFUpscaler
 from anyres_bench.baselines.realesrgan.network import RRDBNet
 from anyres_bench.baselines.realesrgan.published import Official, run_official
 from anyres_bench.baselines.realesrgan.running import Exact, Tiled
+from anyres_bench.core.files import write_json
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.models.loading import load
 
@@ -37,8 +42,13 @@ def timed(run: Callable[[], Tensor]) -> tuple[Tensor, float]:
     return run(), time.process_time() - start
 
 
-def compare(sides: dict[str, Callable[[], Tensor]], repeats: int) -> dict[str, Tensor]:
-    """Run all sides in turns, print medians and ratios to the first side, and give the results."""
+def compare(
+    sides: dict[str, Callable[[], Tensor]], repeats: int, rows: list[dict[str, Any]]
+) -> dict[str, Tensor]:
+    """Run all sides in turns, print medians and ratios to the first side, and give the results.
+
+    `rows` gets a row of each side.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     results = {}
     for _ in range(repeats):
@@ -51,6 +61,7 @@ def compare(sides: dict[str, Callable[[], Tensor]], repeats: int) -> dict[str, T
         spread = f"{min(ratios):.3f} to {max(ratios):.3f}"
         ratio = statistics.median(ratios)
         print(f"  {name:<24} {statistics.median(taken):7.1f} s, {ratio:.3f} x the first ({spread})")
+        rows.append({"side": name, "cpu_s": statistics.median(taken), "of_the_first": ratios})
     return results
 
 
@@ -95,7 +106,7 @@ def published_query(network: LIIF, features: Tensor, coord: Tensor, cell: Tensor
     return torch.stack([pred * (area / total)[..., None] for pred, area in pairs]).sum(0)
 
 
-def liif(side: int, repeats: int) -> None:
+def liif(side: int, repeats: int, rows: list[dict[str, Any]]) -> None:
     torch.manual_seed(0)
     network = LIIF(EDSR()).eval().requires_grad_(False)
     image, whole = scene(Size(256, 256)), Box(0, 0, 256, 256)
@@ -105,9 +116,10 @@ def liif(side: int, repeats: int) -> None:
         "published": lambda: published_liif(network, image, region),
         "ours": lambda: upscaler(image, whole.size, whole, region),
     }
-    results = compare(sides, repeats)
+    results = compare(sides, repeats, rows)
     difference = (results["published"] - results["ours"]).abs().max()
     spread = results["published"].std()
+    rows.append({"largest_difference": float(difference), "deviation": float(spread)})
     print(f"  largest difference {difference:.2e} (the picture's deviation is {spread:.3f})")
 
 
@@ -119,7 +131,9 @@ def trained_like(network: RRDBNet, gain: float) -> RRDBNet:
     return network
 
 
-def compare_modes(network: RRDBNet, image: Tensor, repeats: int) -> None:
+def compare_modes(
+    network: RRDBNet, image: Tensor, repeats: int, rows: list[dict[str, Any]]
+) -> None:
     """Seconds of every mode, and how far its result is from the untiled one."""
     size, tiled, seams = Size(*image.shape[2:]), Tiled(), list[float]()
     whole = Box.whole(size)
@@ -135,20 +149,21 @@ def compare_modes(network: RRDBNet, image: Tensor, repeats: int) -> None:
         tiled.id: run_tiled,
         "official tile 256": lambda: run_official(network, image, Official(tile=256)),
     }
-    results = compare(sides, repeats)
+    results = compare(sides, repeats, rows)
     for name, result in results.items():
         levels = 255 * (result.clamp(0, 1) - results["untiled"].clamp(0, 1)).abs().max()
         print(f"  {name:<24} at most {levels:.2e} grey levels from the untiled result")
     print(f"  {tiled.id:<24} says {seams[-1]:.2e} grey levels, measured at its seams")
 
 
-def realesrgan(size: Size, repeats: int) -> None:
+def realesrgan(size: Size, repeats: int, rows: list[dict[str, Any]]) -> None:
     image = (scene(size) + 1) / 2
     for gain in (1.0, 1.3):
         torch.manual_seed(0)
         network = trained_like(RRDBNet(), gain).eval().requires_grad_(False)
         print(f"RRDBNet, 23 blocks, {size} to x4, random weights of gain {gain}")
-        compare_modes(network, image, repeats)
+        rows.append({"gain": gain})
+        compare_modes(network, image, repeats, rows)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"peak memory of the whole run {peak:.2f} GiB")
 
@@ -159,13 +174,24 @@ def main() -> None:
     parser.add_argument("--size", help="liif: side of the canvas; realesrgan: HEIGHTxWIDTH")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, help="file of all that is printed, as JSON")
     arguments = parser.parse_args()
+    rows: list[dict[str, Any]] = []
     torch.set_num_threads(arguments.threads)
     with torch.inference_mode():
         if arguments.what == "liif":
-            liif(int(arguments.size or 1024), arguments.repeats)
+            liif(int(arguments.size or 1024), arguments.repeats, rows)
         else:
-            realesrgan(Size.parse(arguments.size or "48x1280"), arguments.repeats)
+            realesrgan(Size.parse(arguments.size or "48x1280"), arguments.repeats, rows)
+    if arguments.out:
+        machine: dict[str, Any] = {
+            "cores": os.cpu_count(),
+            "threads": arguments.threads,
+            "load": os.getloadavg()[0],
+        }
+        machine |= {"instructions": torch.backends.cpu.get_cpu_capability()}
+        facts = {"what": arguments.what, "size": arguments.size, "repeats": arguments.repeats}
+        write_json(arguments.out, {**facts, "machine": machine, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -58,6 +58,15 @@ def test_a_query_depends_on_its_own_coordinate_alone() -> None:
     assert torch.allclose(together, alone, atol=1e-6)
 
 
+def test_a_canvas_of_many_chunks_is_one_of_all_its_queries() -> None:
+    network, whole = tiny.edsr_liif(), Region.whole(Size(44, 61))  # 2,684 queries
+    features = network.encode(pixels(), IMAGE, Box.whole(IMAGE))
+    coord = whole.coords().float().reshape(1, -1, 2)
+    want = network.query(features, coord, torch.tensor(whole.cell()).float())
+    got = network.render(features, whole).flatten(2).mT
+    assert torch.allclose(got, want, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
