@@ -159,7 +159,8 @@ class Scale(_Summary):
 
     def summary(self, values: Mapping[str, float], higher: bool) -> dict[str, float]:
         """{"area", "worst", "worst_size" in px, "fall"}."""
-        return scale_summary([int(size) for size in values], list(values.values()), higher)
+        curve = sorted((int(size), value) for size, value in values.items())
+        return scale_summary([s for s, _ in curve], [value for _, value in curve], higher)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,10 @@ from anyres_bench.cli.console import Console, show
 _MODELS = ("real", "resample:lanczos@64", "resample:bicubic@32", "constant")
 _N_FAKES = 64  # for each number: enough to see the order of the models, within minutes
 
+_TRAINED, _SIDES = (
+    "embedded:ours-seed0",
+    (32, 128),
+)  # px: what it was trained at, and four times that
 _N_SCENES = 160  # each half has more whole images than a number needs
 
 
@@ -27,7 +31,9 @@ def command(out: Path, images: Path | None) -> None:
 
     Without --images: 160 scenes of the procedural world; the perfect model, held-out images (the
     ceiling), images shrunk and enlarged again (the floors), a constant, and a folder of images of
-    all the wrong sizes. With --images: the same on your photographs, less the perfect model.
+    all the wrong sizes. Then pictures of a trained network that the package holds, of 32 and of 128
+    px; the leaderboard also has what was measured of all such networks. With --images: the same on
+    your photographs, less the perfect model and the networks.
 
     Every step is a command that you could have typed, and is shown as such. The features are those
     of the built-in extractor, which needs no download; its distances are no FID.
@@ -54,8 +60,12 @@ def command(out: Path, images: Path | None) -> None:
     page, site, title = out / "report.html", out / "site", f"anyres-bench on {name}"
     own = ("--show-pixels",) if images is not None else ()
     _run("report", str(results), "--out", str(page), "--title", title, *own)
-    _run("leaderboard", "build", str(results), "--out", str(site), "--title", title)
-    show(f"\nopen {page.resolve()}\n  or {(site / 'index.html').resolve()}")
+    embedded = ("--embedded",) if images is None else ()
+    for side in _SIDES if images is None else ():
+        pictures = ("--seeds", "0-15", "--grid", "--out", str(out / f"houses-{side}"))
+        _run("generate", _TRAINED, "--size", str(side), *pictures)
+    _run("leaderboard", "build", str(results), *embedded, "--out", str(site), "--title", title)
+    show(f"\nopen {(site / 'index.html').resolve()}\n  or {page.resolve()}")
 
 
 def _run(*arguments: str) -> None:

@@ -150,12 +150,14 @@ def check(folder: Path | None, board_log: Path | None, base: Path | None) -> Non
     help="Folder in which every folder is a submission; may be given several times.",
 )
 @click.option("--board-log", type=click.Path(path_type=Path), help="Log of the board.")
+@click.option("--embedded", is_flag=True, help="Also the records that the package holds.")
 @click.option("--title", default="anyres-bench leaderboard", show_default=True)
 def build(
     results: tuple[Path, ...],
     out: Path,
     submissions: tuple[Path, ...],
     board_log: Path | None,
+    embedded: bool,
     title: str,
 ) -> None:
     """Build the site of RESULTS, folders of results of your own and submissions of others.
@@ -169,13 +171,16 @@ def build(
     \b
     Examples:
       anyres-bench leaderboard build results --out site
+      anyres-bench leaderboard build --embedded --out site
       anyres-bench leaderboard build --submissions submissions --board-log log.csv --out site
     """
+    from anyres_bench.leaderboard.committed import SCENES
     from anyres_bench.leaderboard.log import load_log
     from anyres_bench.leaderboard.site.building import build_site, check_replaceable
     from anyres_bench.leaderboard.site.entries import read_board
 
-    paths = results or (() if submissions else (Path("results"),))
+    paths = results or (() if submissions or embedded else (Path("results"),))
+    paths = (*paths, SCENES) if embedded else paths
     check_replaceable(out)
     log = load_log(board_log) if board_log is not None else None
     board = read_board(paths, submissions, log)

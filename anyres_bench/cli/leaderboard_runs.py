@@ -81,6 +81,7 @@ def plan(
     help="Share of the numbers, drawn by --seed.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of the draw.")
+@click.option("--only", multiple=True, metavar="NAME", help="A system of `scenes`.  [default: all]")
 @click.option("--fresh", is_flag=True, help="Measure again what is there already.")
 @click.option("--accept-licence", is_flag=True, help="Accept the licence of downloaded weights.")
 @click.option("--out", default="reproduced", show_default=True, type=click.Path(path_type=Path))
@@ -90,6 +91,7 @@ def reproduce(
     pairs: tuple[str, ...],
     fraction: float,
     seed: int,
+    only: tuple[str, ...],
     fresh: bool,
     accept_licence: bool,
     out: Path,
@@ -107,6 +109,7 @@ def reproduce(
     Examples:
       anyres-bench leaderboard reproduce scenes
       anyres-bench leaderboard reproduce scenes --fraction 0.2 --seed 7
+      anyres-bench leaderboard reproduce scenes --only ours-seed0 --only real
       anyres-bench leaderboard reproduce paper --dataset ffhq6k=data/ffhq6k --device cuda
     """
     where = device or str(distributed.device())
@@ -115,7 +118,7 @@ def reproduce(
 
         if pairs:
             raise UsageError("scenes draws its own images; --dataset is of reproduce paper")
-        found = reproduce(CommittedRun(out / "scenes", where, fraction, seed, fresh))
+        found = reproduce(CommittedRun(out / "scenes", where, fraction, seed, fresh, only))
         show(reproduction_text(found))
         if not found.fits:
             sys.exit(1)
@@ -123,6 +126,8 @@ def reproduce(
     from anyres_bench.evaluation.requests import Request
     from anyres_bench.evaluation.running import EvaluationOptions
 
+    if only:
+        raise UsageError("--only names systems of scenes; for paper there is --fraction")
     request = Request((), device=where, accept_licence=accept_licence)
     how = EvaluationOptions(out / "paper", fresh=fresh)
     _reproduce_paper(_folders(pairs), request, how, fraction, seed)

@@ -16,6 +16,8 @@ _PROTOCOLS: Final = (
     (rf"anyres-subpatch{_PX}-min{_PX}max0", "299 px of {0} px windows, {1} px to native size"),
     (rf"anyres-subpatch{_PX}-min{_PX}max{_PX}", "299 px of {0} px windows, {1} to {2} px"),
     (rf"patch{_PX}-at{_PX}", "{0} px windows, canvases of {1} px"),
+    (rf"ar1-patch{_PX}-at{_PX}", "{0} px windows, canvases of {1} px, ar1"),
+    (rf"ar1-patch{_PX}-min{_PX}max{_PX}", "{0} px windows, canvases from {1} to {2} px"),
     (rf"pair-at{_PX}and{_PX}", "one picture at {0} px and at {1} px"),
     (rf"scaleparty-at{_PX}and{_PX}", "one latent at {0} px and at {1} px, as ScaleParty has it"),
     (rf"eq-t-at{_PX}", "whole images, {0} px, input shifted by whole pixels"),
@@ -49,6 +51,7 @@ _METRICS: Final = {
     "self-ssim": "SelfSSIM",
     "vendi": "Vendi score",
 }
+_OVER_SIZES: Final = "scale-"
 UNITS: Final = {
     "kid": "squared MMD, as it is: papers that print it times 1,000 show another number",
     "precision-recall": "shares, 0 to 1",
@@ -88,6 +91,9 @@ def metric_words(result: Result) -> str:
     name = metric_name(task.metric)
     if name == "frechet" and result.extractor.is_fid:
         return "FID"
+    if task.metric.startswith(_OVER_SIZES):
+        of = metric_name(task.metric.removeprefix(_OVER_SIZES))
+        return f"{_METRICS.get(of, of)} over sizes"
     return _METRICS.get(name, task.metric)
 
 

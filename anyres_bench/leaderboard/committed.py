@@ -15,7 +15,8 @@ from pathlib import Path
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors import COLLECTORS
-from anyres_bench.core.errors import DataError
+from anyres_bench.core.errors import DataError, UnknownNameError
+from anyres_bench.core.registry import nearest
 from anyres_bench.core.reporting import say
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.dataset import Dataset
@@ -26,6 +27,8 @@ from anyres_bench.results.plain import Plain, from_plain
 
 SCENES = Path(__file__).resolve().parent.parent / "results" / "scenes"
 BENCHMARK = "benchmark.toml"
+PICTURES = SCENES / "samples"
+"""Rows of pictures of some committed records, by the names that they have in the cache."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,13 @@ class CommittedSystem:
         name: of its folder of records.
         spec: that asks for it.
         options: of the model.
+        further: whether it is measured by the further tasks too.
     """
 
     name: str
     spec: str
     options: Mapping[str, str] = field(default_factory=dict)
+    further: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,8 @@ class CommittedBenchmark:
         collect: its settings.
         n: fakes of each number.
         seed: of windows and latents.
-        tasks: PROTOCOL/METRIC of every number.
+        tasks: PROTOCOL/METRIC of the numbers of every system.
+        further: of those that some systems have besides.
         tolerance: of numbers that are made again.
         systems: rows.
     """
@@ -84,8 +90,13 @@ class CommittedBenchmark:
     n: int
     seed: int
     tasks: tuple[str, ...]
+    further: tuple[str, ...]
     tolerance: CommittedTolerance
     systems: tuple[CommittedSystem, ...]
+
+    def tasks_of(self, system: CommittedSystem) -> tuple[str, ...]:
+        """PROTOCOL/METRIC of its numbers."""
+        return self.tasks + (self.further if system.further else ())
 
 
 @dataclass(frozen=True)
@@ -98,6 +109,7 @@ class CommittedRun:
         fraction: of the numbers, drawn by `seed`.
         seed: of the draw.
         fresh: whether what is there is computed again.
+        only: names of systems; empty for all.
     """
 
     out: Path
@@ -105,6 +117,7 @@ class CommittedRun:
     fraction: float = 1.0
     seed: int = 0
     fresh: bool = False
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -182,16 +195,18 @@ def reproduce(run: CommittedRun, folder: Path = SCENES) -> Reproduction:
 
     Raises:
         DataError: a committed record is damaged.
+        UnknownNameError: there is no system of a name that was asked for.
         UsageError, DatasetError, ModelError, MetricError: something cannot be measured.
     """
     benchmark = read_benchmark(folder)
+    systems = _chosen(benchmark, run.only)
     dataset = _images(benchmark, run.out / "data")
     same = dataset.digest == benchmark.digest
     if not same:
         say(f"the images are not bit for bit those of {benchmark.dataset}; numbers may differ more")
     new, numbers = [], list[ReproducedNumber]()
-    chosen = _sample(benchmark, run)
-    for system in benchmark.systems:
+    chosen = _sample(benchmark, systems, run)
+    for system in systems:
         committed = committed_records(system, folder)
         if not committed:
             new.append(system.name)
@@ -213,9 +228,19 @@ def _setting(value: Plain) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _sample(benchmark: CommittedBenchmark, run: CommittedRun) -> dict[str, list[str]]:
+def _chosen(benchmark: CommittedBenchmark, only: Sequence[str]) -> list[CommittedSystem]:
+    known = [system.name for system in benchmark.systems]
+    for name in only:
+        if name not in known:
+            raise UnknownNameError(f"no system is called {name!r}; {nearest(name, known)}")
+    return [system for system in benchmark.systems if not only or system.name in only]
+
+
+def _sample(
+    benchmark: CommittedBenchmark, systems: Sequence[CommittedSystem], run: CommittedRun
+) -> dict[str, list[str]]:
     """System -> its tasks that are measured: all, or a seeded part of all pairs."""
-    pairs = [(system.name, task) for system in benchmark.systems for task in benchmark.tasks]
+    pairs = [(system.name, task) for system in systems for task in benchmark.tasks_of(system)]
     n = min(len(pairs), max(1, math.ceil(run.fraction * len(pairs))))
     drawn = sorted(stream(run.seed, "reproduce").choice(len(pairs), n).tolist())
     found: dict[str, list[str]] = {}

@@ -55,6 +55,8 @@ def test_plan_as_text_and_json(capsys: pytest.CaptureFixture[str]) -> None:
         (("reproduce", "paper"), "leaderboard plan paper"),
         (("reproduce", "scenes", "--dataset", "a=b"), "draws its own"),
         (("reproduce", "scenes", "--fraction", "0"), "fraction"),
+        (("reproduce", "scenes", "--only", "our-seed0"), "did you mean ours-seed0"),
+        (("reproduce", "paper", "--only", "ours-seed0"), "names systems of scenes"),
         (("verify", "none", "--dataset", "none"), "no folder"),
         (("serve", "none"), "leaderboard build"),
         (("log", "none.csv"), "cannot be read"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anyres_bench.core.errors import DataError
+from anyres_bench.core.errors import DataError, UnknownNameError
 from anyres_bench.leaderboard.committed import (
     SCENES,
     CommittedRun,
@@ -19,6 +19,7 @@ from anyres_bench.leaderboard.committed import (
 )
 from anyres_bench.results import Interval, Task
 from anyres_bench.results.record import seal
+from benchmarks.embedded_records import is_task
 
 SMALL = """
 dataset = "small"
@@ -27,6 +28,7 @@ collector = "houses"
 n = 10
 seed = 0
 tasks = ["patch32-at32/precision-recall", "patch32-at32/kid"]
+further = ["patch32-at32/frechet"]
 [collect]
 n = 24
 min_size = 32
@@ -114,6 +116,21 @@ def test_a_fraction_is_drawn_by_its_seed(small: Path, again: Path) -> None:
     assert len({one.numbers[0].task + one.numbers[0].system for one in other}) > 1
 
 
+def test_a_system_by_its_name(small: Path, again: Path) -> None:
+    found = reproduce(CommittedRun(again, "cpu", only=("grey",)), small)
+    assert found.fits
+    assert {number.system for number in found.numbers} == {"grey"}
+    with pytest.raises(UnknownNameError, match="did you mean grey"):
+        reproduce(CommittedRun(again, "cpu", only=("gray",)), small)
+
+
+def test_further_tasks_are_of_those_that_say_so() -> None:
+    benchmark = read_benchmark(SCENES)
+    by_name = {system.name: benchmark.tasks_of(system) for system in benchmark.systems}
+    assert by_name["constant"] == benchmark.tasks
+    assert by_name["ours-seed0"] == benchmark.tasks + benchmark.further
+
+
 def test_tolerances() -> None:
     tolerance = CommittedTolerance(1e-4, 0.1)
     interval = Interval(0.0, 2.0, 0.5, 9.0, 0.95, "m")
@@ -132,14 +149,17 @@ def test_the_committed_table_is_whole() -> None:
             assert (task.dataset, task.n) == (f"{benchmark.dataset}:half", benchmark.n)
             assert record.dataset.digest == benchmark.digest
             assert record.seed == benchmark.seed
-        names = [Task.parse(text) for text in records]
-        found = {f"{task.protocol}/{task.metric.split('-')[0]}" for task in names}
-        assert found == {task.removesuffix("-recall") for task in benchmark.tasks}
+        wanted = benchmark.tasks_of(system)
+        for name in wanted:
+            assert sum(is_task(Task.parse(text), name) for text in records) == 1
+        assert len(records) == len(wanted)
 
 
 @pytest.mark.slow
-def test_the_committed_table_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_of_the_committed_table_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "cache"))
-    found = reproduce(CommittedRun(tmp_path / "out", "cpu"))
+    found = reproduce(CommittedRun(tmp_path / "out", "cpu", fraction=0.15, seed=1))
     assert found.fits, reproduction_text(found)
     assert found.same_images

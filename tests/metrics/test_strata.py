@@ -49,6 +49,18 @@ def test_of_a_value_that_should_be_high_the_lowest_is_worst() -> None:
     assert found["fall"] == pytest.approx(0.5)
 
 
+def test_sizes_may_come_in_any_order() -> None:
+    """A record has them as its keys sort: 128 before 64."""
+    metric = metric_from("scale-frechet")
+    found = [
+        difference(
+            metric, *(bank(i, order(shifts)) for i, shifts in enumerate((FLAT, FALLING, FLAT))), 0
+        )
+        for order in (dict, lambda shifts: dict(sorted(shifts.items())))
+    ]
+    assert found[0]["frechet_area"].value == pytest.approx(found[1]["frechet_area"].value)
+
+
 @pytest.mark.parametrize("sizes", [[64], [128, 64], [64, 64]])
 def test_what_is_no_curve(sizes: list[int]) -> None:
     with pytest.raises(MetricError, match="two or more sizes that grow"):

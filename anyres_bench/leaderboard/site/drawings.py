@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from anyres_bench.core.quoting import plot
 from anyres_bench.evaluation.curves import Curve
@@ -43,6 +44,10 @@ def plane_svg(plane: ModelPlane, colours: Mapping[str, str]) -> bytes:
             axes.step(x, y, where="post", color="#8a93a0", lw=1, linestyle="--", zorder=0)
         if plane.x_log:
             axes.set_xscale("log")
+            # Plain numbers: powers of ten are few where costs lie close, and slow to typeset.
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set(xlabel=plot(plane.x_label), ylabel=plot(plane.y_label))
         figure.legend(loc="outside right upper", fontsize=8)
         return svg(figure)

@@ -21,6 +21,7 @@ from anyres_bench.core.reporting import detail
 from anyres_bench.data.pixels import decode
 from anyres_bench.evaluation.report_samples import items_of, may_show, samples_path
 from anyres_bench.evaluation.wording import protocol_words
+from anyres_bench.leaderboard.committed import PICTURES
 from anyres_bench.leaderboard.site.entries import BoardEntry
 from anyres_bench.leaderboard.submission import SAMPLES
 from anyres_bench.results import Task
@@ -58,7 +59,7 @@ class PictureRow:
 
 
 def picture_rows(entries: Iterable[BoardEntry]) -> Iterator[PictureRow]:
-    """Every row once: of one's own results from this machine's cache, of others as submitted.
+    """Every row once: of one's own results from the cache or the package, or as submitted.
 
     Those of a submission are shown where the licence that its card states permits; those in the
     cache are there only where theirs does.
@@ -85,9 +86,11 @@ def _files(entry: BoardEntry, protocol: str) -> Iterator[tuple[str, bytes]]:
         return
     for side, who in (("real", ""), ("fake", model)):
         state = entry.result.states.get(side)
-        path = samples_path(state.key) if state is not None else Path()
-        if path.is_file():
-            yield who, path.read_bytes()
+        kept = samples_path(state.key) if state is not None else Path()
+        for path in (kept, PICTURES / kept.name):
+            if path.is_file():
+                yield who, path.read_bytes()
+                break
 
 
 def _submitted(entry: BoardEntry, protocol: str) -> bytes | None:

@@ -68,7 +68,7 @@ def consistency_planes(tables: Iterable[BoardTable]) -> list[ModelPlane]:
             continue
         points = [_point(result, result.values["detail"], "ssim") for result in shown]
         label = value_label(shown[0], "ssim")
-        what = "detail, log2 of energy beyond the smaller size, less that of real images"
+        what = "detail less that of real images"
         planes.append(
             ModelPlane(table.slug, table.title, table.first.task, what, label, False, points)
         )

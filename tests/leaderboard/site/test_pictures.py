@@ -12,6 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from anyres_bench.evaluation.report_samples import samples_path
+from anyres_bench.leaderboard.committed import CommittedSystem, committed_records
 from anyres_bench.leaderboard.site.entries import BoardEntry
 from anyres_bench.leaderboard.site.pictures import picture_rows
 from anyres_bench.leaderboard.submission import Card
@@ -77,3 +78,12 @@ def test_own_ones_come_from_the_cache_with_the_reals(
     assert [one.who for one in picture_rows([mine])] == ["", "mine"]
     gone = replace(mine, retracted=retraction())
     assert not list(picture_rows([gone]))
+
+
+def test_pictures_of_the_embedded_benchmark_come_with_the_package() -> None:
+    """Where the cache has none, as on every machine that did not render them."""
+    real = committed_records(CommittedSystem("real", "real"))
+    (record,) = [one for text, one in real.items() if "/patch32-at128/frechet" in text]
+    rows = list(picture_rows([BoardEntry(record, "re-rendered")]))
+    assert {one.who for one in rows} == {"", "real"}
+    assert all(one.items and one.aspect == 1.0 for one in rows)

@@ -48,7 +48,8 @@
       scales: { x: { time: false, distr: xLog ? 3 : 1, log: sizes ? 2 : 10, range: (u, least, most) => pad(least, most) },
         y: { distr: yLog ? 3 : 1, range: () => room } },
       axes: [
-        { ...axis, label: xLabel, ...(sizes ? { splits: () => thinned(sizes, element.clientWidth), filter: (u, splits) => splits, values: (u, splits) => splits.map(String) } : {}) },
+        { ...axis, label: xLabel, ...(sizes ? { splits: () => thinned(sizes, element.clientWidth), filter: (u, splits) => splits, values: (u, splits) => splits.map(String) }
+          : xLog ? { splits: () => apart(decades(pad(xs[0], xs.at(-1))), pad(xs[0], xs.at(-1)), element.clientWidth), filter: (u, splits) => splits, values: (u, splits) => splits.map((value) => value.toLocaleString("en")) } : {}) },
         { ...axis, label: yLabel, size: 62, ...(yLog ? { splits: () => decades(room), filter: (u, splits) => splits } : {}), values: (u, splits) => splits.map((value) => (value === null ? "" : number(value))) },
       ],
       series: [{}, ...series],
@@ -59,13 +60,23 @@
     element.setAttribute("aria-label", `${yLabel} against ${xLabel} of ${lines.length} models; the table has the numbers`);
   }
 
-  // 1, 2 and 5 of every decade, or the decades alone where there are many.
+  // 1, 2 and 5 of every decade, the decades alone where there are many, all digits where there is not one.
   function decades([least, most]) {
     const [low, high] = [Math.floor(Math.log10(least)), Math.ceil(Math.log10(most))];
-    const digits = high - low > 4 ? [1] : high - low > 2 ? [1, 3] : [1, 2, 5];
+    const digits = high - low > 4 ? [1] : high - low > 2 ? [1, 3] : most / least > 10 ? [1, 2, 5] : [1, 2, 3, 4, 5, 6, 7, 8, 9];
     const all = [];
     for (let power = low; power <= high; power++) all.push(...digits.map((digit) => digit * 10 ** power));
     return all.filter((value) => value >= least && value <= most);
+  }
+
+  // Values of a logarithmic axis whose labels have room.
+  function apart(values, [least, most], width) {
+    const kept = [];
+    for (const value of values) {
+      const gap = kept.length ? Math.log(value / kept.at(-1)) / Math.log(most / least) : 1;
+      if (gap * (width - 80) > 64) kept.push(value);
+    }
+    return kept;
   }
 
   // Sizes whose labels have room.

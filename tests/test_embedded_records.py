@@ -1,0 +1,74 @@
+"""The tables of README and findings are those of the committed records."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from anyres_bench.evaluation.report_samples import samples_path
+from anyres_bench.leaderboard.committed import PICTURES, read_benchmark
+from anyres_bench.results import Task
+from benchmarks.embedded_records import (
+    DIFFERENCES,
+    PAGES,
+    PICTURED,
+    TABLES,
+    all_records,
+    cell,
+    filled,
+    is_task,
+    number,
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_has_the_numbers_of_the_records(page) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert "<!-- table: short -->" in text
+    assert filled(text) == text, "run: python -m benchmarks.embedded_records tables"
+
+
+def test_tables_ask_for_what_is_measured() -> None:
+    benchmark = read_benchmark()
+    tasks = benchmark.tasks + benchmark.further
+    records = all_records()["real"]
+    for task, name in (one for columns in TABLES.values() for one in columns.values()):
+        assert task in tasks
+        assert name in records[task].values
+
+
+def test_differences_are_of_the_committed_records() -> None:
+    records = all_records()
+    for row in json.loads(DIFFERENCES.read_text())["differences"]:
+        for name in (row["a"], row["b"]):
+            assert records[name][row["task"]].key == row["of"][name], "run: ... differences"
+        for value, low, high in row["values"].values():
+            assert low <= value <= high
+
+
+def test_committed_pictures_are_of_committed_records() -> None:
+    """Every trained system has them all."""
+    rows = {
+        (system.name, samples_path(state.key).name)
+        for system in read_benchmark().systems
+        for record in all_records()[system.name].values()
+        if Task.parse(record.task).protocol in PICTURED
+        for state in record.states.values()
+    }
+    kept = {path.name for path in PICTURES.iterdir()}
+    further = {system.name for system in read_benchmark().systems if system.further}
+    assert kept <= {row for _, row in rows}
+    assert {row for name, row in rows if name in further} <= kept
+
+
+def test_tasks_are_told_by_their_short_names() -> None:
+    task = Task.parse("a:half/patch32-at32/precision-recall-k3-inclusive/builtin-v1/n9@1")
+    assert is_task(task, "patch32-at32/precision-recall")
+    assert not is_task(task, "patch32-at32/kid")
+    assert not is_task(task, "patch32-at64/precision-recall")
+
+
+def test_numbers_are_short() -> None:
+    assert [number(v) for v in (1234.5, 99.94, 0.12345, -2.0)] == ["1234", "99.9", "0.123", "-2"]
+    assert cell(None, "frechet") == ""
