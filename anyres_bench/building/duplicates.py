@@ -14,6 +14,7 @@ Source: Norouzi, Punjani, Fleet, "Fast search in Hamming space with multi-index 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +43,9 @@ def near_components(hashes: NDArray[np.uint8], distance: int) -> Numbers:
     labels = np.arange(len(unique))
     flips = [0] + [1 << bit for bit in range(16)] * (distance >= _N_BANDS)
     for band in range(_N_BANDS):
+        places = _Places.of(bands[:, band])
         for flip in flips:
-            labels = _joined(words, bands[:, band], flip, labels, distance)
+            labels = _joined(words, places, flip, labels, distance)
     smallest = np.full(len(unique), len(hashes))
     np.minimum.at(smallest, labels, first)
     return smallest[labels][of.reshape(-1)]
@@ -55,16 +57,44 @@ def distances(one: Words, many: Words) -> NDArray[np.int64]:
     return bits
 
 
-def _joined(
-    words: Words, values: NDArray[np.uint16], flip: int, labels: Numbers, distance: int
-) -> Numbers:
+@dataclass(frozen=True)
+class _Places:
+    """Hashes in the order of a band's values.
+
+    Attributes:
+        order: (n,), from place to hash.
+        values: (n,), in that order.
+        starts: (65537,), the first place of each value.
+    """
+
+    order: Numbers
+    values: NDArray[np.uint16]
+    starts: Numbers
+
+    @classmethod
+    def of(cls, values: NDArray[np.uint16]) -> _Places:
+        """Those of a band."""
+        starts = np.zeros((1 << 16) + 1, np.int64)
+        np.cumsum(np.bincount(values, minlength=1 << 16), out=starts[1:])
+        order = np.argsort(values, kind="stable")
+        return cls(order, values[order], starts)
+
+    def met(self, flip: int) -> tuple[Numbers, Numbers]:
+        """For each place, where those whose value differs in `flip` begin, and how many."""
+        wanted = self.values ^ np.uint16(flip)
+        left = self.starts[wanted]
+        return left, self.starts[1:][wanted] - left
+
+
+def _joined(words: Words, places: _Places, flip: int, labels: Numbers, distance: int) -> Numbers:
     """The labels after joining near hashes whose values of a band differ in `flip` alone."""
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    left, n_met = _places(ordered, ordered ^ np.uint16(flip))
-    own_left, n_own = _places(ordered, ordered)
-    is_many = np.maximum(n_met, n_own) > max(_MANY, 8 * len(values) >> 16)
-    pairs = list(_pairs(words, order, left, np.where(is_many, 0, n_met), labels, distance))
+    order = places.order
+    left, n_met = places.met(flip)
+    own_left, n_own = places.met(0)
+    is_many = np.maximum(n_met, n_own) > max(_MANY, 8 * len(order) >> 16)
+    # Each pair of values is met from one of the two.
+    counts = np.where(is_many | (places.values & flip > 0), 0, n_met)
+    pairs = list(_pairs(words, order, left, counts, labels, distance))
     for k in np.flatnonzero(is_many & (own_left == np.arange(len(order))) & (own_left <= left)):
         members = order[own_left[k] : own_left[k] + n_own[k]]
         if flip:
@@ -73,12 +103,6 @@ def _joined(
             labels = _merged(labels, pairs)
             pairs = [_star_pairs(words, members, labels, distance)]
     return _merged(labels, pairs)
-
-
-def _places(ordered: NDArray[np.uint16], wanted: NDArray[np.uint16]) -> tuple[Numbers, Numbers]:
-    """Where the first of each wanted value is among ordered ones, and how many there are."""
-    left = np.searchsorted(ordered, wanted, "left")
-    return left, np.searchsorted(ordered, wanted, "right") - left
 
 
 def _pairs(
@@ -97,7 +121,7 @@ def _pairs(
         i = order[np.repeat(np.arange(start, stop), n)]
         offset = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
         j = order[np.repeat(left[start:stop], n) + offset]
-        apart = labels[i] < labels[j]
+        apart = labels[i] != labels[j]
         i, j = i[apart], j[apart]
         near = distances(words[i], words[j]) <= distance
         yield np.stack([i[near], j[near]], axis=1)
