@@ -11,21 +11,36 @@ Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011 (P
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.random.bit_generator import ISeedSequence
+from numpy.typing import DTypeLike, NDArray
 
 from anyres_bench.core.errors import UsageError
 
 _TWO_POW_53 = float(1 << 53)
 
 
+class _Key(ISeedSequence):
+    """A key of Philox. `Philox(key=...)` would ask the system for random numbers beside it."""
+
+    def __init__(self, words: NDArray[np.uint64]) -> None:
+        self.words = words
+
+    def generate_state(self, n_words: int, dtype: DTypeLike = np.uint64) -> NDArray[np.uint64]:
+        """The key, which has two words of 64 bits."""
+        assert (n_words, np.dtype(dtype)) == (2, np.dtype(np.uint64))
+        return self.words
+
+
 class Stream:
     """A reproducible stream of random numbers; made by `stream`."""
 
-    def __init__(self, key: int) -> None:
-        self._words = np.random.Philox(key=key)
+    def __init__(self, key: bytes) -> None:
+        words = np.frombuffer(key, "<u8").astype(np.uint64)
+        self._words = np.random.Philox(_Key(words))
 
     def words(self, n: int) -> NDArray[np.uint64]:
         """`n` raw 64-bit words."""
@@ -33,7 +48,7 @@ class Stream:
 
     def uniform(self, shape: int | tuple[int, ...] = ()) -> NDArray[np.float64]:
         """Float64 uniforms in [0, 1) with 53 random bits each."""
-        n = int(np.prod(shape, dtype=np.int64))
+        n = shape if isinstance(shape, int) else math.prod(shape)
         return ((self.words(n) >> np.uint64(11)) / _TWO_POW_53).reshape(shape)
 
     def normal(self, shape: int | tuple[int, ...] = ()) -> NDArray[np.float64]:
@@ -48,7 +63,9 @@ class Stream:
 
     def integer(self, low: int, high: int) -> int:
         """One integer, uniform in [low, high] with both ends."""
-        return int(self.integers(low, high))
+        assert high >= low, f"empty range [{low}, {high}]"
+        word = int(self._words.random_raw())
+        return low + int((word >> 11) / _TWO_POW_53 * (high - low + 1))
 
     def permutation(self, n: int) -> NDArray[np.int64]:
         """A uniform permutation of range(n)."""
@@ -67,7 +84,7 @@ def stream(seed: int, *labels: Any) -> Stream:
     """
     plain = (int(x) if isinstance(x, (int, np.integer)) else str(x) for x in labels)
     name = repr((int(seed), *plain))
-    return Stream(int.from_bytes(hashlib.sha256(name.encode()).digest()[:16], "little"))
+    return Stream(hashlib.sha256(name.encode()).digest()[:16])
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -246,13 +246,15 @@ class EvalProtocol:
             )
         survivors = self.survivors(images)
         drawn = zip(numbers, self._draws(seed, side), strict=False)
+        shown = self.rule.views if isinstance(self.rule, ManyViews) else None
         items = []
         for number, rng in drawn:
             flip, survivor = divmod(number, len(survivors))  # the second half is mirrored
             image = survivors[survivor]
             source, seen = self.rule.draw(images[image].size, bool(flip), self.centre, rng)
-            views = (ImageView(image, bool(flip), source, view) for view in self.views(seen))
-            items.append(Item(image, tuple(views)))
+            views = shown(seen) if shown else (seen,)
+            seen_of = (ImageView(image, bool(flip), source, view) for view in views)
+            items.append(Item(image, tuple(seen_of)))
         return items
 
     def _draws(self, seed: int, side: str) -> Iterator[Rng]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import DataError, MetricError, UsageError
@@ -142,7 +143,8 @@ def run_plan(plan: EvaluationPlan) -> EvaluationOutcome:
         if remaining := [task for task, stored in zip(tasks, done, strict=True) if not stored]:
             runs.append((comparison, remaining))
     _share_images(runs, plan.n_workers)
-    for comparison, remaining in runs:
+    while runs:  # a comparison that is over frees the items of its samples
+        comparison, remaining = runs.pop(0)
         comparison.run(remaining, outcome)
     return outcome
 
@@ -151,7 +153,8 @@ def _share_images(runs: Sequence[tuple[Comparison, list[Task]]], n_workers: int)
     """Compute the features of images that several protocols look at, each image decoded once."""
     wanted: dict[str, Wanted] = {}
     for comparison, tasks in runs:
-        for samples, extractors in comparison.sides(tasks).values():
+        comparison.drawn = comparison.sides(tasks)
+        for samples, extractors in comparison.drawn.values():
             known = wanted.get(key_text(samples))
             both = {**extractors, **(known.extractors if known else {})}
             run = comparison.feature_run(samples)
@@ -229,6 +232,10 @@ def kept_result(out: Path, task: Task, model_id: str, key: str) -> StoredResult 
     return stored
 
 
+Sides: TypeAlias = "Mapping[str, tuple[SampleSet, Mapping[str, FeatureExtractor]]]"
+"""Samples, and what looks at them."""
+
+
 @dataclass(frozen=True)
 class _Features:
     """Features of one set of samples by every extractor, and the seconds that they took."""
@@ -242,7 +249,8 @@ class _Features:
 class Comparison:
     """One model, one protocol: samples of both, and all metrics on them.
 
-    `shared` holds the seconds of samples whose features were computed beforehand, by `key_text`.
+    `drawn` holds the sides of the tasks to run, and `shared` the seconds of samples whose features
+    were computed beforehand, by `key_text`.
     """
 
     plan: EvaluationPlan
@@ -252,6 +260,7 @@ class Comparison:
     generator: Generator
     protocol: EvalProtocol
     n: int
+    drawn: Sides | None = None
     shared: Mapping[str, float] = field(default_factory=dict)
 
     def finished(self, task: Task) -> StoredResult | None:
@@ -266,7 +275,7 @@ class Comparison:
     def run(self, tasks: Sequence[Task], outcome: EvaluationOutcome) -> None:
         """Features of both sides, then every metric."""
         plan = self.plan
-        sides = self.sides(tasks)
+        sides = self.drawn or self.sides(tasks)
         self._say_survivors()
         features = {side: self._features(*of) for side, of in sides.items()}
         if not distributed.is_main():
@@ -281,16 +290,14 @@ class Comparison:
             write_result(plan.out, result)
             outcome.results.append(result)
 
-    def sides(
-        self, tasks: Sequence[Task]
-    ) -> Mapping[str, tuple[SampleSet, Mapping[str, FeatureExtractor]]]:
+    def sides(self, tasks: Sequence[Task]) -> Sides:
         """Samples of the sides that tasks look at, by stratum; nothing is computed.
 
         Raises:
             DatasetError: too few images are large enough.
             GeneratorError: the model cannot render what the protocol asks for.
         """
-        found: dict[str, tuple[SampleSet, Mapping[str, FeatureExtractor]]] = {}
+        found = {}
         for side in SIDES:
             used = [task.extractor for task in tasks if side in sides_of(metric_from(task.metric))]
             known = {name: of for name, of in self.plan.extractors.items() if name in used}
@@ -352,7 +359,7 @@ class Comparison:
         if isinstance(self.generator, ImageGenerator):
             return None
         *_, largest = strata_of(self.protocol).values()
-        view = largest.fake(self.reference.manifest, self.n, self.plan.seed)[0].views[0]
+        view = largest.fake(self.reference.manifest, 1, self.plan.seed)[0].views[0]
         return render_cost(self.generator, view.rendered(self.generator.native))
 
     def _measure(

@@ -1,6 +1,7 @@
 """What a run would take: tasks, items, time on this machine, memory, disk, downloads.
 
-A few items of each side are rendered and extracted to see how long they take; nothing is kept.
+A few items of each side are rendered and extracted to see how long they take, and metrics are timed
+on a few rows; nothing is kept.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from anyres_bench.core.quoting import one_line_each
 from anyres_bench.core.reporting import tracked
 from anyres_bench.evaluation.banks import missing_items
 from anyres_bench.evaluation.evaluate import Comparison, EvaluationPlan, comparisons
+from anyres_bench.evaluation.metric_costs import MetricForecast, metric_forecast
 from anyres_bench.evaluation.sample_sets import SampleSet
+from anyres_bench.evaluation.strata import side_of, sides_of
 from anyres_bench.features.extractor import FeatureExtractor
 from anyres_bench.features.store import FeatureStore
 from anyres_bench.fetching.weights import WeightFile
+from anyres_bench.metrics.metric import metric_from
 from anyres_bench.results import Task
 
+_N_SLOWEST = 3  # tasks that are named
 _N_TIMED = 4  # items of a side, after one that warms up
 _BYTES = 4  # of a feature
 _RECORD_BYTES = 4096  # of a result, about
@@ -57,6 +62,7 @@ class Forecast:
         sides: samples, in the order of computing.
         downloads: weight files that are not here; where one is missing, more may be.
         most_dim: of a feature.
+        metrics: what values and intervals of a task take that is not measured yet; None: unknown.
     """
 
     model: str
@@ -66,11 +72,17 @@ class Forecast:
     sides: list[SetForecast] = field(default_factory=list)
     downloads: list[WeightFile] = field(default_factory=list)
     most_dim: int = 0
+    metrics: dict[str, MetricForecast | None] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
         """Of rendering, decoding and extracting, on all processes of this run."""
         return sum(side.n_missing * side.seconds for side in self.sides) / distributed.world_size()
+
+    @property
+    def metric_seconds(self) -> float:
+        """Of values and intervals, on the first process, as far as they are known."""
+        return sum(found.seconds for found in self.metrics.values() if found is not None)
 
     def text(self) -> str:
         """For people, a fact a line."""
@@ -87,10 +99,20 @@ class Forecast:
             + (f"; {side.seconds * 1e3:.3g} ms each" if side.n_missing else "")
             for side in self.sides
         ]
-        lines.append(f"time       {_time(self.seconds)} at the speed of a few items here, now")
-        lines.append("           (values and their intervals come on top)")
+        lines += self._times()
         lines += [f"memory     {_size(self._memory())}", f"disk       {self._disk()}"]
         return one_line_each([*lines, *self._downloads()])
+
+    def _times(self) -> Iterator[str]:
+        whole = self.seconds + self.metric_seconds
+        yield f"time       {_time(whole)} at the speed of a few items and rows here, now"
+        yield f"  images and features: {_time(self.seconds)}"
+        known = {task: found for task, found in self.metrics.items() if found is not None}
+        yield f"  values and intervals: {_time(self.metric_seconds)}"
+        for task, found in sorted(known.items(), key=lambda item: -item[1].seconds)[:_N_SLOWEST]:
+            yield f"    {task}: {_time(found.seconds)}, from {found.n_timed} rows a side"
+        if unknown := len(self.metrics) - len(known):
+            yield f"    not known for {unknown} tasks, whose metrics take real features alone"
 
     def _memory(self) -> float:
         """Bytes: what this process has needed so far, features of one protocol, algebra."""
@@ -142,6 +164,18 @@ def forecast(
         found.tasks |= there
         if left := [task for task in tasks if not there[task.id]]:
             found.sides += _sides(comparison, left)
+            found.metrics |= _metrics(comparison, left)
+    return found
+
+
+def _metrics(comparison: Comparison, tasks: Sequence[Task]) -> dict[str, MetricForecast | None]:
+    """What values and intervals of tasks take."""
+    sides = comparison.sides(tasks)
+    found = {}
+    for task in tasks:
+        metric, dim = metric_from(task.metric), comparison.plan.extractors[task.extractor].dim
+        used = {name: of for name, (of, _) in sides.items() if side_of(name) in sides_of(metric)}
+        found[task.id] = metric_forecast(metric, used, dim)
     return found
 
 

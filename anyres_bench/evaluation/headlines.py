@@ -254,9 +254,24 @@ def _saturated(group: Group) -> Iterator[str]:
     grey = next((r for r in group if r.model.id.startswith("constant")), None)
     if grey is None or name not in grey.values:
         return
-    behind = [m for m, v in values.items() if (v < grey.values[name]) == higher]
+    behind = [m for m, v in values.items() if _shown_worse(v, grey.values[name], higher)]
     if behind := [m for m in behind if not m.startswith("constant")]:
         yield (
             f"Not to be trusted here: a picture of one grey ({grey.model.id}) is ranked above "
-            f"{_listed(behind[:3])}."
+            f"{_listed(behind[:3])}.{_why_grey(group[0], of)}"
         )
+
+
+def _shown_worse(value: float, other: float, higher: bool) -> bool:
+    """Whether a value is worse than another by what a table shows; rounding makes no rank."""
+    return number(value) != number(other) and (value < other) == higher
+
+
+def _why_grey(result: Result, metric: str) -> str:
+    if metric not in ("kid", "kid-subsets") or not result.extractor.id.startswith("builtin"):
+        return ""
+    return (
+        " KID weighs rows by the third power of their length; where every number of builtin-v1 is "
+        "near zero, as of a flat picture, rows are short, and blurred ones are long. The Fréchet "
+        "distance on the same features depends on differences alone."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import platform
@@ -24,8 +25,13 @@ _PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pillow")
 
 def versions() -> dict[str, str]:
     """Versions of everything that a number may depend on."""
-    packages = {name: version(name) for name in _PACKAGES}
+    packages = {name: _version(name) for name in _PACKAGES}
     return {"anyres-bench": __version__, "python": platform.python_version(), **packages}
+
+
+@functools.cache
+def _version(package: str) -> str:
+    return version(package)
 
 
 def codec_versions() -> dict[str, str]:

@@ -22,6 +22,7 @@ from anyres_bench.evaluation.headlines import (
     in_short,
 )
 from anyres_bench.evaluation.report_samples import samples_path
+from anyres_bench.evaluation.strata import side_of
 from anyres_bench.evaluation.wording import protocol_words
 from anyres_bench.results import (
     DatasetRecord,
@@ -128,21 +129,22 @@ def _datasets(results: Iterable[Result]) -> list[dict[str, Any]]:
 
 
 def _samples(results: Iterable[Result], show_pixels: bool) -> Iterator[dict[str, Any]]:
-    """Strips of the first pictures, by protocol; sides without kept pictures are left out."""
+    """Strips of the first pictures that are kept, by protocol; a stratum is one of its own."""
     strips: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     private = set()
     for result in results:
-        task = Task.parse(result.task)
-        for side, who in (("real", "reference"), ("fake", result.model.id)):
-            state = result.states.get(side)
-            if state is None:
+        task, shown = Task.parse(result.task), {"real": "reference", "fake": result.model.id}
+        for name, state in result.states.items():
+            who = shown.get(side_of(name))
+            if who is None:
                 continue
+            scope = task.dataset, str(state.key.get("protocol", task.protocol))
             image = plots.file_uri(samples_path(state.key))
             own = plots.file_uri(samples_path(state.key, private=True)) if show_pixels else None
             if own is not None:
-                private.add((task.dataset, task.protocol))
+                private.add(scope)
             if found := own or image:
-                strips[task.dataset, task.protocol].setdefault(who, found)
+                strips[scope].setdefault(who, found)
     for (dataset, protocol), images in strips.items():
         yield {
             "title": protocol_words(protocol),

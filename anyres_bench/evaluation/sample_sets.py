@@ -6,6 +6,7 @@ A set says all that its pixels depend on, so that features of it are found again
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -28,6 +29,7 @@ from anyres_bench.models.generator import (
     Generator,
     ImageGenerator,
     MovableGenerator,
+    SelectiveGenerator,
     SourceSizedGenerator,
     check_images,
     check_range,
@@ -218,27 +220,49 @@ def _check_movable(generator: Generator, protocol: EvalProtocol) -> None:
 
 
 def _check_canvases(generator: Generator, protocol_id: str, views: Sequence[View]) -> None:
-    if not isinstance(generator.canvases, tuple):
+    if not isinstance(generator.canvases, tuple) and not isinstance(generator, SelectiveGenerator):
         return
     asked = {view.rendered(generator.native).canvas for view in views}
-    if missing := sorted(asked - set(generator.canvases)):
+    if isinstance(generator.canvases, tuple):
         known = ", ".join(str(size) for size in generator.canvases)
+        missing, known = sorted(asked - set(generator.canvases)), f"canvases of {known} only"
+    else:
+        missing = sorted(canvas for canvas in asked if not generator.makes(canvas))
+        known = generator.makes_in_words
+    if missing:
         raise GeneratorError(
-            f"{generator.id} renders canvases of {known} only; {protocol_id} asks for "
+            f"{generator.id} renders {known}; {protocol_id} asks for "
             f"{missing[0]}{' and others' if len(missing) > 1 else ''}. {_what_fits(generator)}"
         )
 
 
 def _what_fits(generator: Generator) -> str:
-    """Protocols of a model of a few sizes, and what makes other canvases of it."""
-    assert isinstance(generator.canvases, tuple)
+    """Protocols of a model of a few sizes or one shape, and what makes other canvases of it."""
+    if not isinstance(generator.canvases, tuple):
+        return f"Protocols that fit: {_of_one_shape(generator.native)}. Enlarging keeps the shape"
+    wrappers = ", ".join(f"{name}:MODEL" for name in parts("upscalers"))
     sides = [size.height for size in generator.canvases if size.height == size.width]
     fits = [f"anyres-full{side}, patch{side // 2}-at{side}" for side in sides]
     fitting = f"Protocols that fit: {', '.join(fits)}. " if fits else ""
-    wrappers = ", ".join(f"{name}:MODEL" for name in parts("upscalers"))
     return (
         f"{fitting}Other canvases are made by enlarging ({wrappers}), or by resizing: without "
         "`exact` where a network is plugged in by FixedSize"
+    )
+
+
+def _of_one_shape(native: Size) -> str:
+    """Protocols of canvases of a shape."""
+    height, width = native
+    if height == width:
+        return (
+            f"those of square canvases, such as anyres-full{height}, "
+            f"anyres-patch{height}-min{height}max0 and patch{height // 2}-at{height}"
+        )
+    common = math.gcd(height, width)
+    megapixels = f"{native.pixels / 1e6:.6f}".rstrip("0").rstrip(".")
+    return (
+        f"ar1-patch{native.shorter // 2}-ar{width // common}x{height // common}-{megapixels}mp, "
+        "and others of that shape"
     )
 
 

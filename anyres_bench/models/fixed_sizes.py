@@ -69,6 +69,19 @@ class FixedSizes:
     def canvases(self) -> Canvases:
         return self.renderer.sizes if self.exact else "any"
 
+    @property
+    def makes_in_words(self) -> str:
+        """Its own canvases, and how others are made."""
+        height, width = self.native
+        shape = "" if self.exact else f", and by resizing canvases of {width}:{height}"
+        return f"{', '.join(map(str, self.renderer.sizes))}{shape}"
+
+    def makes(self, canvas: Size) -> bool:
+        """Whether a canvas is one of its own, or of their aspect where others are resized."""
+        height, width = self.native
+        resized = not self.exact and canvas.height * width == canvas.width * height
+        return resized or canvas in self.renderer.sizes
+
     @torch.inference_mode()
     def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> list[Any]:
         """One latent a seed."""
@@ -98,14 +111,11 @@ class FixedSizes:
         return resample(image, size, Box.whole(size), region, find_filter(FILTER))
 
     def _made_at(self, canvas: Size) -> Size:
+        if not self.makes(canvas):
+            raise GeneratorError(f"{self.id} makes {self.makes_in_words}; it cannot make {canvas}")
         sizes = self.renderer.sizes
         if canvas in sizes:
             return canvas
-        height, width = sizes[-1]
-        if self.exact or canvas.height * width != canvas.width * height:
-            shape = "" if self.exact else f", and by resizing canvases of {width}:{height}"
-            made = ", ".join(map(str, sizes))
-            raise GeneratorError(f"{self.id} makes {made}{shape}; it cannot make {canvas}")
         return next((size for size in sizes if size.height >= canvas.height), sizes[-1])
 
 

@@ -74,6 +74,20 @@ class Generator(Protocol):
 
 
 @runtime_checkable
+class SelectiveGenerator(Generator, Protocol):
+    """A generator of "any" canvas that does not make all of them, such as one of one aspect."""
+
+    @property
+    def makes_in_words(self) -> str:
+        """The canvases that it makes."""
+        ...
+
+    def makes(self, canvas: Size) -> bool:
+        """Whether it makes a canvas."""
+        ...
+
+
+@runtime_checkable
 class SourceSizedGenerator(Generator, Protocol):
     """A generator that can be told how large a picture was before it was shrunk to its canvas.
 

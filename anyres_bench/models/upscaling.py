@@ -17,7 +17,13 @@ from anyres_bench.core.errors import GeneratorError, UsageError
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.data.pixels import to_float, to_uint8
 from anyres_bench.models.fixed_sizes import check_inside
-from anyres_bench.models.generator import Canvases, FiniteGenerator, Generator, ImageGenerator
+from anyres_bench.models.generator import (
+    Canvases,
+    FiniteGenerator,
+    Generator,
+    ImageGenerator,
+    SelectiveGenerator,
+)
 from anyres_bench.models.interpolation import find_filter, resample, source_window
 from anyres_bench.models.loading import load
 
@@ -113,6 +119,21 @@ class Upscaled:
     @property
     def canvases(self) -> Canvases:
         return "any"
+
+    @property
+    def makes_in_words(self) -> str:
+        """The canvases that it makes."""
+        return f"canvases of the shapes that {self.base.id} makes"
+
+    def makes(self, canvas: Size) -> bool:
+        """Whether the base makes the shape of a canvas; each image of a set has one of its own."""
+        if isinstance(self.base, ImageGenerator):
+            return True
+        try:
+            size = self.base_size(None, canvas)
+        except GeneratorError:
+            return False
+        return not isinstance(self.base, SelectiveGenerator) or self.base.makes(size)
 
     def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> list[Any]:
         """The base's latents, one by one."""

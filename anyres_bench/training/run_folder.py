@@ -76,9 +76,10 @@ class RunFolder:
     averaged network as a checkpoint folder (the newest `keep`), best/ the best one by evaluation.
     """
 
-    def __init__(self, folder: Path, config: LoopConfig) -> None:
+    def __init__(self, folder: Path, config: LoopConfig, curves: bool = True) -> None:
         self.folder = Path(folder)
         self.config = config
+        self._curves = curves
         self._started = time.perf_counter()
         self._seconds_before = 0.0
         self._tick_started = self._started
@@ -193,9 +194,10 @@ class RunFolder:
             self._draw()
 
     def _draw(self) -> None:
-        """Draw curves.png, and note how long that takes."""
+        """Draw curves.png where that is wanted, and note how long it takes."""
         began = time.perf_counter()
-        draw(self.folder)
+        if self._curves:
+            draw(self.folder)
         self._drawn, self._undrawn = time.perf_counter(), False
         self._drawing_s = self._drawn - began
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from anyres_bench.evaluation.forecast import Forecast, SetForecast, peak_bytes
+from anyres_bench.evaluation.metric_costs import MetricForecast
 from anyres_bench.fetching.weights import WeightFile
 
 
@@ -16,14 +17,20 @@ def test_a_forecast_adds_up_what_is_left() -> None:
     )
     found = Forecast("mine on cpu", "birds, 7 images", {"a/b": True, "a/c": False}, ["a/d"], sides)
     found.downloads = [weights]
+    found.metrics = {"a/c": MetricForecast(1200.0, 128), "a/e": None}
     assert found.seconds == 40_000 * 0.36
+    assert found.metric_seconds == 1200.0
     lines = found.text().splitlines()
     assert "tasks      3, of which 1 are measured already" in lines
     assert "  a/b  (kept)" in lines
     assert "  a/d  (once its extractor is here)" in lines
     assert "items      40000 to compute" in lines
     assert "  patch64-at64 mine: 50000, of which 10000 are in the cache; 360 ms each" in lines
-    assert any(line.startswith("time       about 4.0 h ") for line in lines)
+    assert any(line.startswith("time       about 4.3 h ") for line in lines)
+    assert "  images and features: about 4.0 h" in lines
+    assert "  values and intervals: about 20 min" in lines
+    assert "    a/c: about 20 min, from 128 rows a side" in lines
+    assert "    not known for 1 tasks, whose metrics take real features alone" in lines
     assert any(line.startswith("disk       24.0 MB of features in ") for line in lines)
     assert lines[-1] == "downloads  net, 2.00 GB, MIT; by hand: see convert --list net"
 

@@ -127,6 +127,23 @@ def test_what_ranks_none_is_marked() -> None:
     assert remarks(seen, no_limit) == []
 
 
+@pytest.mark.parametrize("grey", [2.0, 2.0 - 1e-9])
+def test_a_grey_picture_level_with_a_model_is_none(grey: float) -> None:
+    assert remarks(groups_of([result("constant", grey), result("mine", 2.0)])[0], no_limit) == []
+
+
+def test_why_kid_puts_grey_above_blur_is_said() -> None:
+    task = TASK.replace("frechet", "kid")
+    for extractor, is_said in (("builtin-v1", True), ("inception-v3", False)):
+        by = ExtractorRecord(extractor, 154, False)
+        pair = [replace(result(n, v, task), extractor=by) for n, v in GREY.items()]
+        (said,) = remarks(groups_of(pair)[0], no_limit)
+        assert ("third power of their length" in said) == is_said
+
+
+GREY = {"constant": 1.0, "blurred": 2.0}
+
+
 def test_a_grey_picture_above_a_model_is_a_warning() -> None:
     group = groups_of([result("constant", 1.0), result("mine", 2.0)])[0]
     (said,) = remarks(group, no_limit)

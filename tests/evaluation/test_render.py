@@ -131,6 +131,26 @@ def test_pictures_that_are_kept_are_shown(tmp_path: Path) -> None:
     assert "licences of these images do not permit" in bare
 
 
+def test_pictures_of_strata_are_shown_by_their_own_protocols(tmp_path: Path) -> None:
+    keys = {
+        f"{side}@{label}": {"side": side, "protocol": f"patch32-at{label}"}
+        for side in ("real", "fake")
+        for label in ("64", "128")
+    }
+    shown = replace(
+        result("real", 1.0, task=TASK.replace("anyres-full64", "patch32-at64-128")),
+        states={name: FeaturesRecord(key, 100) for name, key in keys.items()},
+    )
+    for key in keys.values():
+        path = samples_path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 4), "red").save(path)
+    text, _ = page([shown])
+    assert text.count('alt="Samples of real"') == text.count('alt="Samples of reference"') == 2
+    for label in ("64", "128"):
+        assert f"d:half/patch32-at{label}<" in text
+
+
 def odd_records() -> list[Result]:
     other = {"values": {"o": 1.0}, "intervals": {}, "higher_is_better": {"o": True}}
     curve = TASK.replace("anyres-full64", "patch32-at64")

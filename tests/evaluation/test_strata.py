@@ -8,16 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from anyres_bench.core.errors import GeneratorError, UsageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.core.reporting import report_to
-from anyres_bench.evaluation.evaluate import EvaluationPlan, run_plan
+from anyres_bench.evaluation.evaluate import EvaluationPlan, check_samples, run_plan
 from anyres_bench.evaluation.pairs import paired
 from anyres_bench.evaluation.requests import Request, plan_tasks
 from anyres_bench.evaluation.strata import HELD_OUT, joined, real_side, side_of, state_name
 from anyres_bench.features.stats import FeatureBank
+from anyres_bench.models.adapters import FixedSize
 from anyres_bench.models.controls import real, resample
+from anyres_bench.models.upscaling import Filtered, Upscaled
 from anyres_bench.results import Task, read_result
 from tests.fakes import Pooled, Waves, write_dataset
 from tests.reporters import Recorder
@@ -92,6 +95,29 @@ def test_a_model_of_few_sizes_says_which(dataset, tmp_path: Path) -> None:
     wide = "tiny:half/ar1-patch32-native/kid/pooled/n10@1"
     with pytest.raises(GeneratorError, match="32x32, 64x64 only"):
         run(dataset, tmp_path, fixed, [wide])
+
+
+@pytest.mark.parametrize(
+    ("native", "wanted", "fits"),
+    [
+        (Size(32, 32), "ar1-patch32-native", "patch16-at32"),
+        (Size(32, 64), "patch16-at32", "ar1-patch16-ar2x1-0.002048mp"),
+    ],
+)
+def test_a_model_of_one_shape_is_told_what_fits_before_the_run(
+    dataset, native: Size, wanted: str, fits: str
+) -> None:
+    def never(z: torch.Tensor) -> torch.Tensor:
+        raise AssertionError("nothing is to be rendered")
+
+    module = torch.nn.Linear(4, 4).requires_grad_(False)
+    module.forward = never  # type: ignore[method-assign]
+    model = FixedSize(module, native, z_dim=4)
+    for made in (model, Upscaled(model, Filtered("lanczos"))):
+        with pytest.raises(GeneratorError, match="asks for") as error:
+            check_samples(made, dataset, [Task.parse(f"tiny:half/{wanted}/kid/pooled/n10@1")], 0)
+        assert fits in str(error.value)
+        check_samples(made, dataset, [Task.parse(f"tiny:half/{fits}/kid/pooled/n10@1")], 0)
 
 
 @pytest.mark.parametrize("name", ["ar1-patch32-native", "ar1-patch32-ar4x3-0.003mp"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sklearn.metrics
 
 from anyres_bench.core.errors import MetricError
 from anyres_bench.core.seeds import stream
@@ -48,6 +49,19 @@ def test_areas_are_their_definitions(seed: int) -> None:
         assert roc_auc(y, s, weight) == pytest.approx(mann_whitney(y, s, each), abs=1e-12)
     assert accuracy(y, s) == np.mean((s > 0.5) == (y == 1))
     assert average_precision(np.zeros(n), s) == 0.0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_areas_are_those_of_scikit_learn_bit_for_bit(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 200))
+    y = np.append([0, 1], rng.integers(0, 2, n - 2))
+    s = np.round(rng.standard_normal(n), seed % 4)
+    for weight in (None, rng.random(n) + 0.1, (0.5 / np.bincount(y))[y]):
+        alarms, hits, _ = sklearn.metrics.roc_curve(y, s, sample_weight=weight)
+        assert roc_auc(y, s, weight) == sklearn.metrics.auc(alarms, hits)
+        ap = sklearn.metrics.average_precision_score(y, s, sample_weight=weight)
+        assert average_precision(y, s, weight) == ap
 
 
 def test_by_hand() -> None:

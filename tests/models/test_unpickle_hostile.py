@@ -17,7 +17,7 @@ import tarfile
 import warnings
 import zipfile
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,8 @@ from tests.models.official_pickles import (
 
 SPARE_BYTES = 300 << 20
 SECONDS = 4.0
+LONG = ("opcode_flood", "one_stream_many_times", "source_again")
+"""Files that spend a whole budget of steps, a second or more each."""
 CANARY = "touch CANARY"
 TINY = Path(__file__).parents[1] / "golden" / "anyres_snapshot_tiny.pkl"
 RUN_CANARY = text(CANARY) + pickle.TUPLE1 + pickle.REDUCE
@@ -449,11 +451,22 @@ BROKEN = {
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple]]:
-    """How every hostile file ended: name -> (kind, message, seconds)."""
-    folder = tmp_path_factory.mktemp("hostile")
+    """How every hostile file ended that is soon read: name -> (kind, message, seconds)."""
+    quick = [name for name in UNSAFE | BROKEN if name not in LONG]
+    yield from read_all(tmp_path_factory.mktemp("hostile"), quick)
+
+
+@pytest.fixture(scope="module")
+def late_outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple]]:
+    """How the others ended."""
+    yield from read_all(tmp_path_factory.mktemp("hostile"), LONG)
+
+
+def read_all(folder: Path, names: Sequence[str]) -> Iterator[dict[str, tuple]]:
+    """How reading files in a process of its own ended; afterwards, that nothing was executed."""
     (folder / "files").mkdir()
-    for name, (content, _) in (UNSAFE | BROKEN).items():
-        (folder / "files" / name).write_bytes(content)
+    for name in names:
+        (folder / "files" / name).write_bytes((UNSAFE | BROKEN)[name][0])
     command = [sys.executable, "-c", READER, str(folder / "files"), str(TINY), str(SPARE_BYTES)]
     environment = {"PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
@@ -474,8 +487,19 @@ def test_what_would_run_is_refused_by_name(name: str, outcomes: dict[str, tuple]
     assert seconds < SECONDS
 
 
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", [name for name in BROKEN if name not in LONG])
 def test_what_lies_or_is_damaged_ends_soon(name: str, outcomes: dict[str, tuple]) -> None:
+    check_ended_soon(name, outcomes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LONG)
+def test_what_spends_a_whole_budget_ends_soon(name: str, late_outcomes: dict[str, tuple]) -> None:
+    check_ended_soon(name, late_outcomes)
+
+
+def check_ended_soon(name: str, outcomes: dict[str, tuple]) -> None:
+    """An error that says what is wrong with which file, in little time."""
     kind, message, seconds = outcomes[name]
     assert kind in ("CheckpointError", "UnsafeCheckpointError"), (kind, message)
     assert BROKEN[name][1] in message

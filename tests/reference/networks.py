@@ -1,7 +1,9 @@
-"""Small networks that tests share: the real architecture, few channels."""
+"""Small networks that tests share: the real architecture, few channels and layers."""
 
 from __future__ import annotations
 
+import copy
+import functools
 from dataclasses import replace
 
 import torch
@@ -9,7 +11,7 @@ import torch
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.network import GeneratorNetwork, SynthesisLayer
 
-SMALL = GeneratorConfig(32, z_dim=16, w_dim=16, channel_base=512, channel_max=16)
+SMALL = GeneratorConfig(32, z_dim=16, w_dim=16, n_layers=8, channel_base=512, channel_max=16)
 OFFICIAL = replace(SMALL, scale_embedding="official")
 PANORAMA = replace(SMALL, scale_embedding="none", panorama_fov=60)
 
@@ -19,6 +21,11 @@ def trained(config: GeneratorConfig, seed: int = 0) -> GeneratorNetwork:
 
     A network as initialised has scale branches of zero, and its input ignores w.
     """
+    return copy.deepcopy(_trained(config, seed))
+
+
+@functools.cache
+def _trained(config: GeneratorConfig, seed: int) -> GeneratorNetwork:
     network = GeneratorNetwork(config, seed).requires_grad_(False)
     rng = torch.Generator().manual_seed(seed + 1)
     for name, parameter in network.named_parameters():

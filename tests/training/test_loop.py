@@ -31,7 +31,7 @@ def config(n_steps: int, **changes: Any) -> LoopConfig:
 
 def run(folder: Path, loop: LoopConfig, recipe: Any = None, **options: Any) -> bool:
     settings = {"loop": to_plain(loop)}
-    return train(recipe or ToyRecipe(), loop, folder, settings, **options)
+    return train(recipe or ToyRecipe(), loop, folder, settings, **{"curves": False, **options})
 
 
 def state(folder: Path) -> dict[str, Any]:
@@ -65,6 +65,14 @@ def test_four_steps_are_two_and_two(tmp_path: Path) -> None:
     assert run(tmp_path / "b", config(4))
     assert_same(trained(tmp_path / "a"), trained(tmp_path / "b"))
     assert state(tmp_path / "b")["step"] == 4
+
+
+@pytest.mark.parametrize("curves", [True, False])
+def test_the_log_is_drawn_where_that_is_wanted(curves: bool, tmp_path: Path) -> None:
+    assert run(tmp_path, config(1), curves=curves)
+    assert (tmp_path / "log.jsonl").exists()
+    for name in ("curves.png", "log.csv"):
+        assert (tmp_path / name).exists() == curves
 
 
 def test_a_run_that_has_gone_further_is_complete(tmp_path: Path) -> None:

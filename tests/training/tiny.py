@@ -21,7 +21,7 @@ def trained(config: Any, folder: Path, n_steps: int, loop: LoopConfig = LOOP) ->
     loop = dataclasses.replace(loop, total_kimg=n_steps * loop.batch / 1000)
     recipe: Recipe = config.recipe(loop)
     settings = {"loop": to_plain(loop), "model": to_plain(config)}
-    assert train(recipe, loop, folder, settings)
+    assert train(recipe, loop, folder, settings, curves=False)
     return recipe
 
 

@@ -65,6 +65,7 @@ def test_stopping_changes_nothing(plain: AnycostConfig, tmp_path: Path) -> None:
     check_resuming(plain, tmp_path)
 
 
+@pytest.mark.slow
 def test_stopping_the_last_stage_changes_nothing(adaptive: AnycostConfig, tmp_path: Path) -> None:
     check_resuming(adaptive, tmp_path)
 
