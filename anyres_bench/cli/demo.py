@@ -15,7 +15,7 @@ import click
 
 import anyres_bench
 from anyres_bench.cli.console import Console, show
-from anyres_bench.core.reporting import progress
+from anyres_bench.core.reporting import progress, say
 
 _MODELS = ("real", "resample:lanczos@64", "resample:bicubic@32", "constant")
 _N_FAKES = 64  # for each number: enough to see the order of the models, within minutes
@@ -133,7 +133,7 @@ def _finish(arguments: Sequence[str], process: _Process) -> None:
     _show_command(arguments)
     show(out.strip("\n"))
     if err.strip():
-        click.echo(err.strip("\n"), err=True)
+        say(err.strip("\n"))
     if process.returncode:
         raise SystemExit(max(1, process.returncode))
 
