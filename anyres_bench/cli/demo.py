@@ -63,7 +63,7 @@ def command(out: Path, images: Path | None) -> None:
     dataset = Dataset.read(data)
     write_wrong_sizes(dataset, wrong)
     common = ("--dataset", str(data), "--out", str(results), "--n", str(_N_FAKES))
-    first, *others = [*(["scenes"] if images is None else []), *_MODELS]
+    first, *others = _MODELS if images is not None else ("scenes", *_MODELS)
     _run("evaluate", first, *common, "--suite", "quick")
     windows = [word for task in window_tasks(dataset) for word in ("--suite", task)]
     evaluations = [["evaluate", model, *common, "--suite", "quick"] for model in others]

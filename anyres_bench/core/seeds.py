@@ -40,7 +40,7 @@ class Stream:
 
     def __init__(self, key: bytes) -> None:
         words = np.frombuffer(key, "<u8").astype(np.uint64)
-        self._words = np.random.Philox(_Key(words))
+        self._words = np.random.Philox(_Key(words))  # type: ignore[arg-type]  # numpy's own interface
 
     def words(self, n: int) -> NDArray[np.uint64]:
         """`n` raw 64-bit words."""

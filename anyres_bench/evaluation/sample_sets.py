@@ -220,16 +220,16 @@ def _check_movable(generator: Generator, protocol: EvalProtocol) -> None:
 
 
 def _check_canvases(generator: Generator, protocol_id: str, views: Sequence[View]) -> None:
-    if not isinstance(generator.canvases, tuple) and not isinstance(generator, SelectiveGenerator):
+    if isinstance(generator.canvases, tuple):
+        sizes = set(generator.canvases)
+        makes: Callable[[Size], bool] = sizes.__contains__
+        known = f"canvases of {', '.join(map(str, generator.canvases))} only"
+    elif isinstance(generator, SelectiveGenerator):
+        makes, known = generator.makes, generator.makes_in_words
+    else:
         return
     asked = {view.rendered(generator.native).canvas for view in views}
-    if isinstance(generator.canvases, tuple):
-        known = ", ".join(str(size) for size in generator.canvases)
-        missing, known = sorted(asked - set(generator.canvases)), f"canvases of {known} only"
-    else:
-        missing = sorted(canvas for canvas in asked if not generator.makes(canvas))
-        known = generator.makes_in_words
-    if missing:
+    if missing := sorted(canvas for canvas in asked if not makes(canvas)):
         raise GeneratorError(
             f"{generator.id} renders {known}; {protocol_id} asks for "
             f"{missing[0]}{' and others' if len(missing) > 1 else ''}. {_what_fits(generator)}"

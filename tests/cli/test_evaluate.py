@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,9 +29,14 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("data") / "tiny", SIZES).folder
+
+
 @pytest.fixture
-def data(tmp_path: Path) -> str:
-    return str(write_dataset(tmp_path / "tiny", SIZES).folder)
+def data(images: Path, tmp_path: Path) -> str:
+    return str(shutil.copytree(images, tmp_path / "tiny"))
 
 
 def call(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -79,7 +79,14 @@ OTHERS = [
 # Intervals of these take seconds, and the battery makes eight.
 COSTLY = ["copying-cells2", "detector-transfer-folds2", "layout"]
 SMALLER = {
+    "aspect-frechet": Sample(n=48),
+    "copy-rate": Sample(n=48),
+    "detectability-permutations5": Sample(n=48),
     "effective-resolution": Sample(n=24),
+    "fd-infinity-groups-points3": Sample(n=64),
+    "fd-infinity-points4": Sample(n=64),
+    "octave-distance": Sample(n=48),
+    "scale-frechet": Sample(n=48),
     "scale-precision-recall": Sample(n=24),
 }
 """Fewer rows for what has many strata or many subsets; `make test-slow` shows them all rows."""
