@@ -105,13 +105,16 @@ window.Board = (() => {
       .map(({ row }) => row);
   }
 
+  // A constant picture is so far off that all others would share a line.
+  const isConstant = ({ role, id }) => role === "floor" && /^constant(:|$)/.test(id);
+
   // Which models the charts draw: those that were ticked, else the first of the table.
   function drawn() {
     const ids = ticked();
     if (ids) {
       return data.models.map((model, m) => m).filter((m) => ids.has(data.models[m].id));
     }
-    return rows().filter((row) => !row.gone).slice(0, MOST_LINES).map((row) => row.m);
+    return rows().filter((row) => !row.gone && !isConstant(data.models[row.m])).slice(0, MOST_LINES).map((row) => row.m);
   }
 
   function inRange(span) {
