@@ -191,6 +191,8 @@ def _table(groups: Sequence[Group], pairing: Pairing) -> Headlines:
             )
         )
         best = {result.model.id for result in leaders(group, pairing)}
+        if best >= {r.model.id for r in group if role_of(r.model.id) not in (CEILING, PERFECT)}:
+            best = set()  # where none is told apart, a mark on each says nothing
         for result in group:
             row = cells.setdefault(result.model.id, [None] * len(groups))
             if name in result.values:

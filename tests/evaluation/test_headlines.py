@@ -132,6 +132,15 @@ def test_a_grey_picture_level_with_a_model_is_none(grey: float) -> None:
     assert remarks(groups_of([result("constant", grey), result("mine", 2.0)])[0], no_limit) == []
 
 
+def test_no_model_is_marked_where_none_is_told_apart() -> None:
+    tied = groups_of([result("real", 0.0), result("a", 5.0), result("b", 6.0)])
+    (table,) = headlines(tied, apart)
+    assert [cell.best for _, _, (cell,) in table.rows if cell] == [False] * 3
+    ahead = groups_of([result("real", 0.0), result("a", 5.0), result("b", 9.0)])
+    (table,) = headlines(ahead, apart)
+    assert [model for model, _, (cell,) in table.rows if cell and cell.best] == ["a"]
+
+
 def test_why_kid_puts_grey_above_blur_is_said() -> None:
     task = TASK.replace("frechet", "kid")
     for extractor, is_said in (("builtin-v1", True), ("inception-v3", False)):
