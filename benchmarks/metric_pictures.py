@@ -119,6 +119,62 @@ def fd_infinity(axes: Axes) -> None:
     axes.set(xscale="log", xlabel="images of each side; the truth is 0")
 
 
+def mind(axes: Axes) -> None:
+    """The distance, and what it is for infinitely many rows: a direction has a D-th."""
+    shifted("mind", "mind")(axes)
+    x = np.linspace(0, 2, 50)
+    axes.plot(x, 3 * x**2, color=GREY, linewidth=1, label="infinitely many images")
+
+
+def cmmd(axes: Axes) -> None:
+    """Unit vectors, as CLIP's, and the width of the kernel that is made for them."""
+
+    def unit(rows: Rows) -> Rows:
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+    shifts = [0, 0.25, 0.5, 1, 1.5, 2]
+    for length, colour in ((1, BLUE), (10, GREEN), (100, RED)):
+        real = length * unit(normal(1))
+        fakes = [length * unit(normal(2) + shift * np.eye(DIM)[0]) for shift in shifts]
+        curve(
+            axes, shifts, values("cmmd", real, fakes, "cmmd"), f"vectors of length {length}", colour
+        )
+    axes.set(xlabel="shift of the mean, standard deviations", yscale="log")
+
+
+def ar1(axes: Axes) -> None:
+    """A point of the curve at each canvas, and what its summaries are of."""
+    sizes = [64, 91, 128, 181, 256]
+    windows = {
+        size: Region(Size.square(size), (size - 64) // 2, (size - 64) // 2, Size.square(64))
+        for size in sizes
+    }
+    for label, source, colour in (("scenes", None, BLUE), ("64 px, enlarged", 64, RED)):
+        y = []
+        for region in windows.values():
+            real = read("builtin", [SCENES.picture(i, region) for i in range(48)])
+            fakes = [
+                SCENES.picture(100 + i, region)
+                if source is None
+                else enlarged_window(
+                    SCENES.picture(100 + i, Region.whole(Size.square(source))), region
+                )
+                for i in range(48)
+            ]
+            y += values("frechet", real, [read("builtin", fakes)], "frechet")
+        curve(axes, sizes, y, label, colour)
+    axes.set(xscale="log", xlabel="side of the canvas, px; windows of 64 px", ylabel="frechet")
+    axes.set_xticks(sizes, [str(size) for size in sizes], minor=False)
+    axes.minorticks_off()
+
+
+def enlarged_window(image: Pixels, region: Region) -> Pixels:
+    """A window of an image enlarged to the region's canvas."""
+    whole = resize_uint8(image, region.canvas, "bicubic")
+    bottom, right = region.top + region.size.height, region.left + region.size.width
+    return np.ascontiguousarray(whole[region.top : bottom, region.left : right])
+
+
 def authpct(axes: Axes) -> None:
     """Copies with a little noise among the rest."""
     shares = [0, 0.1, 0.25, 0.5, 0.75, 1]
@@ -368,8 +424,10 @@ def spectrum(axes: Axes) -> None:
 
 
 PICTURES: dict[str, Callable[[Axes], None]] = {
+    "ar1": ar1,
     "ap": scored("ap", "ap", "auc"),
     "authpct": authpct,
+    "cmmd": cmmd,
     "consistency": consistency,
     "density-coverage": dropped("density-coverage", "density", "coverage"),
     "detectability": shifted("detectability-permutations20", "ap", "ap_null_low", "ap_null_high"),
@@ -382,6 +440,7 @@ PICTURES: dict[str, Callable[[Axes], None]] = {
     "kid": shifted("kid", "kid"),
     "kid-subsets": shifted("kid-subsets-n20-size100", "kid", "kid_subset_std"),
     "layout": layout,
+    "mind": mind,
     "octave-distance": octave_distance,
     "overlap": overlap,
     "prdc": dropped("prdc", "precision", "recall", "density", "coverage"),

@@ -21,8 +21,8 @@ import numpy as np
 from anyres_bench.core.errors import MetricError, UsageError
 from anyres_bench.core.seeds import Stream
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.metrics.limits import Ends, difference_limits, limits
-from anyres_bench.metrics.metric import Metric
+from anyres_bench.metrics.limits import Ends, difference_limits, limits, size_limits
+from anyres_bench.metrics.metric import Metric, sizes_of
 from anyres_bench.metrics.replication import replicate
 from anyres_bench.metrics.study import Replicated, Study
 from anyres_bench.results import Interval
@@ -104,7 +104,7 @@ def interval(
     rng: Stream,
     options: Options = DEFAULT,
 ) -> dict[str, Estimate]:
-    """Confidence interval of every value of a metric that ranks models.
+    """Confidence interval of every value of a metric that ranks models or is signed.
 
     Raises:
         MetricError: a side has too few groups, or one that outweighs the others, or the metric is
@@ -112,13 +112,15 @@ def interval(
     """
     study = _study(metric, real, [(1.0, fake)], rng, options)
     values = study.value(study.real, fake)
-    bounds = _bounds(study, values)
-    return {
-        name: _estimate(
-            values[name], limits(values[name], bounds[name], of, options.confidence), of, options
-        )
-        for name, of in replicate(study, values).items()
+    bounds, sizes = _bounds(study, values), sizes_of(metric)
+    found = replicate(study, values)
+    ends = {
+        name: size_limits(values[signed], found[signed], options.confidence)
+        if (signed := sizes.get(name)) is not None
+        else limits(values[name], bounds[name], of, options.confidence)
+        for name, of in found.items()
     }
+    return {name: _estimate(values[name], ends[name], of, options) for name, of in found.items()}
 
 
 def paired_difference(
@@ -139,7 +141,7 @@ def paired_difference(
     """
     study = _study(metric, real, [(1.0, fake_a), (-1.0, fake_b)], rng, options)
     a, b = (study.value(study.real, fake) for _, fake in study.models)
-    values = {name: a[name] - b[name] for name in metric.higher_is_better}
+    values = {name: a[name] - b[name] for name in study.names}
     equal = _equal(fake_a, fake_b)
     found = {}
     for name, of in replicate(study, values).items():

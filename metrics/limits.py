@@ -4,7 +4,8 @@
   many images as have the variance that was found, fewer where its degrees of freedom are few
   (Korn and Graubard). Of 64 images none of which is in, up to 5.6 % may be.
 - What has a floor, such as a distance: Student's limits of the logarithm of the height above it.
-- Others, and differences: Student's limits, corrected for skewness.
+- Others, signed values and differences: Student's limits, corrected for skewness.
+- The size of a signed value: the sizes of what lies between that value's limits.
 
 Source: Clopper and Pearson, Biometrika 26, 1934; Korn and Graubard, "Confidence intervals for
 proportions with small expected number of positive counts estimated from survey data", Survey
@@ -25,7 +26,8 @@ from anyres_bench.metrics.variances import Spread
 _FEW = 20  # groups below which an interval says so
 _SHARES = ((0, 1), (0, 100))  # what may be the mean of what images are or are not
 _UNSEEN = "exact limits of a share that no image shows"
-_RARE = 5.0  # images on the rarer side of a share, or squared standard errors above a floor
+_RARE = 10.0  # images on the rarer side of a share, or by which two shares differ
+_NEAR = math.sqrt(5.0)  # standard errors above a floor
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,23 @@ def limits(
     if height <= 0.0:
         return Ends(low, low + half, "Student's limits above the floor", (*few, "near-bound"))
     factor = math.exp(min(half / height, 700.0))
-    rare = ("near-bound",) if height < math.sqrt(_RARE) * error else ()
+    rare = ("near-bound",) if height < _NEAR * error else ()
     scale = "Student's limits of the logarithm"
     return Ends(low + height / factor, low + height * factor, scale, few + rare)
+
+
+def size_limits(signed: float, found: Replicated, confidence: float) -> Ends | None:
+    """Where the size of the expectation of a signed value lies; None where images do not tell.
+
+    The logarithm of a size says nothing near 0, where the sign is open; the value itself does.
+    """
+    ends = limits(signed, (-math.inf, math.inf), found, confidence)
+    if ends is None:
+        return None
+    low = max(ends.low, -ends.high, 0.0)
+    rare = ("near-bound",) if abs(signed) < _NEAR * math.sqrt(found.spread.variance) else ()
+    high = max(-ends.low, ends.high)
+    return Ends(low, high, f"sizes within {ends.scale}", ends.cautions + rare)
 
 
 def _of_equal_rows(value: float, low: float, found: Replicated, tail: float) -> Ends:
@@ -97,7 +113,9 @@ def difference_limits(
     few = ("few-groups",) if found.n_effective < _FEW else ()
     if found.spread.variance:
         low, high = _skewed(value, found.spread, tail)
-        return Ends(max(low, -room), min(high, room), "Student's limits, skewness corrected", few)
+        rare = ("near-bound",) if _differing(value, room, found) < _RARE else ()
+        scale = "Student's limits, skewness corrected"
+        return Ends(max(low, -room), min(high, room), scale, few + rare)
     if not math.isfinite(room):
         return None
     half = room * none_of(found.n_effective, tail)
@@ -107,6 +125,17 @@ def difference_limits(
         _UNSEEN,
         (*few, "near-bound"),
     )
+
+
+def _differing(value: float, room: float, found: Replicated) -> float:
+    """How many images two shares differ by, each of which adds 0 or 1; infinite for others.
+
+    Of independent images, d of n of which differ, the variance is d / n^2 less value^2 / n.
+    """
+    if not (found.average and math.isfinite(room)):
+        return math.inf
+    n = found.n_effective
+    return n * n * (found.spread.variance + value * value / n) / room**2
 
 
 def _skewed(value: float, spread: Spread, tail: float) -> tuple[float, float]:

@@ -77,13 +77,16 @@ class BankMetric:
     A subclass is a frozen dataclass whose fields are its options: an `int` named `k` is written
     `k5`, a choice of words is written as the word. It states `name`, `smooth`, `bounds` and
     `higher_is_better` as class variables, and `extractor` where it reads the numbers of one only:
-    its spec, in which {} stands for the extractor that the user asks for.
+    its spec, in which {} stands for the extractor that the user asks for. `signed` and `size_of`
+    are of values whose sign tells too little from too much; see `signed_values` and `sizes_of`.
     """
 
     name: typing.ClassVar[str]
     needs_real: typing.ClassVar[bool] = True
     dim: typing.ClassVar[int | None] = None
     extractor: typing.ClassVar[str | None] = None
+    signed: typing.ClassVar[tuple[str, ...]] = ()
+    size_of: typing.ClassVar[Mapping[str, str]] = {}
 
     @property
     def id(self) -> str:
@@ -98,6 +101,19 @@ def own_extractor(metric: Metric) -> str | None:
     A {} in it stands for the extractor that the user asks for.
     """
     return getattr(metric, "extractor", None)
+
+
+def signed_values(metric: Metric) -> tuple[str, ...]:
+    """Values that do not rank, because 0 is right and either sign is wrong, and have intervals.
+
+    Most metrics have none and do not say so.
+    """
+    return tuple(getattr(metric, "signed", ()))
+
+
+def sizes_of(metric: Metric) -> Mapping[str, str]:
+    """Ranking values that are the size of a signed one, and which; most metrics have none."""
+    return dict(getattr(metric, "size_of", {}))
 
 
 StrataKind = Literal["", "sizes", "aspects"]

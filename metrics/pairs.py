@@ -44,6 +44,8 @@ class Consistency(BankMetric):
         "psnr": True,
         "detail_error": False,
     }
+    signed: ClassVar[tuple[str, ...]] = ("detail",)
+    size_of: ClassVar[Mapping[str, str]] = {"detail_error": "detail"}
 
     def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:
         """Means over items.

@@ -50,7 +50,7 @@ class Replicable(Protocol):
 
 
 def replicate(study: Study, values: Mapping[str, float]) -> dict[str, Replicated]:
-    """The variance of every value that ranks.
+    """The variance of every value that has an interval.
 
     Args:
         values: of all rows.
@@ -67,7 +67,7 @@ def replicate(study: Study, values: Mapping[str, float]) -> dict[str, Replicated
 def _jackknife(study: Study, values: Mapping[str, float]) -> dict[str, Replicated]:
     parts = {side: study.parts(side) for side in study.sides}
     plan = _jackknife_plan(parts)
-    found = plan.values(_subset_values(study, parts, plan.subsets), study.metric.higher_is_better)
+    found = plan.values(_subset_values(study, parts, plan.subsets), study.names)
     spreads = {}
     for name, of in found.items():
         sides = [
@@ -122,7 +122,7 @@ def _halves(study: Study) -> dict[str, Replicated]:
     for side, subsets in keep.items():
         for kept in subsets:
             plan.add(side, {side: np.flatnonzero(~kept).tolist()})
-    found = plan.values(_subset_values(study, parts, plan.subsets), study.metric.higher_is_better)
+    found = plan.values(_subset_values(study, parts, plan.subsets), study.names)
     spreads = {
         name: variances.total(
             [variances.of_replicates(of[side], keep[side], own) for side, own in parts.items()]
@@ -156,7 +156,7 @@ class _Plan:
         )
         self.subsets.append((real, fake))
 
-    def values(self, found: Values, names: Mapping[str, object]) -> dict[str, dict[str, Floats]]:
+    def values(self, found: Values, names: Sequence[str]) -> dict[str, dict[str, Floats]]:
         """What was found, by value and kind."""
         kinds = np.array(self._kinds)
         columns = {name: np.array([each[name] for each in found]) for name in names}
@@ -173,7 +173,7 @@ class _Plan:
 
 def _subset_values(study: Study, parts: Mapping[Side, Parts], subsets: Sequence[Kept]) -> Values:
     """Values with each subset, those of the models added up with their signs."""
-    sums = [dict.fromkeys(study.metric.higher_is_better, 0.0) for _ in subsets]
+    sums = [dict.fromkeys(study.names, 0.0) for _ in subsets]
     for sign, fake in study.models:
         for total, values in zip(sums, _of_model(study, fake, parts, subsets), strict=True):
             for name in total:

@@ -9,7 +9,7 @@ CVPR 2020, and others do, but signed, octave by octave and without a classifier.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ from anyres_bench.features.spectrum import EDGES, N_BANDS, N_OCTAVES, PER_OCTAVE
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.checks import pair
 from anyres_bench.metrics.metric import BankMetric, required
+from anyres_bench.metrics.sampling import Kept, RowParts, Values
 
 Rows = NDArray[Any]
 
@@ -43,6 +44,7 @@ class OctaveDistance(BankMetric):
         **{f"octave{k + 1}": (-math.inf, math.inf) for k in range(N_OCTAVES)},
     }
     higher_is_better: ClassVar[Mapping[str, bool]] = {"octave_distance": False}
+    signed: ClassVar[tuple[str, ...]] = tuple(f"octave{k + 1}" for k in range(N_OCTAVES))
 
     def finish(self, real: FeatureBank | None, fake: FeatureBank, rng: Stream) -> dict[str, float]:
         """Energies are log10 an image.
@@ -89,6 +91,24 @@ class EffectiveResolution(BankMetric):
             "high": float(high),
             "real_median": float(np.median(resolution(a - truth))),
         }
+
+    def subset_values(
+        self, real: FeatureBank | None, fake: FeatureBank, parts: RowParts, subsets: Sequence[Kept]
+    ) -> Values:
+        """The value of subsets, from the mean spectra of their parts."""
+        sides = pair(required(real).features(), fake.features())
+        sums = [_sums(rows, part) for rows, part in zip(sides, parts, strict=True)]
+        excess = [
+            np.subtract(*(kept @ total / (kept @ count) for kept, (total, count) in both))
+            for both in (zip(subset[::-1], sums[::-1], strict=True) for subset in subsets)
+        ]
+        return [{"effective_resolution": float(x)} for x in resolution(np.stack(excess))]
+
+
+def _sums(rows: Rows, part: NDArray[np.int64]) -> tuple[Rows, Rows]:
+    """(parts, 20) sum of the spectra of each part, and (parts, 1) how many they are."""
+    member = np.arange(int(part.max()) + 1)[:, None] == part
+    return member.astype(np.float64) @ rows, member.sum(axis=1, keepdims=True)
 
 
 def saturation_size(points: Mapping[int, float]) -> float | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from anyres_bench.core.seeds import stream
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.metrics.metric import Metric
+from anyres_bench.metrics.metric import Metric, signed_values
 from anyres_bench.metrics.sampling import Parts
 from anyres_bench.metrics.variances import Spread
 
@@ -58,6 +58,11 @@ class Study:
     def sides(self) -> list[Side]:
         """Those that the metric looks at."""
         return ["fake"] if self.real is None else ["real", "fake"]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Values that have intervals: those that rank, and those that are signed."""
+        return (*self.metric.higher_is_better, *signed_values(self.metric))
 
     def value(self, real: FeatureBank | None, fake: FeatureBank) -> dict[str, float]:
         """Values, with the same random numbers in every computation."""

@@ -210,7 +210,7 @@ def _label(result: Result, name: str, higher: bool) -> str:
 
 def remarks(group: Group, limit: Limit) -> list[str]:
     """What a reader has to know before reading a card."""
-    return [*_too_few(group), *_ceiling(group, limit), *_saturated(group)]
+    return [*_too_few(group), *_ceiling(group, limit), *_saturated(group), *_copies(group)]
 
 
 def _too_few(group: Group) -> Iterator[str]:
@@ -241,6 +241,17 @@ def _ceiling(group: Group, limit: Limit) -> Iterator[str]:
     if at_infinity is not None:
         said += f" Extrapolated to infinitely many images it is {number(at_infinity)}."
     yield said
+
+
+def _copies(group: Group) -> Iterator[str]:
+    """A detector learns a picture on one side and meets its copy on the other."""
+    for result in group:
+        null, found = result.values.get("auc_null_low"), result.intervals.get("auc")
+        if null is not None and found and result.values["auc"] < null and found.high < 0.5:
+            yield (
+                f"{result.model.id} is told from real images less often than by chance, which "
+                "pictures of the reference among its own do. Look at authpct and copy-rate."
+            )
 
 
 def _saturated(group: Group) -> Iterator[str]:

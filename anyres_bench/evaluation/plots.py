@@ -114,7 +114,8 @@ def curve_figure(drawn: Curve, colours: Mapping[str, str]) -> Figure:
     if drawn.spans_decades:
         axes.set_yscale("log")
     axes.set(xlabel="canvas side, px", ylabel=plot(drawn.label))
-    figure.legend(loc="outside right upper", fontsize=8)
+    handles, labels = axes.get_legend_handles_labels()  # the highest line first, as it is drawn
+    figure.legend(handles[::-1], labels[::-1], loc="outside right upper", fontsize=8)
     return figure
 
 

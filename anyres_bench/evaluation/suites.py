@@ -35,6 +35,7 @@ AR1_METRICS = (
     "frechet",
     "fd-infinity-groups",
     "kid",
+    "mind",
     "precision-recall",
     "density-coverage",
     "detectability",

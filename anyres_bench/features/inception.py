@@ -18,7 +18,7 @@ from anyres_bench.core.geometry import Size
 from anyres_bench.data.resize import MODES, resize
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.folding import arranged, folded, pixel_by_pixel
-from anyres_bench.features.inception_network import InceptionNetwork, load_network
+from anyres_bench.features.inception_network import SPATIAL, InceptionNetwork, load_network
 from anyres_bench.features.tensors import read_weights
 from anyres_bench.features.weights import WEIGHTS
 from anyres_bench.fetching.weights import locate
@@ -31,9 +31,10 @@ TAPS = {
     "768": 768,
     "logits": 1008,
     "logits_unbiased": 1008,
+    SPATIAL: 2023,
 }
-"""Tap -> dim; the first is the one that FID is defined on. All but the logits are averaged over
-the picture. `logits_unbiased` are those of the Inception score."""
+"""Tap -> dim; the first is the one that FID is defined on. All but the last three are averaged over
+the picture. `logits_unbiased` are those of the Inception score, `sfid` those of ADM's sFID."""
 
 RESIZES = ("clean", *sorted(MODES.keys() - {"clean"}))
 """Rules by which an image gets the network's size; the first is the usual one."""

@@ -38,8 +38,8 @@ COLUMNS = (
 CAUTIONS = {
     "few-groups": "fewer than 20 images or latents that are independent, counted as if of equal "
     "size",
-    "near-bound": "so near the end of what the value can be that few images decide: mostly too "
-    "wide, too short where a few outliers hold or miss many images",
+    "near-bound": "so near the end of what the value can be, or of no difference, that few images "
+    "decide: mostly too wide, too short where a few outliers hold or miss many images",
     "earlier-method": "found by an earlier version, whose intervals were too short near the bounds "
     "of a value, among few images and where one image had most of the windows",
 }
@@ -75,7 +75,7 @@ def chance_band(result: Result, name: str) -> str:
 
 
 def result_table(results: Sequence[Result], kept: Collection[str] = ()) -> str:
-    """One line a value that ranks: its interval, what limits it, and the id of its task beside it.
+    """One line a value that ranks or has an interval, what limits it, and the id of its task.
 
     What the names of cautions mean stands below.
 
@@ -85,7 +85,7 @@ def result_table(results: Sequence[Result], kept: Collection[str] = ()) -> str:
     """
     rows = [("model", "value", "", "95 % interval", "task")]
     for result in results:
-        for name in result.higher_is_better:
+        for name in dict.fromkeys([*result.higher_is_better, *result.intervals]):
             notes = (_span(result, name), _marks(result, name), chance_band(result, name))
             note = terminal(" ".join(filter(None, notes)))
             label, value = terminal(value_label(result, name)), number(result.values[name])

@@ -158,3 +158,20 @@ def test_a_grey_picture_above_a_model_is_a_warning() -> None:
     (said,) = remarks(group, no_limit)
     assert "Not to be trusted" in said
     assert "mine" in said
+
+
+def test_less_than_chance_is_explained() -> None:
+    """Of a folder that held the reference's own pictures AUC was 0.32, chance 0.39 to 0.60."""
+    task = TASK.replace("frechet-ddof1", "detectability")
+    values = {"ap": 0.39, "auc": 0.32, "auc_null_low": 0.39, "auc_null_high": 0.6}
+    copied = replace(
+        result("folder:x", 1.0, task),
+        values=values,
+        intervals={"ap": interval(0.3, 0.46), "auc": interval(0.22, 0.43)},
+        higher_is_better={"ap": False, "auc": False},
+    )
+    (said,) = remarks([copied], no_limit)
+    assert said.startswith("folder:x is told from real images less often than by chance")
+    assert remarks([replace(copied, values=values | {"auc": 0.45})], no_limit) == []
+    unsure = replace(copied, intervals={"auc": interval(0.22, 0.53)})
+    assert remarks([unsure], no_limit) == []

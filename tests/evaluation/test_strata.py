@@ -138,6 +138,19 @@ def test_models_that_render_any_canvas_are_asked_for_rectangles(
     assert any(size.height != size.width for size in seen)
 
 
+def test_shapes_are_held_against_squares(dataset, tmp_path: Path) -> None:
+    shapes = "ar1-patch16-aspects-0.001mp"
+    task = f"tiny:half/{shapes}/aspect-frechet-ddof1/pooled/n24@1"
+    (result,) = run(dataset, tmp_path, Waves(), [task]).results
+    values = result.values
+    others = [x for name, x in values.items() if "@" in name and not name.endswith("@1x1")]
+    assert len(others) == 6
+    square = values["frechet@1x1"]
+    assert values["frechet_mean_ratio"] == pytest.approx(np.mean(others) / square)
+    assert values["frechet_worst_ratio"] == pytest.approx(max(others) / square)
+    assert result.intervals.keys() == {"frechet_mean_ratio", "frechet_worst_ratio"}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -167,7 +180,8 @@ def test_a_ladder_is_a_suite(dataset) -> None:
         tasks, _ = plan_tasks(dataset, Request((LADDER,), "builtin", 40))
     protocols = Counter(task.protocol for task in tasks)
     assert set(protocols) == {LADDER, *(f"ar1-patch32-at{size}" for size in (32, 45, 64))}
-    assert protocols[LADDER] == 7  # a summary of each of six metrics, and the transfer
+    assert protocols[LADDER] == 8  # a summary of each of seven metrics, and the transfer
+    assert (LADDER, "scale-mind-directions1000") in {(t.protocol, t.metric) for t in tasks}
     assert ("say", "fd-infinity-groups-points15-ddof1 is left out: it needs n 309 and more") in (
         recorder.told
     )

@@ -12,7 +12,7 @@ import torch
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.resize import resize
 from anyres_bench.features.inception import SIDE, TAPS, prepared, scale_input
-from anyres_bench.features.inception_network import load_network
+from anyres_bench.features.inception_network import SPATIAL, load_network
 from anyres_bench.features.lpips import LPIPS
 from tests.golden import Case, Check
 
@@ -35,6 +35,7 @@ def run(case: Case) -> Iterable[tuple[str, Iterable[Check]]]:
     network = prepared(load_network(filled(case, case.meta["inception_entries"])), "logits")
     for prefix, mode in PATHS.items():
         yield prefix.strip("_"), _inception(case, network, prefix, mode)
+    yield "inception/sfid", _spatial(case)
     for net, expected in case.meta["lpips"].items():
         yield f"lpips/{net}", _lpips(case, net, expected)
 
@@ -59,6 +60,19 @@ def _inception(case: Case, network: Network, prefix: str, mode: str) -> Iterator
         tap = name.removeprefix(prefix)
         if tap in TAPS:
             yield Check(name, taps[tap], want, atol=NOISE * float(np.abs(want).max()), rtol=RTOL)
+
+
+def _spatial(case: Case) -> Iterator[Check]:
+    """The tap of ADM's sFID; other projects read other layers under the same name."""
+    [name] = [name for name in case.arrays if name.startswith("inception/sfid_")]
+    network = prepared(load_network(filled(case, case.meta["inception_entries"])), SPATIAL)
+    pixels = torch.from_numpy(case.arrays["inception/images_uint8_NHWC"]).permute(0, 3, 1, 2)
+    resized = resize(pixels.contiguous(), Size.square(SIDE), "legacy_pytorch")  # as recorded
+    got, want = network(scale_input(resized, "legacy_tensorflow"))[SPATIAL], case.arrays[name]
+    atol = (
+        4 * NOISE * float(np.abs(want).max())
+    )  # single places, where the others are means of many
+    yield Check(name, got, want, atol=atol, rtol=RTOL)
 
 
 def _lpips(case: Case, net: str, expected: dict[str, Any]) -> Iterator[Check]:

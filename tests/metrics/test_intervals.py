@@ -22,6 +22,7 @@ from anyres_bench.metrics.metric import (
     metric_from,
     needs_held_out,
     required,
+    signed_values,
     strata_kind,
 )
 from anyres_bench.metrics.replication import replicate
@@ -171,6 +172,9 @@ def hidden(metric: Metric) -> Any:
         "frechet-ddof0",
         "kid",
         "ap",
+        "cmmd",
+        "mind-directions20",
+        "effective-resolution",
     ],
 )
 def test_the_fast_way_is_the_slow_one(name: str, per_group: int) -> None:
@@ -220,7 +224,7 @@ def test_every_metric_has_an_interval(name: str) -> None:
         interval(metric, real, fake, stream(0), options),
         paired_difference(metric, real, fake, other, stream(0), options),
     ):
-        assert got.keys() == metric.higher_is_better.keys()
+        assert got.keys() == metric.higher_is_better.keys() | set(signed_values(metric))
         for value in got.values():
             assert value.interval is not None
             assert np.isfinite(dataclasses.astuple(value.interval)[:5]).all()
@@ -268,6 +272,63 @@ def test_equal_banks_are_equal_and_others_are_not_certain() -> None:
     assert both_in.value == 0
     assert both_in.interval.high == -both_in.interval.low == pytest.approx(0.056, abs=1e-3)
     assert "near-bound" in both_in.interval.cautions
+
+
+def pairs(seed: int, detail: float, n: int = 48) -> FeatureBank:
+    """Rows of the extractor `pair`: SSIM, PSNR and log2 energy."""
+    z = np.random.default_rng(seed).standard_normal((n, 3))
+    z -= z.mean(axis=0)
+    rows = np.stack([np.tanh(1 + z[:, 0]), 30 + z[:, 1], detail + z[:, 2]], axis=1)
+    return FeatureBank(np.arange(n), np.arange(n), rows.astype(np.float32))
+
+
+@pytest.mark.parametrize("detail", [0.0, 0.02, -1.5])
+def test_the_size_of_a_signed_value_lies_within_its_limits(detail: float) -> None:
+    got = interval(metric_from("consistency"), pairs(1, 0), pairs(2, detail), stream(0))
+    signed, size = got["detail"].interval, got["detail_error"].interval
+    assert signed is not None
+    assert size is not None
+    assert signed.low < got["detail"].value < signed.high
+    straddles = signed.low < 0 < signed.high
+    assert straddles == (abs(detail) < 1)
+    assert size.high == max(-signed.low, signed.high)
+    assert size.low == (0 if straddles else min(abs(signed.low), abs(signed.high)))
+    assert ("near-bound" in size.cautions) == straddles
+    assert size.high - size.low < 1, "not the many powers of ten that a logarithm near 0 has"
+    assert size.method.endswith("sizes within Student's limits, skewness corrected")
+
+
+def test_octaves_have_intervals() -> None:
+    metric = metric_from("octave-distance")
+    real, fake = bank(1, 40, 20), bank(2, 40, 20, shift=-0.5)
+    got = interval(metric, real, fake, stream(0))
+    assert all(got[f"octave{k}"].high < 0 for k in range(1, 6)), "too little, and surely so"
+    assert not metric.higher_is_better.keys() & set(signed_values(metric))
+
+
+def test_few_images_that_differ_are_told() -> None:
+    """Two models whose coverage differs in three of 64 images: Student's limits held 0.90."""
+    metric, real, a = metric_from("prdc"), bank(1, 64, 4), bank(2, 64, 4, shift=0.2)
+    rows = 0.95 * a.features()
+    b = FeatureBank(a.index, a.group, rows.astype(np.float32))
+    found = paired_difference(metric, real, a, b, stream(0))
+    assert found["coverage"].interval is not None
+    assert "near-bound" in found["coverage"].interval.cautions
+    assert found["density"].interval is not None
+    assert "near-bound" not in found["density"].interval.cautions
+    apart = paired_difference(metric, real, a, bank(3, 64, 4, shift=2), stream(0))["coverage"]
+    assert apart.interval is not None
+    assert "near-bound" not in apart.interval.cautions
+
+
+def test_a_share_of_few_images_is_told() -> None:
+    """Recall of fakes that cover a ninth of 64 reals: exact limits hold always, not 95 %."""
+    real, fake = bank(1, 64, 4), bank(2, 64, 4)
+    inside = FeatureBank(fake.index, fake.group, (0.25 * fake.features()).astype(np.float32))
+    got = interval(metric_from("prdc"), real, inside, stream(0))["recall"]
+    assert 0.05 < got.value < 0.3
+    assert got.interval is not None
+    assert "near-bound" in got.interval.cautions
 
 
 def test_rounding_is_no_difference() -> None:

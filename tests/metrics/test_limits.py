@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from anyres_bench.metrics.limits import difference_limits, limits, none_of
+from anyres_bench.metrics.limits import difference_limits, limits, none_of, size_limits
 from anyres_bench.metrics.study import Replicated
 from anyres_bench.metrics.variances import Spread
 
@@ -24,7 +24,7 @@ def test_the_share_of_independent_images_is_clopper_pearson(hits: int) -> None:
     want = scipy.stats.binomtest(hits, 64).proportion_ci(0.95, "exact")
     assert got is not None
     assert (got.low, got.high) == pytest.approx((want.low, want.high), rel=1e-9)
-    assert ("near-bound" in got.cautions) == (min(hits, 64 - hits) < 5)
+    assert ("near-bound" in got.cautions) == (min(hits, 64 - hits) < 10)
 
 
 def test_percents_and_few_degrees_of_freedom() -> None:
@@ -69,6 +69,30 @@ def test_what_moves_with_no_image_has_no_limits() -> None:
     assert limits(2.0, (0, INF), found(0.0), 0.95) is None
     assert limits(2.0, (-INF, INF), found(0.0), 0.95) is None
     assert difference_limits(0.0, INF, found(0.0), 0.95) is None
+
+
+def test_a_size_is_that_of_what_the_signed_value_may_be() -> None:
+    sure, open_ = (size_limits(x, found(0.01), 0.95) for x in (-1.0, 0.05))
+    assert sure
+    assert open_
+    half = scipy.stats.t.ppf(0.975, 63) * 0.1
+    assert (sure.low, sure.high) == pytest.approx((1 - half, 1 + half))
+    assert (open_.low, open_.high) == pytest.approx((0, 0.05 + half))
+    assert sure.cautions == ()
+    assert open_.cautions == ("near-bound",)
+    assert size_limits(0.0, found(0.0), 0.95) is None
+
+
+@pytest.mark.parametrize(("differ", "warned"), [(3, True), (9, True), (11, False), (30, False)])
+def test_shares_that_differ_by_few_images(differ: int, warned: bool) -> None:
+    """Of independent images of which `differ` of 64 do, half of them to either side."""
+    of = Replicated(Spread(differ / 64**2, 63.0), 64, 64, "a way", {}, average=True)
+    got = difference_limits(0.0, 1.0, of, 0.95)
+    assert got
+    assert ("near-bound" in got.cautions) == warned
+    smooth = difference_limits(0.0, 1.0, found(differ / 64**2), 0.95)
+    assert smooth
+    assert smooth.cautions == ()
 
 
 def test_a_difference_that_no_image_shows_may_be_there() -> None:
