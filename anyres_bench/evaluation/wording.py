@@ -29,7 +29,10 @@ _ENDINGS: Final = {"-noflip": "", "-centre": ", centred", "-native": ", at their
 _METRICS: Final = {
     "ap": "Detectability by a published detector",
     "authpct": "Share of pictures that are no copies",
+    "cmmd": "Distance under a Gaussian kernel (CMMD)",
     "consistency": "Consistency and detail of two sizes",
+    "copy-rate": "Share of close copies",
+    "copying": "Data-copying",
     "density-coverage": "Density and coverage",
     "detectability": "Detectability",
     "detector-accuracy": "Accuracy of a published detector",
@@ -41,6 +44,7 @@ _METRICS: Final = {
     "kid": "Kernel distance",
     "layout": "Layout of cells",
     "lpips": "LPIPS",
+    "mind": "Sliced Wasserstein distance (MIND)",
     "octave-distance": "Distance of octave spectra",
     "overlap": "Disagreement of overlapping windows",
     "prdc": "Precision, recall, density, coverage",
