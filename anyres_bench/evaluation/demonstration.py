@@ -33,17 +33,23 @@ def window_tasks(dataset: Dataset) -> Sequence[str]:
 def write_wrong_sizes(dataset: Dataset, folder: Path) -> None:
     """Held-out images as people have them: of all sizes, some too small, and one file no image.
 
+    Every other one is large enough for `window_tasks`, however small the images are.
+
     Raises:
         UsageError: a file that the demonstration has not written is in the way.
     """
     part = f"{dataset.id}:{HALF}"
     _, held_out = reference_and_held_out(dataset, part, protocol_from("patch32-at32"))
     assert held_out is not None
+    protocols = [protocol_from(task.split("/")[0]) for task in window_tasks(dataset)]
+    least = max((protocol.rule.needs.longer for protocol in protocols), default=1)
     folder.mkdir(parents=True, exist_ok=True)
     _write_notes(folder / "notes.txt")
     for i in range(min(_N_WRONG, len(held_out.manifest))):
         size, rng = held_out.manifest[i].size, stream(0, "wrong size", i)
         factors = 0.3 + 0.9 * np.asarray(rng.uniform(2))
+        if i % 2 == 0:
+            factors *= max(1.0, least / float(min(np.multiply(size, factors))))
         wrong = Size(*(max(1, round(side * f)) for side, f in zip(size, factors, strict=True)))
         path = folder / f"{i:03d}.png"
         if not is_ours(path, _BY):

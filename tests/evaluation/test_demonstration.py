@@ -9,6 +9,7 @@ import pytest
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.data.headers import probe
+from anyres_bench.data.protocols import protocol_from
 from anyres_bench.evaluation.demonstration import (
     _write_notes,
     window_tasks,
@@ -28,6 +29,15 @@ def test_held_out_images_in_other_sizes_and_a_file_that_is_none(tmp_path: Path) 
     before = [sha256_file(path) for path in made]
     write_wrong_sizes(dataset, folder)
     assert [sha256_file(path) for path in made] == before
+
+
+def test_small_photographs_too_leave_images_that_are_large_enough(tmp_path: Path) -> None:
+    dataset = write_dataset(tmp_path / "d", [(65, 66)] * 12)
+    write_wrong_sizes(dataset, tmp_path / "wrong")
+    made = [probe(path).size for path in sorted((tmp_path / "wrong").glob("*.png"))]
+    for task in window_tasks(dataset):
+        needs = protocol_from(task.split("/")[0]).rule.needs
+        assert sum(size.shorter >= needs.longer for size in made) >= 2
 
 
 def test_only_windows_are_asked_for(tmp_path: Path) -> None:
