@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from anyres_bench.features.cnndetection import ResNet50
 from anyres_bench.features.folding import BOUND, arranged, folded, pixel_by_pixel, quickened
 from anyres_bench.features.inception import TAPS, prepared
-from anyres_bench.features.inception_network import InceptionNetwork
+from anyres_bench.features.inception_network import SPATIAL, InceptionNetwork
 from tests.features.libraries import importable
 
 
@@ -99,13 +99,15 @@ def near(got: Tensor, want: Tensor) -> bool:
 )
 def test_inceptions_features_are_those_of_the_plain_network(side: int) -> None:
     network, x = InceptionNetwork(), images(side)
-    want = drawn(network)(x)
-    fast = prepared(network, "logits")
-    assert isinstance(fast, nn.Module)
-    assert norms(fast) == 0
-    got = fast(pixel_by_pixel(x))
-    assert set(got) == set(TAPS)
-    assert all(near(got[tap], want[tap]) for tap in TAPS)
+    drawn(network)
+    for last, taps in ((SPATIAL, {SPATIAL}), ("logits", TAPS.keys() - {SPATIAL})):
+        want = network(x, last)
+        fast = prepared(copy.deepcopy(network), last)
+        assert isinstance(fast, nn.Module)
+        assert norms(fast) == 0
+        got = fast(pixel_by_pixel(x))
+        assert got.keys() == taps
+        assert all(near(got[tap], want[tap]) for tap in taps)
 
 
 def test_the_detectors_are_too() -> None:
