@@ -20,7 +20,7 @@ from tests.servers import Handler, ImageHost, photo, send_file, serve
 N_IMAGES = 400
 N_KILLS = 20  # while there is work
 N_KILLS_AFTERWARDS = 4  # while the dataset is written
-ANSWER_S = 0.15  # so that eight threads need longer than the kills leave them
+ANSWER_S = 0.3  # so that eight threads need longer than the kills leave them
 
 
 def collect(url_list: Path, out: Path, n_processes: int, *options: str) -> list[str]:
@@ -77,7 +77,8 @@ def test_twenty_kills(tmp_path: Path, n_processes: int) -> None:
             before, asked = done(out), Counter(host.hits)
             killed(command, host, True, rng.choice([0.0, rng.uniform(0.0, longest)]))
             after = done(out)
-            longest *= 1.0 if after else 1.5
+            few = len(after) - len(before) <= N_IMAGES / N_KILLS  # so that work is left for the last
+            longest *= 1.5 if not after else 1.0 if few else 0.7
             assert before <= after, "nothing that was done is lost"
             again = {url for url in before if host.hits[_path(url)] > asked[_path(url)]}
             assert not again, "nothing that was done is asked for again"
