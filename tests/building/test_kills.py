@@ -77,8 +77,8 @@ def test_twenty_kills(tmp_path: Path, n_processes: int) -> None:
             before, asked = done(out), Counter(host.hits)
             killed(command, host, True, rng.choice([0.0, rng.uniform(0.0, longest)]))
             after = done(out)
-            few = len(after) - len(before) <= N_IMAGES / N_KILLS  # so that work is left for the last
-            longest *= 1.5 if not after else 1.0 if few else 0.7
+            few = len(after) - len(before) <= N_IMAGES / N_KILLS
+            longest *= 1.5 if not after else 1.0 if few else 0.7  # work is left for the last kill
             assert before <= after, "nothing that was done is lost"
             again = {url for url in before if host.hits[_path(url)] > asked[_path(url)]}
             assert not again, "nothing that was done is asked for again"
