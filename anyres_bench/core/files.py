@@ -43,9 +43,10 @@ def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
     """
     path = Path(path)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    temporary = _temporary_name(path)
     with _disk_errors_name(path):
-        temporary, descriptor = _new_temporary(path, _create_file)
         try:
+            descriptor = _created(temporary, _create_file)
             with open(descriptor, mode, **text) as file:  # type: ignore[call-overload]
                 yield file
                 file.flush()
@@ -67,14 +68,56 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     with _disk_errors_name(path):
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-        temporary, descriptor = _new_temporary(path, _create_folder)
-        try:
+        with _temporary_folder(path) as temporary:
             yield temporary
-            path.mkdir()  # a rename would silently replace an empty folder that came meanwhile
+            try:
+                path.mkdir()  # a rename would silently replace an empty folder that came meanwhile
+                temporary.rename(path)
+            except FileExistsError:
+                raise
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+                raise
+
+
+@contextlib.contextmanager
+def replaced_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder beside `path` that takes its place only when the block succeeds.
+
+    The folder that was there, if any, goes when the new one has its place. Whether it may go, the
+    caller has looked.
+
+    Raises:
+        FileExistsError: there is something at `path` that is no folder.
+    """
+    path = Path(path)
+    old = _temporary_name(path)  # so that what a killed process leaves is tidied up
+    with _disk_errors_name(path), _temporary_folder(path) as temporary:
+        yield temporary
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        try:
+            if path.exists():
+                path.rename(old)
             temporary.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-            os.close(descriptor)
+            if old.exists() and not path.exists():  # stopped between the two
+                old.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _temporary_folder(path: Path) -> Iterator[Path]:
+    """A new folder, held, that will become `path`; what is left of it goes."""
+    temporary = _temporary_name(path)
+    try:
+        with contextlib.ExitStack() as stack:
+            stack.callback(os.close, _created(temporary, _create_folder))
+            yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def is_temporary(path: Path) -> bool:
@@ -120,17 +163,23 @@ def _removed(path: Path) -> bool:
         os.close(file)
 
 
-def _new_temporary(path: Path, create: Callable[[Path], int]) -> tuple[Path, int]:
-    """What will become `path`, beside it, new and held; its folder is made and tidied up."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.parent not in _cleared:
-        _cleared.add(path.parent)
-        clear_temporaries(path.parent)
+def _temporary_name(path: Path) -> Path:
+    """A new name beside `path`; known before there is anything, so it can always be removed."""
+    name = f".{path.name[:_NAME_LETTERS]}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    return path.parent / name
+
+
+def _created(temporary: Path, create: Callable[[Path], int]) -> int:
+    """Create and hold a temporary; its folder is made and tidied up. Returns its descriptor."""
+    folder = temporary.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder not in _cleared:
+        _cleared.add(folder)
+        clear_temporaries(folder)
     while True:
-        name = f".{path.name[:_NAME_LETTERS]}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
-        descriptor = create(path.parent / name)
+        descriptor = create(temporary)
         if _held(descriptor):
-            return path.parent / name, descriptor
+            return descriptor
         os.close(descriptor)
 
 

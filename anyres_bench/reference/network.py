@@ -236,6 +236,11 @@ class GeneratorNetwork(nn.Module):
                 layer.activate = opaque  # type: ignore[method-assign]
         super().compile(*args, **kwargs)
 
+    def filter_names(self) -> set[str]:
+        """Names in the state of what no training changes: the filters that the rates ask for."""
+        layers = (name for name, layer in self.named_modules() if isinstance(layer, SynthesisLayer))
+        return {f"{name}.{side}_filter" for name in layers for side in ("up", "down")}
+
     def embed_scale(self, transform: Tensor | None, c: Tensor | None, n: int) -> Tensor | None:
         """Styles (n, w_dim) of the scales that `transform` zooms to; None without a scale branch.
 

@@ -314,7 +314,7 @@ class AnyResRecipe:
         own = self.generator_network.state_dict()
         kept = checkpoint.state
         if rate != own_rate:
-            kept = {name: value for name, value in kept.items() if not name.endswith("_filter")}
+            kept = {name: kept[name] for name in kept.keys() - network.filter_names()}
         own.update(kept)
         load_strict(self.generator_network, own, str(folder))
         if "D" in networks:

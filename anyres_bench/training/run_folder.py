@@ -23,7 +23,7 @@ from PIL import Image
 
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
-from anyres_bench.core.files import atomic_write, write_json
+from anyres_bench.core.files import atomic_write, replaced_folder, write_json
 from anyres_bench.models.checkpoint import Checkpoint, write_checkpoint
 from anyres_bench.training.charts import LOG, draw, read_entries
 from anyres_bench.training.config import LoopConfig
@@ -165,11 +165,8 @@ class RunFolder:
             shutil.rmtree(path)
         write_checkpoint(path, checkpoint)
         if is_best:
-            aside = self.folder / f".{BEST}-old"
-            if (self.folder / BEST).exists():
-                (self.folder / BEST).rename(aside)
-            shutil.copytree(path, self.folder / BEST)
-            shutil.rmtree(aside, ignore_errors=True)
+            with replaced_folder(self.folder / BEST) as best:
+                shutil.copytree(path, best, dirs_exist_ok=True)
         if time.perf_counter() - self._drawn > _DRAW_SHARE * self._drawing_s:
             self._draw()
         for old in exports(self.folder)[: -self.config.keep]:

@@ -18,6 +18,7 @@ from anyres_bench.core.files import (
     cache_dir,
     clear_temporaries,
     is_temporary,
+    replaced_folder,
     sha256_file,
     sha256_text,
     write_json,
@@ -165,3 +166,101 @@ def test_no_home_folder_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getuid", lambda: 54321)
     with pytest.raises(ConfigError, match="ANYRES_BENCH_CACHE"):
         cache_dir()
+
+
+def test_a_folder_takes_the_place_of_another_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "best"
+    for content in ("first", "second"):
+        with replaced_folder(path) as folder:
+            (folder / "a").write_text(content)
+    with pytest.raises(RuntimeError, match="boom"), replaced_folder(path) as folder:
+        (folder / "a").write_text("half")
+        raise RuntimeError("boom")
+    assert (path / "a").read_text() == "second"
+    assert [p.name for p in tmp_path.iterdir()] == ["best"]
+
+
+@pytest.mark.parametrize("there", [Path.touch, lambda path: path.symlink_to(path.parent)])
+def test_only_a_folder_is_replaced_by_a_folder(tmp_path: Path, there) -> None:
+    path = tmp_path / "best"
+    there(path)
+    before = path.lstat()
+    with pytest.raises(FileExistsError, match="best"), replaced_folder(path):
+        pass
+    assert path.lstat() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["best"]
+
+
+_INTERRUPTED = """
+import shutil, sys
+from pathlib import Path
+from anyres_bench.core import files
+
+folder = Path(sys.argv[1])
+
+def write():
+    with files.atomic_write(folder / "a.txt", "w") as file:
+        file.write("new")
+
+def make():
+    with files.atomic_folder(folder / "made") as made:
+        (made / "a").write_text("new")
+
+def replace():
+    with files.replaced_folder(folder / "replaced") as fresh:
+        (fresh / "a").write_text("new")
+
+def state():
+    return {str(p.relative_to(folder)): p.is_dir() or p.read_text() for p in folder.rglob("*")}
+
+def fresh_state():
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    (folder / "a.txt").write_text("old")
+    (folder / "replaced").mkdir()
+    (folder / "replaced" / "a").write_text("old")
+    return state()
+
+def interrupted(act, line):
+    seen = [0]
+    def trace(frame, event, arg):
+        if frame.f_code.co_filename != files.__file__:
+            return None
+        if event == "line":
+            seen[0] += 1
+            if seen[0] == line:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return trace
+    sys.settrace(trace)
+    try:
+        act()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
+
+for act in (write, make, replace):
+    before = fresh_state()
+    act()
+    after = state()
+    line = 1
+    while True:
+        fresh_state()
+        if not interrupted(act, line):
+            break
+        assert state() in (before, after), (act.__name__, line, state())
+        line += 1
+    assert line > 20, line
+    print(act.__name__, line)
+"""
+
+
+def test_an_interrupt_at_any_line_leaves_the_old_or_the_new_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    code = [sys.executable, "-c", _INTERRUPTED, str(tmp_path)]
+    result = subprocess.run(code, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["write", "make", "replace"]

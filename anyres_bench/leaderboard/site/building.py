@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -14,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from anyres_bench.core.errors import UsageError
-from anyres_bench.core.files import atomic_folder, sha256_file
+from anyres_bench.core.files import replaced_folder, sha256_file
 from anyres_bench.core.reporting import progress
 from anyres_bench.evaluation.curves import Curve, curves_of
 from anyres_bench.evaluation.plots import colours_of
@@ -61,10 +58,11 @@ def build_site(board: Board, out: Path, title: str) -> BuiltSite:
     out = Path(os.path.abspath(out))  # a name of its own, also where it is "."
     check_replaceable(out)
     tables = board_tables(board.entries, pairing_of(board.entries))
-    with _replacing(out) as folder:
+    with replaced_folder(out) as folder:
         _write_all(board, tables, folder, title)
         listing = {name: sha256_file(folder / name) for name in _names(folder)}
         _write(folder / LISTING, json.dumps({"by": _BY, "files": listing}, indent=1))
+        check_replaceable(out)  # building takes long
     n_models = len({entry.result.model.id for entry in board.entries})
     return BuiltSite(len(tables), n_models, len(listing) + 1)
 
@@ -97,24 +95,6 @@ def _is_ours(out: Path) -> bool:
         return fits and all(sha256_file(out / name) == files[name] for name in files)
     except (OSError, ValueError, LookupError, TypeError):
         return False
-
-
-@contextlib.contextmanager
-def _replacing(out: Path) -> Iterator[Path]:
-    """A new folder that takes the place of `out`; the old one goes only when the new is whole."""
-    if not os.path.lexists(out):
-        with atomic_folder(out) as folder:
-            yield folder
-        return
-    # Named as temporaries, so that what a killed process leaves is tidied away by the next.
-    names = [f".{out.name[:40]}.{os.getpid()}-{secrets.token_hex(4)}.tmp" for _ in range(2)]
-    fresh, old = map(out.with_name, names)
-    with atomic_folder(fresh) as folder:
-        yield folder
-    check_replaceable(out)  # building takes long
-    out.rename(old)
-    fresh.rename(out)
-    shutil.rmtree(old)
 
 
 def _names(folder: Path) -> list[str]:
