@@ -68,6 +68,10 @@ class Ffhq6k:
     LIST is ffhq-dataset-v2.json (268 MB; where there is none, the command says where to get it).
     PROTOCOL published takes the aligned 1024 px files; native takes
     the photographs and cuts each face at its own size. Not for face recognition.
+
+    Examples:
+      anyres-bench collect ffhq6k ffhq-dataset-v2.json data/ffhq6k --dry-run
+      anyres-bench collect ffhq6k ffhq-dataset-v2.json data/ffhq6k --protocol published
     """
 
     name: ClassVar[str] = "ffhq6k"

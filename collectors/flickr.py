@@ -67,6 +67,10 @@ class Flickr:
     command says where the published list is (0.1 to 2 MB).
 
     This product uses the Flickr API but is not endorsed or certified by SmugMug, Inc.
+
+    Examples:
+      anyres-bench collect flickr birds-hr data/birds --ids birds.txt --dry-run
+      anyres-bench collect flickr birds-hr data/birds --ids birds.txt --licences CC-BY-2.0
     """
 
     name: ClassVar[str] = "flickr"

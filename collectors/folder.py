@@ -26,7 +26,12 @@ _SPELLED = re.compile(r"\\x[0-9a-f]{2}")
 
 @dataclass(frozen=True)
 class Folder:
-    """Any tree of images on this machine; files that are no images go to the rejects table."""
+    """Any tree of images on this machine; files that are no images go to the rejects table.
+
+    Examples:
+      anyres-bench collect folder ~/photographs data/photos --licence CC0-1.0
+      anyres-bench collect folder birds.zip data/birds --labels --min-side 256
+    """
 
     name: ClassVar[str] = "folder"
     local: ClassVar[bool] = True

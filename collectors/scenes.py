@@ -28,7 +28,12 @@ _LAST_SEED = (1 << 52) - 1
 
 @dataclass(frozen=True)
 class Scenes:
-    """Dead leaves over a landscape, of many sizes and shapes; each image has a seed of its own."""
+    """Dead leaves over a landscape, of many sizes and shapes; each image has a seed of its own.
+
+    Examples:
+      anyres-bench collect scenes data/scenes
+      anyres-bench collect scenes data/large --n 500 --min-size 128 --max-size 1024
+    """
 
     name: ClassVar[str] = "scenes"
     world: ClassVar[World] = SCENES
@@ -103,7 +108,12 @@ class Scenes:
 
 @dataclass(frozen=True)
 class Houses(Scenes):
-    """Houses in a street, of many sizes; each image has a seed of its own."""
+    """Houses in a street, of many sizes; each image has a seed of its own.
+
+    Examples:
+      anyres-bench collect houses data/houses
+      anyres-bench collect houses data/tall --n 500 --aspects 1:1 --aspects 2:3
+    """
 
     name: ClassVar[str] = "houses"
     world: ClassVar[World] = HOUSES

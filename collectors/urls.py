@@ -36,6 +36,10 @@ class Urls:
 
     Columns that are named as the fields of a record are taken as such, all others are kept beside
     the image in provenance.parquet.
+
+    Examples:
+      anyres-bench collect urls list.txt data/web --dry-run
+      anyres-bench collect urls list.parquet data/web --column url=link --licence CC-BY-4.0
     """
 
     name: ClassVar[str] = "urls"

@@ -80,3 +80,15 @@ SUMMARIES = Registry(
     },
 )
 """What is made of a metric's values at several canvases: `scale-frechet`, `aspect-frechet`."""
+
+
+def is_known(text: str) -> bool:
+    """Whether an id begins with a metric's name, or with what is made of one at several canvases.
+
+    >>> is_known("kid-deg3"), is_known("scale-frechet-ddof1"), is_known("scale-mine")
+    (True, True, False)
+    """
+    words = text.split("-")
+    if len(words) > 1 and words[0] in SUMMARIES:
+        words = words[1:]
+    return any("-".join(words[:end]) in METRICS for end in range(1, len(words) + 1))

@@ -18,29 +18,24 @@ from anyres_bench.building.plan import plan
 from anyres_bench.building.ray_engine import RayEngine
 from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
-from anyres_bench.cli.console import show, with_options
+from anyres_bench.cli.console import show
+from anyres_bench.cli.groups import Group
 from anyres_bench.cli.options import Text
 from anyres_bench.collectors import COLLECTORS
 from anyres_bench.collectors.collector import Collector
 from anyres_bench.core.quoting import from_shell
-from anyres_bench.core.registry import nearest
 
 
-class Collectors(click.Group):
+class Collectors(Group):
     """One subcommand a registered collector, made from the fields of its class."""
+
+    of = "collector"
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COLLECTORS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return _command_of(COLLECTORS.get(cmd_name)) if cmd_name in COLLECTORS else None
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COLLECTORS and not args[0].startswith("-"):
-            ctx.fail(f"no collector {args[0]!r}; {nearest(args[0], COLLECTORS)}")
-        return super().resolve_command(ctx, args)
+    def named(self, name: str) -> click.Command | None:
+        return _command_of(COLLECTORS.get(name)) if name in COLLECTORS else None
 
 
 @click.group(cls=Collectors)
@@ -48,6 +43,13 @@ def command() -> None:
     """Build a dataset of images at their native sizes.
 
     Every run can be stopped at any moment; the same command goes on where it was.
+
+    \b
+    Examples:
+      anyres-bench collect folder ~/photographs data/photos
+      anyres-bench collect scenes data/scenes --n 500 --max-size 1024
+      anyres-bench collect flickr birds-hr data/birds --ids birds.txt \\
+          --licences CC-BY-2.0 --dry-run
     """
 
 
@@ -88,8 +90,8 @@ def _command_of(kind: type[Collector]) -> click.Command:
         click.Option(["--refresh"], is_flag=True, help="List the candidates of a source anew."),
         click.Option(["--allow-private"], is_flag=True, hidden=True),
     ]
-    summary = inspect.getdoc(kind) or ""
-    return with_options(click.Command(kind.name, callback=run, params=parameters, help=summary))
+    text = (inspect.getdoc(kind) or "").replace("\nExamples:\n", "\n\b\nExamples:\n")
+    return click.Command(kind.name, callback=run, params=parameters, help=text)
 
 
 def _parameters(kind: type[Any]) -> Iterator[click.Parameter]:

@@ -37,7 +37,7 @@ def show(text: object, bold: bool = False) -> None:
     click.echo(click.style(lines, bold=True) if bold else lines)
     console = _console()
     if console is not None:
-        console.log(str(text))
+        console.keep(lines)
 
 
 class Console:
@@ -67,10 +67,13 @@ class Console:
 
     def log(self, text: str) -> None:
         """Write to the log alone, where there is one."""
+        self.keep(quoting.terminal_lines(text))
+
+    def keep(self, plain: str) -> None:
+        """Write text that is inert, of whatever length, to the log alone."""
         if self._log is not None:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
-            lines = quoting.terminal_lines(text).split("\n")
-            self._log.writelines(f"{stamp} {line}\n" for line in lines)
+            self._log.writelines(f"{stamp} {line}\n" for line in plain.split("\n"))
 
     def tell(self, text: str) -> None:
         """What is said however quiet one wants it."""
@@ -183,54 +186,6 @@ class _Lines:
         self._note = text
 
 
-def with_options(command: click.Command) -> click.Command:
-    """The command with `-q`, `-v` and `--log`, which all commands have."""
-    if not any(parameter.name == "quiet" for parameter in command.params):
-        command.params += [
-            click.Option(
-                ["-q", "--quiet"],
-                is_flag=True,
-                expose_value=False,
-                callback=_quiet,
-                help="Tell errors alone.",
-            ),
-            click.Option(
-                ["-v", "--verbose"],
-                is_flag=True,
-                expose_value=False,
-                callback=_verbose,
-                help="Tell details too.",
-            ),
-            click.Option(
-                ["--log"],
-                type=click.Path(path_type=Path, dir_okay=False),
-                metavar="FILE",
-                expose_value=False,
-                callback=_log_to,
-                help="Append what is told to FILE, with the time.",
-            ),
-        ]
-    return command
-
-
 def _console() -> Console | None:
     context = click.get_current_context(silent=True)
     return context.find_object(Console) if context is not None else None
-
-
-def _quiet(context: click.Context, parameter: click.Parameter, value: bool) -> None:
-    if value and (console := context.find_object(Console)) is not None:
-        console.loudness -= 1
-
-
-def _verbose(context: click.Context, parameter: click.Parameter, value: bool) -> None:
-    if value and (console := context.find_object(Console)) is not None:
-        console.loudness += 1
-
-
-def _log_to(context: click.Context, parameter: click.Parameter, value: Path | None) -> None:
-    if value is not None and (console := context.find_object(Console)) is not None:
-        try:
-            console.log_to(value)
-        except OSError as error:
-            raise UsageError(f"--log {value} cannot be written: {error.strerror}") from error

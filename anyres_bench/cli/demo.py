@@ -98,7 +98,7 @@ def _show_command(arguments: Sequence[str]) -> None:
 def _run_side_by_side(commands: Iterable[Sequence[str]]) -> None:
     """Run commands in processes, as many at a time as there are cores, and show each in turn."""
     waiting, running = deque(commands), deque[tuple[Sequence[str], _Process]]()
-    with progress("models", len(waiting), unit="model") as bar:
+    with progress("running", len(waiting), unit="commands") as bar:
         try:
             while waiting or running:
                 while waiting and len(running) < _n_cores():

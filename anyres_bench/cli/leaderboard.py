@@ -9,12 +9,13 @@ import click
 
 from anyres_bench.cli import leaderboard_runs
 from anyres_bench.cli.console import show
+from anyres_bench.cli.groups import Group
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.quoting import one_line_each, terminal
 from anyres_bench.core.reporting import say
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Results that others can check, and published numbers beside them.
 
@@ -87,10 +88,10 @@ def submit(
     """
     from anyres_bench.leaderboard.submission import Card
     from anyres_bench.leaderboard.submitting import Enclosed, chosen, submit
-    from anyres_bench.metrics import METRICS
+    from anyres_bench.metrics import is_known
     from anyres_bench.results import read_results
 
-    reading = read_results(results, metrics=METRICS)
+    reading = read_results(results, is_known=is_known)
     if reading.oddities:
         say(one_line_each(reading.oddities))
     card = Card(licence, training_data, on_reference, link, contact, notes)
@@ -204,12 +205,12 @@ def claims(dataset: str | None, system: str | None, as_csv: bool) -> None:
 
     \b
     confidence: A read in the source itself, B read on a page of others about it, C recollection
-    """
-    from anyres_bench.results.claims import claim_table, published_claims
 
-    chosen = [
-        claim
-        for claim in published_claims()
-        if dataset in (None, claim.dataset) and system in (None, claim.system)
-    ]
-    show(claim_table(chosen, as_csv))
+    \b
+    Examples:
+      anyres-bench leaderboard claims --dataset FFHQ-6K
+      anyres-bench leaderboard claims --csv > claims.csv
+    """
+    from anyres_bench.results.claims import claim_table, claims_of
+
+    show(claim_table(claims_of(dataset, system), as_csv))

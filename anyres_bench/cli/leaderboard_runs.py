@@ -218,6 +218,11 @@ def serve(folder: Path, port: int) -> None:
 
     Only this machine can reach it, only regular files inside DIR are sent, and nothing runs here.
     Ctrl-C ends it.
+
+    \b
+    Examples:
+      anyres-bench leaderboard serve site
+      anyres-bench leaderboard serve site --port 8000
     """
     from anyres_bench.leaderboard.serving import FolderServer
 

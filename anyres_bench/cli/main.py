@@ -19,10 +19,10 @@ import click
 
 from anyres_bench import __version__
 from anyres_bench.cli import faults
-from anyres_bench.cli.console import Console, with_options
+from anyres_bench.cli.console import Console
+from anyres_bench.cli.groups import Group, with_options
 from anyres_bench.cli.memory import check_room
 from anyres_bench.core import distributed
-from anyres_bench.core.registry import nearest
 from anyres_bench.core.reporting import SILENT, report_to, say
 
 _AGAIN_S = 0.05
@@ -55,25 +55,23 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group that imports a command's module only when that command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+    def named(self, name: str) -> click.Command | None:
+        if name not in COMMANDS:
             return None
-        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        command = importlib.import_module(COMMANDS[name][0]).command
         assert isinstance(command, click.Command)
-        return with_options(command)
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            ctx.fail(f"no command {args[0]!r}; {nearest(args[0], COMMANDS)}")
-        if args and not {"-h", "--help"}.intersection(args):
+        if args and args[0] in COMMANDS and not {"-h", "--help"}.intersection(args):
             check_room(args[0])
         return super().resolve_command(ctx, args)
 

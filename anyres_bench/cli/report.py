@@ -53,13 +53,13 @@ def command(
       anyres-bench report --compare results/real/x.json results/mine/x.json
     """
     from anyres_bench.evaluation.reports import compared, write_report
-    from anyres_bench.metrics import METRICS
+    from anyres_bench.metrics import is_known
     from anyres_bench.results import read_result, read_results
 
     if pair is not None:
         show(compared(*(read_result(path) for path in pair)))
         return
-    reading = read_results(results or (Path("results"),), metrics=METRICS)
+    reading = read_results(results or (Path("results"),), is_known=is_known)
     if reading.oddities:
         say(one_line_each(reading.oddities))
     write_report(reading.results, out, title, show_pixels)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from anyres_bench.cli.console import show
+from anyres_bench.cli.groups import Group
 from anyres_bench.cli.options import device_option
 from anyres_bench.core import distributed
 from anyres_bench.core.quoting import one_line_each
@@ -18,9 +19,16 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path)
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
-    """Write, show and compare statistics of reference images."""
+    """Write, show and compare statistics of reference images.
+
+    \b
+    Examples:
+      anyres-bench stats export data/photos photos.npz --task anyres-full256
+      anyres-bench stats show photos.npz
+      anyres-bench stats diff photos.npz theirs.npz
+    """
 
 
 @command.command()
@@ -74,7 +82,12 @@ def export(
 @command.command("show")
 @click.argument("file", type=_FILE)
 def show_file(file: Path) -> None:
-    """Say what FILE holds, and of what."""
+    """Say what FILE holds, and of what.
+
+    \b
+    Example:
+      anyres-bench stats show photos.npz
+    """
     from anyres_bench.features.reference_files import read_reference
 
     show(one_line_each(_lines(read_reference(file))))
@@ -87,6 +100,10 @@ def diff(a: Path, b: Path) -> None:
     """Say why the statistics A and B differ: images, number, resize, codec, extractor, rounding.
 
     Exit code 0 where they are equal or differ by rounding alone, 1 where they differ by more.
+
+    \b
+    Example:
+      anyres-bench stats diff photos.npz theirs.npz
     """
     from anyres_bench.features.reference_differences import reference_differences
     from anyres_bench.features.reference_files import read_reference

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from anyres_bench.cli.console import show
+from anyres_bench.cli.groups import Group
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
     """Native-resolution tilers of vision-language models: list, export, check.
 
@@ -24,7 +25,12 @@ def command() -> None:
 
 @command.command("list")
 def list_() -> None:
-    """List the tilers and their options."""
+    """List the tilers and their options.
+
+    \b
+    Example:
+      anyres-bench tilers list
+    """
     from anyres_bench.tilers import listed
 
     show(listed())
@@ -37,6 +43,10 @@ def export(folder: Path) -> None:
 
     Each line is what a conforming engine says of one size; any engine in any language can be
     tested against it.
+
+    \b
+    Example:
+      anyres-bench tilers export kit/
     """
     from anyres_bench.tilers import TILERS, load
     from anyres_bench.tilers.kit import export as write

@@ -19,7 +19,8 @@ from anyres_bench.core.errors import UnknownNameError, UsageError
 def nearest(name: str, known: Iterable[str], n: int = 3) -> str:
     """The end of an error message: the nearest known names, or all of them when they are few."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=n, cutoff=0.5)
+    small = {other.lower(): other for other in names}
+    close = [small[one] for one in difflib.get_close_matches(name.lower(), small, n, cutoff=0.5)]
     if close:
         return f"did you mean {' or '.join(close)}?"
     return f"known: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}"

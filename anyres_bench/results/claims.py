@@ -21,6 +21,7 @@ from typing import Final
 
 from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.core.quoting import csv_cell
+from anyres_bench.core.registry import nearest
 from anyres_bench.results.record import Result
 from anyres_bench.results.task import Task
 
@@ -117,6 +118,25 @@ def published_claims() -> tuple[Claim, ...]:
     return read_claims(file.read_text(encoding="utf-8"))
 
 
+def claims_of(dataset: str | None, system: str | None) -> list[Claim]:
+    """The published claims of a dataset and a system, of all where None.
+
+    Raises:
+        UsageError: there are none; the message has the nearest names.
+    """
+    found = list(published_claims())
+    for kind, wanted in (("dataset", dataset), ("system", system)):
+        known = {getattr(claim, kind) for claim in found}
+        if wanted is not None and wanted not in known:
+            of = "" if len(found) == len(published_claims()) else f" on {dataset}"
+            raise UsageError(
+                f"no claim of {kind} {wanted!r}{of}; {nearest(wanted, known)} "
+                "`anyres-bench leaderboard claims` lists all"
+            )
+        found = [claim for claim in found if wanted in (None, getattr(claim, kind))]
+    return found
+
+
 def beside(claims: Iterable[Claim], results: Iterable[Result]) -> list[ClaimComparison]:
     """Every pair of a claim and a result whose tasks are one, of whatever model.
 
@@ -132,13 +152,7 @@ def beside(claims: Iterable[Claim], results: Iterable[Result]) -> list[ClaimComp
 
 
 def claim_table(claims: Sequence[Claim], as_csv: bool = False) -> str:
-    """Claims for a terminal, or as CSV with all columns.
-
-    Raises:
-        UsageError: there are none.
-    """
-    if not claims:
-        raise UsageError("no such claim; `anyres-bench leaderboard claims` lists all")
+    """Claims for a terminal, or as CSV with all columns."""
     if as_csv:
         names = [field.name for field in fields(Claim)]
         text = io.StringIO()

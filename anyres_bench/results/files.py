@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,14 +119,14 @@ def read_stored(path: Path) -> StoredResult:
 
 
 def read_results(
-    paths: str | Path | Iterable[str | Path], metrics: Container[str] | None = None
+    paths: str | Path | Iterable[str | Path], is_known: Callable[[str], bool] | None = None
 ) -> ResultReading:
     """Read records; a folder stands for every .json file below it.
 
     Args:
         paths: files, each of which has to be a record, and folders, whose other files are oddities;
             one or several.
-        metrics: names of the metrics that are known here; others are oddities, and are read.
+        is_known: whether a metric is known here; those that are not are oddities, and are read.
 
     Raises:
         DataError: a file that was named is no result, or there is no result at all.
@@ -149,7 +149,7 @@ def read_results(
         twin = results.setdefault(result.key, result)
         if twin.values != result.values:
             oddities.append(f"{path} left out: another file has other values for the same key")
-        oddities += [f"{path}: {said}" for said in _remarks(Task.parse(result.task), metrics)]
+        oddities += [f"{path}: {said}" for said in _remarks(Task.parse(result.task), is_known)]
     if not results:
         names = ", ".join(str(path) for path in asked)
         said = "".join(f"\n  {oddity}" for oddity in oddities[:5])
@@ -186,15 +186,13 @@ def _below(folder: Path, oddities: list[str]) -> Iterator[Path]:
     oddities += [f"{error.filename} left out: {error.strerror}" for error in unreadable]
 
 
-def _remarks(task: Task, metrics: Container[str] | None) -> Iterator[str]:
+def _remarks(task: Task, is_known: Callable[[str], bool] | None) -> Iterator[str]:
     newest, why = newest_version(task)
     if task.version > newest:
         yield f"version {task.version} of its task is later than {newest}, which is known here"
     if task.version < newest:
         yield f"its task is superseded by version {newest}: {why}"
-    words = task.metric.split("-")
-    names = ["-".join(words[:end]) for end in range(len(words), 0, -1)]
-    if metrics is not None and not any(name in metrics for name in names):
+    if is_known is not None and not is_known(task.metric):
         yield f"metric {task.metric} is not known here; its numbers are shown as they are"
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from anyres_bench.cli import console as module
@@ -88,13 +89,13 @@ def test_a_bar_on_a_terminal() -> None:
     assert "\x1b[31m" not in seen
 
 
-@pytest.mark.parametrize("arguments", [["-q", "tasks"], ["tasks", "-q"], ["tasks", "--log", "l"]])
-def test_every_command_has_the_options(arguments: list[str], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "anyres_bench", *arguments]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    ended = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stderr
-    assert "protocols" in ended.stdout
+def test_a_long_result_is_logged_whole(tmp_path: Path) -> None:
+    console = Console()
+    console.log_to(tmp_path / "log")
+    lines = [f"row {i} " + "x" * 90 for i in range(100)]
+    with click.Context(click.Command("any"), obj=console):
+        show("\n".join(lines))
+    assert [line[20:] for line in (tmp_path / "log").read_text().splitlines()[1:]] == lines
 
 
 def test_a_log_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -26,6 +26,10 @@ def test_unknown_names_suggest_the_nearest() -> None:
         registry.get("zzzzzz")
 
 
+def test_nearest_heeds_no_capitals() -> None:
+    assert nearest("ffhq6k", ["FFHQ-6K", "Birds"]) == "did you mean FFHQ-6K?"
+
+
 def test_nearest_lists_a_few() -> None:
     assert nearest("x", [str(i) for i in range(100, 200)]).endswith(", ...")
 

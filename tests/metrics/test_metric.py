@@ -8,7 +8,7 @@ import pytest
 from anyres_bench.core.errors import MetricError, UnknownNameError
 from anyres_bench.core.seeds import stream
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.metrics import METRICS
+from anyres_bench.metrics import METRICS, is_known
 from anyres_bench.metrics.metric import metric_from, required
 
 
@@ -53,6 +53,11 @@ def test_ids_are_complete_and_read_back(text: str, expected: str) -> None:
 def test_unknown_names_and_options_fail_with_the_nearest(text: str, message: str) -> None:
     with pytest.raises(UnknownNameError, match=message):
         metric_from(text)
+
+
+def test_what_is_known_can_be_made_of_a_metric_at_several_canvases() -> None:
+    assert all(map(is_known, ("kid", "kid-deg3", "scale-frechet-ddof1", "aspect-kid")))
+    assert not any(map(is_known, ("mine-k5", "scale", "scale-mine", "frechetish")))
 
 
 def test_the_real_side_is_required_where_it_is_compared() -> None:

@@ -8,7 +8,13 @@ import pytest
 
 from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.results import Task
-from anyres_bench.results.claims import beside, claim_table, published_claims, read_claims
+from anyres_bench.results.claims import (
+    beside,
+    claim_table,
+    claims_of,
+    published_claims,
+    read_claims,
+)
 from tests.results.records import interval, result
 
 HEADER = "system,dataset,metric,size,value,unit,protocol,source,confidence,task"
@@ -82,5 +88,12 @@ def test_tables() -> None:
     assert claim_table(claims).count("\n") == len(claims)
     rows = list(csv.DictReader(io.StringIO(claim_table(claims, as_csv=True))))
     assert [float(row["value"]) for row in rows] == [claim.value for claim in claims]
-    with pytest.raises(UsageError, match="no such claim"):
-        claim_table([])
+
+
+def test_claims_are_chosen_by_names_that_are_told() -> None:
+    assert len(claims_of(None, None)) == len(published_claims())
+    assert {claim.system for claim in claims_of("FFHQ-6K", "MS-PE")} == {"MS-PE"}
+    with pytest.raises(UsageError, match="no claim of dataset 'ffhq6k'; did you mean FFHQ-6K"):
+        claims_of("ffhq6k", None)
+    with pytest.raises(UsageError, match="no claim of system 'LIIF' on FFHQ-6K; known: AnyRes-GAN"):
+        claims_of("FFHQ-6K", "LIIF")

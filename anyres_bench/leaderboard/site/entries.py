@@ -20,7 +20,7 @@ from anyres_bench.leaderboard.checks import CheckedSubmission, check
 from anyres_bench.leaderboard.log import RETRACTED, TIERS, LogLine, state_of, states
 from anyres_bench.leaderboard.logged import entered, submission_seal
 from anyres_bench.leaderboard.submission import MANIFEST, Card, Submission, read_submission
-from anyres_bench.metrics import METRICS
+from anyres_bench.metrics import is_known
 from anyres_bench.results import Result, read_results
 
 REPORTED: Final = "reported"
@@ -114,7 +114,7 @@ def read_board(
     oddities: tuple[str, ...] = ()
     if ours:
         _check_apart(ours)
-        reading = read_results(ours, metrics=METRICS)
+        reading = read_results(ours, is_known=is_known)
         oddities = reading.oddities
         for result in reading.results:
             found.entries[result.key] = BoardEntry(result, TIERS[-1])
