@@ -16,12 +16,18 @@ import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple
+from itertools import combinations
 from pathlib import Path
 
+from tqdm import tqdm
+
 from anyres_bench.core.files import write_json
+from anyres_bench.evaluation.headlines import role_of
 from anyres_bench.evaluation.pairs import paired
 from anyres_bench.evaluation.report_samples import samples_path
 from anyres_bench.leaderboard.committed import (
+    DIFFERENCES,
     PICTURES,
     SCENES,
     CommittedRun,
@@ -32,7 +38,6 @@ from anyres_bench.leaderboard.committed import (
 )
 from anyres_bench.results import Result, Task
 
-DIFFERENCES = Path("benchmarks/results/embedded_differences.json")
 PAGES = (Path("README.md"), Path("docs/findings.md"))
 PICTURED = ("patch32-at32", "patch32-at128", "anyres-full128")
 REAL, FLOOR = "real", "constant"
@@ -55,7 +60,6 @@ TABLES: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "detail": ("pair-at32and128/consistency", "detail"),
     },
 }
-PAIRED = ("frechet", "kid", "consistency")
 PAIRS = (
     ("ours-seed0", "official-seed0"),
     ("ours-seed0", "no-octaves-seed0"),
@@ -124,22 +128,28 @@ def is_task(task: Task, wanted: str) -> bool:
 
 
 def write_differences(out: Path) -> None:
-    """The values of one system minus those of another, with intervals, for `PAIRS`."""
+    """The values of one system minus those of another, with intervals.
+
+    For `PAIRS`, and for every two models, as the leaderboard ranks them by it.
+    """
     records, rows = all_records(), []
-    for one, other in PAIRS:
-        if not (records.get(one) and records.get(other)):
-            continue
+    models = [name for name, of in records.items() if is_model(of)]
+    pairs = dict.fromkeys([*PAIRS, *combinations(models, 2)])
+    for one, other in tqdm([pair for pair in pairs if all(map(records.get, pair))]):
         for task in sorted(records[one].keys() & records[other].keys()):
-            if not task.endswith(PAIRED):
-                continue
-            found = paired(records[one][task], records[other][task])
+            two = records[one][task], records[other][task]
+            found = paired(*two)
             if found is None:
                 raise SystemExit(f"features of {one} or {other} are gone: `add` them again")
-            values = {name: [of.value, of.low, of.high] for name, of in found.items()}
-            keys = {name: records[name][task].key for name in (one, other)}
-            rows.append({"a": one, "b": other, "task": task, "values": values, "of": keys})
-            print(one, other, task, values)
+            values = {name: astuple(of) for name, of in found.items()}
+            seals = dict(zip("ab", (of.seal for of in two), strict=True))
+            rows.append({"a": one, "b": other, "task": task, "values": values, "seals": seals})
     write_json(out, {"differences": rows})
+
+
+def is_model(records: Mapping[str, Result]) -> bool:
+    """Whether a system is no control, so that it is ranked."""
+    return any(not role_of(record.model.id) for record in records.values())
 
 
 def number(value: float) -> str:
@@ -174,8 +184,10 @@ def table(columns: Mapping[str, tuple[str, str]]) -> str:
 
 def difference_table(path: Path) -> str:
     """Pairs by tasks; what is told apart is bold."""
-    found: dict[tuple[str, str], dict[tuple[str, str], list[float]]] = {}
+    found: dict[tuple[str, str], dict[tuple[str, str], Sequence[float]]] = {}
     for row in json.loads(path.read_text())["differences"]:
+        if (row["a"], row["b"]) not in PAIRS:
+            continue
         of = found.setdefault((row["a"], row["b"]), {})
         of |= {(row["task"], name): values for name, values in row["values"].items()}
     columns = {name: TABLES["short"][name] for name in list(TABLES["short"])[1:]}
@@ -190,7 +202,7 @@ def difference_table(path: Path) -> str:
 def _told(found: Sequence[float] | None) -> str:
     if found is None:
         return ""
-    value, low, high = found
+    value, low, high, *_ = found
     text = f"{number(value)} [{number(low)}, {number(high)}]"
     return text if low <= 0 <= high else f"**{text}**"
 

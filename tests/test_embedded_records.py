@@ -7,10 +7,9 @@ import json
 import pytest
 
 from anyres_bench.evaluation.report_samples import samples_path
-from anyres_bench.leaderboard.committed import PICTURES, read_benchmark
+from anyres_bench.leaderboard.committed import DIFFERENCES, PICTURES, read_benchmark
 from anyres_bench.results import Task
 from benchmarks.embedded_records import (
-    DIFFERENCES,
     PAGES,
     PICTURED,
     TABLES,
@@ -41,9 +40,9 @@ def test_tables_ask_for_what_is_measured() -> None:
 def test_differences_are_of_the_committed_records() -> None:
     records = all_records()
     for row in json.loads(DIFFERENCES.read_text())["differences"]:
-        for name in (row["a"], row["b"]):
-            assert records[name][row["task"]].key == row["of"][name], "run: ... differences"
-        for value, low, high in row["values"].values():
+        for side in ("a", "b"):
+            assert records[row[side]][row["task"]].seal == row["seals"][side], "run: differences"
+        for value, low, high, _ in row["values"].values():
             assert low <= value <= high
 
 

@@ -37,6 +37,9 @@ class Difference:
     high: float
     cautions: tuple[str, ...] = ()
 
+    def __neg__(self) -> Difference:
+        return Difference(-self.value, -self.high, -self.low, self.cautions)
+
     @property
     def equal(self) -> bool:
         """Whether the two are known to be the same: no image is another."""

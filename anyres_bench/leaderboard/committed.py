@@ -6,6 +6,8 @@ system is added by a line there and the folder of records that `leaderboard repr
 
 from __future__ import annotations
 
+import functools
+import json
 import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +22,7 @@ from anyres_bench.core.registry import nearest
 from anyres_bench.core.reporting import say
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.evaluation.pairs import Difference
 from anyres_bench.evaluation.requests import Request
 from anyres_bench.evaluation.running import EvaluationOptions, run_request
 from anyres_bench.results import Interval, Result, read_result
@@ -29,6 +32,8 @@ SCENES = Path(__file__).resolve().parent.parent / "results" / "scenes"
 BENCHMARK = "benchmark.toml"
 PICTURES = SCENES / "samples"
 """Rows of pictures of some committed records, by the names that they have in the cache."""
+DIFFERENCES = SCENES.parent / "scenes_differences.json"
+"""Paired differences of committed records, as the features that they come from are not kept."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +189,26 @@ def committed_records(system: CommittedSystem, folder: Path = SCENES) -> dict[st
     """
     found = (read_result(path) for path in sorted((folder / system.name).rglob("*.json")))
     return {result.task: result for result in found}
+
+
+@functools.cache
+def _committed_differences() -> Mapping[tuple[str, str], Mapping[str, Difference]]:
+    """Seals of two committed records -> the values of the first minus those of the second."""
+    found = {}
+    for row in json.loads(DIFFERENCES.read_text(encoding="utf-8"))["differences"]:
+        one, other = (row["seals"][side] for side in ("a", "b"))
+        values = {
+            name: Difference(value, low, high, tuple(cautions))
+            for name, (value, low, high, cautions) in row["values"].items()
+        }
+        found[one, other] = values
+        found[other, one] = {name: -of for name, of in values.items()}
+    return found
+
+
+def committed_difference(a: Result, b: Result) -> Mapping[str, Difference] | None:
+    """The values of `a` minus those of `b`; None unless both are, to the letter, committed."""
+    return _committed_differences().get((a.seal, b.seal))
 
 
 def reproduce(run: CommittedRun, folder: Path = SCENES) -> Reproduction:

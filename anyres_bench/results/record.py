@@ -263,6 +263,12 @@ class Result:
         """Digest of what makes this result this result: equal keys are computed once."""
         return result_key(Task.parse(self.task), self.model.id, self.dataset.digest, self.seed)
 
+    @property
+    def seal(self) -> str:
+        """Digest of all that it says: equal seals are one record."""
+        sealed: str = self.to_json()["seal"]
+        return sealed
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, with the number of their schema and a seal."""
         body: dict[str, Any] = {**to_plain(self), "schema": SCHEMA}

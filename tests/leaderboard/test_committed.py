@@ -2,22 +2,27 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
 
 from anyres_bench.core.errors import DataError, UnknownNameError
 from anyres_bench.leaderboard.committed import (
+    DIFFERENCES,
     SCENES,
     CommittedRun,
     CommittedTolerance,
     Reproduction,
+    committed_difference,
     committed_records,
     read_benchmark,
     reproduce,
     reproduction_text,
 )
-from anyres_bench.results import Interval, Task
+from anyres_bench.leaderboard.site.differences import pairing_of
+from anyres_bench.leaderboard.site.entries import BoardEntry
+from anyres_bench.results import Interval, Result, Task
 from anyres_bench.results.record import seal
 from benchmarks.embedded_records import is_task
 
@@ -160,6 +165,34 @@ def test_a_part_of_the_committed_table_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "cache"))
-    found = reproduce(CommittedRun(tmp_path / "out", "cpu", fraction=0.15, seed=1))
-    assert found.fits, reproduction_text(found)
-    assert found.same_images
+    part = CommittedRun(tmp_path / "out", "cpu", fraction=0.15, seed=1)
+    every_task = CommittedRun(tmp_path / "out", "cpu", only=("real",))
+    for run in (part, every_task):
+        found = reproduce(run)
+        assert found.fits, reproduction_text(found)
+        assert found.same_images
+    benchmark = read_benchmark(SCENES)
+    assert len({number.task for number in found.numbers}) == len(
+        benchmark.tasks + benchmark.further
+    )
+
+
+def test_committed_records_are_told_apart_without_their_features(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "cache"))
+    for row in json.loads(DIFFERENCES.read_text())["differences"][:20]:
+        one, other = (_record(row[side], row["task"]) for side in ("a", "b"))
+        found = pairing_of([BoardEntry(of, "re-rendered") for of in (one, other)])
+        assert {name: astuple(of) for name, of in (found(one, other) or {}).items()} == {
+            name: (*values, tuple(cautions)) for name, (*values, cautions) in row["values"].items()
+        }
+        assert found(other, one) == {name: -of for name, of in (found(one, other) or {}).items()}
+        changed = replace(other, values={name: 2 * of for name, of in other.values.items()})
+        assert committed_difference(one, changed) is None
+
+
+def _record(system: str, wanted: str) -> Result:
+    (of,) = [one for one in read_benchmark(SCENES).systems if one.name == system]
+    records = committed_records(of).items()
+    return next(record for text, record in records if is_task(Task.parse(text), wanted))

@@ -16,6 +16,7 @@ from anyres_bench.evaluation.headlines import Pairing
 from anyres_bench.evaluation.pairs import BankOf, Difference, cached_bank, paired
 from anyres_bench.evaluation.strata import side_of
 from anyres_bench.features.stats import FeatureBank
+from anyres_bench.leaderboard.committed import committed_difference
 from anyres_bench.leaderboard.feature_files import feature_stem, read_features
 from anyres_bench.leaderboard.site.entries import BoardEntry
 from anyres_bench.leaderboard.submission import FEATURES, read_submission
@@ -41,6 +42,8 @@ def pairing_of(entries: Iterable[BoardEntry]) -> Pairing:
     @functools.cache
     def between(a: str, b: str) -> Mapping[str, Difference] | None:
         one, other = known[a].result, known[b].result
+        if committed := committed_difference(one, other):
+            return committed
         origins = [origin(key) for key in (a, b)]
         if None in origins:
             return None
