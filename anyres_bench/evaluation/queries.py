@@ -93,6 +93,8 @@ def _is_protocol(text: str) -> bool:
 def _unreadable(text: str) -> UsageError:
     known = [*EXAMPLES, "fid-full256", "fid-patch256-min256max0"]
     hint = METRICS.hints.get(text.lower()) or nearest(text.split("/")[0], known)
+    if {",", " "} & set(text):
+        hint = "one task at a time: give --suite once for each"
     return UnknownNameError(
         f"unknown task {text!r}; a task is PROTOCOL/METRIC, such as anyres-full256/frechet, or a "
         f"paper's name, such as fid-full256; {hint}"
