@@ -124,8 +124,8 @@ def command(
       anyres-bench evaluate real --dataset data/scenes
       anyres-bench evaluate resample:bicubic@64 --dataset data/photos --suite anyres-full256/kid
       anyres-bench evaluate folder:my/samples --dataset data/photos --n 2000
-      anyres-bench evaluate folder:my/samples --reference stats.npz --suite anyres-full256/frechet \\
-        --extractor inception-v3+legacy_pytorch
+      anyres-bench evaluate folder:my/samples --reference stats.npz \\
+        --suite anyres-full256/frechet --extractor inception-v3+legacy_pytorch
       anyres-bench evaluate folder:my/samples --dataset data/photos --save-recipe table1.toml
       anyres-bench evaluate --recipe table1.toml --dataset data/photos
       anyres-bench evaluate ffhq6k.pkl --dataset data/ffhq6k --suite paper --dry-run
