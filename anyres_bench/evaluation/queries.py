@@ -44,6 +44,9 @@ class TaskQuery:
             UsageError: the text has another form.
             UnknownNameError: no such protocol or metric; the nearest is suggested.
         """
+        several = re.split(r"[,;\s]+", text.strip(",; "))
+        if len(several) > 1 and all("/" in one or one.startswith("fid-") for one in several):
+            raise UsageError(f"{text!r} are {len(several)} tasks; give --suite once for each")
         *parts, last = text.split("/")
         number = re.fullmatch(r"n([1-9][0-9]{0,11})(?:@([1-9][0-9]{0,3}))?", last)
         parts = parts if number else [*parts, last]
@@ -93,8 +96,6 @@ def _is_protocol(text: str) -> bool:
 def _unreadable(text: str) -> UsageError:
     known = [*EXAMPLES, "fid-full256", "fid-patch256-min256max0"]
     hint = METRICS.hints.get(text.lower()) or nearest(text.split("/")[0], known)
-    if {",", " "} & set(text):
-        hint = "one task at a time: give --suite once for each"
     return UnknownNameError(
         f"unknown task {text!r}; a task is PROTOCOL/METRIC, such as anyres-full256/frechet, or a "
         f"paper's name, such as fid-full256; {hint}"

@@ -42,7 +42,7 @@ def test_open_parts_are_filled() -> None:
     ("text", "error", "message"),
     [
         ("quik", UnknownNameError, "unknown task 'quik'"),
-        ("patch32-at32/kid,patch32-at32/frechet", UnknownNameError, "one task at a time"),
+        ("patch32-at32/kid, fid-full256", UsageError, "are 2 tasks; give --suite"),
         ("fid-ful256", UnknownNameError, "did you mean"),
         ("anyres-full64/frechett", UnknownNameError, "did you mean frechet"),
         ("anyres-ful64/frechet", UnknownNameError, "did you mean anyres-full256"),
