@@ -427,7 +427,8 @@ def answers(
     values = [metric.finish(needed, bank, stream(0, "table")) for bank in (before, after)]
     found = paired_difference(metric, needed, after, before, stream(0, "table"))
     for name, estimate in found.items():
-        error = estimate.interval.standard_error
+        # A difference that moves with no image has no interval, and no error.
+        error = estimate.interval.standard_error if estimate.interval else 0.0
         yield name, Cell(values[0][name], values[1][name], estimate.value, error)
 
 

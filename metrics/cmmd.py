@@ -50,7 +50,7 @@ class Cmmd(BankMetric):
     ) -> Values:
         """Values of subsets, from kernel sums between the parts of both sides."""
         sides = _centred(*pair(required(real).features(), fake.features(), at_least=1))
-        rows, count = np.concatenate(sides), [int(part.max()) + 1 for part in parts]
+        rows, count = np.concatenate(sides), list(map(len, subsets[0]))
         part = np.concatenate([parts[0], parts[1] + count[0]])
         member = (part[:, None] == np.arange(sum(count))).astype(np.float64)
         sums = np.zeros((sum(count), sum(count)))

@@ -10,7 +10,7 @@ Source: Chong and Forsyth, "Effectively unbiased FID and inception score", CVPR 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from anyres_bench.core.errors import MetricError, UsageError
-from anyres_bench.core.seeds import Stream
-from anyres_bench.features.stats import FeatureBank
-from anyres_bench.metrics.frechet import frechet_distance
+from anyres_bench.core.seeds import Stream, stream
+from anyres_bench.features.stats import FeatureBank, Moments
+from anyres_bench.metrics.frechet import distance_of_covariances, frechet_distance, moments_of
 from anyres_bench.metrics.metric import BankMetric, required
-from anyres_bench.metrics.sampling import random_order
+from anyres_bench.metrics.sampling import Kept, RowParts, Values, random_order
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,42 @@ class FdInfinity(BankMetric):
             MetricError: a set has no more than twice as many rows as dimensions.
         """
         banks = required(real), fake
-        dim, smaller = fake.dim, min(map(len, banks))
-        if smaller < self.least_rows(dim):
-            raise MetricError(
-                f"FD-infinity extrapolates from subsets larger than the {dim} dimensions: the "
-                f"smaller set has {smaller} rows, needs more than {2 * dim}"
-            )
-        first = min(max(0.1, 2 * dim / smaller), 0.5)
-        fractions = np.linspace(first, 1.0, self.points)
+        fractions = self._fractions(fake.dim, min(map(len, banks)))
         distances = []
         for fraction in fractions:
-            a, b = (self._share(bank, fraction, rng) for bank in banks)
+            a, b = (bank.features()[self._share(bank, fraction, rng)] for bank in banks)
             distances.append(frechet_distance(a, b, self.ddof))
         return {"fd_infinity": at_infinity(fractions, distances)}
+
+    def subset_values(
+        self, real: FeatureBank | None, fake: FeatureBank, parts: RowParts, subsets: Sequence[Kept]
+    ) -> Values | None:
+        """Values of subsets; shares differ by few rows, so each side's moments are made once.
+
+        None where that is not accurate, as for the distance.
+        """
+        banks = required(real), fake
+        shares = [[_Share(bank.features()) for bank in banks] for _ in range(self.points)]
+        values = []
+        for subset in subsets:
+            used = [np.flatnonzero(kept[p]) for kept, p in zip(subset, parts, strict=True)]
+            fractions = self._fractions(fake.dim, min(map(len, used)))
+            some = [bank.subset(rows) for bank, rows in zip(banks, used, strict=True)]
+            rng, distances = stream(0, "subsets"), []
+            for fraction, sides in zip(fractions, shares, strict=True):
+                chosen = [
+                    rows[self._share(bank, fraction, rng)]
+                    for bank, rows in zip(some, used, strict=True)
+                ]
+                if min(map(len, chosen)) <= fake.dim:
+                    return None
+                a, b = (share.moments(rows) for share, rows in zip(sides, chosen, strict=True))
+                distance = distance_of_covariances(a, b, self.ddof)
+                if distance is None:
+                    return None
+                distances.append(distance)
+            values.append({"fd_infinity": at_infinity(fractions, distances)})
+        return values
 
     def ranges(
         self, real: FeatureBank | None, fake: FeatureBank, values: Mapping[str, float]
@@ -75,9 +98,19 @@ class FdInfinity(BankMetric):
         """The smallest sets from which it extrapolates."""
         return 2 * dim + 1
 
-    def _share(self, bank: FeatureBank, fraction: float, rng: Stream) -> NDArray[np.float32]:
-        """A random share of the rows."""
-        return bank.features()[random_order(bank.index, rng)[: round(fraction * len(bank))]]
+    def _fractions(self, dim: int, smaller: int) -> NDArray[np.float64]:
+        """Of both sets, the last of them whole."""
+        if smaller < self.least_rows(dim):
+            raise MetricError(
+                f"FD-infinity extrapolates from subsets larger than the {dim} dimensions: the "
+                f"smaller set has {smaller} rows, needs more than {2 * dim}"
+            )
+        first = min(max(0.1, 2 * dim / smaller), 0.5)
+        return np.linspace(first, 1.0, self.points)
+
+    def _share(self, bank: FeatureBank, fraction: float, rng: Stream) -> NDArray[np.int64]:
+        """Positions of a random share of the rows."""
+        return random_order(bank.index, rng)[: round(fraction * len(bank))]
 
 
 @dataclass(frozen=True)
@@ -91,11 +124,29 @@ class FdInfinityOfGroups(FdInfinity):
 
     name: ClassVar[str] = "fd-infinity-groups"
 
-    def _share(self, bank: FeatureBank, fraction: float, rng: Stream) -> NDArray[np.float32]:
-        """All rows of a random share of the groups."""
+    def _share(self, bank: FeatureBank, fraction: float, rng: Stream) -> NDArray[np.int64]:
+        """Positions of all rows of a random share of the groups."""
         groups = np.unique(bank.group)
         kept = groups[random_order(groups, rng)[: round(fraction * len(groups))]]
-        return bank.features()[np.isin(bank.group, kept)]
+        return np.flatnonzero(np.isin(bank.group, kept))
+
+
+class _Share:
+    """Moments of shares of rows, each from the first share and the rows by which it differs."""
+
+    def __init__(self, features: NDArray[np.float32]) -> None:
+        self._features = features
+        self._first: tuple[NDArray[np.bool_], Moments] | None = None
+
+    def moments(self, share: NDArray[np.int64]) -> Moments:
+        """Of the rows at these positions."""
+        mask = np.zeros(len(self._features), bool)
+        mask[share] = True
+        if self._first is None:
+            self._first = mask, moments_of(self._features[mask])
+        rows, moments = self._first
+        more, less = self._features[mask & ~rows], self._features[rows & ~mask]
+        return moments + Moments.of(more, moments.shift) - Moments.of(less, moments.shift)
 
 
 def at_infinity(sizes: ArrayLike, distances: ArrayLike) -> float:

@@ -74,7 +74,7 @@ class Frechet(BankMetric):
                 for (rows, part), everything, kept in zip(sides, whole, subset, strict=True)
             )
             enough = min(a.count, b.count) > len(a.shift)
-            distance = _from_covariances(a, b, self.ddof) if enough else None
+            distance = distance_of_covariances(a, b, self.ddof) if enough else None
             if distance is None:
                 return None
             values.append({"frechet": distance})
@@ -98,7 +98,7 @@ def frechet_distance(real: ArrayLike, fake: ArrayLike, ddof: int = 1) -> float:
     _check_ddof(ddof)
     real, fake = pair(real, fake, at_least=ddof + 1)
     if min(len(real), len(fake)) > real.shape[1]:
-        distance = _from_covariances(moments_of(real), moments_of(fake), ddof)
+        distance = distance_of_covariances(moments_of(real), moments_of(fake), ddof)
         if distance is not None:
             return distance
     mean_real, factor_real = _factor(real, ddof)
@@ -118,7 +118,7 @@ def frechet_from_moments(real: Moments, fake: Moments, ddof: int = 1) -> float:
             f"moments of {real.count} rows of {len(real.shift)} dimensions and of {fake.count} "
             f"rows of {len(fake.shift)}: needs at least {ddof + 1} rows and equal dimensions"
         )
-    distance = _from_covariances(real, fake, ddof)
+    distance = distance_of_covariances(real, fake, ddof)
     if distance is not None:
         return distance
     factors = (_root(moments.covariance(ddof)) for moments in (real, fake))
@@ -151,7 +151,7 @@ def distance_to(side: MomentsSide, features: ArrayLike) -> float:
             "extractor that the reference was made with"
         )
     if len(rows) > dim:
-        distance = _from_covariances(side.moments, moments_of(rows), side.ddof)
+        distance = distance_of_covariances(side.moments, moments_of(rows), side.ddof)
         if distance is not None:
             return distance
     mean, factor = _factor(rows, side.ddof)
@@ -173,8 +173,8 @@ def _check_ddof(ddof: int) -> None:
         raise UsageError(f"ddof is {ddof}, expected 0 or 1")
 
 
-def _from_covariances(real: Moments, fake: Moments, ddof: int) -> float | None:
-    """The distance by Cholesky factors; None where a covariance is too close to singular."""
+def distance_of_covariances(real: Moments, fake: Moments, ddof: int) -> float | None:
+    """Frechet distance by Cholesky factors; None where a covariance is too close to singular."""
     # Symmetric, so transposed for free into the order of columns that LAPACK takes uncopied.
     s_real, s_fake = real.covariance(ddof).T, fake.covariance(ddof).T
     try:

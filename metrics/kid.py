@@ -47,7 +47,10 @@ class Kid(BankMetric):
         self, real: FeatureBank | None, fake: FeatureBank, parts: RowParts, subsets: Sequence[Kept]
     ) -> Values:
         """Values of subsets, from kernel sums between their parts."""
-        a, b = (_parts(*side) for side in ((required(real), parts[0]), (fake, parts[1])))
+        a, b = (
+            [bank.features()[part == number] for number in range(len(kept))]  # none of some parts
+            for bank, part, kept in zip((required(real), fake), parts, subsets[0], strict=True)
+        )
         within_a, within_b = _part_sums(a), _part_sums(b)
         between = np.array([[_sum_between(x, y) for y in b] for x in a])
 
@@ -116,10 +119,6 @@ def _self_terms(bank: FeatureBank) -> float:
     kernel = _kernel(x, x)
     own, n = float(np.trace(kernel)), len(x)
     return (own / n - (float(kernel.sum()) - own) / (n * (n - 1))) / len(bank)
-
-
-def _parts(bank: FeatureBank, part: NDArray[np.int64]) -> list[NDArray[np.float32]]:
-    return [bank.features()[part == number] for number in range(part.max() + 1)]
 
 
 def _part_sums(parts: Sequence[NDArray[Any]]) -> NDArray[np.float64]:

@@ -97,7 +97,7 @@ class EffectiveResolution(BankMetric):
     ) -> Values:
         """The value of subsets, from the mean spectra of their parts."""
         sides = pair(required(real).features(), fake.features())
-        sums = [_sums(rows, part) for rows, part in zip(sides, parts, strict=True)]
+        sums = [_sums(*of) for of in zip(sides, parts, map(len, subsets[0]), strict=True)]
         excess = [
             np.subtract(*(kept @ total / (kept @ count) for kept, (total, count) in both))
             for both in (zip(subset[::-1], sums[::-1], strict=True) for subset in subsets)
@@ -105,9 +105,9 @@ class EffectiveResolution(BankMetric):
         return [{"effective_resolution": float(x)} for x in resolution(np.stack(excess))]
 
 
-def _sums(rows: Rows, part: NDArray[np.int64]) -> tuple[Rows, Rows]:
+def _sums(rows: Rows, part: NDArray[np.int64], n_parts: int) -> tuple[Rows, Rows]:
     """(parts, 20) sum of the spectra of each part, and (parts, 1) how many they are."""
-    member = np.arange(int(part.max()) + 1)[:, None] == part
+    member = np.arange(n_parts)[:, None] == part
     return member.astype(np.float64) @ rows, member.sum(axis=1, keepdims=True)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from anyres_bench.data.protocols import EvalProtocol
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.metric import Metric, needs_held_out
+from anyres_bench.results import FeaturesRecord, Result
 
 HELD_OUT = "held-out"  # the images of the dataset that are no reference
 SIDES = ("real", HELD_OUT, "fake")
@@ -51,6 +52,11 @@ def state_name(side: str, label: str) -> str:
 def side_of(name: str) -> str:
     """The side of a name that `state_name` has made."""
     return name.partition("@")[0]
+
+
+def states_of(result: Result, side: str) -> list[FeaturesRecord]:
+    """Where a record has the features of one side, a stratum after another."""
+    return [state for name, state in result.states.items() if side_of(name) == side]
 
 
 def joined(banks: Mapping[str, FeatureBank]) -> dict[str, FeatureBank]:

@@ -17,7 +17,7 @@ from anyres_bench.core.errors import AnyresBenchError, DataError, ImageError, Me
 from anyres_bench.core.files import sha256_of
 from anyres_bench.core.reporting import progress
 from anyres_bench.data.headers import probe
-from anyres_bench.evaluation.strata import joined, real_side, side_of
+from anyres_bench.evaluation.strata import joined, real_side, states_of
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.leaderboard.feature_files import agree, feature_stem, read_features
 from anyres_bench.leaderboard.submission import (
@@ -290,7 +290,7 @@ def _promises(folder: _Folder) -> str:
 
 def _counts(folder: _Folder) -> str:
     for name, result in _some(folder).items():
-        kept = {side: _kept(result, side) for side in ("fake", "real")}
+        kept = {side: [of.n for of in states_of(result, side)] for side in ("fake", "real")}
         n = Task.parse(result.task).n * max(1, len(kept["fake"]))  # of every stratum
         if result.n_fake != n:
             raise DataError(f"{name} compares {result.n_fake} fakes, its task says {n}")
@@ -298,11 +298,6 @@ def _counts(folder: _Folder) -> str:
             if kept[side] and sum(kept[side]) != counted:
                 raise DataError(f"{name}: {sum(kept[side])} features of {side}, {counted} samples")
     return "as many samples as the tasks say"
-
-
-def _kept(result: Result, side: str) -> list[int]:
-    """How many features a record says it has of each stratum of a side."""
-    return [state.n for name, state in result.states.items() if side_of(name) == side]
 
 
 def _leak(folder: _Folder) -> str:

@@ -17,7 +17,7 @@ from anyres_bench.core.files import atomic_folder, cache_dir, sha256_bytes, writ
 from anyres_bench.core.reporting import progress, say
 from anyres_bench.evaluation.banks import kept_bank
 from anyres_bench.evaluation.report_samples import samples_path
-from anyres_bench.evaluation.strata import side_of
+from anyres_bench.evaluation.strata import states_of
 from anyres_bench.features.store import FeatureStore
 from anyres_bench.leaderboard.feature_files import PRECISIONS, feature_files
 from anyres_bench.leaderboard.submission import (
@@ -130,9 +130,8 @@ def _samples(results: Iterable[Result]) -> Iterator[tuple[str, bytes]]:
 def _fakes(results: Iterable[Result]) -> Iterator[tuple[str, FeaturesRecord]]:
     """Samples of the model, each stratum with the protocol that it is."""
     for result in results:
-        for name, state in result.states.items():
-            if side_of(name) == "fake":
-                yield str(state.key.get("protocol", Task.parse(result.task).protocol)), state
+        for state in states_of(result, "fake"):
+            yield str(state.key.get("protocol", Task.parse(result.task).protocol)), state
 
 
 def _features(results: Sequence[Result], precision: str) -> Iterator[tuple[str, bytes]]:

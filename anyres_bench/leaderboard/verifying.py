@@ -28,7 +28,7 @@ from anyres_bench.evaluation.evaluate import EvaluationPlan, comparisons
 from anyres_bench.evaluation.report_samples import free_row
 from anyres_bench.evaluation.requests import Request, plan_tasks
 from anyres_bench.evaluation.sample_sets import N_SHOWN, SampleSet
-from anyres_bench.evaluation.strata import side_of
+from anyres_bench.evaluation.strata import states_of
 from anyres_bench.features.extractor import EXTRACTORS, FeatureExtractor
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.leaderboard.checks import Verdict, check
@@ -200,8 +200,7 @@ def _sets(
 
 def _shown(samples: SampleSet, records: Sequence[Result]) -> bool:
     """Whether these are the samples of the model, whose pictures a submission holds."""
-    states = [named for record in records for named in record.states.items()]
-    fakes = [state for name, state in states if side_of(name) == "fake"]
+    fakes = [state for record in records for state in states_of(record, "fake")]
     return any(dict(state.key) == dict(samples.key) for state in fakes)
 
 

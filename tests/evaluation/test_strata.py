@@ -16,7 +16,14 @@ from anyres_bench.core.reporting import report_to
 from anyres_bench.evaluation.evaluate import EvaluationPlan, check_samples, run_plan
 from anyres_bench.evaluation.pairs import paired
 from anyres_bench.evaluation.requests import Request, plan_tasks
-from anyres_bench.evaluation.strata import HELD_OUT, joined, real_side, side_of, state_name
+from anyres_bench.evaluation.strata import (
+    HELD_OUT,
+    joined,
+    real_side,
+    side_of,
+    state_name,
+    states_of,
+)
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.models.adapters import FixedSize
 from anyres_bench.models.controls import real, resample
@@ -194,6 +201,15 @@ def test_strata_of_a_side_are_joined() -> None:
     assert banks["fake"] is one
     assert list(banks["real"].strata()) == ["64", "91"]
     assert [side_of(state_name("real", label)) for label in ("", "64")] == ["real", "real"]
+
+
+def test_states_of_a_side(dataset, tmp_path: Path) -> None:
+    [result] = run(dataset, tmp_path, Waves(), [SUMMARY]).results
+    states = states_of(result, "fake")
+    assert [state.key["protocol"] for state in states] == [
+        f"ar1-patch32-at{size}" for size in (32, 45, 64)
+    ]
+    assert len(states) + len(states_of(result, "real")) == len(result.states)
 
 
 def test_held_out_images_are_groups_of_their_own() -> None:

@@ -8,7 +8,7 @@ import pytest
 from anyres_bench.core.errors import MetricError, UsageError
 from anyres_bench.core.seeds import stream
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.metrics.fd_infinity import FdInfinity, at_infinity
+from anyres_bench.metrics.fd_infinity import FdInfinity, FdInfinityOfGroups, at_infinity
 from anyres_bench.metrics.frechet import frechet_distance
 
 RNG = np.random.default_rng(4)
@@ -47,3 +47,30 @@ def test_fewer_rows_than_twice_the_dimensions_are_refused() -> None:
     FdInfinity(points=2).finish(bank(rows), bank(rows), stream(0))
     with pytest.raises(MetricError, match="smaller set has 32 rows, needs more than 32"):
         FdInfinity().finish(bank(rows), bank(rows[:32]), stream(0))
+
+
+@pytest.mark.parametrize("metric", [FdInfinity(points=4), FdInfinityOfGroups(points=4)])
+def test_values_of_subsets_are_those_of_starting_again(metric: FdInfinity) -> None:
+    """From moments of all shares less those of the rows that leave, to rounding."""
+    rng, index = np.random.default_rng(9), np.arange(90)
+    real, fake = (
+        FeatureBank(index, index // 3, (rng.standard_normal((90, 4)) + x).astype("f4"))
+        for x in (0, 0.5)
+    )
+    parts = real.group % 5, fake.group % 5
+    keep = [np.arange(5) != number for number in range(5)]
+    subsets = [*((keep[i], keep[-1]) for i in range(5)), (keep[0], np.ones(5, bool))]
+    found = metric.subset_values(real, fake, parts, subsets)
+    assert found is not None
+    for (in_real, in_fake), values in zip(subsets, found, strict=True):
+        some = real.subset(in_real[parts[0]]), fake.subset(in_fake[parts[1]])
+        again = metric.finish(*some, stream(0, "subsets"))
+        assert values == pytest.approx(again, rel=1e-9)
+
+
+def test_subsets_without_enough_rows_are_started_again() -> None:
+    rows = bank(RNG.standard_normal((40, 4)) * [1, 1, 1, 0])
+    parts, all_of_it = np.zeros(40, np.int64), np.ones(1, bool)
+    assert (
+        FdInfinity(points=3).subset_values(rows, rows, (parts, parts), [(all_of_it,) * 2]) is None
+    )

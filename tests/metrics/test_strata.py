@@ -98,6 +98,20 @@ def test_replicates_are_those_of_starting_again_for_each(monkeypatch: pytest.Mon
         assert found.standard_error == pytest.approx(slow[name].standard_error, rel=1e-6)
 
 
+@pytest.mark.parametrize("name", ["kid", "cmmd", "effective-resolution"])
+def test_few_images_at_one_size_leave_parts_empty(name: str) -> None:
+    """Images are dealt into parts over all sizes; few of them reach the largest size."""
+    metric = metric_from(f"scale-{name}")
+    sides = []
+    for seed in (1, 2):
+        strata = bank(seed, FLAT, dim=20).strata()
+        first = dict(strata, **{"181": strata["181"].subset(np.arange(9))})
+        sides.append(FeatureBank.of_strata(first))
+    intervals = measure(metric, *sides, 0).intervals
+    assert intervals.keys() == metric.higher_is_better.keys()
+    assert all(np.isfinite(found.standard_error) for found in intervals.values())
+
+
 def test_images_are_left_out_at_all_sizes_at_once() -> None:
     """The rows of an image at four sizes are one observation: equal rows halve no error."""
     one = bank(1, {"64": 0.0})
