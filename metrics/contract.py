@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from anyres_bench.core.errors import MetricError
 from anyres_bench.core.seeds import stream
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.metrics.measuring import Measurement, measure
+from anyres_bench.metrics.measuring import Measurement, measure, ranking_values
 from anyres_bench.metrics.metric import Metric, StrataKind, needs_held_out, strata_kind
 
 _ROUNDING = 1e-9
@@ -102,7 +102,7 @@ def _check_smooth(metric: Metric, whole: Measurement, real: FeatureBank, fake: F
     """
     if not metric.smooth:
         return
-    doubled = measure(metric, _doubled(real), _doubled(fake), _SEED).values
+    doubled = ranking_values(metric, _doubled(real), _doubled(fake), _SEED)
     for name, interval in whole.intervals.items():
         moved = abs(doubled[name] - whole.values[name])
         if moved > _MOST_MOVED * interval.standard_error + _ROUNDING * abs(whole.values[name]):

@@ -123,6 +123,19 @@ def interval(
     return {name: _estimate(values[name], ends[name], of, options) for name, of in found.items()}
 
 
+def interval_values(
+    metric: Metric, real: FeatureBank | None, fake: FeatureBank, rng: Stream
+) -> dict[str, float]:
+    """The values that `interval` has, without their intervals.
+
+    Raises:
+        MetricError: as for `interval`.
+    """
+    study = _study(metric, real, [(1.0, fake)], rng, DEFAULT)
+    values = study.value(study.real, fake)
+    return {name: values[name] for name in study.names}
+
+
 def paired_difference(
     metric: Metric,
     real: FeatureBank | None,

@@ -11,7 +11,7 @@ from anyres_bench.core.errors import MetricError
 from anyres_bench.core.seeds import Stream, stream
 from anyres_bench.core.threads import one_blas_thread
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.metrics.intervals import Estimate, interval, paired_difference
+from anyres_bench.metrics.intervals import Estimate, interval, interval_values, paired_difference
 from anyres_bench.metrics.metric import Metric
 from anyres_bench.results import Interval
 
@@ -44,6 +44,18 @@ def measure(metric: Metric, real: FeatureBank | None, fake: FeatureBank, seed: i
     """
     with _threads(fake):
         return _measure(metric, real if metric.needs_real else None, fake, seed)
+
+
+def ranking_values(
+    metric: Metric, real: FeatureBank | None, fake: FeatureBank, seed: int
+) -> dict[str, float]:
+    """The values that have intervals in `measure`, without making these.
+
+    Raises:
+        MetricError: as for `measure`, or too few groups are left for an interval.
+    """
+    with _threads(fake):
+        return interval_values(metric, real, fake, _stream(metric, seed))
 
 
 def _measure(metric: Metric, real: FeatureBank | None, fake: FeatureBank, seed: int) -> Measurement:

@@ -16,8 +16,11 @@ settings.register_profile(
 )
 settings.load_profile("anyres-bench")
 
+gc.disable()  # imports and collecting make millions of objects that stay, looked through in vain
+
 
 def pytest_collection_finish() -> None:
     """Leave the tests themselves, which live to the end, out of every collection of garbage."""
     gc.collect()
     gc.freeze()
+    gc.enable()

@@ -7,7 +7,7 @@ import pytest
 
 from anyres_bench.core.errors import MetricError
 from anyres_bench.features.stats import FeatureBank
-from anyres_bench.metrics.measuring import check_values, difference, measure
+from anyres_bench.metrics.measuring import check_values, difference, measure, ranking_values
 from anyres_bench.metrics.metric import metric_from
 
 
@@ -28,6 +28,15 @@ def test_a_metric_of_fakes_alone_never_sees_the_reals() -> None:
     assert measure(metric, bank(0, 40), bank(1, 40), 0) == measure(metric, None, bank(1, 40), 0)
     with pytest.raises(MetricError, match="none were given"):
         measure(metric_from("kid"), None, bank(1, 40), 0)
+
+
+@pytest.mark.parametrize("name", ["frechet", "kid-subsets-n3-size20", "precision-recall"])
+def test_values_that_rank_are_the_same_without_intervals(name: str) -> None:
+    sides = bank(0, 40), bank(1, 40)
+    found = measure(metric_from(name), *sides, 0)
+    assert found.intervals
+    ranked = ranking_values(metric_from(name), *sides, 0)
+    assert ranked == {value: found.values[value] for value in found.intervals}
 
 
 def test_bounds_hold_up_to_rounding() -> None:

@@ -11,7 +11,7 @@ import torch
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.network import GeneratorNetwork, SynthesisLayer
 
-SMALL = GeneratorConfig(32, z_dim=16, w_dim=16, n_layers=8, channel_base=512, channel_max=16)
+SMALL = GeneratorConfig(32, z_dim=16, w_dim=16, n_layers=8, channel_base=256, channel_max=8)
 OFFICIAL = replace(SMALL, scale_embedding="official")
 PANORAMA = replace(SMALL, scale_embedding="none", panorama_fov=60)
 
