@@ -27,7 +27,7 @@ from anyres_bench.core.geometry import Size
 from anyres_bench.data.resize import MODES, resize
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.folding import arranged, folded, pixel_by_pixel
-from anyres_bench.features.tensors import read_weights
+from anyres_bench.features.tensors import Undrawn, read_weights
 from anyres_bench.features.weights import WEIGHTS
 from anyres_bench.fetching.weights import locate
 
@@ -92,7 +92,8 @@ def load_network(state: Mapping[str, Tensor], source: str) -> ResNet50:
     Raises:
         CheckpointError: names or shapes are not this network's; the nearest names are listed.
     """
-    network = ResNet50().eval().requires_grad_(False)
+    with Undrawn():
+        network = ResNet50().eval().requires_grad_(False)
     own = {name: tensor for name, tensor in network.state_dict().items() if tensor.ndim}
     given = {name: t for name, t in state.items() if not name.endswith("num_batches_tracked")}
     wrong = [name for name in own if name not in given or given[name].shape != own[name].shape]

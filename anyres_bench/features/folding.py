@@ -15,7 +15,7 @@ from collections import Counter
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 BOUND = 1e-5
 """Of a row's norm: how far features may move and keep their id."""
@@ -115,8 +115,17 @@ def _fold(traced: fx.GraphModule, before: fx.Node, node: fx.Node) -> None:
     if not known or norm.running_mean is None:
         return
     # In double precision, so that every weight is rounded once.
-    whole = fuse_conv_bn_eval(conv.double(), norm.double()).float()
-    _replace(traced, str(before.target), whole)
+    conv.double(), norm.double()
+    conv.weight, conv.bias = fuse_conv_bn_weights(
+        conv.weight,
+        conv.bias,
+        norm.running_mean,
+        norm.running_var,
+        norm.eps,
+        norm.weight,
+        norm.bias,
+    )
+    conv.float()
     _replace(traced, str(node.target), nn.Sequential(*(step.float() for step in steps.values())))
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anyres_bench.core.errors import CheckpointError
+from anyres_bench.features.tensors import Undrawn
 
 _STAGES = {
     "64": ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3", "pool"),
@@ -247,12 +248,13 @@ def load_network(tensors: Mapping[str, Tensor]) -> InceptionNetwork:
     Raises:
         CheckpointError: names or shapes are not this network's.
     """
-    network = InceptionNetwork()
+    with Undrawn():
+        network = InceptionNetwork()
     # The counters of batch norm serve training alone, and old files lack them.
     own = {n: v for n, v in network.state_dict().items() if not n.endswith("num_batches_tracked")}
     state = {n: v for n, v in tensors.items() if not n.endswith("num_batches_tracked")}
     if not state.keys() & own.keys():
-        state = _from_torchscript(state)
+        state = _from_torchscript(state, network)
     missing, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     other = [n for n in own.keys() & state.keys() if own[n].shape != state[n].shape]
     if missing or extra or other:
@@ -304,9 +306,11 @@ def tf_names(network: InceptionNetwork) -> dict[str, str]:
     return names
 
 
-def _from_torchscript(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _from_torchscript(
+    tensors: Mapping[str, Tensor], network: InceptionNetwork
+) -> dict[str, Tensor]:
     """Our names for the attributes of the TorchScript file; unknown ones keep theirs."""
-    modules: dict[str, str] = {tf: name for name, tf in tf_names(InceptionNetwork()).items()}
+    modules: dict[str, str] = {tf: name for name, tf in tf_names(network).items()}
     leaves = {leaf: name for name, known in _TF_LEAVES.items() for leaf in known}
     state = {}
     for attribute, value in tensors.items():

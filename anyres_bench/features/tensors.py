@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 
 from anyres_bench.core.errors import CheckpointError, WeightsError
 from anyres_bench.core.states import find_state
@@ -49,3 +52,18 @@ def read_weights(path: Path, *keys: str) -> Weights:
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Name -> tensor of a file; see `read_weights`."""
     return read_weights(path).tensors
+
+
+class Undrawn(TorchFunctionMode):
+    """Where layers are made without drawing weights, which those of a file replace."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func in _DRAWN:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
+_DRAWN = {init.kaiming_uniform_, init.uniform_, Tensor.uniform_}  # by convolutions and linear maps

@@ -21,8 +21,8 @@ from anyres_bench.features import inception
 from anyres_bench.features.contract import check_contract, pictures
 from anyres_bench.features.extractor import extractor_from
 from anyres_bench.features.inception import InceptionV3
-from anyres_bench.features.inception_network import InceptionNetwork, load_network, tf_names
-from anyres_bench.features.tensors import read_tensors
+from anyres_bench.features.inception_network import load_network, tf_names
+from anyres_bench.features.tensors import Undrawn, read_tensors
 from tests.golden import Case
 from tests.golden_runners.networks import filled
 
@@ -91,7 +91,7 @@ def test_torchscript_holds_the_same_network(
     nested: bool, state: dict[str, Tensor], tmp_path: Path
 ) -> None:
     tree: dict[str, dict[str, nn.Module]] = {}
-    for name, tf_name in tf_names(InceptionNetwork()).items():
+    for name, tf_name in tf_names(load_network(state)).items():
         block, inner = tf_name, ""
         if "." in name:  # mixed_9_tower_conv -> mixed_9 and tower_conv, or tower and conv
             number = tf_name.split("_")[1]
@@ -102,7 +102,8 @@ def test_torchscript_holds_the_same_network(
         block: parts[""] if "" in parts else Folder(_split(parts) if nested else parts)
         for block, parts in tree.items()
     }
-    output = nn.Linear(2048, 1008)
+    with Undrawn():
+        output = nn.Linear(2048, 1008)
     output.load_state_dict({"weight": state["fc.weight"], "bias": state["fc.bias"]})
     file = tmp_path / "inception.pt"
     torch.jit.script(Folder({"layers": Folder(blocks), "output": output})).save(file)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from anyres_bench.core.errors import CheckpointError, UnsafeCheckpointError, WeightsError
-from anyres_bench.features.tensors import read_tensors
+from anyres_bench.features.tensors import Undrawn, read_tensors
 
 STATE = {"a.weight": torch.arange(6.0).reshape(2, 3), "n": torch.tensor(7)}
 
@@ -141,3 +141,22 @@ def test_lies_inside_a_torchscript_file_are_found(tmp_path: Path) -> None:
     rewritten(honest, path, {"data.pkl": b"\x80\x02]q"})
     with pytest.raises(CheckpointError, match="cut short"):
         read_tensors(path)
+
+
+def test_layers_are_made_without_drawing() -> None:
+    def make() -> nn.Module:
+        layers = (nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 2), nn.Conv2d(2, 2, 1))
+        return nn.Sequential(*layers)
+
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    with Undrawn():
+        made = make()
+    assert torch.equal(torch.get_rng_state(), before)
+    drawn = make().state_dict()
+    assert not torch.equal(torch.get_rng_state(), before)
+    assert {name: t.shape for name, t in made.state_dict().items()} == {
+        name: t.shape for name, t in drawn.items()
+    }
+    assert torch.equal(made[1].running_var, torch.ones(4))  # type: ignore[index]
+    made.load_state_dict(drawn)

@@ -6,18 +6,22 @@ they would run is a canary that writes a file.
 
 from __future__ import annotations
 
+import gc
 import io
 import json
+import multiprocessing
+import os
 import pickle
 import random
+import resource
 import struct
-import subprocess
-import sys
 import tarfile
+import time
 import warnings
 import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -52,27 +56,26 @@ TINY = Path(__file__).parents[1] / "golden" / "anyres_snapshot_tiny.pkl"
 RUN_CANARY = text(CANARY) + pickle.TUPLE1 + pickle.REDUCE
 TENSOR = (Global("torch._utils", "_rebuild_tensor_v2"), OrderedDict())
 
-READER = """
-import json, resource, sys, time
-from pathlib import Path
-from anyres_bench.core.errors import CheckpointError
-from anyres_bench.models.checkpoint import read_official_pickle, read_torch_file
 
-read_official_pickle(Path(sys.argv[2]))  # everything is imported before the limit is set
-pages = int(Path("/proc/self/statm").read_text().split()[0])
-limit = pages * resource.getpagesize() + int(sys.argv[3])
-resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-for path in sorted(Path(sys.argv[1]).iterdir()):
-    read = read_torch_file if path.suffix == ".pt" else read_official_pickle
-    start = time.process_time()  # others may keep the machine busy
-    try:
-        read(path)
-        kind, message = "read", ""
-    except CheckpointError as error:
-        kind, message = type(error).__name__, str(error)
-    seconds = time.process_time() - start
-    print(json.dumps([path.name, kind, message, seconds]), flush=True)
-"""
+def read_each(folder: Path, answer: Connection) -> None:
+    """Read every file with little memory to spare; tell how each ended."""
+    os.chdir(folder.parent)  # where a canary would write
+    gc.freeze()
+    read_official_pickle(TINY)  # everything is imported before the limit is set
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + SPARE_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    outcomes = {}
+    for path in sorted(folder.iterdir()):
+        read = read_torch_file if path.suffix == ".pt" else read_official_pickle
+        start = time.process_time()  # others may keep the machine busy
+        try:
+            read(path)
+            kind, message = "read", ""
+        except CheckpointError as error:
+            kind, message = type(error).__name__, str(error)
+        outcomes[path.name] = (kind, message, time.process_time() - start)
+    answer.send(outcomes)
 
 
 def network_pickle(**changes: object) -> bytes:
@@ -467,14 +470,17 @@ def read_all(folder: Path, names: Sequence[str]) -> Iterator[dict[str, tuple]]:
     (folder / "files").mkdir()
     for name in names:
         (folder / "files" / name).write_bytes((UNSAFE | BROKEN)[name][0])
-    command = [sys.executable, "-c", READER, str(folder / "files"), str(TINY), str(SPARE_BYTES)]
-    environment = {"PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    yield {name: (kind, message, seconds) for name, kind, message, seconds in rows}
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=read_each, args=(folder / "files", theirs))
+    process.start()
+    theirs.close()
+    try:
+        assert ours.poll(120), "it takes too long"
+        yield ours.recv()
+    finally:
+        process.kill()
+        process.join()
     assert not list(folder.rglob("CANARY*")), "something was executed"
 
 

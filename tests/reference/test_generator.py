@@ -124,9 +124,9 @@ def test_a_gpu_draws_the_same_image_in_any_batch(precision: str) -> None:
 
 
 def test_memory_changes_no_pixel() -> None:
-    canvas = Size(150, 90)
+    canvas = Size(110, 60)
     large = generator(memory=2**28)
-    small = generator(memory=7_000_000)
+    small = generator(memory=3_600_000)
     region = [Region.whole(canvas)] * 2
     assert len(large.tiling.pieces(region[0])) == 1
     assert len(small.tiling.pieces(region[0])) > 4
