@@ -112,7 +112,7 @@ def _fold(traced: fx.GraphModule, before: fx.Node, node: fx.Node) -> None:
         return
     steps = dict(norm.named_children())
     known = type(norm) is nn.BatchNorm2d or list(steps) == ["drop", "act"]
-    if not known or norm.running_mean is None:
+    if not known or norm.running_mean is None or norm.running_var is None:
         return
     # In double precision, so that every weight is rounded once.
     conv.double(), norm.double()
