@@ -423,8 +423,127 @@ def spectrum(axes: Axes) -> None:
     axes.set(xscale="log", xlabel="frequency, of Nyquist", ylabel="log10 power")
 
 
+def fd_infinity_groups(axes: Axes) -> None:
+    """Four windows an image that share most of what they show, of more and more images."""
+    images = [40, 70, 100, 200, 400]
+
+    def windows(seed: int, n: int) -> FeatureBank:
+        shared = np.repeat(normal(seed, n), 4, axis=0)
+        rows = np.sqrt(0.8) * shared + np.sqrt(0.2) * normal(seed + 10, 4 * n)
+        index = np.arange(4 * n)
+        return FeatureBank(index, index // 4, rows.astype(np.float32))
+
+    for name, colour in (("frechet", GREY), ("fd-infinity", RED), ("fd-infinity-groups", BLUE)):
+        metric = metric_from(name)
+        y = []
+        for n in images:
+            pairs = [(windows(100 * k + 1, n), windows(100 * k + 2, n)) for k in range(4)]
+            found = [metric.finish(*pair, stream(k, "pictures")) for k, pair in enumerate(pairs)]
+            y.append(float(np.mean([next(iter(of.values())) for of in found])))
+        curve(axes, images, y, name, colour)
+    axes.set(xscale="log", xlabel="images of four windows each; the truth is 0")
+    axes.set_xticks(images, [str(n) for n in images], minor=False)
+    axes.minorticks_off()
+
+
+def copied(metric: str, name: str) -> Callable[[Axes], None]:
+    """Values against the share of near copies; half of the real images are held out."""
+
+    def draw(axes: Axes) -> None:
+        shares = [0, 0.1, 0.25, 0.5, 0.75, 1]
+        train, fresh = normal(1), normal(2)
+        both = {"real": bank(train), "held-out": bank(normal(3))}
+        real = FeatureBank.of_strata(both)
+        fakes = [
+            np.where(np.arange(N)[:, None] < s * N, train + 0.05 * normal(4), fresh) for s in shares
+        ]
+        found = [metric_from(metric).finish(real, bank(x), stream(0, "pictures")) for x in fakes]
+        curve(axes, shares, [of[name] for of in found], name, BLUE)
+        axes.set_xlabel("share of near copies of the reference")
+
+    return draw
+
+
+def strata_of(seed: int, of: dict[str, Rows]) -> FeatureBank:
+    """A bank of several sizes or shapes, to whose rows something is added."""
+    rows = {label: normal(seed + i) + more for i, (label, more) in enumerate(of.items())}
+    return FeatureBank.of_strata({label: bank(each) for label, each in rows.items()})
+
+
+def aspect(axes: Axes) -> None:
+    """Squares that are a little wrong, and other shapes that are more and more so."""
+    shapes, first = ("9x16", "3x4", "1x1", "4x3", "16x9"), np.eye(DIM)[0]
+    shifts = [0.5, 0.75, 1, 1.5, 2]
+    real = strata_of(1, dict.fromkeys(shapes, np.zeros(DIM)))
+    found = []
+    for shift in shifts:
+        wrong = {"1x1": 0.5, "16x9": shift, "9x16": shift}
+        fake = strata_of(11, {shape: wrong.get(shape, 0.5) * first for shape in shapes})
+        found.append(metric_from("aspect-frechet").finish(real, fake, stream(0, "pictures")))
+    for name, colour in (("mean_ratio", BLUE), ("worst_ratio", RED)):
+        curve(axes, shifts, [of[f"frechet_{name}"] for of in found], f"frechet_{name}", colour)
+    axes.set_xlabel("shift at 16:9 and 9:16; elsewhere 0.5")
+
+
+def detector_transfer(axes: Axes) -> None:
+    """A trace of one strength that is more and more the same at all sizes."""
+    sizes, shares, found = ("64", "128", "256"), [0, 0.25, 0.5, 0.75, 1], []
+    real = strata_of(1, dict.fromkeys(sizes, np.zeros(DIM)))
+    for share in shares:
+        own = {size: np.eye(DIM)[1 + i] for i, size in enumerate(sizes)}
+        traces = {s: np.sqrt(share) * np.eye(DIM)[0] + np.sqrt(1 - share) * own[s] for s in sizes}
+        fake = strata_of(11, traces)
+        found.append(metric_from("detector-transfer").finish(real, fake, stream(0, "pictures")))
+    for name, colour in (("auc_within", BLUE), ("auc_across", RED)):
+        curve(axes, shares, [of[name] for of in found], name, colour)
+    axes.set(xlabel="share of the trace that all sizes have", ylim=(0.45, 1))
+
+
+def against_reference(metric: str, name: str) -> Callable[[Axes], None]:
+    """Values of damaged images against the same without damage."""
+
+    def draw(axes: Axes) -> None:
+        plain, steps = scenes(0), [1, 2, 3, 4]
+        whole = np.stack(plain)
+        for label, change, colour in (
+            ("blurred", lambda s: corruptions.blur(whole, s, 0), BLUE),
+            ("noise", lambda s: corruptions.noise(whole, 8 * s, 0), RED),
+            ("moved", lambda s: np.roll(whole, s, axis=2), GREEN),
+        ):
+            rows = [read("fidelity", list(change(s)), plain) for s in steps]
+            curve(axes, steps, values(metric, None, rows, name), label, colour)
+        axes.set_xlabel("px of blur or shift, 8 grey levels of noise")
+
+    return draw
+
+
+def texture(metric: str, extractor: str, name: str) -> Callable[[Axes], None]:
+    """Scores without a reference reward noise and punish blur."""
+
+    def draw(axes: Axes) -> None:
+        whole, steps = np.stack(scenes(0)), [0.0, 0.5, 1.0, 2.0, 4.0]
+        for label, change, colour in (
+            ("blurred", corruptions.blur, BLUE),
+            ("noise", lambda x, s, seed: corruptions.noise(x, 8 * s, seed), RED),
+        ):
+            rows = [read(extractor, list(change(whole, s, 0))) for s in steps]
+            curve(axes, steps, values(metric, None, rows, name), label, colour)
+        axes.set_xlabel("sigma: px of blur, 8 grey levels of noise")
+
+    return draw
+
+
 PICTURES: dict[str, Callable[[Axes], None]] = {
     "ar1": ar1,
+    "aspect": aspect,
+    "compression-ratio": texture("compression-ratio", "jpeg95", "compression_ratio"),
+    "copy-rate": copied("copy-rate", "copy_rate"),
+    "copying": copied("copying", "farther"),
+    "detector-transfer": detector_transfer,
+    "fd-infinity-groups": fd_infinity_groups,
+    "glcm": texture("glcm-textbook", "glcm", "glcm_entropy"),
+    "psnr": against_reference("psnr-rgb", "psnr"),
+    "ssim": against_reference("ssim-rgb", "ssim"),
     "ap": scored("ap", "ap", "auc"),
     "authpct": authpct,
     "cmmd": cmmd,
