@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from anyres_bench.evaluation.curves import far_apart
 from anyres_bench.evaluation.headlines import Limit, Pairing, remarks, role_of
 from anyres_bench.evaluation.pairs import Difference
 from anyres_bench.evaluation.wording import UNITS, metric_name, title_of
@@ -14,6 +16,7 @@ from anyres_bench.results import (
     Task,
     cautions_of,
     chance_band,
+    ends,
     explained,
     number,
     tied_ranks,
@@ -23,7 +26,7 @@ from anyres_bench.results import (
 
 @dataclass(frozen=True)
 class Cell:
-    """A number in a table: the text, and where its interval lies between the column's ends."""
+    """A number in a table: the text, and where its interval lies between the column's ends, %."""
 
     text: str
     low: str
@@ -66,7 +69,7 @@ class TaskCard:
         remarks: what to know before reading.
         labels: names of the values with their direction.
         rows: best first.
-        notes: meanings of the cautions in it.
+        notes: what else to know of it: scale of the bars, meanings of the cautions.
         compared: numbers of images, seed, set of images.
     """
 
@@ -129,7 +132,7 @@ def card_of(stood: Sequence[Standing], limit: Limit) -> TaskCard:
     """
     group = [standing.result for standing in stood]
     first, names = group[0], shared_names(group)
-    spans = {name: _span(group, name) for name in names}
+    scales = {name: _scale(group, name) for name in names}
     intervals = (r.intervals[name] for r in group for name in names if name in r.intervals)
     return TaskCard(
         title=title_of(first),
@@ -137,18 +140,19 @@ def card_of(stood: Sequence[Standing], limit: Limit) -> TaskCard:
         unit=UNITS.get(metric_name(Task.parse(first.task).metric), ""),
         remarks=remarks(group, limit),
         labels=[value_label(first, name) for name in names],
-        rows=[_row(standing, names, spans) for standing in stood],
-        notes=explained(caution for interval in intervals for caution in cautions_of(interval)),
+        rows=[_row(standing, names, scales) for standing in stood],
+        notes=[
+            *(["The bars are logarithmic."] if any(s.is_log for s in scales.values()) else []),
+            *explained(caution for interval in intervals for caution in cautions_of(interval)),
+        ],
         compared=f"{first.n_real} real, {first.n_fake} fake, seed {first.seed}, images "
         f"{first.dataset.digest[:12]}",
     )
 
 
-def _row(
-    standing: Standing, names: Sequence[str], spans: Mapping[str, tuple[float, float]]
-) -> CardRow:
+def _row(standing: Standing, names: Sequence[str], scales: Mapping[str, _Scale]) -> CardRow:
     result, pairs = standing.result, standing.differences or {}
-    cells = [_cell(result, name, spans[name], pairs.get(name)) for name in names]
+    cells = [_cell(result, name, scales[name], pairs.get(name)) for name in names]
     return CardRow(result.model.id, standing.role, standing.rank, cells, standing.tier)
 
 
@@ -158,30 +162,47 @@ def _apart(pairs: Mapping[str, Difference] | None, names: Sequence[str]) -> bool
     return difference.separated if difference else None
 
 
-def _span(group: Sequence[Result], name: str) -> tuple[float, float]:
-    ends = [result.values[name] for result in group]
-    for result in group:
-        if interval := result.intervals.get(name):
-            ends += [interval.low, interval.high]
-    return min(ends), max(ends)
+@dataclass(frozen=True)
+class _Scale:
+    """The ends of a column's bars."""
+
+    low: float
+    high: float
+    is_log: bool
+
+    def place(self, value: float) -> float:
+        """Where a value lies between the ends, %."""
+        low, high, at = (math.log(x) if self.is_log else x for x in (self.low, self.high, value))
+        return 100 * (at - low) / ((high - low) or 1.0)
 
 
-def _cell(
-    result: Result, name: str, span: tuple[float, float], difference: Difference | None
-) -> Cell:
-    value = result.values[name]
+def _scale(group: Sequence[Result], name: str) -> _Scale:
+    spans = [_ends(result, name) for result in group]
+    lows, highs = [low for low, _ in spans], [high for _, high in spans]
+    values = [result.values[name] for result in group]
+    least = lows + values  # a value may lie outside of its interval
+    return _Scale(min(least), max(highs + values), far_apart(least, highs))
+
+
+def _ends(result: Result, name: str) -> tuple[float, float]:
+    """The interval of a value; the value itself where it has none."""
     interval = result.intervals.get(name)
-    low, high = (interval.low, interval.high) if interval else (value, value)
-    room = (span[1] - span[0]) or 1.0
-    left, right, at = (100 * (x - span[0]) / room for x in (low, high, value))
+    return (interval.low, interval.high) if interval else (result.values[name],) * 2
+
+
+def _cell(result: Result, name: str, scale: _Scale, difference: Difference | None) -> Cell:
+    interval = result.intervals.get(name)
+    low, high = _ends(result, name)
+    left = scale.place(low)
+    low_text, high_text = ends(low, high) if interval else ("", "")
     return Cell(
-        text=number(value),
-        low=number(low) if interval else "",
-        high=number(high) if interval else "",
+        text=number(result.values[name]),
+        low=low_text,
+        high=high_text,
         chance=chance_band(result, name),
         left=left,
-        width=right - left,
-        at=at,
+        width=scale.place(high) - left,
+        at=scale.place(result.values[name]),
         difference=difference,
         cautions=", ".join(cautions_of(interval)) if interval else "",
     )

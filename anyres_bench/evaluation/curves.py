@@ -52,8 +52,12 @@ class Curve:
     def spans_decades(self) -> bool:
         """Whether a logarithmic axis shows more: values far apart, and nothing at or below zero."""
         points = [point for line in self.lines.values() for point in line]
-        highs = [point.high for point in points]
-        return min(point.low for point in points) > 0 and max(highs) > 30 * min(highs)
+        return far_apart([point.low for point in points], [point.high for point in points])
+
+
+def far_apart(lows: Sequence[float], highs: Sequence[float]) -> bool:
+    """Whether intervals are all above zero, and the highest ends in another decade."""
+    return min(lows) > 0 and max(highs) > 10 * min(highs)
 
 
 def protocol_at(window: int, size: int) -> str:

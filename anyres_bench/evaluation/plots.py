@@ -42,7 +42,7 @@ _STYLE: dict[Any, Any] = {
 # Told apart by people who do not see red and green as two colours (Wong, Nature Methods 2011).
 COLOURS = (
     *("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7a828b", "#8c6d31"),
-    *("#7b5ea7", "#a3263c", "#8a9a2b", "#00797d"),
+    *("#7b5ea7", "#c2334d", "#8a9a2b", "#00797d", "#e0318c", "#4454d0", "#b8860b", "#5c7f9c"),
 )
 _MARKERS = "osD^vPX*"
 _LARGEST = 1e100

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from anyres_bench import __version__
 from anyres_bench.core.quoting import terminal
@@ -55,7 +57,7 @@ def environment_of(*packages: str) -> jinja2.Environment:
     Whatever a template shows is escaped, characters that are not visible are spelled out, and what
     it does not know is an error.
     """
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package) for package in packages]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -63,6 +65,13 @@ def environment_of(*packages: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = _breakable
+    return environment
+
+
+def _breakable(name: str) -> Markup:
+    """A long name that narrow columns break behind its separators, not within its words."""
+    return Markup("<wbr>").join(re.split(r"(?<=[:@+,;(/-])(?=.)", terminal(name)))
 
 
 def _visible(value: object) -> object:
@@ -74,7 +83,10 @@ def render_report(results: Sequence[Result], asked: Asked) -> str:
     """The page; only equal tasks on equal images share a table."""
     groups = groups_of(results)
     colours = plots.colours_of(result.model.id for result in results)
-    samples = list(_samples(results, asked.show_pixels))
+    tables = headlines(groups, asked.pairing)
+    order = ["reference", *(model for table in tables for model, _, _ in table.rows)]
+    order += [result.model.id for result in results]
+    samples = list(_samples(results, asked.show_pixels, order))
     return (
         environment_of("anyres_bench.evaluation")
         .get_template("report.html.j2")
@@ -82,7 +94,7 @@ def render_report(results: Sequence[Result], asked: Asked) -> str:
             title=asked.title,
             version=__version__,
             in_short=in_short(groups, asked.pairing),
-            headlines=headlines(groups, asked.pairing),
+            headlines=tables,
             colours=colours,
             datasets=_datasets(results),
             curves=[_curve(curve, colours) for curve in curves_of(results) if len(curve.sizes) > 1],
@@ -128,8 +140,13 @@ def _datasets(results: Iterable[Result]) -> list[dict[str, Any]]:
     ]
 
 
-def _samples(results: Iterable[Result], show_pixels: bool) -> Iterator[dict[str, Any]]:
-    """Strips of the first pictures that are kept, by protocol; a stratum is one of its own."""
+def _samples(
+    results: Iterable[Result], show_pixels: bool, order: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """Strips of the first pictures that are kept, by protocol; a stratum is one of its own.
+
+    Protocols stand by their numbers, and strips in the given order of whose they are.
+    """
     strips: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     private = set()
     for result in results:
@@ -145,13 +162,19 @@ def _samples(results: Iterable[Result], show_pixels: bool) -> Iterator[dict[str,
                 private.add(scope)
             if found := own or image:
                 strips[scope].setdefault(who, found)
-    for (dataset, protocol), images in strips.items():
+    for (dataset, protocol), images in sorted(strips.items(), key=lambda one: _by_numbers(*one[0])):
         yield {
             "title": protocol_words(protocol),
             "scope": f"{dataset}/{protocol}",
-            "strips": images,
+            "strips": dict(sorted(images.items(), key=lambda one: order.index(one[0]))),
             "private": (dataset, protocol) in private,
         }
+
+
+def _by_numbers(*names: str) -> list[tuple[str, int]]:
+    """A key that sorts names with the numbers in them as numbers."""
+    parts = re.findall(r"(\D*)(\d*)", "/".join(names))
+    return [(text, int(digits or 0)) for text, digits in parts]
 
 
 def _run(result: Result) -> dict[str, Any]:

@@ -68,6 +68,17 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def ends(low: float, high: float) -> tuple[str, str]:
+    """The ends of an interval; one that the digits of the other would not show is 0.
+
+    >>> ends(2.681e-12, 0.8293)
+    ('0', '0.8293')
+    """
+    least = 1e-4 * max(abs(low), abs(high))
+    one, other = (number(end if abs(end) > least else 0.0) for end in (low, high))
+    return one, other
+
+
 def chance_band(result: Result, name: str) -> str:
     """Where chance alone puts a value, for metrics that say so; else empty."""
     low, high = (result.values.get(f"{name}_null_{end}") for end in ("low", "high"))
@@ -138,7 +149,7 @@ def to_latex(results: Iterable[Result]) -> str:
 
 def _span(result: Result, name: str) -> str:
     interval = result.intervals.get(name)
-    return f"[{number(interval.low)}, {number(interval.high)}]" if interval else ""
+    return f"[{', '.join(ends(interval.low, interval.high))}]" if interval else ""
 
 
 def _marks(result: Result, name: str) -> str:

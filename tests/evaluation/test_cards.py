@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from anyres_bench.evaluation.cards import Standing, card_of, shared_names, standings
 from anyres_bench.evaluation.pairs import Difference
-from anyres_bench.results import Result
+from anyres_bench.results import Result, result_table
 from tests.results.records import interval, model, result
 
 
@@ -22,6 +24,22 @@ def test_bars_lie_between_the_ends_of_a_column() -> None:
     assert [(cell.left, cell.width, cell.at) for cell in cells] == [(0, 50, 25), (50, 50, 75)]
     assert [row.rank for row in card.rows] == ["1", ""]
     assert card.compared == "20 real, 100 fake, seed 0, images 000000000000"
+
+
+def test_bars_of_values_far_apart_are_logarithmic() -> None:
+    group = [made("a", 2.0), made("b", 10.0), made("c", 99.0)]
+    card = card_of(standings(group, lambda a, b: None), lambda result: None)
+    cells = [row.cells[0] for row in card.rows]
+    assert (cells[0].left, cells[2].left + cells[2].width) == (0, pytest.approx(100))
+    assert cells[1].at == pytest.approx(50)
+    assert "The bars are logarithmic." in card.notes
+
+
+def test_an_end_that_the_other_hides_is_zero() -> None:
+    one = replace(made("a", 0.06), intervals={"frechet": interval(2.681e-12, 0.8293)})
+    card = card_of(standings([one], lambda a, b: None), lambda result: None)
+    assert (card.rows[0].cells[0].low, card.rows[0].cells[0].high) == ("0", "0.8293")
+    assert "[0, 0.8293]" in result_table([one])
 
 
 def test_differences_are_to_the_row_above() -> None:

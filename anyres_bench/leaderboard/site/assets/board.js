@@ -23,6 +23,11 @@ window.Board = (() => {
     return `${digits}e${power < 0 ? "-" : "+"}${String(Math.abs(power)).padStart(2, "0")}`;
   }
 
+  // A long name that narrow columns break behind its separators, not within its words.
+  function breakable(name) {
+    return name.split(/(?<=[:@+,;(/-])(?=.)/).flatMap((part, i) => (i ? [make("wbr"), part] : [part]));
+  }
+
   function signed(value) {
     const text = Number(value.toPrecision(3));
     return `${text > 0 ? "+" : ""}${text}`;
@@ -185,20 +190,25 @@ window.Board = (() => {
   function ends(of) {
     return of.names.map((name, i) => {
       const all = of.rows.flatMap((row) => row.values[i].slice(0, 3)).filter((value) => value !== null);
-      return [Math.min(...all), Math.max(...all)];
+      const lows = of.rows.flatMap((row) => row.values[i].slice(0, 2)).filter((value) => value !== null);
+      const highs = of.rows.map((row) => row.values[i][2] ?? row.values[i][0]);
+      const isFar = Math.min(...lows) > 0 && Math.max(...highs) > 10 * Math.min(...highs);
+      return [Math.min(...all), Math.max(...all), isFar];
     });
   }
 
-  function valueCell(value, [least, most], colour, difference, against) {
+  function valueCell(value, [least, most, isFar], colour, difference, against) {
     const [at, low, high, cautions] = value;
     const text = make("div", { className: "value", textContent: number(at) });
     const cell = make("td", {}, text);
     if (low !== null) {
-      text.append(make("small", { textContent: `${number(low)} to ${number(high)}` }));
-      const share = (x) => `${(100 * (x - least)) / (most - least || 1)}%`;
+      const shown = (end) => number(Math.abs(end) > 1e-4 * Math.max(Math.abs(low), Math.abs(high)) ? end : 0);
+      text.append(make("small", { textContent: `${shown(low)} to ${shown(high)}` }));
+      const on = isFar ? Math.log : (x) => x;
+      const share = (x) => (100 * (on(x) - on(least))) / (on(most) - on(least) || 1);
       const band = make("i"), mark = make("b");
-      band.style.cssText = `left:${share(low)};width:${(100 * (high - low)) / (most - least || 1)}%`;
-      mark.style.left = share(at);
+      band.style.cssText = `left:${share(low)}%;width:${share(high) - share(low)}%`;
+      mark.style.left = `${share(at)}%`;
       band.style.background = mark.style.background = colour;
       cell.append(make("div", { className: "bar" }, band, mark));
     }
@@ -218,7 +228,7 @@ window.Board = (() => {
     const model = data.models[row.m];
     const dot = make("span", { className: "dot" });
     dot.style.background = model.colour;
-    const name = make("td", { className: "model" }, dot, model.id);
+    const name = make("td", { className: "model" }, dot, ...breakable(model.id));
     if (model.role) name.append(make("span", { className: "role", textContent: model.role }));
     if (row.gone) name.append(make("div", { className: "tier", textContent: `retracted ${row.gone}` }));
     const box = make("input", { type: "checkbox", checked: shown.has(row.m), disabled: Boolean(row.gone) });
@@ -255,6 +265,7 @@ window.Board = (() => {
     $("said").textContent = `${models(kept)} of ${models(of.rows)} models, ${controls} controls`;
     const cautions = new Set(kept.flatMap((row) => row.values.flatMap(([, , , names]) => (names ? names.split(", ") : []))));
     const notes = [...cautions].map((name) => `${name}: ${data.cautions[name] ?? "not known here"}`);
+    if (spans.some(([, , isFar]) => isFar)) notes.unshift("The bars are logarithmic.");
     $("live-notes").replaceChildren(...[...notes, `images ${of.images.slice(0, 12)}, seed ${of.seed}`]
       .map((text) => make("p", { textContent: text })));
     $("live-files").replaceChildren(...[".csv", ".md", ".tex", ".json"].flatMap((suffix) => [
