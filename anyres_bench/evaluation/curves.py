@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from anyres_bench.results import Result, Task, value_label
 
 _PROTOCOL = re.compile(r"(?:ar1-)?patch([1-9][0-9]{0,8})-at([1-9][0-9]{0,8})")
+_DETAIL = "effective-resolution"  # the metric whose curves saturate
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,10 @@ def saturations(curve: Curve) -> dict[str, float | None]:
 
     Nothing for curves that are not of effective resolution.
     """
-    from anyres_bench.metrics.spectrum import EffectiveResolution, saturation_size
-
-    if Task.parse(curve.scope.replace("-at*", "-at1")).metric != EffectiveResolution.name:
+    if Task.parse(curve.scope.replace("-at*", "-at1")).metric != _DETAIL:
         return {}
+    from anyres_bench.metrics.spectrum import saturation_size  # which loads torch
+
     return {
         model: saturation_size({point.size: point.value for point in line})
         for model, line in curve.lines.items()

@@ -12,7 +12,13 @@ from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import (
+    FixedLocator,
+    FormatStrFormatter,
+    LogLocator,
+    NullFormatter,
+    NullLocator,
+)
 
 from anyres_bench.core.files import sha256_text
 from anyres_bench.core.quoting import plot
@@ -113,6 +119,9 @@ def curve_figure(drawn: Curve, colours: Mapping[str, str]) -> Figure:
     _size_axis(axes, drawn.sizes)
     if drawn.spans_decades:
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set(xlabel="canvas side, px", ylabel=plot(drawn.label))
     handles, labels = axes.get_legend_handles_labels()  # the highest line first, as it is drawn
     figure.legend(handles[::-1], labels[::-1], loc="outside right upper", fontsize=8)
