@@ -32,6 +32,8 @@ class LoopConfig:
         checkpoint_ticks: ticks from one checkpoint to the next.
         sample_ticks: ticks from one grid of samples to the next; 0 for none.
         evaluate_ticks: ticks from one evaluation to the next; 0 for none.
+        charts: whether curves.png and log.csv are made of the log, which takes a run of a few steps
+            most of its time.
         keep: checkpoints that are kept, the newest ones.
         seed: of everything that is drawn.
         n_workers: processes that read images; 0 reads in the training process.
@@ -48,6 +50,7 @@ class LoopConfig:
     checkpoint_ticks: int = 10
     sample_ticks: int = 10
     evaluate_ticks: int = 50
+    charts: bool = True
     keep: int = 3
     seed: int = 0
     n_workers: int = 3

@@ -35,7 +35,7 @@ _SMALLEST_SCALE = 1.0  # of gradients in half precision; below, the losses thems
 _DIVERGED = 1e6  # no loss or gradient of a healthy run comes near
 # Settings of the loop under which a run may be continued with other values.
 _FREE = {"total_kimg", "kimg_per_tick", "keep", "n_workers"}
-_FREE |= {"checkpoint_ticks", "sample_ticks", "evaluate_ticks"}
+_FREE |= {"checkpoint_ticks", "sample_ticks", "evaluate_ticks", "charts"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,6 @@ def train(
     settings: Mapping[str, Any],
     evaluation: Evaluation | None = None,
     completed: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda earlier: earlier,
-    curves: bool = True,
 ) -> bool:
     """Train until `config.total_kimg`, from the newest checkpoint in `folder` if there is one.
 
@@ -97,7 +96,6 @@ def train(
             not resumed under another one.
         evaluation: how the averaged model is measured; None for never.
         completed: gives settings that an earlier version kept those that came later.
-        curves: whether the log is drawn too, which takes a run of a few steps most of its time.
 
     Returns:
         Whether the run is complete; False after Ctrl-C or SIGTERM, with a checkpoint written.
@@ -108,7 +106,7 @@ def train(
         UsageError: the folder holds something that a run would replace.
     """
     run = _new_run(recipe, config, settings)
-    run_folder = _begin(run, folder, completed, curves)
+    run_folder = _begin(run, folder, completed)
     n_steps = math.ceil(config.total_kimg * 1000 / config.batch)
     ahead = read_ahead(recipe.items(), config, run.step, n_steps)
     with stop_requests() as stop, contextlib.closing(ahead) as batches:
@@ -147,7 +145,6 @@ def _begin(
     run: Run,
     folder: Path,
     completed: Callable[[Mapping[str, Any]], Mapping[str, Any]],
-    curves: bool,
 ) -> RunFolder:
     """Resume from the newest checkpoint, if there is one; the folder that the run writes to."""
     state = read_newest_state(folder)
@@ -156,7 +153,7 @@ def _begin(
         say(f"resumed at {run.n_images / 1000:.1f} kimg")
     if distributed.is_main():
         check_folder(folder, is_resumed=state is not None)
-    run_folder = RunFolder(folder, run.config, curves)
+    run_folder = RunFolder(folder, run.config)
     run_folder.start(run.settings, run.n_images)
     return run_folder
 

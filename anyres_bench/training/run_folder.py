@@ -76,10 +76,9 @@ class RunFolder:
     averaged network as a checkpoint folder (the newest `keep`), best/ the best one by evaluation.
     """
 
-    def __init__(self, folder: Path, config: LoopConfig, curves: bool = True) -> None:
+    def __init__(self, folder: Path, config: LoopConfig) -> None:
         self.folder = Path(folder)
         self.config = config
-        self._curves = curves
         self._started = time.perf_counter()
         self._seconds_before = 0.0
         self._tick_started = self._started
@@ -193,7 +192,7 @@ class RunFolder:
     def _draw(self) -> None:
         """Draw curves.png where that is wanted, and note how long it takes."""
         began = time.perf_counter()
-        if self._curves:
+        if self.config.charts:
             draw(self.folder)
         self._drawn, self._undrawn = time.perf_counter(), False
         self._drawing_s = self._drawn - began

@@ -39,7 +39,7 @@ from tests.training.tiny import loss_of, losses_of
 GENERATOR = GeneratorConfig(
     16, z_dim=8, w_dim=8, n_layers=4, channel_base=128, channel_max=8, scale_embedding="none"
 )
-LOOP = LoopConfig(batch=4, micro_batch=4, n_workers=0, total_kimg=0.008, seed=3)
+LOOP = LoopConfig(batch=4, micro_batch=4, n_workers=0, total_kimg=0.008, seed=3, charts=False)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def stage1(data: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "global"
     one = config(data)
     settings = {"loop": to_plain(LOOP), "model": to_plain(one)}
-    assert train(one.recipe(LOOP), LOOP, folder, settings, curves=False)
+    assert train(one.recipe(LOOP), LOOP, folder, settings)
     return folder
 
 
@@ -153,7 +153,7 @@ def test_stage_two_trains_every_part(data: str, stage1: Path, tmp_path: Path) ->
     before = {n: p.clone() for n, p in recipe.generator_network.named_parameters()}
     recorder = Recorder()
     with report_to(recorder):
-        assert train(recipe, LOOP, tmp_path, {"loop": to_plain(LOOP)}, curves=False)
+        assert train(recipe, LOOP, tmp_path, {"loop": to_plain(LOOP)})
     moved = [n for n, p in recipe.generator_network.named_parameters() if not p.equal(before[n])]
     assert any("scale_affine" in name for name in moved)
     assert any("mapping" in name for name in moved)
@@ -170,7 +170,7 @@ def test_resuming_is_not_interrupting(data: str, stage1: Path, tmp_path: Path) -
         for kimg in lengths:
             loop = dataclasses.replace(LOOP, total_kimg=kimg)
             recipe = stage2(data, stage1, reuse_fakes=True)
-            train(recipe, loop, tmp_path / name, {"loop": to_plain(loop)}, curves=False)
+            train(recipe, loop, tmp_path / name, {"loop": to_plain(loop)})
         finals.append(recipe.generator_network.state_dict() | recipe.discriminator.state_dict())
     assert all(torch.equal(finals[0][name], finals[1][name]) for name in finals[0])
 
@@ -180,7 +180,7 @@ def test_a_flat_world_is_learnt(data: str, tmp_path: Path) -> None:
     """The discriminator overfits four images: it tells them from noise at once."""
     loop = dataclasses.replace(LOOP, total_kimg=0.16, kimg_per_tick=0.04)
     recipe = config(data, generator_lr=1e-5, discriminator_lr=0.02, r1_gamma=0.01).recipe(loop)
-    train(recipe, loop, tmp_path, {"loop": to_plain(loop)}, curves=False)
+    train(recipe, loop, tmp_path, {"loop": to_plain(loop)})
     batch = recipe.items().micro_batch(0, 0, 4)
     loss = losses_of(recipe, batch)["D"].total
     assert float(loss.detach().mean()) < 0.4  # 2 log 2 = 1.39 where it knows nothing
@@ -200,7 +200,7 @@ def test_a_tiny_set_is_overfitted(data: str, tmp_path: Path) -> None:
         return float((drawn[:, None] - shown).abs().mean((2, 3, 4)).amin(1).mean())
 
     before = distance()
-    train(recipe, loop, tmp_path, {"loop": to_plain(loop)}, curves=False)
+    train(recipe, loop, tmp_path, {"loop": to_plain(loop)})
     assert distance() < 0.7 * before  # 0.55 where this was written; 0.96 after half the steps
 
 
@@ -211,7 +211,7 @@ def test_compiling_changes_no_result(data: str, stage1: Path, tmp_path: Path) ->
         loop = dataclasses.replace(LOOP, total_kimg=0.012, compile=compiled)
         folder = tmp_path / str(compiled)
         recipe = stage2(data, stage1)
-        assert train(recipe, loop, folder, {"loop": to_plain(loop)}, curves=False)
+        assert train(recipe, loop, folder, {"loop": to_plain(loop)})
         entries = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
         losses.append([entry["scores"]["G"] for entry in entries])
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
@@ -224,7 +224,7 @@ def panorama(data: str, **changes: Any) -> AnyResConfig:
 def test_a_panorama_trains_on_cuts_across_the_seam(data: str, tmp_path: Path) -> None:
     recipe = panorama(data).recipe(LOOP)
     before = recipe.generator_network.mapping.w_avg.clone()
-    assert train(recipe, LOOP, tmp_path, {"loop": to_plain(LOOP)}, curves=False)
+    assert train(recipe, LOOP, tmp_path, {"loop": to_plain(LOOP)})
     assert not torch.equal(recipe.generator_network.mapping.w_avg, before)
     [picture] = (tmp_path / "samples").iterdir()
     assert Image.open(picture).size == (96, 4 * 16)  # once around: 6 frames of 60 degrees

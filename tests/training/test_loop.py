@@ -25,13 +25,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def config(n_steps: int, **changes: Any) -> LoopConfig:
     base = {"batch": 8, "micro_batch": 2, "n_workers": 0, "ema_kimg": 0.02, "seed": 5}
-    ticks = {"kimg_per_tick": 0.016, "checkpoint_ticks": 1, "sample_ticks": 2}
+    ticks = {"kimg_per_tick": 0.016, "checkpoint_ticks": 1, "sample_ticks": 2, "charts": False}
     return LoopConfig(**{**base, **ticks, "total_kimg": n_steps * 8 / 1000, **changes})
 
 
 def run(folder: Path, loop: LoopConfig, recipe: Any = None, **options: Any) -> bool:
     settings = {"loop": to_plain(loop)}
-    return train(recipe or ToyRecipe(), loop, folder, settings, **{"curves": False, **options})
+    return train(recipe or ToyRecipe(), loop, folder, settings, **options)
 
 
 def state(folder: Path) -> dict[str, Any]:
@@ -67,12 +67,12 @@ def test_four_steps_are_two_and_two(tmp_path: Path) -> None:
     assert state(tmp_path / "b")["step"] == 4
 
 
-@pytest.mark.parametrize("curves", [True, False])
-def test_the_log_is_drawn_where_that_is_wanted(curves: bool, tmp_path: Path) -> None:
-    assert run(tmp_path, config(1), curves=curves)
+@pytest.mark.parametrize("charts", [True, False])
+def test_the_log_is_drawn_where_that_is_wanted(charts: bool, tmp_path: Path) -> None:
+    assert run(tmp_path, config(1, charts=charts))
     assert (tmp_path / "log.jsonl").exists()
     for name in ("curves.png", "log.csv"):
-        assert (tmp_path / name).exists() == curves
+        assert (tmp_path / name).exists() == charts
 
 
 def test_a_run_that_has_gone_further_is_complete(tmp_path: Path) -> None:

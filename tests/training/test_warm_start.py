@@ -27,7 +27,7 @@ def test_a_checkpoint_holds_no_other_networks(tmp_path: Path) -> None:
 
 def test_a_run_gives_its_average_and_all_its_networks(tmp_path: Path) -> None:
     recipe = ToyRecipe()
-    assert train(recipe, LOOP, tmp_path / "run", {"loop": to_plain(LOOP)}, curves=False)
+    assert train(recipe, LOOP, tmp_path / "run", {"loop": to_plain(LOOP)})
     read, networks = read_warm_start(tmp_path / "run")
     assert exports(tmp_path / "run")
     assert read.architecture == "toy"

@@ -12,7 +12,9 @@ from anyres_bench.training.config import LoopConfig, to_plain
 from anyres_bench.training.loop import train
 from anyres_bench.training.recipe import Loss, Phase, Recipe, StepContext
 
-LOOP = LoopConfig(batch=4, micro_batch=4, n_workers=0, total_kimg=0.004, ema_kimg=0.01, seed=3)
+LOOP = LoopConfig(
+    batch=4, micro_batch=4, n_workers=0, total_kimg=0.004, ema_kimg=0.01, seed=3, charts=False
+)
 CONTEXT = StepContext(0, 0, 0, 0)
 
 
@@ -21,7 +23,7 @@ def trained(config: Any, folder: Path, n_steps: int, loop: LoopConfig = LOOP) ->
     loop = dataclasses.replace(loop, total_kimg=n_steps * loop.batch / 1000)
     recipe: Recipe = config.recipe(loop)
     settings = {"loop": to_plain(loop), "model": to_plain(config)}
-    assert train(recipe, loop, folder, settings, curves=False)
+    assert train(recipe, loop, folder, settings)
     return recipe
 
 

@@ -228,7 +228,7 @@ window.Board = (() => {
     const model = data.models[row.m];
     const dot = make("span", { className: "dot" });
     dot.style.background = model.colour;
-    const name = make("td", { className: "model" }, dot, ...breakable(model.id));
+    const name = make("td", { className: "model" }, dot, make("span", {}, ...breakable(model.id)));
     if (model.role) name.append(make("span", { className: "role", textContent: model.role }));
     if (row.gone) name.append(make("div", { className: "tier", textContent: `retracted ${row.gone}` }));
     const box = make("input", { type: "checkbox", checked: shown.has(row.m), disabled: Boolean(row.gone) });
