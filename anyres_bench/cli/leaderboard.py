@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def submit(
     made = submit(chosen(reading.results, model), out, card, Enclosed(features, not no_samples))
     show(
         f"wrote {out}: {len(made.files)} files of {made.model}; "
-        f"next: anyres-bench leaderboard check {out}"
+        f"next: anyres-bench leaderboard check {shlex.quote(str(out))}"
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -130,7 +131,7 @@ class Dataset:
         if not path.exists():
             raise DatasetError(
                 f"{folder} is not a complete dataset: it has no {DATASET_NAME}; "
-                f"make one with `anyres-bench collect folder {folder} OUT`"
+                f"make one with `anyres-bench collect folder {shlex.quote(str(folder))} OUT`"
             )
         summary = _read_summary(path)
         schema, name, digest = summary["schema"], summary["id"], summary["digest"]

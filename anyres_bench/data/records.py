@@ -13,6 +13,7 @@ import hashlib
 import json
 import math
 import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,7 +189,7 @@ class Manifest(Sequence[ImageRecord]):
         if not path.exists():
             raise DatasetError(
                 f"{folder} is not a dataset: it has no {METADATA_NAME}; make one with "
-                f"`anyres-bench collect folder {folder} OUT`"
+                f"`anyres-bench collect folder {shlex.quote(str(folder))} OUT`"
             )
         return cls(_read_records(path))
 

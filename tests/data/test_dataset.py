@@ -62,3 +62,9 @@ def test_damaged_datasets_are_clear_errors(tmp_path: Path, damage: str, message:
         Manifest(images(2)).write(folder)
     with pytest.raises(DatasetError, match=message):
         Dataset.read(folder)
+
+
+def test_the_command_that_an_error_names_takes_folders_with_spaces(tmp_path: Path) -> None:
+    (tmp_path / "few pics").mkdir()
+    with pytest.raises(DatasetError, match=r"collect folder '.*few pics' OUT`"):
+        Dataset.read(tmp_path / "few pics")
