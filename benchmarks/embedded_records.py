@@ -30,12 +30,10 @@ from anyres_bench.leaderboard.committed import (
     DIFFERENCES,
     PICTURES,
     SCENES,
-    CommittedRun,
     committed_records,
     read_benchmark,
-    reproduce,
-    reproduction_text,
 )
+from anyres_bench.leaderboard.reproducing import CommittedRun, reproduce, reproduction_text
 from anyres_bench.results import Result, Task
 
 PAGES = (Path("README.md"), Path("docs/findings.md"))

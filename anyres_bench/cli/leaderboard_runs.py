@@ -114,7 +114,7 @@ def reproduce(
     """
     where = device or str(distributed.device())
     if what == "scenes":
-        from anyres_bench.leaderboard.committed import CommittedRun, reproduce, reproduction_text
+        from anyres_bench.leaderboard.reproducing import CommittedRun, reproduce, reproduction_text
 
         if pairs:
             raise UsageError("scenes draws its own images; --dataset is of reproduce paper")
