@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -157,7 +157,9 @@ def _layout(folder: _Folder) -> str:
     for entry in sorted(folder.inside.path.iterdir()):
         if entry.name == MANIFEST and not entry.is_symlink() and entry.is_file():
             continue
-        if entry.name not in _SUFFIXES or entry.is_symlink() or not entry.is_dir():
+        if entry.is_symlink():
+            raise DataError(f"{entry.name} is a link")
+        if entry.name not in _SUFFIXES or not entry.is_dir():
             parts = ", ".join(f"{name}/" for name in _SUFFIXES)
             raise DataError(f"{entry.name} is none of {MANIFEST}, {parts}")
         for name in folder.inside.names(entry.name):
@@ -384,8 +386,7 @@ def _differences(
         yield f"{name}: its features have no {metric.id}: {error}"
         return
     for value, number in result.values.items():
-        interval = result.intervals.get(value)
-        spread = interval.standard_error if interval else 0.0
+        spread = _spread(value, result.intervals.get(value), again.values)
         found = again.values.get(value)
         if found is None or not agree(number, found, spread, precision):
             yield f"{name}: {value} is {number!r}, and {found!r} by its features"
@@ -393,6 +394,15 @@ def _differences(
         return
     for value, said in result.intervals.items():
         yield from _interval_differences(f"{name}: {value}", said, again.intervals.get(value))
+
+
+def _spread(value: str, interval: Interval | None, found: Mapping[str, float]) -> float:
+    """Standard error of a value; of the ends of a null band, that of the value under chance."""
+    name, null, _ = value.rpartition("_null_")
+    low, high = (found.get(f"{name}_null_{end}") for end in ("low", "high"))
+    if null and low is not None and high is not None:
+        return (high - low) / (2 * 1.96)  # a band of 95 %
+    return interval.standard_error if interval else 0.0
 
 
 def _interval_differences(what: str, said: Interval, found: Interval | None) -> Iterator[str]:

@@ -32,12 +32,14 @@ def kept(
     return bank, FeaturesRecord(key, N)
 
 
-def results_of(name: str = "mine") -> list[Result]:
-    """Two results of one model, from features that are kept."""
+def results_of(
+    name: str = "mine", metrics: tuple[str, ...] = ("frechet", "precision-recall")
+) -> list[Result]:
+    """Results of one model, a metric each, from features that are kept."""
     real, of_real = kept("real")
     fake, of_fake = kept("fake", 0.5)
     made = []
-    for text in ("frechet", "precision-recall"):
+    for text in metrics:
         metric = metric_from(text)
         measured = measure(metric, real, fake, 0)
         made.append(

@@ -51,6 +51,24 @@ def test_strata_are_put_together_as_they_were(
     assert check(tmp_path / "s").tier == "recomputed"
 
 
+@pytest.mark.parametrize(
+    ("features", "moved", "fits"),
+    [("float16", 0.01, True), ("float16", 0.05, False), ("float32", 0.01, False)],
+)
+def test_a_null_band_moves_with_float16_as_its_value_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, features: str, moved: float, fits: bool
+) -> None:
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "cache"))
+    results = results_of(metrics=("detectability-permutations19",))
+    submit(results, tmp_path / "s", Card("MIT", "x"), Enclosed(features))
+
+    def move(body: dict[str, object]) -> None:
+        body["values"]["auc_null_high"] += moved  # type: ignore[index]
+
+    edit_record(tmp_path / "s", move, honest=False)
+    assert ("values against features" not in failed(tmp_path / "s")) is fits
+
+
 def first(folder: Path, part: str) -> Path:
     return sorted((folder / part).iterdir())[0]
 
