@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
@@ -78,7 +77,7 @@ def command(
     if name in parts("checkpoints"):
         renders = "yes"
     elif name in parts("upscalers"):
-        renders = f"as {name}:BASE with --option {shlex.quote(f'weights={out}')}"
+        renders = f"as {name}:BASE with --option weights={out}"
     show(f"{out}\n{describe(checkpoint)}\n  renders   {renders}")
 
 

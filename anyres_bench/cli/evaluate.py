@@ -36,7 +36,7 @@ _SAID = {"wanted": "--suite", "extractor": "--extractor", "n": "--n", "seed": "-
     multiple=True,
     default=("quick",),
     show_default=True,
-    metavar="quick|paper|ar1|TASK",
+    metavar="quick|paper|ar1|memorisation|TASK",
     help="What to measure; may be given several times.",
 )
 @click.option(

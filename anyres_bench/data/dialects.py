@@ -260,6 +260,9 @@ class Adm(EvalProtocol):
             return super().fake_survivors(images)
         return [i for i, image in enumerate(images) if _holds(image.size, self.shown)]
 
+    def n_drawn(self, images: Manifest) -> int:
+        return len(self.fake_survivors(images))
+
     def _shown(self, index: int, size: Size, shown: Size) -> ImageView:
         """The largest centred part of the canvas's aspect, resized to the canvas."""
         scale = min(size.height / shown.height, size.width / shown.width)

@@ -16,6 +16,7 @@ View i depends on the seed, on i and on the images' sizes alone.
                                         whole pixels or fractions, or a rotation
     ar1-...                             windows on canvases of growing sizes and of any shape; see
                                         `anyres_bench.data.ar1`
+    ar1-shrunk{A}-at{S}                 canvases of S x S, shrunk to A x A; see `data.shrunk`
 
 Protocols of other projects are in `anyres_bench.data.dialects`.
 
@@ -125,6 +126,16 @@ class EvalProtocol:
         """Whether items differ in size, so that no two go through an extractor together."""
         return False
 
+    @property
+    def shows_images(self) -> bool:
+        """Whether a set of images can stand for a model."""
+        return self.warp is None
+
+    @property
+    def of_held_out(self) -> EvalProtocol:
+        """The protocol by which held-out images are seen beside the reference."""
+        return self
+
     def images(self, dataset: Dataset) -> Dataset:
         """The images of a dataset that this protocol looks at.
 
@@ -173,6 +184,10 @@ class EvalProtocol:
     def n_items(self, images: Manifest) -> int:
         """Number of different real items, mirrored ones included where they count."""
         return len(self.survivors(images)) * (1 + self.mirrored)
+
+    def n_drawn(self, images: Manifest) -> int:
+        """Number of different items that images in the place of a model have."""
+        return self.n_items(images)
 
     def real(self, images: Manifest, n: int, seed: int) -> list[Item[ImageView]]:
         """The reference images: each once, with its mirror image where that counts, or n drawn.
@@ -323,6 +338,7 @@ EXAMPLES = (
     "adm256",
     "scaleinv128-full197-x4",
     "paired",
+    "ar1-shrunk64-at256",
     *ar1.EXAMPLES,
 )
 
@@ -339,12 +355,15 @@ def protocol_from(text: str) -> EvalProtocol:
     """
     from anyres_bench.data.dialects import dialect_from
     from anyres_bench.data.pairing import NAME, paired_protocol
+    from anyres_bench.data.shrunk import read_shrunk
 
     if text == NAME:
         return paired_protocol()
     name = one_spelling(re.sub(r"^fid-", "anyres-", text))
     if (dialect := dialect_from(name)) is not None:
         return dialect
+    if (shrunk := read_shrunk(name)) is not None:
+        return shrunk
     if found := read_ar1(name):
         return _of_ar1(name, found)
     body, centre = name.removesuffix("-centre"), name.endswith("-centre")

@@ -55,7 +55,7 @@ class View:
         region: the window of the canvas.
         crop: the part of the window that is compared; None is all of it.
         warp: None, or the rule by which what the model renders becomes what is compared: its base
-            image where that is `BASE_WARP`, else the canvas.
+            image where that is `BASE_WARP`, else the canvas; what is compared may be smaller.
         source_side: shorter side of what was shrunk to the canvas, px, where a real image was;
             None where nothing is known.
         motion: None, or how the model's input is moved.

@@ -18,11 +18,10 @@ from anyres_bench.core.reporting import say, tracked
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import EvalProtocol, protocol_from
 from anyres_bench.data.reading import check_sizes
-from anyres_bench.data.splits import HALF, reference_and_held_out
+from anyres_bench.data.splits import reference_and_held_out
 from anyres_bench.evaluation.banks import FeatureRun, feature_banks
 from anyres_bench.evaluation.costs import render_cost
 from anyres_bench.evaluation.metadata import dataset_record, devices_of, images_record, versions
-from anyres_bench.evaluation.queries import on_half
 from anyres_bench.evaluation.report_samples import keep_samples
 from anyres_bench.evaluation.sample_sets import SampleSet, model_samples, reference_samples
 from anyres_bench.evaluation.shared_images import Wanted, extract_together, key_text
@@ -191,7 +190,7 @@ def comparisons(plan: EvaluationPlan) -> Iterator[tuple[Comparison, list[Task]]]
     for (part, protocol_id, n), tasks in by_view(plan.tasks):
         protocol = protocol_from(protocol_id)
         reference, held_out = reference_and_held_out(plan.dataset, part, protocol)
-        generator = _generator(plan.model, held_out, tasks[0])
+        generator = _generator(plan.model, held_out, part)
         yield Comparison(plan, part, reference, held_out, generator, protocol, n), tasks
 
 
@@ -206,13 +205,13 @@ def by_view(tasks: Iterable[Task]) -> Iterator[tuple[tuple[str, str, int], list[
     return ((key, list(group)) for key, group in itertools.groupby(ordered, view))
 
 
-def _generator(model: Generator | HeldOut, held_out: Dataset | None, task: Task) -> Generator:
+def _generator(model: Generator | HeldOut, held_out: Dataset | None, part: str) -> Generator:
     if not isinstance(model, HeldOut):
         return model
     if held_out is None:
         raise UsageError(
-            f"{model.id} shows images that the reference does not hold, and {task.dataset} takes "
-            f"every image as reference; use tasks of {task.dataset}:{HALF}, here {on_half(task)}"
+            f"{model.id} shows images that the reference does not hold, and {part} takes every "
+            f"image as reference; use tasks of {part}:half"
         )
     return model.on(held_out)
 
@@ -309,13 +308,13 @@ class Comparison:
 
     def _samples(self, side: str, protocol: EvalProtocol) -> SampleSet:
         """The samples of a side, seen by one protocol."""
-        how = (self.reference, protocol, self.n, self.plan.seed, self.plan.n_workers)
+        how = (self.n, self.plan.seed, self.plan.n_workers)
         if side == "real":
-            return reference_samples(*how)
-        if side == HELD_OUT:
-            assert self.held_out is not None  # such metrics are refused without a half
-            return model_samples(HeldOut("real").on(self.held_out), *how)
-        return model_samples(self.generator, *how)
+            return reference_samples(self.reference, protocol, *how)
+        if side != HELD_OUT:
+            return model_samples(self.generator, self.reference, protocol, *how)
+        held_out = _generator(HeldOut("real"), self.held_out, self.part)
+        return model_samples(held_out, self.reference, protocol.of_held_out, *how)
 
     def _say_survivors(self) -> None:
         """Tell which images were left out, because they are too small or cannot be read."""

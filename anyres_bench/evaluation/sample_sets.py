@@ -122,7 +122,7 @@ def model_samples(
     if isinstance(protocol.rule, Moved):
         _check_movable(generator, protocol)
     if isinstance(generator, ImageGenerator):
-        if protocol.warp is not None:
+        if not protocol.shows_images:
             instead = protocol.id.replace("-up", "-full")
             raise GeneratorError(
                 f"{protocol.id} changes what a model renders and {generator.id} is a set of images"

@@ -5,6 +5,9 @@ quick   a first look in a minute: windows, whole images and the curve against si
 paper   the sets that AnyRes-GAN reports for its datasets; for others, the same idea. Which of
         them a dataset is, its recipe says, or whoever asks; never the name of its folder
 ar1     scale as an axis: every metric at every size of a ladder, and what each curve comes to
+memorisation
+        are they copies, by size: windows against the images that are natively so large, and whole
+        canvases, shrunk, against all; every model renders all of its canvases
 
 The id of a protocol of several sizes, such as `ar1-patch64-min64max512`, is the suite ar1 on these.
 """
@@ -26,7 +29,7 @@ from anyres_bench.data.splits import HALF, reference_and_held_out
 from anyres_bench.evaluation.curves import protocol_at
 from anyres_bench.evaluation.queries import TaskQuery
 
-SUITES = ("quick", "paper", "ar1")
+SUITES = ("quick", "paper", "ar1", "memorisation")
 LARGEST = 1 << 16  # px: no canvas is larger
 QUICK_METRICS = ("frechet", "kid", "precision-recall", "detectability")
 QUICK_WINDOWS = (256, 128, 64, 32)  # px: the largest that most images hold
@@ -43,6 +46,7 @@ AR1_METRICS = (
 )
 AR1_WINDOWS = (64, 32)  # px: of these, the largest that leaves room for two octaves
 AR1_COPYING = ("copying", "copy-rate")
+MEMORISATION = ("authpct", *AR1_COPYING)
 LEAST_SHARE = 0.25  # of the images that are large enough for a size of a curve
 
 PAPER = {
@@ -74,6 +78,8 @@ def suite(name: str, dataset: Dataset, kind: str | None = None) -> list[TaskQuer
     if name in ("quick", "paper"):
         texts = _quick(dataset) if name == "quick" else _paper(dataset, kind)
         return [TaskQuery.parse(text) for text in texts]
+    if name == "memorisation":
+        return [TaskQuery.parse(text) for text in _memorisation(_ladder(dataset))]
     texts = _ar1(_ladder(dataset) if name == "ar1" else protocol_from(name))
     return [replace(TaskQuery.parse(text), optional=True) for text in texts]
 
@@ -124,8 +130,7 @@ def _quick(dataset: Dataset) -> list[str]:
     # Mirror images add no information, and not every model is of mirrored images.
     wide = (f"anyres-full{window}-noflip", f"anyres-patch{window}-min{window}max0-noflip")
     tasks = [f"{protocol}/{metric}" for protocol in wide for metric in QUICK_METRICS]
-    along = max(window // 2, QUICK_WINDOWS[-1])  # extractors take nothing smaller
-    return tasks + [f"{protocol}/frechet" for protocol in curve(dataset, along)]
+    return tasks + [f"{protocol}/frechet" for protocol in curve(dataset, window // 2)]
 
 
 def _ar1(sizes: EvalProtocol) -> list[str]:
@@ -134,6 +139,16 @@ def _ar1(sizes: EvalProtocol) -> list[str]:
     over_all = [f"{sizes.id}/scale-{metric}" for metric in AR1_METRICS]
     copying = [f"{of.id}/{metric}" for of in sizes.strata.values() for metric in AR1_COPYING]
     return [*one_by_one, *over_all, f"{sizes.id}/detector-transfer", *copying]
+
+
+def _memorisation(sizes: EvalProtocol) -> list[str]:
+    """Against the images that are large enough for a size, and against all; whole octaves."""
+    window = sizes.rule.size.height
+    of_size = (
+        (f"ar1-patch{window}-at{size}", f"ar1-shrunk{window}-at{size}")
+        for size in list(sizes.strata)[::2]
+    )
+    return [f"{of}/{metric}" for pair in of_size for of in pair for metric in MEMORISATION]
 
 
 def _ladder(dataset: Dataset) -> EvalProtocol:

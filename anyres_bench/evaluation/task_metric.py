@@ -100,6 +100,11 @@ class TaskMetric:
                 f"{complete.protocol} looks at each latent {protocol.n_views} times, and update() "
                 "takes single images: use anyres_bench.evaluate"
             )
+        if protocol.warp is not None:
+            raise UsageError(
+                f"{complete.protocol} changes what a model renders, and update() takes images as "
+                "they are compared: use anyres_bench.evaluate"
+            )
         images, _ = reference_and_held_out(dataset, complete.dataset, protocol)
         return cls(complete, protocol, extractors[complete.extractor], images, seed)
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from anyres_bench.core.errors import GeneratorError, UsageError
 from anyres_bench.core.geometry import Size, tiles
+from anyres_bench.data.pixels import resize_uint8, to_float, to_uint8
+from anyres_bench.data.shrunk import FORM
 from anyres_bench.data.views import BASE_WARP
 
 if TYPE_CHECKING:
@@ -17,7 +21,8 @@ def warped(name: str, rendered: Tensor, canvas: Size) -> Tensor:
     """Rendered images as a protocol compares them.
 
     `anyres-up`: the base image becomes the canvas. `scaleinv...`: the canvas becomes an image of
-    the real images' size; see `anyres_bench.metrics.scaleinv`.
+    the real images' size; see `anyres_bench.metrics.scaleinv`. `ar1-shrunk...`: the canvas becomes
+    8 bits and is shrunk as a stored image is.
 
     Args:
         name: of the warp.
@@ -31,11 +36,30 @@ def warped(name: str, rendered: Tensor, canvas: Size) -> Tensor:
 
     if name == BASE_WARP:
         return enlarged(rendered, canvas)
+    if found := re.fullmatch(FORM, name):
+        return shrunk(rendered, Size.square(int(found[1])))
     match = re.fullmatch(r"scaleinv(\d+)-full(\d+)-x(\d+)", name)
     if match is None:
-        raise UsageError(f"unknown warp {name!r}; known: {BASE_WARP} and scaleinv...")
+        raise UsageError(f"unknown warp {name!r}; known: {BASE_WARP}, ar1-shrunk..., scaleinv...")
     real, full, scale = map(int, match.groups())
     return scale_inverse(rendered, full=full, real=real, scale=scale)
+
+
+def shrunk(rendered: Tensor, size: Size) -> Tensor:
+    """Canvases in 8 bits, shrunk by Lanczos as the images of a dataset are.
+
+    Args:
+        rendered: (n, 3, height, width) float32.
+        size: of the result.
+
+    Returns:
+        (n, 3, height, width) float32 that hold 8 bits.
+    """
+    import torch
+
+    levels = to_uint8(rendered.cpu()).permute(0, 2, 3, 1).contiguous().numpy()
+    small = np.stack([resize_uint8(image, size) for image in levels])
+    return to_float(torch.from_numpy(small).permute(0, 3, 1, 2))
 
 
 def enlarged(base: Tensor, canvas: Size) -> Tensor:

@@ -18,6 +18,7 @@ _PROTOCOLS: Final = (
     (rf"patch{_PX}-at{_PX}", "{0} px windows, canvases of {1} px"),
     (rf"ar1-patch{_PX}-at{_PX}", "{0} px windows, canvases of {1} px, ar1"),
     (rf"ar1-patch{_PX}-min{_PX}max{_PX}", "{0} px windows, canvases from {1} to {2} px"),
+    (rf"ar1-shrunk{_PX}-at{_PX}", "whole images of {1} px, shrunk to {0} px"),
     (rf"pair-at{_PX}and{_PX}", "one picture at {0} px and at {1} px"),
     (rf"scaleparty-at{_PX}and{_PX}", "one latent at {0} px and at {1} px, as ScaleParty has it"),
     (rf"eq-t-at{_PX}", "whole images, {0} px, input shifted by whole pixels"),

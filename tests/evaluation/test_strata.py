@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,13 @@ import torch
 from anyres_bench.core.errors import GeneratorError, UsageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.core.reporting import report_to
+from anyres_bench.core.seeds import stream
+from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.pixels import center_square, crop, resize_uint8, to_float
+from anyres_bench.data.protocols import protocol_from
+from anyres_bench.data.reading import read_image
+from anyres_bench.data.records import Manifest
+from anyres_bench.data.splits import reference_and_held_out
 from anyres_bench.evaluation.evaluate import EvaluationPlan, check_samples, run_plan
 from anyres_bench.evaluation.pairs import paired
 from anyres_bench.evaluation.requests import Request, plan_tasks
@@ -180,6 +187,65 @@ def test_copying_is_held_against_images_that_the_reference_lacks(dataset, tmp_pa
     assert paired(*results) is not None
     with pytest.raises(UsageError, match="use tiny:half"):
         plan_tasks(dataset, Request(("tiny/ar1-patch32-at45/copy-rate",), "builtin", 10))
+
+
+@dataclass(frozen=True)
+class Copier(Waves):
+    """Enlarges given images to any canvas, and adds detail that they lack."""
+
+    images: Dataset | None = None
+    id: str = "copier"
+
+    def picture(self, seed, region):
+        assert self.images is not None
+        pixels = read_image(self.images, seed % len(self.images.manifest))
+        square = crop(pixels, center_square(Size(*pixels.shape[:2])))
+        large = resize_uint8(square, region.canvas, "bicubic")
+        detail = 40 * stream(seed, "detail").normal((*region.canvas, 1))
+        levels = (large + detail).clip(0, 255).round().astype(np.uint8)
+        return to_float(torch.from_numpy(levels).permute(2, 0, 1)[None])[0][
+            :, region.box.top : region.box.bottom, region.box.left : region.box.right
+        ]
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory):
+    """As many images of 35 px as of 64 px and more."""
+    sizes = [(35 + i % 3, 36) if i % 2 else (64 + i % 5, 66) for i in range(48)]
+    return write_dataset(tmp_path_factory.mktemp("data") / "mixed", sizes)
+
+
+def test_copies_of_small_images_are_found_against_the_whole_set(mixed, tmp_path: Path) -> None:
+    """Not against the images that are large enough for the canvas, which lack what is copied."""
+    whole, subset = "ar1-shrunk32-at64", "ar1-patch32-at64"
+    reference, held_out = reference_and_held_out(mixed, "tiny:half", protocol_from(whole))
+    assert held_out is not None
+
+    def values(half: Dataset, protocol: str) -> dict[str, float]:
+        small = [image for image in half.manifest if image.size.shorter < 64]
+        model = Copier(id=half.digest, images=replace(half, manifest=Manifest(small)))
+        tasks = [f"tiny:half/{protocol}/{m}/pooled/n12@1" for m in ("authpct", "copy-rate")]
+        found = run(mixed, tmp_path / "out", model, tasks).results
+        return {name: value for of in found for name, value in of.values.items()}
+
+    assert values(reference, whole) == {"authpct": 0, "copy_rate": 1}
+    for half, protocol in ((reference, subset), (held_out, whole)):
+        found = values(half, protocol)
+        assert found["authpct"] > 25
+        assert found["copy_rate"] < 0.2
+
+
+def test_images_stand_for_a_model_where_they_are_as_large(mixed, tmp_path: Path) -> None:
+    tasks, _ = plan_tasks(mixed, Request(("ar1-shrunk32-at64/copy-rate",), "builtin"))
+    task = replace(tasks[0], extractor="pooled")
+    _, held_out = reference_and_held_out(mixed, "tiny:half", protocol_from(task.protocol))
+    assert held_out is not None
+    large = [image for image in held_out.manifest if image.size.shorter >= 64]
+    assert task.n == len(large) < len(held_out.manifest)
+    [result] = run(mixed, tmp_path / "out", real(""), [task.id]).results
+    assert result.fake is not None
+    assert result.fake.n_survivors == len(large)
+    assert result.states[HELD_OUT].key["protocol"] == "ar1-shrunk32-at32"
 
 
 def test_a_ladder_is_a_suite(dataset) -> None:

@@ -64,5 +64,7 @@ def test_what_is_no_batch(photos: Dataset, images: torch.Tensor, message: str) -
 
 
 def test_items_of_several_views_are_for_evaluate(photos: Dataset) -> None:
+    with pytest.raises(UsageError, match="changes what a model renders"):
+        TaskMetric.of("ar1-shrunk32-at40/kid", photos, n=N)
     with pytest.raises(UsageError, match="looks at each latent 2 times"):
         TaskMetric.of("pair-at32and64/consistency", photos, n=N)

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 
 from anyres_bench.core.errors import GeneratorError, UsageError
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.data.pixels import to_uint8
+from anyres_bench.core.seeds import stream
+from anyres_bench.data.pixels import resize_uint8, to_float, to_uint8
 from anyres_bench.data.views import BASE_WARP
 from anyres_bench.evaluation.warps import warped
 from anyres_bench.reference.generator import AnyResGenerator, Latents
@@ -44,6 +45,15 @@ def test_smooth_pictures_stay_what_they_are() -> None:
     inside = slice(48, -48)  # the resampler sees zeros beyond the base image
     error = (enlarged - large)[:, inside, inside].abs().max()
     assert error < 0.02
+
+
+def test_canvases_are_shrunk_as_stored_images_are() -> None:
+    levels = torch.from_numpy(stream(1, "levels").normal((2, 3, 40, 40)) * 60 + 128)
+    levels = levels.clamp(0, 255).to(torch.uint8)
+    small = to_uint8(warped("ar1-shrunk16-at40", to_float(levels), Size.square(40)))
+    for image, found in zip(levels, small, strict=True):
+        expected = resize_uint8(image.permute(1, 2, 0).numpy(), Size.square(16))
+        assert (found.permute(1, 2, 0).numpy() == expected).all()
 
 
 def test_what_cannot_be_warped() -> None:

@@ -18,6 +18,7 @@ from tests.results.records import result
         ("anyres-patch64-min64max128-noflip", "64 px windows, canvases of 64 to 128 px"),
         ("patch32-at45", "32 px windows, canvases of 45 px"),
         ("ar1-patch32-at45", "32 px windows, canvases of 45 px, ar1"),
+        ("ar1-shrunk32-at128", "whole images of 128 px, shrunk to 32 px"),
         ("ar1-patch32-min32max128", "32 px windows, canvases from 32 to 128 px"),
         ("of-a-plugin3", "of-a-plugin3"),
     ],
