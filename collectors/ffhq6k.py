@@ -29,7 +29,7 @@ from PIL import Image
 
 from anyres_bench.collectors.collector import Candidate, Derived, key_of
 from anyres_bench.collectors.ffhq_align import AlignOptions, FaceQuad, align, native_options
-from anyres_bench.collectors.ffhq_list import Face, existing, read_faces
+from anyres_bench.collectors.ffhq_list import ADVICE, Face, existing, read_faces
 from anyres_bench.core.errors import (
     ConfigError,
     DataError,
@@ -106,6 +106,11 @@ class Ffhq6k:
                 f"n {self.n}, min_face {self.min_face}, max_outside {self.max_outside}: expected "
                 f"1 or more, {LR_SIDE} or more, and a share from 0 to below 1"
             )
+
+    @staticmethod
+    def sources() -> str:
+        """Where the list is, and what it and the pictures weigh."""
+        return f"LIST is published.{ADVICE}"
 
     def recipe(self) -> dict[str, Any]:
         """What is asked for; the list by its digest, the chosen faces by theirs."""

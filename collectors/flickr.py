@@ -27,7 +27,7 @@ from anyres_bench.collectors.flickr_api import (
     rates,
     read_key,
 )
-from anyres_bench.collectors.flickr_domains import Domain, read_domain
+from anyres_bench.collectors.flickr_domains import Domain, published_lists, read_domain
 from anyres_bench.collectors.flickr_sizes import Rendition, choose_size
 from anyres_bench.collectors.lists import read_lines
 from anyres_bench.core.errors import DataError, ImageError, UnknownNameError, UsageError
@@ -98,6 +98,11 @@ class Flickr:
             raise UsageError(
                 f"domain {self.domain} wants the list of its photos: add --ids FILE.{self._where()}"
             )
+
+    @staticmethod
+    def sources() -> str:
+        """Where the lists of the domains are, and what they weigh."""
+        return published_lists()
 
     @cached_property
     def domain_of(self) -> Domain:

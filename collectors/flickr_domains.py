@@ -101,6 +101,24 @@ def read_domain(name: str) -> Domain:
         ) from error
 
 
+def published_lists() -> str:
+    """Every domain that comes with the package, and how its list is had, for messages."""
+    domains = {name: read_domain(name) for name in presets()}
+    listed = {name: domain.published for name, domain in domains.items() if domain.published}
+    searched = ", ".join(name for name, domain in domains.items() if not domain.published)
+    return "\n".join(
+        [
+            "The photographs come from Flickr, with an API key of yours, and have the licences of "
+            "their authors; --dry-run counts the calls without a key.",
+            *(
+                f"{name} has a published list, for --ids:{of.advice()}"
+                for name, of in listed.items()
+            ),
+            f"{searched} has none and is a search",
+        ]
+    )
+
+
 def _fields(listed: PublishedList | None) -> list[tuple[object, Any]]:
     """What a list says of itself, and of what type each must be."""
     if listed is None:

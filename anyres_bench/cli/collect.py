@@ -38,6 +38,22 @@ class Collectors(Group):
         return _command_of(COLLECTORS.get(name)) if name in COLLECTORS else None
 
 
+class _Collect(click.Command):
+    """A collector's command; where an argument is missing it says what each one is.
+
+    Attributes:
+        kind: the collector's class.
+    """
+
+    kind: type[Collector]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as error:
+            raise click.UsageError(f"{error.format_message()}{_wanted(self.kind)}", ctx) from error
+
+
 @click.group(cls=Collectors)
 def command() -> None:
     """Build a dataset of images at their native sizes.
@@ -91,7 +107,24 @@ def _command_of(kind: type[Collector]) -> click.Command:
         click.Option(["--allow-private"], is_flag=True, hidden=True),
     ]
     text = (inspect.getdoc(kind) or "").replace("\nExamples:\n", "\n\b\nExamples:\n")
-    return click.Command(kind.name, callback=run, params=parameters, help=text)
+    made = _Collect(kind.name, callback=run, params=parameters, help=text)
+    made.kind = kind
+    return made
+
+
+def _wanted(kind: type[Collector]) -> str:
+    """What the arguments are and an example; of lists that others publish, where and how large."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    lines = [
+        f"  {field.name.upper():8} {typing.get_args(hints[field.name])[1]}"
+        for field in dataclasses.fields(kind)
+        if field.default is dataclasses.MISSING
+    ]
+    example = next(line for line in (kind.__doc__ or "").splitlines() if "anyres-bench " in line)
+    lines.append("  OUT      Folder of the dataset, made where it is not there.")
+    lines.append(f"such as {example.strip()}")
+    sources = getattr(kind, "sources", None)
+    return "\n".join(["", *lines, *([sources()] if sources else [])])
 
 
 def _parameters(kind: type[Any]) -> Iterator[click.Parameter]:

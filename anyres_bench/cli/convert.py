@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -77,7 +78,7 @@ def command(
     if name in parts("checkpoints"):
         renders = "yes"
     elif name in parts("upscalers"):
-        renders = f"as {name}:BASE with --option weights={out}"
+        renders = f"as {name}:BASE with --option {shlex.quote(f'weights={out}')}"
     show(f"{out}\n{describe(checkpoint)}\n  renders   {renders}")
 
 

@@ -18,10 +18,11 @@ from anyres_bench.core.reporting import say, tracked
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import EvalProtocol, protocol_from
 from anyres_bench.data.reading import check_sizes
-from anyres_bench.data.splits import reference_and_held_out
+from anyres_bench.data.splits import HALF, reference_and_held_out
 from anyres_bench.evaluation.banks import FeatureRun, feature_banks
 from anyres_bench.evaluation.costs import render_cost
 from anyres_bench.evaluation.metadata import dataset_record, devices_of, images_record, versions
+from anyres_bench.evaluation.queries import on_half
 from anyres_bench.evaluation.report_samples import keep_samples
 from anyres_bench.evaluation.sample_sets import SampleSet, model_samples, reference_samples
 from anyres_bench.evaluation.shared_images import Wanted, extract_together, key_text
@@ -190,7 +191,7 @@ def comparisons(plan: EvaluationPlan) -> Iterator[tuple[Comparison, list[Task]]]
     for (part, protocol_id, n), tasks in by_view(plan.tasks):
         protocol = protocol_from(protocol_id)
         reference, held_out = reference_and_held_out(plan.dataset, part, protocol)
-        generator = _generator(plan.model, held_out, part)
+        generator = _generator(plan.model, held_out, tasks[0])
         yield Comparison(plan, part, reference, held_out, generator, protocol, n), tasks
 
 
@@ -205,13 +206,13 @@ def by_view(tasks: Iterable[Task]) -> Iterator[tuple[tuple[str, str, int], list[
     return ((key, list(group)) for key, group in itertools.groupby(ordered, view))
 
 
-def _generator(model: Generator | HeldOut, held_out: Dataset | None, part: str) -> Generator:
+def _generator(model: Generator | HeldOut, held_out: Dataset | None, task: Task) -> Generator:
     if not isinstance(model, HeldOut):
         return model
     if held_out is None:
         raise UsageError(
-            f"{model.id} shows images that the reference does not hold, and {part} takes every "
-            f"image as reference; use tasks of {part}:half"
+            f"{model.id} shows images that the reference does not hold, and {task.dataset} takes "
+            f"every image as reference; use tasks of {task.dataset}:{HALF}, here {on_half(task)}"
         )
     return model.on(held_out)
 
@@ -313,7 +314,8 @@ class Comparison:
             return reference_samples(self.reference, protocol, *how)
         if side != HELD_OUT:
             return model_samples(self.generator, self.reference, protocol, *how)
-        held_out = _generator(HeldOut("real"), self.held_out, self.part)
+        assert self.held_out is not None  # such metrics are refused without a half
+        held_out = HeldOut("real").on(self.held_out)
         return model_samples(held_out, self.reference, protocol.of_held_out, *how)
 
     def _say_survivors(self) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass, replace
 
 from anyres_bench.core.errors import UnknownNameError, UsageError
 from anyres_bench.core.registry import nearest
 from anyres_bench.data.protocols import EXAMPLES, protocol_from
+from anyres_bench.data.splits import HALF
 from anyres_bench.metrics import METRICS
 from anyres_bench.metrics.metric import metric_from
 from anyres_bench.results import Task, newest_version
@@ -83,6 +85,19 @@ class TaskQuery:
                 f"package computes version {newest}{reason}: write @{newest}, or leave it out"
             )
         return replace(task, version=newest)
+
+
+def on_half(task: Task) -> str:
+    """The option for a task whose reference is one half of its images.
+
+    Parts still open are left out, and so is the number of a paper: halves have not as many images.
+
+    >>> on_half(Task("my birds", "anyres-full64", "frechet-ddof1", "", 0))
+    "--suite 'my birds:half/anyres-full64/frechet-ddof1'"
+    """
+    parts = [f"{task.dataset}:{HALF}", task.protocol, task.metric, task.extractor]
+    text = "/".join(filter(None, [*parts, f"n{task.n}" if task.n not in (0, PAPER_N) else ""]))
+    return f"--suite {shlex.quote(text)}"
 
 
 def _is_protocol(text: str) -> bool:

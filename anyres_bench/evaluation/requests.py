@@ -11,7 +11,7 @@ from anyres_bench.core.reporting import say
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import EvalProtocol, protocol_from
 from anyres_bench.data.splits import HALF, reference_and_held_out
-from anyres_bench.evaluation.queries import TaskQuery
+from anyres_bench.evaluation.queries import TaskQuery, on_half
 from anyres_bench.evaluation.suites import is_suite, suite
 from anyres_bench.features.extractor import FeatureExtractor, extractor_from
 from anyres_bench.fetching.weights import MissingWeightsError
@@ -156,7 +156,8 @@ def _check_held_out(metric: Metric, task: Task) -> None:
     if needs_held_out(metric) and not task.dataset.endswith(f":{HALF}"):
         raise UsageError(
             f"{metric.id} also looks at images that the reference does not hold, and "
-            f"{task.dataset} takes every image as reference; use {task.dataset}:{HALF}"
+            f"{task.dataset} takes every image as reference; use tasks of "
+            f"{task.dataset}:{HALF}, here {on_half(task)}"
         )
 
 

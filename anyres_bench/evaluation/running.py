@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from anyres_bench.evaluation.evaluate import (
     run_plan,
 )
 from anyres_bench.evaluation.forecast import forecast
+from anyres_bench.evaluation.queries import TaskQuery
 from anyres_bench.evaluation.recipes import EvaluationRecipe
 from anyres_bench.evaluation.reference_plans import ReferenceFile, plan_against
 from anyres_bench.evaluation.requests import Request, extractor_spec, plan_tasks, read_request
@@ -114,7 +115,7 @@ def _on_images(
         request = replace(request, wanted=recipe.tasks, n=None)
     queries = read_request(data, request)
     generator, spec = _asked_model(model, options, request, recipe)
-    check_samples(generator, data, [query.complete("", "", 0) for query in queries], how.seed)
+    check_samples(generator, data, _views(queries, request), how.seed)
     built: dict[str, FeatureExtractor] = {}
     tasks, extractors = _planned(
         lambda asked: plan_tasks(data, asked, built=built), request, recipe, built
@@ -180,6 +181,14 @@ def _against(
     return replace(outcome, extractors={one.id: spec for spec, one in built.items()})
 
 
+def _views(queries: Sequence[TaskQuery], request: Request) -> list[Task]:
+    """What the queries look at; of extractors, those that a paper's name proposes."""
+    return [
+        query.complete("", "" if request.extractor else query.default_extractor or "", 0)
+        for query in queries
+    ]
+
+
 def _planned(
     plan: Callable[[Request], Planned],
     request: Request,
@@ -238,7 +247,7 @@ def forecast_request(
     waiting, built = [], dict[str, FeatureExtractor]()
     with nothing_fetched():
         generator, spec = _generator(model, options, request.device, request.accept_licence)
-        check_samples(generator, data, [query.complete("", "", 0) for query in queries], how.seed)
+        check_samples(generator, data, _views(queries, request), how.seed)
         for query in queries:
             try:
                 plans.append(plan_tasks(data, request, [query], built))

@@ -130,7 +130,8 @@ def _quick(dataset: Dataset) -> list[str]:
     # Mirror images add no information, and not every model is of mirrored images.
     wide = (f"anyres-full{window}-noflip", f"anyres-patch{window}-min{window}max0-noflip")
     tasks = [f"{protocol}/{metric}" for protocol in wide for metric in QUICK_METRICS]
-    return tasks + [f"{protocol}/frechet" for protocol in curve(dataset, window // 2)]
+    along = max(window // 2, QUICK_WINDOWS[-1])  # extractors take nothing smaller
+    return tasks + [f"{protocol}/frechet" for protocol in curve(dataset, along)]
 
 
 def _ar1(sizes: EvalProtocol) -> list[str]:

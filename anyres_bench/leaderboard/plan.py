@@ -6,6 +6,7 @@ machine that has none of it.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,10 +193,13 @@ def _planned(
     hours = None
     if each is not None:
         hours = task.n * (each + table.costs.extractor) * speed / _HOUR
-    options = "".join(f" --option {name}={value}" for name, value in model.options.items())
-    command = (
-        f"anyres-bench evaluate {model.spec}{options} --dataset {folders[cell.dataset]} "
-        f"--suite {_suite(task.protocol)} --accept-licence"
+    options = [w for name, value in model.options.items() for w in ("--option", f"{name}={value}")]
+    command = shlex.join(
+        [
+            *("anyres-bench", "evaluate", model.spec, *options),
+            *("--dataset", folders[cell.dataset]),
+            *("--suite", _suite(task.protocol), "--accept-licence"),
+        ]
     )
     missing = [name for name in used if not needs[name].here]
     return PlannedCell(cell, tuple(missing), hours, command, model.note)

@@ -138,3 +138,20 @@ def test_the_same_folder_under_any_locale(tmp_path: Path) -> None:
     made = [(tmp_path / out / "ü" / "dataset.json").read_bytes() for out in "abc"]
     assert made[0] == made[1] == made[2]
     assert "Jürgen" in json.loads(made[0])["recipe"]["author"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("ffhq6k", ["LIST", "drive.google.com", "267,793,842 bytes", "955 GB"]),
+        ("flickr", ["DOMAIN", "flickr_birds_HR.txt", "137,231 bytes", "mountains has none"]),
+        ("folder", ["PATH", "Folder of images", "collect folder ~/photographs"]),
+        ("scenes", ["OUT", "collect scenes data/scenes"]),
+    ],
+)
+def test_a_missing_argument_is_told_what_it_is(
+    capsys: pytest.CaptureFixture[str], name: str, told: list[str]
+) -> None:
+    code, _, err = run(capsys, "collect", name)
+    assert code == 2
+    assert [text for text in ["Missing argument", *told] if text not in err] == []

@@ -94,7 +94,12 @@ def test_a_full_id_is_understood_and_nothing_runs_twice(data: str, capfd) -> Non
         (["real", "--suite", TASK, "--n", "1"], 2, "not in the range x>=2"),
         (["real", "--suite", "patch32-at400/frechet"], 1, "0 of 10 are that large"),
         (["real", "--suite", "anyres-full40/frechet", "--n", "99"], 1, "only 20, mirrored"),
-        (["real", "--suite", "tiny/anyres-full40/frechet"], 2, "use tasks of tiny:half"),
+        (
+            ["real", "--suite", "tiny/anyres-full40/frechet"],
+            2,
+            "--suite tiny:half/anyres-full40/frechet-ddof1",
+        ),
+        (["real", "--suite", "fid-full40"], 2, "--suite tiny:half/anyres-full40/frechet-ddof0/inc"),
         (["real", "--suite", "patch16-at40/frechet"], 2, "too small for builtin"),
         (["tests.fakes:nan", "--suite", TASK, "--n", "20"], 1, "NaN or infinite"),
         (["folder:nowhere", "--suite", TASK], 1, "no folder nowhere"),

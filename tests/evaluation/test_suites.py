@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,13 @@ def test_quick_fits_the_images(dataset) -> None:
     assert protocols[:2] == ["anyres-full64-noflip", "anyres-patch64-min64max0-noflip"]
     assert protocols[2:] == ["patch32-at32", "patch32-at45", "patch32-at64"]
     assert curve(dataset, 64) == ["patch64-at64"]
+
+
+def test_quick_asks_for_no_windows_that_extractors_refuse(tmp_path: Path) -> None:
+    small = write_dataset(tmp_path / "small", [(40 + i, 60) for i in range(12)])
+    protocols = list(dict.fromkeys(query.protocol for query in suite("quick", small)))
+    assert protocols[:2] == ["anyres-full32-noflip", "anyres-patch32-min32max0-noflip"]
+    assert protocols[2:] == ["patch32-at32", "patch32-at45"]
 
 
 def test_memorisation_is_asked_of_the_subset_and_of_the_whole_set(dataset) -> None:

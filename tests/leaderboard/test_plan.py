@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,14 @@ def test_canvases_of_the_reference_are_put_together_as_the_paper_did() -> None:
     commands = [c.command for c in plan.cells if c.cell.system == "AnyRes-GAN" and c.command]
     assert len(commands) == 12
     assert all(" --option assembly=official " in command for command in commands)
+
+
+def test_commands_take_folders_with_spaces(tmp_path: Path) -> None:
+    data = write_dataset(tmp_path / "my faces", [(40, 44)] * 4).folder
+    plan = plan_paper({"ffhq6k": data}, "cpu", twice_as_slow)
+    (one,) = [c.command for c in plan.cells if c.cell.value == "3.34"]
+    words = shlex.split(one)
+    assert words[words.index("--dataset") + 1] == str(data)
 
 
 def test_a_cell_is_ready_when_its_three_parts_are_here(tmp_path: Path) -> None:

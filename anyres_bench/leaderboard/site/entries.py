@@ -7,6 +7,7 @@ model that is somebody else's.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,7 +150,8 @@ def _check_apart(ours: Iterable[Path]) -> None:
         for manifest in path.rglob(MANIFEST) if path.is_dir() else ():
             raise UsageError(
                 f"{manifest.parent} is a submission within {path}, which stands for results of "
-                f"your own; name it by itself, or give --submissions {manifest.parent.parent}"
+                f"your own; name it by itself, or give --submissions "
+                f"{shlex.quote(str(manifest.parent.parent))}"
             )
 
 
