@@ -185,7 +185,7 @@ def test_copying_is_held_against_images_that_the_reference_lacks(dataset, tmp_pa
     assert set(results[0].states) == {"real", HELD_OUT, "fake"}
     assert results[1].values["copy_rate"] <= 0.025  # the held-out images themselves
     assert paired(*results) is not None
-    with pytest.raises(UsageError, match="use tiny:half"):
+    with pytest.raises(UsageError, match="use tasks of tiny:half"):
         plan_tasks(dataset, Request(("tiny/ar1-patch32-at45/copy-rate",), "builtin", 10))
 
 
