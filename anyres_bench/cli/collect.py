@@ -112,7 +112,7 @@ def _command_of(kind: type[Collector]) -> click.Command:
     return made
 
 
-def _wanted(kind: type[Collector]) -> str:
+def _wanted(kind: type[Any]) -> str:
     """What the arguments are and an example; of lists that others publish, where and how large."""
     hints = typing.get_type_hints(kind, include_extras=True)
     lines = [
