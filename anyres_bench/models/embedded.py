@@ -6,7 +6,9 @@ and as the weights of one.
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,8 @@ class EmbeddedWeights:
         images: how many of them the stage had seen.
         n_bytes: of the folder.
         licence: of the weights.
+        digest: of the weights, 64 hex digits, of which ids of models hold the first.
+        datasets: names of what it was trained on.
     """
 
     name: str
@@ -38,6 +42,8 @@ class EmbeddedWeights:
     images: int
     n_bytes: int
     licence: str
+    digest: str
+    datasets: tuple[str, ...]
 
     @property
     def spec(self) -> str:
@@ -50,6 +56,7 @@ def embedded_names() -> list[str]:
     return sorted(path.parent.name for path in FOLDER.glob("*/checkpoint.json"))
 
 
+@functools.cache
 def embedded_weights() -> list[EmbeddedWeights]:
     """Every checkpoint of the package, by name."""
     listing = json.loads((FOLDER / LISTING).read_text(encoding="utf-8"))
@@ -66,7 +73,22 @@ def _described(name: str, of: Mapping[str, object]) -> EmbeddedWeights:
         images=int(str(of["images"])),
         n_bytes=sum(path.stat().st_size for path in folder.iterdir()),
         licence=about["licence"],
+        digest=about["digest"],
+        datasets=tuple(sorted(about["training"]["datasets"])),
     )
+
+
+def embedded_in(model_id: str) -> list[EmbeddedWeights]:
+    """The checkpoints of the package that a model is made of; none where it has other weights too.
+
+    >>> [one.name for one in embedded_in("ours-seed0@3cf9d76ad66e+psi1+float32+whole")]
+    ['ours-seed0']
+    >>> embedded_in("liif-edsr@0123456789ab(ours-seed0@3cf9d76ad66e+psi1;u8)")
+    []
+    """
+    digests = re.findall(r"@([0-9a-f]{12})(?![0-9a-f])", model_id)
+    known = {one.digest[:12]: one for one in embedded_weights()} if digests else {}
+    return [known[one] for one in digests] if known.keys() >= set(digests) else []
 
 
 def embedded_name(spec: str) -> str | None:

@@ -22,6 +22,7 @@ from anyres_bench.leaderboard.log import RETRACTED, TIERS, LogLine, state_of, st
 from anyres_bench.leaderboard.logged import entered, submission_seal
 from anyres_bench.leaderboard.submission import MANIFEST, Card, Submission, read_submission
 from anyres_bench.metrics import is_known
+from anyres_bench.models.embedded import embedded_in
 from anyres_bench.results import Result, read_results
 
 REPORTED: Final = "reported"
@@ -41,7 +42,7 @@ class BoardEntry:
     Attributes:
         result: itself.
         tier: a key of `TIER_WORDS`.
-        card: of the model, where it was submitted.
+        card: of the model, where it was submitted or comes with the package.
         folder: of the submission that holds pictures and features; None for one's own.
         retracted: the line of the log that takes it back; None where it stands.
     """
@@ -118,7 +119,7 @@ def read_board(
         reading = read_results(ours, is_known=is_known)
         oddities = reading.oddities
         for result in reading.results:
-            found.entries[result.key] = BoardEntry(result, TIERS[-1])
+            found.entries[result.key] = BoardEntry(result, TIERS[-1], _own_card(result.model.id))
             found.owners[result.model.id] = "the results of this board"
     with progress("submissions", len(theirs), unit="folder") as bar:
         for path in sorted(theirs, key=_by_log(log or ())):
@@ -132,6 +133,18 @@ def read_board(
         said = "".join(f"\n  {one.name}: {one.reasons[0]}" for one in found.refused[:5])
         raise DataError(f"nothing to show: no results, and no submission that passes{said}")
     return Board(entries, tuple(found.refused), oddities, tuple(log or ()))
+
+
+def _own_card(model_id: str) -> Card | None:
+    """What checkpoints of the package say of themselves; None for other models."""
+    parts = embedded_in(model_id)
+    if not parts:
+        return None
+    names = sorted({name for one in parts for name in one.datasets})
+    return Card(
+        licence=", ".join(sorted({one.licence for one in parts})),
+        training_data=f"{', '.join(names)}, drawn by anyres-bench",
+    )
 
 
 def _is_submission(path: Path) -> bool:

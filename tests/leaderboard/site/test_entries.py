@@ -157,3 +157,16 @@ def test_nothing_to_show(tmp_path: Path) -> None:
         read_board((), [tmp_path / "s"])
     with pytest.raises(DataError, match="is no folder"):
         read_board((), [tmp_path / "none"])
+
+
+def test_models_of_the_package_have_the_licence_of_their_checkpoints(tmp_path: Path) -> None:
+    """Weights that nobody knows beside them leave all of it unstated."""
+    embedded = "stage1-seed0@d12c83173933+psi1"
+    names = (f"lanczos({embedded};u8)", f"liif-edsr@0123456789ab({embedded};u8)", "constant:128")
+    paths = [own(tmp_path / str(i), *results_of(name)[:1]) for i, name in enumerate(names)]
+    cards = {one.result.model.id: one.card for one in read_board(paths).entries}
+    known, other, control = (cards[name] for name in names)
+    assert other is control is None
+    assert known is not None
+    assert known.licence == "Apache-2.0"
+    assert "houses-low" in known.training_data
