@@ -27,6 +27,7 @@ _FEW = 20  # groups below which an interval says so
 _SHARES = ((0, 1), (0, 100))  # what may be the mean of what images are or are not
 _UNSEEN = "exact limits of a share that no image shows"
 _RARE = 10.0  # images on the rarer side of a share, or by which two shares differ
+_LARGEST_LOGARITHM = 700.0  # whose exponential is a float
 _NEAR = math.sqrt(5.0)  # standard errors above a floor
 
 
@@ -71,9 +72,9 @@ def limits(
         ends = _skewed(value, found.spread, tail)
         return Ends(*ends, "Student's limits, skewness corrected", few)
     half, height = error * students(tail, found.spread.freedom), value - low
-    if height <= 0.0:
+    if half >= _LARGEST_LOGARITHM * height:  # on the floor but for rounding: the logarithm explodes
         return Ends(low, low + half, "Student's limits above the floor", (*few, "near-bound"))
-    factor = math.exp(min(half / height, 700.0))
+    factor = math.exp(half / height)
     rare = ("near-bound",) if height < _NEAR * error else ()
     scale = "Student's limits of the logarithm"
     return Ends(low + height / factor, low + height * factor, scale, few + rare)

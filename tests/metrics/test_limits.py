@@ -63,6 +63,9 @@ def test_a_distance_is_students_logarithm() -> None:
     assert at_floor
     assert at_floor.low == 0 < at_floor.high
     assert "near-bound" in at_floor.cautions
+    by_rounding = limits(-42.0 + 1e-14, (-42.0, INF), found(16.0), 0.95)
+    assert by_rounding
+    assert by_rounding.high == pytest.approx(-42.0 + 4.0 * scipy.stats.t.ppf(0.975, 63))
 
 
 def test_what_moves_with_no_image_has_no_limits() -> None:
