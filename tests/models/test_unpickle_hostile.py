@@ -59,6 +59,7 @@ TENSOR = (Global("torch._utils", "_rebuild_tensor_v2"), OrderedDict())
 
 def read_each(folder: Path, answer: Connection) -> None:
     """Read every file with little memory to spare; tell how each ended."""
+    torch.set_num_threads(1)  # a fork has none of the threads that its parent's pool counts on
     os.chdir(folder.parent)  # where a canary would write
     gc.freeze()
     read_official_pickle(TINY)  # everything is imported before the limit is set
