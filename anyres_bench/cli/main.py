@@ -27,6 +27,14 @@ from anyres_bench.core.reporting import SILENT, report_to, say
 
 _AGAIN_S = 0.05
 _IMPORT_S = 30.0  # an import that takes longer is interrupted all the same
+# Torch asks for these once, when it is loaded.
+_SETTINGS = {
+    # Tensors in large pages are had with a tenth of the page faults.
+    "THP_MEM_ALLOC_ENABLE": "1",
+    # Threads that wait for one another sleep; by default they spin, which on a machine with other
+    # work takes the very cores that they wait for (benchmarks/waiting_threads.py).
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
 # name -> (module, one line for --help); each module has a click command named `command`
 COMMANDS = {
     "cache": ("anyres_bench.cli.cache", "Show what the cache holds; remove parts of it."),
@@ -110,8 +118,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     # The end of an interpreter looks through all objects for garbage: half a second with torch.
     atexit.register(gc.freeze)
-    # Torch asks once: tensors in large pages are had with a tenth of the page faults.
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
     arguments = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a letter that a terminal lacks is spelled out

@@ -132,18 +132,32 @@ def test_memory_that_runs_out_is_told(tmp_path: Path) -> None:
     assert ended.stderr.startswith("error: memory ran out; ")
 
 
-@pytest.mark.parametrize(("told", "kept"), [(None, "1"), ("0", "0")])
-def test_tensors_take_large_pages_unless_told_otherwise(
+@pytest.mark.parametrize(
+    ("name", "told", "kept"),
+    [
+        ("THP_MEM_ALLOC_ENABLE", None, "1"),
+        ("THP_MEM_ALLOC_ENABLE", "0", "0"),
+        ("OMP_WAIT_POLICY", None, "PASSIVE"),
+        ("OMP_WAIT_POLICY", "ACTIVE", "ACTIVE"),
+    ],
+)
+def test_torch_is_told_how_to_run_unless_the_user_has(
+    name: str,
     told: str | None,
     kept: str,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", told or "")
+    monkeypatch.setenv(name, told or "")
     if told is None:
-        monkeypatch.delenv("THP_MEM_ALLOC_ENABLE")
+        monkeypatch.delenv(name)
     assert call(capfd, "--version")[0] == 0
-    assert os.environ["THP_MEM_ALLOC_ENABLE"] == kept
+    assert os.environ[name] == kept
+
+
+def test_the_command_line_sets_these_before_torch_is_loaded() -> None:
+    code = "import sys, anyres_bench.cli.main; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_letter_that_the_terminal_lacks_is_spelled_out(tmp_path: Path) -> None:
