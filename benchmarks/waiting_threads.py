@@ -3,10 +3,9 @@
     python -m benchmarks.waiting_threads [--out benchmarks/results/waiting_threads.json]
 
 `generate` renders eight canvases of 128 px with a network that the package holds, each time in a
-process of its own, sides in turns; alone, and beside one busy loop a core. OpenMP reads
-`OMP_WAIT_POLICY` when torch is loaded; an empty one is its default, to spin for a while. Compared
-are seconds of the clock and of the processors, medians; the pictures are the same, and that is
-checked.
+process of its own, sides in turns; alone, and beside one busy loop a core. OpenMP and OpenBLAS read
+the variables when they are loaded; those of the first side are their defaults. Compared are seconds
+of the clock and of the processors, medians; the pictures are the same, and that is checked.
 """
 
 from __future__ import annotations
@@ -27,18 +26,21 @@ import torch
 
 from anyres_bench.core.files import sha256_file, write_json
 
-SIDES = {"spinning": "", "sleeping": "PASSIVE"}
+SIDES = {
+    "spinning": {"OMP_WAIT_POLICY": "", "OPENBLAS_THREAD_TIMEOUT": "26"},
+    "sleeping": {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_THREAD_TIMEOUT": "4"},
+}
 BUSY = [sys.executable, "-c", "while True: pass"]
 
 
-def render(policy: str) -> dict[str, Any]:
+def render(settings: dict[str, str]) -> dict[str, Any]:
     """What one command takes, and the digests of its pictures."""
     command = [sys.executable, "-m", "anyres_bench", "generate", "embedded:ours-seed0"]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         command += ["--size", "128", "--seeds", "0-7", "--out", str(out)]
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        env = os.environ | {"OMP_WAIT_POLICY": policy}
+        env = os.environ | settings
         subprocess.run(command, env=env, check=True, capture_output=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return {
@@ -54,8 +56,8 @@ def measure(repeats: int, n_busy: int) -> dict[str, Any]:
     runs: dict[str, list[dict[str, Any]]] = {side: [] for side in SIDES}
     try:
         for _ in range(repeats):
-            for side, policy in SIDES.items():
-                runs[side].append(render(policy))
+            for side, settings in SIDES.items():
+                runs[side].append(render(settings))
                 print(n_busy, side, {k: v for k, v in runs[side][-1].items() if k != "pictures"})
     finally:
         for loop in loops:

@@ -6,10 +6,13 @@ import os
 import shlex
 import subprocess
 import sys
-from collections import deque
-from collections.abc import Iterable, Sequence
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import IO
 
 import click
 
@@ -17,15 +20,15 @@ import anyres_bench
 from anyres_bench.cli.console import Console, show
 from anyres_bench.core.reporting import progress, say
 
-_MODELS = ("real", "resample:lanczos@64", "resample:bicubic@32", "constant")
+_MODELS = ("real", "resample:lanczos@64", "resample:bicubic@32", "constant")  # the fastest first
 _N_FAKES = 64  # for each number: enough to see the order of the models, within minutes
 
 _TRAINED = "embedded:ours-seed0"
 _SIDES = (32, 128)  # px: what it was trained at, and four times that
-_N_SCENES = 160  # each half has more whole images than a number needs
+_N_SCENES = 136  # each half has more whole images than a number needs
 
 _ROOT = Path(anyres_bench.__file__).parent.parent
-_Process: TypeAlias = "subprocess.Popen[str]"
+_GLANCE_S = 0.05  # between two looks at running processes
 
 
 @click.command()
@@ -38,7 +41,7 @@ _Process: TypeAlias = "subprocess.Popen[str]"
 def command(out: Path, images: Path | None) -> None:
     """Collect images, evaluate what needs no training, write a report and a leaderboard under OUT.
 
-    Without --images: 160 scenes of the procedural world; the perfect model, held-out images (the
+    Without --images: 136 scenes of the procedural world; the perfect model, held-out images (the
     ceiling), images shrunk and enlarged again (the floors), a constant, and a folder of images of
     all the wrong sizes. Then pictures of a trained network that the package holds, of 32 and of 128
     px; the leaderboard also has what was measured of all such networks. With --images: the same on
@@ -63,7 +66,8 @@ def command(out: Path, images: Path | None) -> None:
     dataset = Dataset.read(data)
     write_wrong_sizes(dataset, wrong)
     common = ("--dataset", str(data), "--out", str(results), "--n", str(_N_FAKES))
-    first, *others = _MODELS if images is not None else ("scenes", *_MODELS)
+    first, *others = _MODELS
+    others = others if images is not None else ["scenes", *others]
     _run("evaluate", first, *common, "--suite", "quick")
     windows = [word for task in window_tasks(dataset) for word in ("--suite", task)]
     evaluations = [["evaluate", model, *common, "--suite", "quick"] for model in others]
@@ -95,47 +99,65 @@ def _show_command(arguments: Sequence[str]) -> None:
     show(f"\n$ anyres-bench {shlex.join(arguments)}", bold=True)
 
 
-def _run_side_by_side(commands: Iterable[Sequence[str]]) -> None:
+def _run_side_by_side(commands: Sequence[Sequence[str]]) -> None:
     """Run commands in processes, as many at a time as there are cores, and show each in turn."""
-    waiting, running = deque(commands), deque[tuple[Sequence[str], _Process]]()
-    with progress("running", len(waiting), unit="commands") as bar:
-        try:
-            while waiting or running:
-                while waiting and len(running) < _n_cores():
-                    arguments = waiting.popleft()
-                    running.append((arguments, _started(arguments)))
-                _finish(*running[0])
-                running.popleft()
-                bar.update()
-        finally:
-            for _, process in running:
-                process.terminate()  # as Ctrl-C would
-            for _, process in running:
-                process.communicate()
+    with progress("running", len(commands), unit="commands") as bar, ExitStack() as stack:
+        started: list[_Running] = []
+        for turn, arguments in enumerate(commands):
+            while len(started) <= turn or started[turn].is_running:
+                n_running = sum(one.is_running for one in started)
+                if n_running < _n_cores() and len(started) < len(commands):
+                    started.append(stack.enter_context(_started(commands[len(started)])))
+                else:
+                    time.sleep(_GLANCE_S)
+            _show_command(arguments)
+            started[turn].show()
+            bar.update()
 
 
-def _started(arguments: Sequence[str]) -> _Process:
-    """A process of this package, whatever lies in the current folder."""
+@dataclass(frozen=True)
+class _Running:
+    """A command in a process, and what it says."""
+
+    process: subprocess.Popen[bytes]
+    out: IO[bytes]
+    err: IO[bytes]
+
+    @property
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
+    def show(self) -> None:
+        """Show what it said; SystemExit where it failed."""
+        out, err = (_content(file).strip("\n") for file in (self.out, self.err))
+        show(out)
+        if err.strip():
+            say(err)
+        if self.process.returncode:
+            raise SystemExit(max(1, self.process.returncode))
+
+
+@contextmanager
+def _started(arguments: Sequence[str]) -> Iterator[_Running]:
+    """A process of this package, whatever lies in the current folder; ended with the block."""
     path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")]))
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "anyres_bench", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        env={**os.environ, "PYTHONPATH": path},
-    )
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "anyres_bench", *arguments],
+            stdout=out,
+            stderr=err,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        try:
+            yield _Running(process, out, err)
+        finally:
+            process.terminate()  # as Ctrl-C would; one that has ended does not mind
+            process.wait()
 
 
-def _finish(arguments: Sequence[str], process: _Process) -> None:
-    """Wait for a command's end and show it; SystemExit where it failed."""
-    out, err = process.communicate()
-    _show_command(arguments)
-    show(out.strip("\n"))
-    if err.strip():
-        say(err.strip("\n"))
-    if process.returncode:
-        raise SystemExit(max(1, process.returncode))
+def _content(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
 
 
 def _n_cores() -> int:

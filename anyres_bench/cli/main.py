@@ -27,13 +27,14 @@ from anyres_bench.core.reporting import SILENT, report_to, say
 
 _AGAIN_S = 0.05
 _IMPORT_S = 30.0  # an import that takes longer is interrupted all the same
-# Torch asks for these once, when it is loaded.
+# Libraries ask for these once, when they are loaded.
 _SETTINGS = {
     # Tensors in large pages are had with a tenth of the page faults.
     "THP_MEM_ALLOC_ENABLE": "1",
-    # Threads that wait for one another sleep; by default they spin, which on a machine with other
-    # work takes the very cores that they wait for (benchmarks/waiting_threads.py).
+    # Threads that wait for work sleep; by default they spin, which on a machine with other work
+    # takes the very cores that they wait for (benchmarks/waiting_threads.py).
     "OMP_WAIT_POLICY": "PASSIVE",
+    "OPENBLAS_THREAD_TIMEOUT": "4",  # 16 ticks of the clock, the least it takes, for 67 million
 }
 # name -> (module, one line for --help); each module has a click command named `command`
 COMMANDS = {

@@ -139,9 +139,11 @@ def test_memory_that_runs_out_is_told(tmp_path: Path) -> None:
         ("THP_MEM_ALLOC_ENABLE", "0", "0"),
         ("OMP_WAIT_POLICY", None, "PASSIVE"),
         ("OMP_WAIT_POLICY", "ACTIVE", "ACTIVE"),
+        ("OPENBLAS_THREAD_TIMEOUT", None, "4"),
+        ("OPENBLAS_THREAD_TIMEOUT", "26", "26"),
     ],
 )
-def test_torch_is_told_how_to_run_unless_the_user_has(
+def test_libraries_are_told_how_to_run_unless_the_user_has(
     name: str,
     told: str | None,
     kept: str,
@@ -155,8 +157,8 @@ def test_torch_is_told_how_to_run_unless_the_user_has(
     assert os.environ[name] == kept
 
 
-def test_the_command_line_sets_these_before_torch_is_loaded() -> None:
-    code = "import sys, anyres_bench.cli.main; sys.exit('torch' in sys.modules)"
+def test_the_command_line_sets_these_before_libraries_are_loaded() -> None:
+    code = "import sys, anyres_bench.cli.main; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
