@@ -40,7 +40,7 @@ Values = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
-class _Summary(OverStrata, abc.ABC):
+class StrataSummary(OverStrata, abc.ABC):
     """A metric of each stratum, and what a subclass makes of all of them."""
 
     name: ClassVar[str]
@@ -83,7 +83,7 @@ class _Summary(OverStrata, abc.ABC):
         values: dict[str, Mapping[str, float]] = {}
         for label, (of_real, of_fake) in _pairs(real, fake).items():
             values[label] = self.of.finish(of_real, of_fake, stream(seed, label))
-        return self._all(values)
+        return self.of_strata(values)
 
     def subset_values(
         self, real: FeatureBank | None, fake: FeatureBank, parts: RowParts, subsets: Sequence[Kept]
@@ -99,13 +99,14 @@ class _Summary(OverStrata, abc.ABC):
             if values is None:
                 return None
             found[label] = values
-        return [self._all({k: of[i] for k, of in found.items()}) for i in range(len(subsets))]
+        return [self.of_strata({k: of[i] for k, of in found.items()}) for i in range(len(subsets))]
 
     def only_ranked(self) -> Metric:
         """The same of a metric that gives its ranking values alone."""
         return type(self)(self.of.only_ranked()) if isinstance(self.of, Trimmable) else self
 
-    def _all(self, values: Values) -> dict[str, float]:
+    def of_strata(self, values: Values) -> dict[str, float]:
+        """The summaries of values by stratum, and each of these as NAME@STRATUM."""
         summaries: dict[str, float] = {}
         for name, higher in self.of.higher_is_better.items():
             curve = {label: of[name] for label, of in values.items()}
@@ -128,7 +129,7 @@ class _Summary(OverStrata, abc.ABC):
 
 
 @dataclass(frozen=True)
-class Scale(_Summary):
+class Scale(StrataSummary):
     """Area, worst size and largest fall per octave of a value over canvas sizes.
 
     The area is the mean over log2(size), by trapezoids. A fall is how much worse a value becomes
@@ -164,7 +165,7 @@ class Scale(_Summary):
 
 
 @dataclass(frozen=True)
-class Aspect(_Summary):
+class Aspect(StrataSummary):
     """How many times larger a distance is on canvases of other shapes than on squares."""
 
     name: ClassVar[str] = "aspect"

@@ -59,8 +59,8 @@ for _part in (
     "--features",
     default="none",
     show_default=True,
-    type=click.Choice(["none", "float16", "float32"]),
-    help="Enclose the features, so that anybody can compute the numbers again.",
+    type=click.Choice(["none", "moments", "float16", "float32"]),
+    help="Enclose the features, or their moments, so that anybody can compute the numbers again.",
 )
 @click.option("--no-samples", is_flag=True, help="Enclose no pictures.")
 def submit(
@@ -79,8 +79,11 @@ def submit(
     """Make a submission of RESULTS, files or folders: one new folder that stands for itself.
 
     With features the numbers become `recomputed` on a leaderboard: metric and interval follow from
-    them without the model and without the images. They are read from this machine's cache. At most
-    32 pictures of the model go with it, those that a report would show.
+    them without the model and without the images. From moments, which are smaller and show no
+    single image, Frechet distances alone follow. Both are read from this machine's cache. At most
+    32 pictures of the model go with it, those that a report would show, and the recipe, with which
+    `evaluate --recipe` makes the numbers again. What was written is checked; nothing is left where
+    a rule fails.
 
     \b
     Examples:
@@ -97,10 +100,8 @@ def submit(
         say(one_line_each(reading.oddities))
     card = Card(licence, training_data, on_reference, link, contact, notes)
     made = submit(chosen(reading.results, model), out, card, Enclosed(features, not no_samples))
-    show(
-        f"wrote {out}: {len(made.files)} files of {made.model}; "
-        f"next: anyres-bench leaderboard check {shlex.quote(str(out))}"
-    )
+    show(one_line_each(made.verdicts))
+    show(f"wrote {out}: accepted by `leaderboard check {shlex.quote(str(out))}`: {made.tier}")
 
 
 @command.command()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from anyres_bench.core.errors import DatasetError
@@ -33,6 +34,23 @@ def read_json(text: str | bytes, what: str) -> Any:
     if is_too_deep(value):
         raise DatasetError(f"{what} nests more than {_DEEPEST} levels deep")
     return value
+
+
+def unique_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, for `object_pairs_hook`: of a key that stands twice, readers take either.
+
+    Raises:
+        ValueError: a key stands twice.
+
+    >>> json.loads('{"a": 1, "a": 2}', object_pairs_hook=unique_keys)
+    Traceback (most recent call last):
+    ValueError: the key 'a' stands twice in one object
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"the key {twice!r:.80} stands twice in one object")
+    return found
 
 
 def is_too_deep(value: Any) -> bool:

@@ -24,7 +24,7 @@ from anyres_bench.results import Result, Task
 from anyres_bench.results.plain import from_plain, to_plain
 
 SCHEMA = "anyres-bench/recipe@1"
-_MOST_BYTES = 4 << 20
+MOST_BYTES = 4 << 20
 _TOLERANCE = 1e-6  # relative, by which numbers of other machines may differ without being told
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -181,9 +181,14 @@ def write_recipe(path: Path, recipe: EvaluationRecipe) -> None:
     """
     try:
         with atomic_write(path, "w") as file:
-            file.write(to_toml(to_plain(recipe)))
+            file.write(recipe_text(recipe))
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def recipe_text(recipe: EvaluationRecipe) -> str:
+    """A recipe as the text of its file."""
+    return to_toml(to_plain(recipe))
 
 
 def read_recipe(path: Path) -> EvaluationRecipe:
@@ -192,11 +197,25 @@ def read_recipe(path: Path) -> EvaluationRecipe:
     Raises:
         DataError: it cannot be read, or is none.
     """
-    data = read_bounded(path, _MOST_BYTES, "recipe")
+    return parse_recipe(read_bounded(path, MOST_BYTES, "recipe"), str(path))
+
+
+def parse_recipe(data: bytes, what: str) -> EvaluationRecipe:
+    """The recipe that a file holds.
+
+    Args:
+        data: of the file.
+        what: names it in messages.
+
+    Raises:
+        DataError: it is none, or too large.
+    """
+    if len(data) > MOST_BYTES:
+        raise DataError(f"{what} has more than {MOST_BYTES} bytes, which no recipe has")
     try:
         return from_plain(EvaluationRecipe, tomllib.loads(data.decode()))
     except (DataError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} is no recipe: {str(error)[:300]}") from error
+        raise DataError(f"{what} is no recipe: {str(error)[:300]}") from error
 
 
 def to_toml(values: Mapping[str, Any]) -> str:

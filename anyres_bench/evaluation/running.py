@@ -23,6 +23,7 @@ from anyres_bench.evaluation.queries import TaskQuery
 from anyres_bench.evaluation.recipes import EvaluationRecipe
 from anyres_bench.evaluation.reference_plans import ReferenceFile, plan_against
 from anyres_bench.evaluation.requests import Request, extractor_spec, plan_tasks, read_request
+from anyres_bench.evaluation.specs import KeptSpec, keep_specs
 from anyres_bench.evaluation.suites import SUITES
 from anyres_bench.features.extractor import FeatureExtractor, extractor_from
 from anyres_bench.features.reference_files import read_reference
@@ -136,7 +137,7 @@ def _on_images(
     )
     with distributed.joined():
         outcome = run_plan(plan)
-    return replace(outcome, extractors={one.id: spec for spec, one in built.items()})
+    return _with_specs(outcome, spec, options, built)
 
 
 def _against(
@@ -178,7 +179,20 @@ def _against(
     )
     with distributed.joined():
         outcome = evaluate_against(plan)
-    return replace(outcome, extractors={one.id: spec for spec, one in built.items()})
+    return _with_specs(outcome, spec, options, built)
+
+
+def _with_specs(
+    outcome: EvaluationOutcome,
+    spec: str,
+    options: Mapping[str, str],
+    built: Mapping[str, FeatureExtractor],
+) -> EvaluationOutcome:
+    """An outcome that knows what was typed, which is kept for the recipe of a submission."""
+    extractors = {one.id: asked for asked, one in built.items()}
+    models = {result.model.id for result in outcome.results}
+    keep_specs([KeptSpec(name, spec, options) for name in models], extractors)
+    return replace(outcome, extractors=extractors)
 
 
 def _views(queries: Sequence[TaskQuery], request: Request) -> list[Task]:

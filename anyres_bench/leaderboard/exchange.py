@@ -3,7 +3,7 @@
 dataset/eval.yaml           registers a dataset repository of the Hub as a benchmark
 dataset/results.csv         every value of every result
 dataset/croissant.json      what its columns are
-models/ID/.eval_results/    what goes into the model's own repository
+models/ID/.eval_results/    what goes into the model's own repository; a file a seed, set of images
 
 Source: Hugging Face Hub documentation, "Evaluation Results", which calls it work in progress;
 MLCommons Croissant format specification 1.0 (2024-03-01).
@@ -11,6 +11,7 @@ MLCommons Croissant format specification 1.0 (2024-03-01).
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -86,14 +87,31 @@ def export_results(results: Sequence[Result], benchmark: HubBenchmark, out: Path
     names = _unique(sorted({result.model.id for result in results}), "models")
     for model, name in names.items():
         own = [result for result in results if result.model.id == model]
-        body = [entry for result in own for entry in _entries(result, benchmark)]
-        files[f"models/{name}/.eval_results/{FRAMEWORK}.yaml"] = f"{_yaml(body)}\n".encode()
+        for variant, some in _variants(own).items():
+            body = [entry for result in some for entry in _entries(result, benchmark)]
+            place = f"models/{name}/.eval_results/{FRAMEWORK}{variant}.yaml"
+            files[place] = f"{_yaml(body)}\n".encode()
     with atomic_folder(out) as folder:
         for name, data in files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
     return sorted(files)
+
+
+def _variants(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """The results of one model, those of each seed and set of images apart.
+
+    The Hub has one score a task and file: several of one task stand in files of their own.
+    """
+    seeds = {result.seed for result in results}
+    digests = {result.dataset.digest for result in results}
+    found: dict[str, list[Result]] = {}
+    for result in results:
+        of_seed = f"-seed{result.seed}" if len(seeds) > 1 else ""
+        of_images = f"-{result.dataset.digest[:8]}" if len(digests) > 1 else ""
+        found.setdefault(of_seed + of_images, []).append(result)
+    return found
 
 
 def task_name(task: str, value: str) -> str:
@@ -149,7 +167,7 @@ def _entries(result: Result, benchmark: HubBenchmark) -> Iterator[dict[str, Any]
             "dataset": {"id": benchmark.id, "task_id": task_name(result.task, name)},
             "value": result.values[name],
             "evaluation_framework": FRAMEWORK,
-            "notes": f"{result.task}, {name}{span}",
+            "notes": f"{result.task}, {name}, seed {result.seed}{span}",
         }
         if benchmark.source:
             entry["source"] = {"url": benchmark.source, "name": FRAMEWORK}
@@ -187,6 +205,7 @@ def _croissant(benchmark: HubBenchmark, table: bytes) -> dict[str, Any]:
         "citeAs": f"{FRAMEWORK} {__version__}, results {digest}",
         "url": benchmark.source or f"urn:sha256:{digest}",
         "version": "1.0.0",
+        "datePublished": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "distribution": [
             {
                 "@type": "cr:FileObject",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from anyres_bench.core.errors import DataError, UsageError
-from anyres_bench.leaderboard.checks import CheckedSubmission, Verdict
+from anyres_bench.leaderboard.checks import CheckedSubmission
 from anyres_bench.leaderboard.log import (
     RETRACTED,
     TIERS,
@@ -20,6 +20,7 @@ from anyres_bench.leaderboard.log import (
     state_of,
     states,
 )
+from anyres_bench.leaderboard.rules import Verdict
 from anyres_bench.leaderboard.submission import Submission
 
 

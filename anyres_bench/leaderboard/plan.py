@@ -19,6 +19,7 @@ from anyres_bench.data.protocols import protocol_from
 from anyres_bench.evaluation.queries import PAPER_N
 from anyres_bench.features.weights import WEIGHTS
 from anyres_bench.fetching.weights import WeightFile
+from anyres_bench.leaderboard.machine import probed_on
 from anyres_bench.leaderboard.paper import (
     PAPER_WEIGHTS,
     PaperCell,
@@ -67,7 +68,8 @@ class PlannedCell:
     Attributes:
         cell: of the table.
         missing: names of what is not here.
-        hours: on this machine, once everything is here; None where nobody has measured it.
+        hours: of the device, or of one thread of the processor, once everything is here; None where
+            nobody has measured it.
         command: that measures it.
         note: what is not known of it.
     """
@@ -89,6 +91,7 @@ class TablePlan:
         reading: hours for the reference of a dataset under a protocol, which models share.
         speed: seconds of the probe here over those where costs were measured; below 1 is faster.
         device: in words.
+        probed_on: what the speed was measured by.
     """
 
     cells: tuple[PlannedCell, ...]
@@ -96,6 +99,7 @@ class TablePlan:
     reading: Mapping[str, float]
     speed: float
     device: str
+    probed_on: str
 
     @property
     def hours(self) -> float:
@@ -130,7 +134,14 @@ def plan_paper(
     speed = probe(device) / table.costs.probe
     needs = _needs(found, folders)
     cells = [_planned(cell, needs, folders, speed) for cell in paper_cells()]
-    return TablePlan(tuple(cells), tuple(needs.values()), _reading(speed), speed, device)
+    return TablePlan(
+        cells=tuple(cells),
+        needs=tuple(needs.values()),
+        reading=_reading(speed),
+        speed=speed,
+        device=device,
+        probed_on=probed_on(device),
+    )
 
 
 def _needs(found: Mapping[str, Dataset], folders: Mapping[str, str]) -> dict[str, Need]:

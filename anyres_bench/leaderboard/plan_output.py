@@ -98,12 +98,13 @@ def _summary(plan: TablePlan) -> Iterator[str]:
     absent, now = list(missing(plan)), ready(plan)
     reading = sum(plan.reading.values())
     unknown = sum(one.hours is None for one in plan.cells)
-    yield f"time     {_hours(plan.hours)} in all on {plan.device}, of which {_hours(reading)} for"
-    yield f"         the references; {unknown} cells are of unknown cost and not in it"
+    yield f"time     {_hours(plan.hours)} in all, of which {_hours(reading)} for the references;"
+    yield f"         {unknown} cells are of unknown cost and not in it"
+    yield f"         hours are of {plan.probed_on};"
     yield (
-        "         reckoned from costs measured elsewhere; this machine has "
-        f"{1 / plan.speed:.2g} times that speed now. `evaluate --dry-run` times a cell itself, "
-        "once its parts are here"
+        "         reckoned from costs measured elsewhere, at "
+        f"{1 / plan.speed:.2g} times the speed there. `evaluate --dry-run` times a cell itself, "
+        "with all threads, once its parts are here"
     )
     yield f"missing  {len(absent)} of {len(plan.needs)} things"
     yield f"ready    {len(now)} of {len(plan.cells)} cells: leaderboard reproduce paper runs them"
@@ -159,4 +160,5 @@ def plan_json(plan: TablePlan) -> dict[str, Any]:
         "hours": plan.hours,
         "device": plan.device,
         "speed": plan.speed,
+        "probed_on": plan.probed_on,
     }

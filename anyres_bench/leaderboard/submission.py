@@ -2,27 +2,33 @@
 
 submission.json     what it is, who may use it, the digest of every other file
 records/            results as `evaluate` wrote them
+recipe.toml         how the numbers are made again; recipe-2.toml of other images or another seed
 samples/            a few pictures, by choice
 features/           features that the records were computed from, by choice
+moments/            or their means and covariances alone
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from anyres_bench.core.enclosure import Enclosure
 from anyres_bench.core.errors import DataError
+from anyres_bench.core.plain import unique_keys
 from anyres_bench.results.plain import from_plain, to_plain
 from anyres_bench.results.record import seal
 
 SCHEMA = 1
 MANIFEST = "submission.json"
-RECORDS, SAMPLES, FEATURES = "records", "samples", "features"
+RECORDS, SAMPLES, FEATURES, MOMENTS = "records", "samples", "features", "moments"
+RECIPE = re.compile(r"recipe(-[2-9]|-[1-9]\d{1,2})?\.toml")
 MOST_FILES = 10_000
 MOST_BYTES = 8 << 30  # of all files
+MOST_PATCHES = 32  # of samples
 _LARGEST_MANIFEST = 8 << 20  # bytes
 
 
@@ -100,7 +106,7 @@ def read_submission(inside: Enclosure) -> Submission:
     if len(data) > _LARGEST_MANIFEST:
         raise DataError(f"{path} has more than {_LARGEST_MANIFEST} bytes")
     try:
-        body = json.loads(data, parse_constant=_no_number)
+        body = json.loads(data, parse_constant=_no_number, object_pairs_hook=unique_keys)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is no JSON: {str(error)[:200]}") from error
     if not isinstance(body, dict) or body.get("schema") != SCHEMA:

@@ -12,25 +12,31 @@ from typing import Any
 from PIL import Image
 
 from anyres_bench import __version__
-from anyres_bench.core.errors import UsageError
+from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.core.files import atomic_folder, cache_dir, sha256_bytes, write_json
 from anyres_bench.core.reporting import progress, say
 from anyres_bench.evaluation.banks import kept_bank
 from anyres_bench.evaluation.report_samples import samples_path
 from anyres_bench.evaluation.strata import states_of
+from anyres_bench.features.stats import FeatureBank
 from anyres_bench.features.store import FeatureStore
+from anyres_bench.leaderboard.checks import VALUES, CheckedSubmission, check
+from anyres_bench.leaderboard.enclosed_recipes import recipe_files
 from anyres_bench.leaderboard.feature_files import PRECISIONS, feature_files
+from anyres_bench.leaderboard.moment_files import follows, moment_files
 from anyres_bench.leaderboard.submission import (
     MANIFEST,
+    MOST_PATCHES,
     RECORDS,
     SAMPLES,
     Card,
     FileDigest,
     Submission,
 )
+from anyres_bench.metrics.metric import metric_from
 from anyres_bench.results import FeaturesRecord, Result, Task, write_result
 
-MOST_PATCHES = 32
+_KINDS = ("none", "moments", *PRECISIONS)
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Enclosed:
     """What goes into a submission besides records.
 
     Attributes:
-        features: "none", "float16" or "float32".
+        features: "none", "moments", "float16" or "float32".
         samples: whether pictures do.
     """
 
@@ -46,8 +52,10 @@ class Enclosed:
     samples: bool = True
 
 
-def submit(results: Sequence[Result], out: Path, card: Card, enclosed: Enclosed) -> Submission:
-    """Write a submission; nothing is there unless all of it is.
+def submit(
+    results: Sequence[Result], out: Path, card: Card, enclosed: Enclosed
+) -> CheckedSubmission:
+    """Write a submission and check it; nothing is there unless all of it is, and holds.
 
     Args:
         results: of one model.
@@ -55,30 +63,70 @@ def submit(results: Sequence[Result], out: Path, card: Card, enclosed: Enclosed)
         card: what readers have to know of the model.
         enclosed: what goes with the records.
 
+    Returns:
+        What `leaderboard check` says of the folder.
+
     Raises:
-        UsageError: results of several models, no licence, or features that this machine's cache
-            no longer has.
+        UsageError: results of several models, no licence, or what this machine's cache no longer
+            has.
+        DataError: the folder would be refused; the message says by which rules.
         FileExistsError: there is something at `out`.
     """
     _check(results, card, enclosed)
     with atomic_folder(out) as folder:
-        for result in results:
-            write_result(folder / RECORDS, result)
-        pictures = _samples(results) if enclosed.samples else iter(())
-        features = _features(results, enclosed.features) if enclosed.features != "none" else ()
-        for name, data in (*pictures, *features):
-            path = folder / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(data)
-        made = Submission(
-            model=results[0].model.id,
-            created=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            version=__version__,
-            card=card,
-            files=dict(_digests(folder)),
+        write_submission(folder, results, card, enclosed)
+        checked = check(folder)
+        if not checked.fits:
+            raise DataError(_refusal(checked, enclosed.features))
+    return checked
+
+
+def write_submission(
+    folder: Path, results: Sequence[Result], card: Card, enclosed: Enclosed
+) -> None:
+    """Write the files of a submission into a folder; nothing is checked.
+
+    Raises:
+        UsageError: features that this machine's cache no longer has.
+    """
+    for result in results:
+        write_result(folder / RECORDS, result)
+    for name, data in _files(results, enclosed):
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+    made = Submission(
+        model=results[0].model.id,
+        created=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        version=__version__,
+        card=card,
+        files=dict(_digests(folder)),
+    )
+    write_json(folder / MANIFEST, made.to_json())
+
+
+def _files(results: Sequence[Result], enclosed: Enclosed) -> Iterator[tuple[str, bytes]]:
+    """Names and bytes of what goes with the records."""
+    yield from recipe_files(results)
+    if enclosed.samples:
+        yield from _samples(results)
+    if enclosed.features == "moments":
+        yield from _moments(results)
+    elif enclosed.features != "none":
+        yield from _features(results, enclosed.features)
+
+
+def _refusal(checked: CheckedSubmission, features: str) -> str:
+    """Why nothing was written, and what to do."""
+    failed = [verdict for verdict in checked.verdicts if verdict.state == "failed"]
+    rules = "\n".join(f"  {verdict.rule}: {verdict.said}" for verdict in failed)
+    advice = ""
+    if features == "float16" and [verdict.rule for verdict in failed] == [VALUES]:
+        advice = (
+            "\nfloat16 moves a count or a distance further than `check` allows: give "
+            "--features float32"
         )
-        write_json(folder / MANIFEST, made.to_json())
-    return made
+    return f"nothing was written, since `leaderboard check` would refuse it:\n{rules}{advice}"
 
 
 def _check(results: Sequence[Result], card: Card, enclosed: Enclosed) -> None:
@@ -94,8 +142,8 @@ def _check(results: Sequence[Result], card: Card, enclosed: Enclosed) -> None:
             "a submission says the licence of the model and what it was trained on: give --licence "
             'and --training-data ("unknown" is an answer)'
         )
-    if enclosed.features not in ("none", *PRECISIONS):
-        raise UsageError(f"features {enclosed.features!r}, expected none, {', '.join(PRECISIONS)}")
+    if enclosed.features not in _KINDS:
+        raise UsageError(f"features {enclosed.features!r}, expected one of {', '.join(_KINDS)}")
 
 
 def _digests(folder: Path) -> Iterator[tuple[str, FileDigest]]:
@@ -136,17 +184,39 @@ def _fakes(results: Iterable[Result]) -> Iterator[tuple[str, FeaturesRecord]]:
 
 def _features(results: Sequence[Result], precision: str) -> Iterator[tuple[str, bytes]]:
     """Files of the features of every set of samples, each set once."""
+    for bank, state, extractor in _kept(results):
+        yield from feature_files(bank, state.key, extractor, precision)
+
+
+def _moments(results: Sequence[Result]) -> Iterator[tuple[str, bytes]]:
+    """Files of the moments of every set of samples from whose moments a value follows."""
+    some = [
+        result
+        for result in results
+        if result.reference is None and follows(metric_from(Task.parse(result.task).metric))
+    ]
+    if not some:
+        raise UsageError(
+            "no value of these results follows from moments, as Frechet distances do; give "
+            "--features float32, float16 or none"
+        )
+    for bank, state, extractor in _kept(some):
+        yield from moment_files(bank, state.key, extractor)
+
+
+def _kept(results: Iterable[Result]) -> Iterator[tuple[FeatureBank, FeaturesRecord, str]]:
+    """Features of every set of samples in this machine's cache, each set once."""
     sets = dict(_sets(results))
+    store = FeatureStore(cache_dir() / "features")
     with progress("features", len(sets), unit="set") as bar:
         for state, extractor in sets.values():
-            store = FeatureStore(cache_dir() / "features")
             bank = kept_bank(store, state.key, extractor, state.n)
             if bank is None:
                 raise UsageError(
                     f"features of {extractor} on {state.key.get('protocol')} are not in this "
                     "machine's cache; submit where the model was evaluated, or --features none"
                 )
-            yield from feature_files(bank, state.key, extractor, precision)
+            yield bank, state, extractor
             bar.update()
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyres_bench.core.errors import DataError
 from anyres_bench.core.files import write_json
+from anyres_bench.core.plain import unique_keys
 from anyres_bench.core.reporting import tracked
 from anyres_bench.results.earlier import from_schema_1
 from anyres_bench.results.plain import from_plain
@@ -205,7 +206,8 @@ def _load(path: Path) -> Any:
             raise ValueError("it is no regular file")
         if status.st_size > _LARGEST_FILE:
             raise ValueError(f"it has {status.st_size} bytes, expected {_LARGEST_FILE} at most")
-        return json.loads(file.read(_LARGEST_FILE + 1), parse_constant=_no_number)
+        data = file.read(_LARGEST_FILE + 1)
+        return json.loads(data, parse_constant=_no_number, object_pairs_hook=unique_keys)
 
 
 def _no_number(text: str) -> Any:

@@ -38,7 +38,8 @@ def test_from_results_to_an_accepted_submission_and_a_tampered_copy(capfd) -> No
     write("results")
     code, out, _ = call(capfd, "submit", "results", "--out", "s", *CARD, "--features", "float32")
     assert code == 0
-    assert "anyres-bench leaderboard check s" in out
+    assert out.splitlines()[-1] == "wrote s: accepted by `leaderboard check s`: recomputed"
+    assert "ok        values against features: 2 records computed again" in out
     code, out, _ = call(capfd, "check", "s")
     assert (code, out.splitlines()[-1]) == (0, "accepted: recomputed")
     path = Path("s/submission.json")

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import load, save
 
-from anyres_bench.core.files import cache_dir
+from anyres_bench.core.files import cache_dir, sha256_bytes
+from anyres_bench.evaluation.specs import KeptSpec, keep_specs
 from anyres_bench.evaluation.strata import joined, real_side, state_name
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.features.store import FeatureStore
+from anyres_bench.leaderboard.submission import Card
+from anyres_bench.leaderboard.submitting import Enclosed, write_submission
 from anyres_bench.metrics.measuring import measure
 from anyres_bench.metrics.metric import metric_from
 from anyres_bench.results import ExtractorRecord, FeaturesRecord, Result, Task
+from anyres_bench.results.record import seal
 from tests.results.records import model, result
 
 N, DIM = 40, 4
@@ -38,6 +45,7 @@ def results_of(
     """Results of one model, a metric each, from features that are kept."""
     real, of_real = kept("real")
     fake, of_fake = kept("fake", 0.5)
+    keep_specs([KeptSpec(name, f"out/{name}", {"psi": "0.7"})], {EXTRACTOR: "builtin"})
     made = []
     for text in metrics:
         metric = metric_from(text)
@@ -81,13 +89,21 @@ def over_sizes() -> Result:
     )
 
 
+def unchecked(results: list[Result], out: Path, card: Card, enclosed: Enclosed) -> None:
+    """A submission that nothing was held against when it was made."""
+    out.mkdir(parents=True)
+    write_submission(out, results, card, enclosed)
+
+
+def resave(path: Path, edit: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]) -> None:
+    """Change the tensors of a file, whose header stays."""
+    data = path.read_bytes()
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    path.write_bytes(save(edit(load(data)), header["__metadata__"]))
+
+
 def reseal(folder: Path, name: str) -> None:
     """Give `submission.json` the digest that a file has now, and a seal that fits."""
-    import json
-
-    from anyres_bench.core.files import sha256_bytes
-    from anyres_bench.results.record import seal
-
     path = folder / "submission.json"
     body = json.loads(path.read_text())
     data = (folder / name).read_bytes()

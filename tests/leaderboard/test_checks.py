@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from PIL import Image
 from safetensors.numpy import load, save
 
 from anyres_bench.core.errors import DataError
+from anyres_bench.core.files import cache_dir
 from anyres_bench.leaderboard.checks import check
 from anyres_bench.leaderboard.submission import Card
 from anyres_bench.leaderboard.submitting import Enclosed, submit
 from anyres_bench.results.record import seal
-from tests.leaderboard.submitted import over_sizes, reseal, results_of
+from tests.leaderboard.submitted import over_sizes, resave, reseal, results_of
 
 
 @pytest.fixture
@@ -135,13 +137,86 @@ def test_so_is_one_that_was_sealed_again(
 
 def test_one_feature_changed(folder: Path) -> None:
     path = first(folder, "features")
-    tensors = load(path.read_bytes())
-    features = tensors["features"].copy()
-    features[3, 1] += 1
-    path.write_bytes(save({**tensors, "features": features}))
+    resave(path, lambda tensors: {**tensors, "features": moved(tensors["features"])})
     assert "digests" in failed(folder)
     reseal(folder, path.relative_to(folder).as_posix())
     assert failed(folder).keys() == {"values against features"}
+
+
+def moved(rows: np.ndarray) -> np.ndarray:
+    """The same with one number changed."""
+    rows = rows.copy()
+    rows[3, 1] += 1
+    return rows
+
+
+def test_a_header_that_names_other_samples(folder: Path) -> None:
+    path = first(folder, "features")
+    path.write_bytes(save(load(path.read_bytes()), {"samples": "{}", "extractor": "builtin-v1"}))
+    reseal(folder, path.relative_to(folder).as_posix())
+    assert "names other samples" in failed(folder)["values against features"]
+
+
+def test_a_value_outside_its_own_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else tells it where neither features nor moments are enclosed."""
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "cache"))
+    without_recipe(tmp_path / "s", Enclosed("none"))
+    edit_record(tmp_path / "s", doubled, honest=False)
+    assert failed(tmp_path / "s").keys() == {"intervals"}
+
+
+def doubled(body: dict[str, object]) -> None:
+    body["values"]["frechet"] *= 2  # type: ignore[index]
+
+
+def without_recipe(folder: Path, enclosed: Enclosed) -> None:
+    """A submission of results whose model nobody asked for on this machine."""
+    results = results_of()
+    shutil.rmtree(cache_dir() / "specs")
+    submit(results, folder, Card("MIT", "x"), enclosed)
+
+
+def extractor(body: dict[str, object]) -> None:
+    body["extractor"]["id"] = "inception-v3"  # type: ignore[index]
+
+
+def images(body: dict[str, object]) -> None:
+    body["dataset"]["id"] = "theirs"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("edit", [extractor, images])
+def test_a_record_of_another_extractor_or_images_than_its_task(
+    folder: Path, edit: Callable[..., None]
+) -> None:
+    edit_record(folder, edit, honest=False)
+    assert "its task says" in failed(folder)["tasks"]
+
+
+@pytest.mark.parametrize("name", ["submission.json", "a record", "a header"])
+def test_a_key_that_stands_twice(folder: Path, name: str) -> None:
+    """Readers differ in which of the two they take, so the seal would fit one of them."""
+    if name == "submission.json":
+        path = folder / name
+        path.write_text(path.read_text().replace("{", '{"model": "theirs", ', 1))
+        assert "'model' stands twice" in failed(folder)["manifest"]
+    elif name == "a record":
+        path = first(folder, "records/mine")
+        path.write_text(path.read_text().replace('"values": {', '"values": {"frechet": 0.1, ', 1))
+        reseal(folder, path.relative_to(folder).as_posix())
+        assert "'frechet' stands twice" in failed(folder)["records"]
+    else:
+        path = first(folder, "features")
+        header, rest = split(path.read_bytes())
+        header = header.replace(b"{", b'{"__metadata__": {}, ', 1)
+        path.write_bytes(len(header).to_bytes(8, "little") + header + rest)
+        reseal(folder, path.relative_to(folder).as_posix())
+        assert "stands twice" in failed(folder)["values against features"]
+
+
+def split(data: bytes) -> tuple[bytes, bytes]:
+    """Header and tensors of a safetensors file."""
+    end = 8 + int.from_bytes(data[:8], "little")
+    return data[8:end], data[end:]
 
 
 def test_one_sample_changed(folder: Path) -> None:
@@ -243,8 +318,7 @@ def test_features_of_no_record(folder: Path) -> None:
 
 def test_fewer_features_than_the_record_says(folder: Path) -> None:
     path = first(folder, "features")
-    tensors = {name: tensor[:-1] for name, tensor in load(path.read_bytes()).items()}
-    path.write_bytes(save(tensors))
+    resave(path, lambda tensors: {name: tensor[:-1] for name, tensor in tensors.items()})
     reseal(folder, path.relative_to(folder).as_posix())
     assert "the record says 40" in failed(folder)["values against features"]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from anyres_bench.core.files import sha256_file
 from anyres_bench.leaderboard.exchange import HubBenchmark, export_results, task_name
 from anyres_bench.results import Result
 from tests.leaderboard.submitted import results_of
+from tests.results.records import dataset
 
 BENCHMARK = HubBenchmark("me/scenes", "Scenes", "CC0-1.0", "https://example.org/board")
 
@@ -47,6 +49,24 @@ def test_every_number_has_a_task_of_the_registration(results: list[Result], tmp_
         assert all(results[0].task.split("@")[0].split("/")[0] in e["notes"] for e in entries)
 
 
+def test_several_scores_of_one_task_have_a_file_each(results: list[Result], tmp_path: Path) -> None:
+    """The Hub has one score a task and file."""
+    other = replace(results[0], dataset=dataset("9" * 64))
+    several = [results[0], replace(results[0], seed=7), other]
+    names = [
+        name for name in export_results(several, BENCHMARK, tmp_path / "hub") if "eval_r" in name
+    ]
+    folder = "models/mine/.eval_results/anyres-bench"
+    assert names == [
+        f"{folder}-seed0-00000000.yaml",
+        f"{folder}-seed0-99999999.yaml",
+        f"{folder}-seed7-00000000.yaml",
+    ]
+    for name in names:
+        (entry,) = yaml.safe_load((tmp_path / "hub" / name).read_text())
+        assert f"seed {7 if 'seed7' in name else 0}" in entry["notes"]
+
+
 @pytest.mark.filterwarnings("ignore:ConjunctiveGraph:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:The inplace keyword")
 def test_croissant_is_valid_and_reads_the_table(results: list[Result], tmp_path: Path) -> None:
@@ -56,6 +76,8 @@ def test_croissant_is_valid_and_reads_the_table(results: list[Result], tmp_path:
     assert body["distribution"][0]["sha256"] == sha256_file(folder / "results.csv")
     described = mlcroissant.Dataset(str(folder / "croissant.json"))
     assert not described.metadata.issues.errors
+    assert not [text for text in described.metadata.issues.warnings if "datePublished" in text]
+    assert datetime.date.fromisoformat(body["datePublished"])
     rows = list(described.records("results"))
     assert len(rows) == 6
     assert rows[0]["results/model"] == b"mine"
@@ -80,7 +102,7 @@ def test_hostile_text_stays_text(results: list[Result], tmp_path: Path) -> None:
     *_, name = export_results([bare], BENCHMARK, tmp_path / "bare")
     (entry,) = yaml.safe_load((tmp_path / "bare" / name).read_text())
     assert entry["value"] == 1e-05
-    assert entry["notes"] == f"{bare.task}, frechet"
+    assert entry["notes"] == f"{bare.task}, frechet, seed 0"
     hostile = replace(results[0], model=replace(results[0].model, id="../../x: [!!python/a]\n- b"))
     names = export_results([hostile], BENCHMARK, tmp_path / "hub")
     assert "models/x-python-a-b/.eval_results/anyres-bench.yaml" in names

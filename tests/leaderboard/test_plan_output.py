@@ -25,6 +25,8 @@ def test_text_shows_every_number_and_what_is_unknown(plan: TablePlan) -> None:
     assert head.count("unknown") >= 10
     assert "missing  14 of 14 things" in text
     assert "about 179 h" not in head
+    assert f"hours are of {plan.probed_on};" in text
+    assert "one thread of" in plan.probed_on
     assert all(need.licence in text and need.where in text for need in plan.needs)
 
 
@@ -39,3 +41,4 @@ def test_csv_and_json_say_the_same(plan: TablePlan) -> None:
         )
         assert row["missing"].split() == cell["missing"]
     assert body["hours"] == plan.hours
+    assert body["probed_on"] == plan.probed_on

@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors import safe_open
-from safetensors.numpy import load_file, save_file
 
 from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.evaluation.requests import Request
@@ -21,7 +19,7 @@ from anyres_bench.leaderboard.submitting import Enclosed, submit
 from anyres_bench.leaderboard.verifying import VerifyRequest, verify
 from anyres_bench.results import Task
 from tests.fakes import write_dataset
-from tests.leaderboard.submitted import reseal
+from tests.leaderboard.submitted import resave, reseal
 
 MODEL = "scenes"
 
@@ -33,6 +31,7 @@ class Made:
     root: Path
     data: Path
     results: list
+    distances: list
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +40,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ANYRES_BENCH_CACHE", str(root / "cache"))
         data = write_dataset(root / "tiny", [(44, 48)] * 24).folder
-        wanted = ["tiny:half/patch32-at40/precision-recall"]
+        wanted = [f"tiny:half/patch32-at40/{name}" for name in ("precision-recall", "frechet")]
         how = EvaluationOptions(root / "results", n_workers=0)
         outcome = run_request(MODEL, data, Request(wanted, n=12), {}, how)
         outcome.check()
-    return Made(root, data, outcome.results)
+    return Made(root, data, outcome.results[:1], outcome.results[1:])
 
 
 @pytest.fixture
@@ -61,7 +60,7 @@ def request(made: Made, **changes: object) -> VerifyRequest:
 
 
 def failed(verdicts: list) -> dict[str, str]:
-    return {verdict.rule: verdict.said for verdict in verdicts if verdict.state != "ok"}
+    return {verdict.rule: verdict.said for verdict in verdicts if verdict.state == "failed"}
 
 
 def test_an_honest_one_is_verified_and_says_what_was_compared(made: Made, folder: Path) -> None:
@@ -77,21 +76,11 @@ def test_an_honest_one_is_verified_and_says_what_was_compared(made: Made, folder
     assert "3 of 12 rows" in verdicts[2].said
 
 
-def shifted(folder: Path, made: Made) -> None:
-    """Features of the model moved, numbers, seals and digests made to fit."""
-    stem = made.results[0].states["fake"]
-    from anyres_bench.leaderboard.feature_files import feature_stem
-
-    name = feature_stem(stem.key, "builtin-v1")
-    (path,) = (folder / "features").glob(f"{name.split('/')[1]}*")
-    with safe_open(path, "numpy") as file:
-        header = file.metadata()
-    tensors = load_file(path)
-    rows = tensors["features"]
-    # Rotating the order of the samples leaves every value as it is.
-    tensors["features"] = np.ascontiguousarray(np.roll(rows, 1, axis=0))
-    save_file(tensors, path, header)
-    reseal(folder, path.relative_to(folder).as_posix())
+def mirrored(folder: Path, made: Made) -> None:
+    """Features of both sides turned round zero, which leaves every distance between them."""
+    for path in (folder / "features").iterdir():
+        resave(path, lambda tensors: {**tensors, "features": -tensors["features"]})
+        reseal(folder, path.relative_to(folder).as_posix())
 
 
 def repainted(folder: Path, made: Made) -> None:
@@ -107,7 +96,7 @@ def repainted(folder: Path, made: Made) -> None:
 @pytest.mark.parametrize(
     ("tamper", "rule", "said"),
     [
-        (shifted, "features, patch32-at40, fake, builtin-v1", "rows are others"),
+        (mirrored, "features, patch32-at40, fake, builtin-v1", "rows are others"),
         (repainted, "pictures, patch32-at40, fake", "levels"),
     ],
 )
@@ -150,8 +139,27 @@ def test_without_features_and_pictures_nothing_is_verified(
     monkeypatch.setenv("ANYRES_BENCH_CACHE", str(made.root / "cache"))
     submit(made.results, tmp_path / "s", Card("MIT", "own"), Enclosed("none", samples=False))
     assert failed(verify(tmp_path / "s", request(made))) == {
-        "compared": "neither features nor pictures are enclosed"
+        "compared": "nothing of it was made again: it encloses neither features nor pictures"
     }
+
+
+def test_moments_are_compared_where_all_rows_are_made(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(made.root / "cache"))
+    folder = tmp_path / "s"
+    submit(made.distances, folder, Card("MIT", "own"), Enclosed("moments", samples=False))
+    verdicts = verify(folder, request(made))
+    assert {v.state for v in verdicts if v.rule.startswith("moments")} == {"not said"}
+    assert failed(verdicts).keys() == {"compared"}
+    whole = dataclasses.replace(request(made), fraction=1)
+    verdicts = verify(folder, whole)
+    assert not failed(verdicts)
+    assert sum(v.rule.startswith("moments") for v in verdicts) == 2
+    for path in (folder / "moments").iterdir():
+        resave(path, lambda tensors: {**tensors, "mean": tensors["mean"] + 1})
+        reseal(folder, path.relative_to(folder).as_posix())
+    assert {rule.split(",")[0] for rule in failed(verify(folder, whole))} == {"moments"}
 
 
 @pytest.mark.parametrize(
@@ -182,7 +190,8 @@ def test_nor_is_an_extractor(
     Path("evil.py").write_text("from pathlib import Path\nPath('ran').touch()\n")
     first = made.results[0]
     task = dataclasses.replace(Task.parse(first.task), extractor=extractor).id
-    named = dataclasses.replace(first, task=task)
+    of = dataclasses.replace(first.extractor, id=extractor)
+    named = dataclasses.replace(first, task=task, extractor=of)
     submit([named], tmp_path / "s", Card("MIT", "own"), Enclosed("none"))
     with pytest.raises(DataError, match="is run"):
         verify(tmp_path / "s", request(made))

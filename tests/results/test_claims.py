@@ -48,6 +48,11 @@ def test_every_claim_has_a_source_and_one_number() -> None:
     assert all("/" not in claim.metric for claim in claims)
 
 
+def test_a_number_that_a_source_has_beside_another_is_a_claim_of_its_own() -> None:
+    found = {c.metric: c.value for c in claims_of("Aesthetic-Eval@4096", "UltraHR")}
+    assert found == {"FID": 142.97, "FID_patch": 24.01}
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

@@ -7,6 +7,7 @@ model that is somebody else's.
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.core.reporting import progress
 from anyres_bench.evaluation.headlines import role_of
 from anyres_bench.leaderboard.checks import CheckedSubmission, check
+from anyres_bench.leaderboard.committed import read_benchmark
 from anyres_bench.leaderboard.log import RETRACTED, TIERS, LogLine, state_of, states
 from anyres_bench.leaderboard.logged import entered, submission_seal
 from anyres_bench.leaderboard.submission import MANIFEST, Card, Submission, read_submission
@@ -119,7 +121,7 @@ def read_board(
         reading = read_results(ours, is_known=is_known)
         oddities = reading.oddities
         for result in reading.results:
-            found.entries[result.key] = BoardEntry(result, TIERS[-1], _own_card(result.model.id))
+            found.entries[result.key] = BoardEntry(result, TIERS[-1], _own_card(result))
             found.owners[result.model.id] = "the results of this board"
     with progress("submissions", len(theirs), unit="folder") as bar:
         for path in sorted(theirs, key=_by_log(log or ())):
@@ -135,16 +137,24 @@ def read_board(
     return Board(entries, tuple(found.refused), oddities, tuple(log or ()))
 
 
-def _own_card(model_id: str) -> Card | None:
+def _own_card(result: Result) -> Card | None:
     """What checkpoints of the package say of themselves; None for other models."""
-    parts = embedded_in(model_id)
+    parts = embedded_in(result.model.id)
     if not parts:
         return None
     names = sorted({name for one in parts for name in one.datasets})
+    # The benchmark's own images were drawn apart from those that its networks are trained on.
+    apart = result.dataset.digest == _benchmark_digest()
     return Card(
         licence=", ".join(sorted({one.licence for one in parts})),
         training_data=f"{', '.join(names)}, drawn by anyres-bench",
+        trained_on_reference=False if apart else True if result.dataset.id in names else None,
     )
+
+
+@functools.cache
+def _benchmark_digest() -> str:
+    return read_benchmark().digest
 
 
 def _is_submission(path: Path) -> bool:

@@ -14,8 +14,8 @@ from anyres_bench.evaluation.pairs import paired
 from anyres_bench.leaderboard.site.differences import pairing_of
 from anyres_bench.leaderboard.site.entries import BoardEntry
 from anyres_bench.leaderboard.submission import Card
-from anyres_bench.leaderboard.submitting import Enclosed, submit
-from tests.leaderboard.submitted import kept, results_of
+from anyres_bench.leaderboard.submitting import Enclosed
+from tests.leaderboard.submitted import kept, results_of, unchecked
 from tests.results.records import model
 
 
@@ -27,7 +27,7 @@ def entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[BoardEntry]
     _, of_theirs = kept("fake", 2.0, "theirs")
     states = {"real": mine.states["real"], "fake": of_theirs}
     theirs = replace(mine, model=model("theirs"), states=states)
-    submit([theirs], tmp_path / "s", Card("MIT", "x"), Enclosed("float16"))
+    unchecked([theirs], tmp_path / "s", Card("MIT", "x"), Enclosed("float16"))
     return [
         BoardEntry(mine, "re-rendered"),
         BoardEntry(theirs, "recomputed", folder=tmp_path / "s"),
@@ -58,6 +58,6 @@ def test_other_reals_are_no_pair(entries: list[BoardEntry]) -> None:
 
 def test_without_features_there_is_none(entries: list[BoardEntry], tmp_path: Path) -> None:
     mine, theirs = (entry.result for entry in entries)
-    submit([theirs], tmp_path / "bare", Card("MIT", "x"), Enclosed("none"))
+    unchecked([theirs], tmp_path / "bare", Card("MIT", "x"), Enclosed("none"))
     bare = replace(entries[1], folder=tmp_path / "bare")
     assert pairing_of([entries[0], bare])(theirs, mine) is None

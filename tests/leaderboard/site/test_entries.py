@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from anyres_bench.core.errors import DataError, UsageError
+from anyres_bench.leaderboard.committed import SCENES
 from anyres_bench.leaderboard.log import LogLine
 from anyres_bench.leaderboard.site.differences import pairing_of
 from anyres_bench.leaderboard.site.entries import read_board
@@ -170,3 +171,9 @@ def test_models_of_the_package_have_the_licence_of_their_checkpoints(tmp_path: P
     assert known is not None
     assert known.licence == "Apache-2.0"
     assert "houses-low" in known.training_data
+    assert known.trained_on_reference is None  # of images that nobody knows
+
+
+def test_the_benchmark_s_own_images_are_not_those_of_training() -> None:
+    records = read_board((SCENES / "ours-seed0",)).entries
+    assert {one.card and one.card.trained_on_reference for one in records} == {False}
