@@ -125,6 +125,11 @@ class ExtractorSpec:
         if not at:
             return cls(name, None, tuple(options), device, accept_licence)
         scheme, _, path = source.partition(":")
+        if scheme in ("sha256", "weights"):  # an id's: it says which weights, and not where
+            raise UsageError(
+                f"extractor {text!r} is an id, whose digest says which weights but not where they "
+                "are; name them: --extractor NAME@file:PATH"
+            )
         if scheme != "file" or not path:
             raise UsageError(f"extractor {text!r}: {source!r} after '@' is not file:PATH")
         paths = list(itertools.accumulate([path, *options], "{}+{}".format))

@@ -6,12 +6,17 @@
     ...+squash                                     the whole image, not the middle of it
 
 What the network is shown is what OpenCLIP says that it was trained on; it stands in the id, and so
-does the digest of its weights.
+does the digest of its weights: of those that embed images alone, where a file has no others.
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
+from collections.abc import Iterator
 from typing import Any
+
+from torch import nn
 
 from anyres_bench.core.errors import CheckpointError, UnknownNameError, UsageError, WeightsError
 from anyres_bench.core.registry import nearest
@@ -38,7 +43,7 @@ def build(spec: ExtractorSpec) -> PretrainedExtractor:
     asked = PretrainedSpec.of(spec)
     options = asked.take("squash", "normalised")
     open_clip = library("open_clip", "OpenCLIP")
-    network = _network(open_clip, asked)
+    network, held = _network(open_clip, asked)
     config = library("open_clip.model", "OpenCLIP").get_model_preprocess_cfg(network)
     side = square_side(asked.name, config["size"])
     if config.get("resize_mode", "shortest") not in ("shortest", "squash"):
@@ -53,22 +58,25 @@ def build(spec: ExtractorSpec) -> PretrainedExtractor:
     )
     return PretrainedExtractor(
         f"open-clip:{asked.name}",
-        network,
+        held,
         network.encode_image,
         shown,
-        int(network.visual.output_dim),
+        int(open_clip.get_model_config(asked.name)["embed_dim"]),
         normalised="normalised" in options,
         device=asked.device,
     )
 
 
-def _network(open_clip: Any, asked: PretrainedSpec) -> Any:
+def _network(open_clip: Any, asked: PretrainedSpec) -> tuple[Any, nn.Module]:
+    """The network, and the part of it whose weights are the ones that were asked for."""
     name = asked.name
     known = open_clip.list_models()
     if name not in known:
         raise UnknownNameError(f"OpenCLIP has no network {name!r}; {nearest(name, known)}")
     if asked.file is not None:
-        return _with_file(open_clip.create_model(name), asked)
+        with _untold():
+            drawn = open_clip.create_model(name)
+        return _with_file(drawn, asked)
     tags = open_clip.list_pretrained_tags_by_model(name)
     if asked.revision not in tags:
         raise UnknownNameError(
@@ -77,16 +85,28 @@ def _network(open_clip: Any, asked: PretrainedSpec) -> Any:
         )
     refuse_offline(name)
     try:
-        return open_clip.create_model(name, pretrained=asked.revision)
+        network = open_clip.create_model(name, pretrained=asked.revision)
     except (RuntimeError, KeyError, ValueError, OSError) as error:
         said = " ".join(str(error).split())[:300]
         raise WeightsError(
             f"the weights {asked.revision} of {name} cannot be had: {said}; get the file and name "
             f"it: open-clip:{name}@file:PATH"
         ) from error
+    return network, network
 
 
-def _with_file(network: Any, asked: PretrainedSpec) -> Any:
+@contextlib.contextmanager
+def _untold() -> Iterator[None]:
+    """Leaves out what OpenCLIP warns of: weights drawn at random, which those of a file replace."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def _with_file(network: Any, asked: PretrainedSpec) -> tuple[Any, nn.Module]:
     """The network with the weights of a file; only what does not embed images may be missing."""
     assert asked.file is not None
     found = read_weights(asked.file).tensors
@@ -95,8 +115,9 @@ def _with_file(network: Any, asked: PretrainedSpec) -> Any:
     except RuntimeError as error:
         said = " ".join(str(error).split())[:300]
         raise CheckpointError(f"{asked.file} does not fit {asked.name}: {said}") from error
-    missing = [key for key in missing if key.startswith("visual.")]
-    if missing or strange:
-        which = f"lacks {missing[0]}" if missing else f"has {strange[0]}, which is not there"
+    lacking = [key for key in missing if key.startswith("visual.")]
+    if lacking or strange:
+        which = f"lacks {lacking[0]}" if lacking else f"has {strange[0]}, which is not there"
         raise CheckpointError(f"{asked.file} does not fit OpenCLIP's {asked.name}: it {which}")
-    return network
+    # What the file lacks was drawn at random, and would make each run another extractor.
+    return network, network.visual if missing else network

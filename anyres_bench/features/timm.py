@@ -15,6 +15,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+from torch import nn
+
 from anyres_bench.core.errors import CheckpointError, UnknownNameError, UsageError, WeightsError
 from anyres_bench.core.registry import nearest
 from anyres_bench.features.extractor import ExtractorSpec
@@ -45,6 +48,8 @@ def build(spec: ExtractorSpec) -> PretrainedExtractor:
     network = _network(timm, asked, int(sides[0]) if sides else None)
     config = timm.data.resolve_model_data_config(network)
     side = int(sides[0]) if sides else square_side(asked.name, config["input_size"])
+    if sides:
+        _check_side(network, asked.name, side)
     squash = squash or (config["crop_mode"] == "squash" and config["crop_pct"] == 1)
     if not squash and config["crop_mode"] != "center":
         raise UsageError(f"{asked.name} wants a {config['crop_mode']} crop; use +squash")
@@ -61,12 +66,29 @@ def build(spec: ExtractorSpec) -> PretrainedExtractor:
     )
 
 
+@torch.inference_mode()
+def _check_side(network: nn.Module, name: str, side: int) -> None:
+    """Hold that a network takes the side that was asked for, before anything is rendered.
+
+    Raises:
+        UsageError: it does not, such as one of patches of 16 px that is to see 97.
+    """
+    try:
+        network.eval()(torch.zeros(1, 3, side, side))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise UsageError(f"{name} takes no images of {side} px: {said}; name another") from error
+
+
 def _network(timm: Any, asked: PretrainedSpec, side: int | None) -> Any:
     """The network without its classifier, its weights loaded."""
     name = asked.name
     if not timm.is_model(name):
         raise UnknownNameError(f"timm has no network {name!r}; {nearest(name, timm.list_models())}")
-    options: dict[str, Any] = {"num_classes": 0} | ({"img_size": side} if side else {})
+    options: dict[str, Any] = {"num_classes": 0}
+    published = timm.get_pretrained_cfg(name)
+    if side and (published is None or published.fixed_input_size):  # others take any side
+        options["img_size"] = side
     tensors: dict[str, Any] = {}
     if asked.file is not None:
         tensors = read_weights(asked.file).tensors
@@ -74,7 +96,7 @@ def _network(timm: Any, asked: PretrainedSpec, side: int | None) -> Any:
     else:
         refuse_offline(name)
         if asked.revision is not None:
-            hub = timm.get_pretrained_cfg(name).hf_hub_id
+            hub = published.hf_hub_id
             options["pretrained_cfg_overlay"] = {"hf_hub_id": f"{hub}@{asked.revision}"}
     try:
         network = timm.create_model(name, pretrained=True, **options)

@@ -68,3 +68,9 @@ def test_unknown_names_suggest_the_nearest(text: str, hint: str) -> None:
 def test_every_registered_factory_is_there() -> None:
     assert {"builtin", "inception-v3"} <= set(EXTRACTORS)
     assert all(callable(EXTRACTORS.get(name)) for name in EXTRACTORS)
+
+
+@pytest.mark.parametrize("id_", ["vgg16@sha256:0123456789abcdef", "timm:test_vit@weights:6f1d0c2b"])
+def test_an_id_with_a_digest_asks_for_the_file(id_: str) -> None:
+    with pytest.raises(UsageError, match="which weights but not where"):
+        extractor_from(id_)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from anyres_bench.core.errors import CheckpointError, UnknownNameError, WeightsError
 from anyres_bench.features.contract import check_contract
@@ -24,8 +25,6 @@ CONFIG = {
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    import json
-
     open_clip = importable("open_clip")
     folder = tmp_path_factory.mktemp("clip")
     (folder / f"{NAME}.json").write_text(json.dumps(CONFIG))
@@ -47,6 +46,39 @@ def test_a_file_of_weights(weights: Path) -> None:
     lengths = unit(pictures).norm(dim=1)
     torch.testing.assert_close(lengths, torch.ones(2))
     torch.testing.assert_close(unit(pictures), torch.nn.functional.normalize(plain(pictures)))
+
+
+@pytest.mark.slow
+def test_a_file_of_the_image_tower_alone_is_one_extractor(weights: Path, tmp_path: Path) -> None:
+    """The text tower is drawn at random then, which must not reach the id."""
+    whole = load_file(weights)
+    save_file({k: v for k, v in whole.items() if "visual." in k}, tmp_path / "image.safetensors")
+    spec = f"open-clip:{NAME}@file:{tmp_path / 'image.safetensors'}"
+    first, again = extractor_from(spec), extractor_from(spec)
+    assert first.id == again.id
+    pictures = torch.randint(0, 255, (1, 3, 40, 40), dtype=torch.uint8)
+    both = extractor_from(f"open-clip:{NAME}@file:{weights}")
+    torch.testing.assert_close(first(pictures), both(pictures), rtol=0, atol=0)
+
+
+@pytest.mark.slow
+def test_an_image_tower_of_timm(weights: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """As SigLIP's, MobileCLIP's and EVA's are: such a tower does not say how long its vectors are.
+
+    Of weights drawn at random, which those of the file replace, nothing is told.
+    """
+    open_clip = importable("open_clip")
+    vision = {"timm_model_name": "test_vit", "timm_pool": "", "timm_proj": "linear"}
+    config = {**CONFIG, "vision_cfg": {**vision, "image_size": 160}}
+    (weights.parent / "timm-test.json").write_text(json.dumps(config))
+    open_clip.add_model_config(weights.parent)
+    path = weights.parent / "timm.safetensors"
+    save_file(open_clip.create_model("timm-test").state_dict(), path)
+    caplog.clear()
+    extractor = extractor_from(f"open-clip:timm-test@file:{path}")
+    check_contract(extractor, sizes=((40, 40), (52, 37)))
+    assert extractor.dim == 12
+    assert not caplog.records
 
 
 @pytest.mark.slow

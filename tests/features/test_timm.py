@@ -68,6 +68,23 @@ def test_options(weights: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_convolutional_network_takes_any_side(timm: Any, tmp_path: Path) -> None:
+    """Unlike one of patches, whose code has to be told, it knows no side."""
+    path = tmp_path / "resnet.safetensors"
+    save_file(timm.create_model("test_resnet", pretrained=False).state_dict(), path)
+    usual, small = (extractor_from(f"timm:test_resnet@file:{path}{end}") for end in ("", "+96"))
+    assert "bilinear-101crop96" in small.id
+    assert small.id.split("+")[0] == usual.id.split("+")[0]
+    check_contract(small)
+
+
+@pytest.mark.slow
+def test_a_side_that_a_network_does_not_take(weights: Path) -> None:
+    with pytest.raises(UsageError, match="takes no images of 97 px"):
+        extractor_from(f"timm:{NAME}@file:{weights}+97")
+
+
+@pytest.mark.slow
 def test_what_cannot_be_had(timm: Any, weights: Path, tmp_path: Path, monkeypatch) -> None:
     with pytest.raises(UnknownNameError, match="did you mean"):
         extractor_from(f"timm:test_vitt@file:{weights}")
