@@ -20,8 +20,10 @@ from pathlib import Path
 
 import click
 
+import anyres_bench
 from anyres_bench import __version__
 from anyres_bench.core.errors import AnyresBenchError
+from anyres_bench.core.factories import own_code
 
 _LIBRARIES = ("torch", "numpy", "scipy", "pillow", "pyarrow", "click")
 STOPPED = 130  # what a shell makes of Ctrl-C
@@ -85,6 +87,8 @@ def ending(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
     known = explanation(error)
     if known is not None:
         return f"error: {known}", getattr(error, "exit_code", 1)
+    if own := _own_line(error):
+        return f"error: {_own_message(error, own, arguments)}", 1
     return f"error: {fault_message(error, arguments)}", FAULT
 
 
@@ -153,6 +157,28 @@ def _sentence(name: str, what: str, advice: str) -> str:
 
 def _is_ours(module: str | None) -> bool:
     return (module or "").split(".")[0] in {"", "anyres_bench"}
+
+
+def _own_line(error: BaseException) -> traceback.FrameSummary | None:
+    """The line of the user's own model or extractor that raised; None where ours did."""
+    package = os.path.dirname(os.path.abspath(anyres_bench.__file__)) + os.sep
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if own_code(frame.filename):
+            return frame
+        if os.path.abspath(frame.filename).startswith(package):
+            return None
+    return None
+
+
+def _own_message(
+    error: BaseException, line: traceback.FrameSummary, arguments: Sequence[str]
+) -> str:
+    where = f"{Path(line.filename).name} line {line.lineno}, in {line.name}"
+    said = f"your own code raised {type(error).__name__}: {error} ({where})"
+    try:
+        return f"{said}\nthe whole traceback is in {_write_report(error, arguments)}"
+    except OSError:
+        return said
 
 
 def fault_message(error: BaseException, arguments: Sequence[str]) -> str:

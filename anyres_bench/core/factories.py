@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from typing import Any
 
 from anyres_bench.core.errors import UnknownNameError, UsageError
 from anyres_bench.core.registry import nearest
+
+_folders: set[str] = set()  # of the modules that were named
 
 _FORM = re.compile(r"(?:[A-Za-z_][\w.]*|.+\.py):[A-Za-z_]\w*")
 
@@ -45,11 +48,22 @@ def imported_factory(spec: str, hint: str = "") -> tuple[str, Callable[..., Any]
         _from_file(spec, Path(place)) if place.endswith(".py") else _from_name(spec, place, hint)
     )
     module_name = module.__name__
+    _remember(getattr(module, "__file__", None))
     factory: Callable[..., Any] | None = getattr(module, attribute, None)
     if not callable(factory):
         names = [name for name in vars(module) if callable(getattr(module, name))]
         raise UnknownNameError(f"{place} has no {attribute!r}; {nearest(attribute, names)}")
     return module_name, factory
+
+
+def own_code(file: str) -> bool:
+    """Whether a file lies beside a module of the user's that a factory was taken from."""
+    return os.path.dirname(os.path.abspath(file)) in _folders
+
+
+def _remember(file: str | None) -> None:
+    if file is not None:
+        _folders.add(os.path.dirname(os.path.abspath(file)))
 
 
 def _from_name(spec: str, name: str, hint: str) -> ModuleType:
@@ -78,6 +92,7 @@ def _from_file(spec: str, path: Path) -> ModuleType:
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)
     sys.modules[found.name] = module
+    _remember(str(file))  # what it raises while it is imported is of the user's code too
     try:
         found.loader.exec_module(module)
     except (ImportError, SyntaxError) as error:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from anyres_bench.cli.faults import explanation, fault_message
+from anyres_bench.cli.faults import FAULT, ending, explanation, fault_message
 from anyres_bench.core.errors import DatasetError
+from anyres_bench.features.extractor import extractor_from
 
 
 @pytest.mark.parametrize("number", sorted(errno.errorcode))
@@ -88,3 +89,47 @@ def test_a_fault_without_room_for_a_report_says_where(
         said = fault_message(error, [])
     assert "test_faults.py line" in said
     assert "no report could be written" in said
+
+
+_RAISES = """
+class Extractor:
+    id, dim, n_views, is_fid = "mine", 3, 1, False
+
+    def __call__(self, images):
+        return {}["boom"]
+
+def make():
+    return Extractor()
+
+def broken():
+    return make().nothing
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "line"), [("make", "line 6, in __call__"), ("broken", "line 12, in broken")]
+)
+def test_what_code_of_the_users_own_raises_is_no_fault_of_ours(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, line: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "reports"))
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "mine.py").write_text(_RAISES)
+    with pytest.raises((KeyError, AttributeError)) as raised:
+        extractor_from(f"{tmp_path / 'mine.py'}:{name}")
+    said, code = ending(raised.value, [])
+    assert code == 1
+    assert "your own code raised" in said
+    assert f"mine.py {line}" in said
+    [report] = (tmp_path / "reports").iterdir()
+    assert "Traceback" in report.read_text()
+    assert str(report) in said
+
+
+def test_a_fault_of_ours_below_code_of_the_users_is_ours(tmp_path: Path) -> None:
+    (tmp_path / "calls.py").write_text(
+        "from anyres_bench.data.ar1 import canvas_of\ndef make():\n    return canvas_of('16', 4)\n"
+    )
+    with pytest.raises(ValueError, match="unpack") as raised:
+        extractor_from(f"{tmp_path / 'calls.py'}:make")
+    assert ending(raised.value, [])[1] == FAULT
