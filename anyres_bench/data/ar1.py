@@ -12,7 +12,8 @@ at point i of a scrambled Sobol sequence, the same for reals and for every model
     ar1-patch{P}-aspects-{M}mp      seven shapes, from 1x3 to 3x1, of M million pixels each
 
 The curve and the seven shapes are made of strata, each a protocol of its own: nothing is ever
-pooled over sizes.
+pooled over sizes. `ar16x9-1mp`, `aspects-1mp` and `ar1-native`, without a window, are read as of
+windows of 64 px.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from anyres_bench.data.views import Window
 ASPECTS = ("1x3", "9x16", "3x4", "1x1", "4x3", "16x9", "3x1")  # width x height, as people say it
 SQUARE = "1x1"
 MIN_SIZES = 2  # one size is no curve
+WINDOW = 64  # px, where a shape is named without its window: that of the suite `ar1`
 
 StrataKind = Literal["", "sizes", "aspects"]
 
@@ -44,6 +46,9 @@ _FORMS = {
     "aspect": rf"ar1-patch{_NUMBER}-ar{_NUMBER}x{_NUMBER}-{_MEGAPIXELS}",
     "aspects": rf"ar1-patch{_NUMBER}-aspects-{_MEGAPIXELS}",
 }
+_SHAPE = re.compile(
+    rf"(?:ar1-)?(ar{_NUMBER}x{_NUMBER}-{_MEGAPIXELS}|aspects-{_MEGAPIXELS}|(?<=ar1-)native)"
+)
 EXAMPLES = (
     "ar1-patch64-at256",
     "ar1-patch64-min64max512",
@@ -79,6 +84,16 @@ def read_ar1(text: str) -> Ar1 | None:
             patch = int(match[1])
             return _READERS[form](text, patch, *match.groups()[1:])
     return None
+
+
+def with_window(text: str) -> str:
+    """The id of a shape that was named without its window; any other text as it is.
+
+    >>> with_window("ar16x9-1mp")
+    'ar1-patch64-ar16x9-1mp'
+    """
+    match = _SHAPE.fullmatch(text)
+    return f"ar1-patch{WINDOW}-{match[1]}" if match else text
 
 
 def ladder(smallest: int, largest: int, octaves: bool = False) -> Iterator[int]:

@@ -359,7 +359,7 @@ def protocol_from(text: str) -> EvalProtocol:
 
     if text == NAME:
         return paired_protocol()
-    name = one_spelling(re.sub(r"^fid-", "anyres-", text))
+    name = ar1.with_window(one_spelling(re.sub(r"^fid-", "anyres-", text)))
     if (dialect := dialect_from(name)) is not None:
         return dialect
     if (shrunk := read_shrunk(name)) is not None:

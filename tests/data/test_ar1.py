@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from anyres_bench.core.errors import DatasetError, UsageError
+from anyres_bench.core.errors import DatasetError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.ar1 import ASPECTS, EXAMPLES, canvas_of, ladder
 from anyres_bench.data.protocols import protocol_from
@@ -165,3 +165,15 @@ def test_numbers_that_do_not_go_together(text: str, message: str) -> None:
 
 BIG = manifest(*[(300, 400)] * 4)
 FROZEN = [(169, 173), (46, 7), (129, 77), (86, 104)]
+
+
+@pytest.mark.parametrize("shape", ["ar16x9-1mp", "ar3x1-0.25mp", "aspects-1mp", "native"])
+def test_a_shape_without_its_window_is_of_64_px(shape: str) -> None:
+    names = {f"ar1-patch64-{shape}", f"ar1-{shape}"} | ({shape} - {"native"})
+    assert {protocol_from(name).id for name in names} == {f"ar1-patch64-{shape}"}
+
+
+def test_native_alone_is_no_protocol() -> None:
+    """A dataset may be called so, which `native/anyres-full64/frechet` begins with."""
+    with pytest.raises(UnknownNameError, match="ar1-patch64-native"):
+        protocol_from("native")
