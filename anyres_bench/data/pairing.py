@@ -91,9 +91,19 @@ def pairs(made: Manifest, reference: Manifest, n: int, seed: int) -> list[tuple[
             )
         found.append((i, known[name]))
     if len(found) < n:
-        raise DatasetError(f"{n} pairs were asked for and there are {len(found)}; use --n or less")
+        raise DatasetError(
+            _too_few(n, len(found), sorted(known.keys() - _by_name(made, "").keys()))
+        )
     chosen = stream(seed, "pairs").permutation(len(found))[:n]
     return [found[k] for k in sorted(chosen.tolist())]
+
+
+def _too_few(n: int, n_found: int, without: list[str]) -> str:
+    """The sentence for references of which some have no image, or none that can be read."""
+    alone = f" no readable image is called {', '.join(map(repr, without[:3]))}" if without else ""
+    more = f" and {len(without) - 3} more" if len(without) > 3 else ""
+    fewer = f", or compare those that are there: --n {n_found}" if n_found else ""
+    return f"{n} pairs were asked for and there are {n_found}:{alone}{more}; add images{fewer}"
 
 
 def pair_items(made: Manifest, chosen: list[tuple[int, int]]) -> list[Item[ImageView]]:

@@ -209,6 +209,11 @@ def by_view(tasks: Iterable[Task]) -> Iterator[tuple[tuple[str, str, int], list[
 def _generator(model: Generator | HeldOut, held_out: Dataset | None, task: Task) -> Generator:
     if not isinstance(model, HeldOut):
         return model
+    if protocol_from(task.protocol).takes_all:
+        raise UsageError(
+            f"{task.protocol} takes every image as reference, and {model.id} shows those that the "
+            "reference does not hold; use a folder of images, as paired:DIR"
+        )
     if held_out is None:
         raise UsageError(
             f"{model.id} shows images that the reference does not hold, and {task.dataset} takes "

@@ -45,7 +45,8 @@ def test_pairs_by_name() -> None:
         ([image("b/w.png")], 1, "image 'b/w' has no reference"),
         ([image("b/x.png", (40, 61))], 1, "is 40x61 px and its reference 40x60"),
         ([image("b/x.png"), image("b/x.jpg")], 2, "two of the name 'b/x'"),
-        ([image("b/x.png")], 2, "2 pairs were asked for and there are 1"),
+        ([image("b/x.png")], 2, "there are 1: no readable image is called 'b/y', 'b/z'; .* --n 1$"),
+        ([image("b/x.png")], 9, "9 pairs were asked for and there are 1"),
     ],
 )
 def test_what_makes_no_pairs(made, n: int, message: str) -> None:
