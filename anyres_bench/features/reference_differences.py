@@ -25,7 +25,8 @@ class ReferenceDifference:
 
     Attributes:
         kind: "dimensions", "images", "n", "extractor", "resize", "protocol", "seed", "codec",
-            "versions", "divisor", "rounding" or "unknown".
+            "versions", "divisor", "rounding", "numbers" (by how much, where the others say why) or
+            "unknown".
         text: for people.
     """
 
@@ -35,7 +36,8 @@ class ReferenceDifference:
 
 def reference_differences(a: Reference, b: Reference) -> list[ReferenceDifference]:
     """Everything that sets the moments of two files apart; empty where they are equal."""
-    return [*_said(a.origin, b.origin), *_measured(a, b)]
+    said = list(_said(a.origin, b.origin))
+    return [*said, *_measured(a, b, bool(said))]
 
 
 def relative_difference(a: Gaussian, b: Gaussian) -> tuple[float, float]:
@@ -93,14 +95,15 @@ def _missing(options: list[str], others: list[str]) -> str:
     return "+".join(option for option in options if option not in others) or "its usual"
 
 
-def _measured(a: Reference, b: Reference) -> Iterator[ReferenceDifference]:
-    """What the numbers show."""
+def _measured(a: Reference, b: Reference, explained: bool) -> Iterator[ReferenceDifference]:
+    """What the numbers show, and whether what the files say is why."""
+    yield from _batches(a, b)
     one, two = a.gaussian, b.gaussian
     if one is None or two is None:
-        yield from _batches(a, b)
         return
-    if one.n != two.n:
-        yield ReferenceDifference("n", f"n: {one.n or 'not said'} and {two.n or 'not said'}")
+    if None not in (one.n, two.n) and one.n != two.n:
+        explained = True
+        yield ReferenceDifference("n", f"n: {one.n} and {two.n}")
     if one.dim != two.dim:
         yield ReferenceDifference(
             "dimensions", f"dimensions: {one.dim} and {two.dim}; other extractors"
@@ -123,13 +126,17 @@ def _measured(a: Reference, b: Reference) -> Iterator[ReferenceDifference]:
         where = "the mean, as clean-fid sums it" if covariances <= _DOUBLE else "features or sums"
         yield ReferenceDifference("rounding", f"only rounding, in float32 ({where}): {size}")
     else:
-        yield ReferenceDifference("unknown", _unexplained(a, b, size))
+        kind = "numbers" if explained else "unknown"
+        yield ReferenceDifference(kind, _by_how_much(a, b, size))
 
 
 def _batches(a: Reference, b: Reference) -> Iterator[ReferenceDifference]:
+    """The images that they hold; moments are compared elsewhere."""
     one, two = a.images, b.images
     if one is None or two is None:
-        yield ReferenceDifference("unknown", "one file holds images alone, the other moments alone")
+        if a.gaussian is None or b.gaussian is None:
+            text = "one file holds images alone, the other moments alone"
+            yield ReferenceDifference("unknown", text)
     elif one.digest != two.digest:
         sizes = f"{one.n} of {one.size} px and {two.n} of {two.size} px"
         yield ReferenceDifference("images", f"the batches hold other images: {sizes}")
@@ -138,6 +145,8 @@ def _batches(a: Reference, b: Reference) -> Iterator[ReferenceDifference]:
 def _divisor(a: Gaussian, b: Gaussian) -> int | None:
     """n where one covariance is (n - 1) / n of the other, entry by entry; None where it is not."""
     large = np.abs(b.covariance) > 1e-3 * np.abs(b.covariance).max()
+    if not large.any():
+        return None
     ratios = a.covariance[large] / b.covariance[large]
     ratio = float(np.median(ratios))
     if not ratio > 0 or np.abs(ratios / ratio - 1).max() > _RATIO:
@@ -147,11 +156,12 @@ def _divisor(a: Gaussian, b: Gaussian) -> int | None:
     return n if n >= 2 and abs((n - 1) / n - low) < _RATIO else None
 
 
-def _unexplained(a: Reference, b: Reference, size: str) -> str:
-    if a.origin is not None and b.origin is not None:
+def _by_how_much(a: Reference, b: Reference, size: str) -> str:
+    silent = [str(r.path) for r in (a, b) if r.origin is None]
+    if not silent:
         return f"by how much: {size}"
-    silent = " and ".join(str(r.path) for r in (a, b) if r.origin is None)
+    who = f"{' and '.join(silent)} {'do' if len(silent) > 1 else 'does'}"
     return (
-        f"the numbers differ: {size}. That is more than rounding; {silent} does not say of which "
-        "images, how many, by which resize, codec and extractor, and each of these may be why"
+        f"the numbers differ: {size}. That is more than rounding; {who} not say of which images, "
+        "how many, by which resize, codec and extractor, and each of these may be why"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from anyres_bench.core.geometry import Size
 from anyres_bench.features.reference_differences import reference_differences
 from anyres_bench.features.references import Gaussian, Origin, Reference, ReferenceBatch
 from anyres_bench.results import DatasetRecord, SizeHistogram
@@ -95,3 +96,35 @@ def test_batches_of_images(tmp_path: Path) -> None:
     assert kinds(one, one) == []
     assert kinds(one, two) == ["images"]
     assert kinds(one, reference()) == ["unknown"]
+
+
+def test_an_n_that_one_file_does_not_say_is_no_difference() -> None:
+    """So moments of pytorch-fid and of StyleGAN, of the same images, differ by rounding alone."""
+    assert kinds(reference(), reference(n=40)) == []
+    assert kinds(reference(), reference(rows()[::-1], n=40)) == ["rounding"]
+    assert kinds(reference(), reference(rows(seed=1), n=40)) == ["unknown"]
+
+
+def test_numbers_whose_difference_is_explained_are_not_unknown() -> None:
+    other = dataclasses.replace(ORIGIN, seed=4)
+    a, b = reference(origin=ORIGIN), reference(rows(seed=1), origin=other)
+    assert kinds(a, b) == ["seed", "numbers"]
+    assert kinds(reference(n=40), reference(rows(seed=1), n=50)) == ["n", "numbers"]
+    assert kinds(a, reference(rows(seed=1), origin=ORIGIN)) == ["unknown"]
+
+
+def test_batches_beside_equal_moments_are_compared_too() -> None:
+    one, two = (
+        dataclasses.replace(
+            reference(), images=ReferenceBatch(Path("a"), 9, Size(8, 8), digest), layout="adm"
+        )
+        for digest in ("a", "b")
+    )
+    assert kinds(one, one) == kinds(one, reference()) == []
+    assert kinds(one, two) == ["images"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_covariance_of_nothing_is_told_without_a_warning() -> None:
+    assert kinds(reference(), reference(scale=0)) == ["unknown"]
+    assert kinds(reference(scale=0), reference()) == ["unknown"]
