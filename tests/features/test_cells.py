@@ -10,6 +10,7 @@ from anyres_bench.core.geometry import Size
 from anyres_bench.features.cells import CellExtractor
 from anyres_bench.features.contract import check_contract, pictures
 from anyres_bench.features.extractor import extractor_from
+from anyres_bench.metrics.scaleinv import spatial_features
 from tests.fakes import Pooled
 
 
@@ -23,6 +24,16 @@ def test_cells_stand_row_by_row() -> None:
     assert rows.shape == (2, 4 * base.dim)
     third = base(images[:, :, 16:32, :24].contiguous())
     assert torch.equal(rows[:, 2 * base.dim : 3 * base.dim], third)
+
+
+def test_cells_of_four_are_infinitygans_spatial_features() -> None:
+    images, base = pictures(2, Size(35, 35)), Pooled()
+    levels = images.float() / 127.5 - 1
+
+    def of_cell(shown: torch.Tensor) -> torch.Tensor:
+        return base((255 * shown).round().to(torch.uint8))
+
+    assert torch.equal(CellExtractor(base, 4)(images), spatial_features(levels, of_cell))
 
 
 def test_the_id_holds_the_grid_and_the_extractor() -> None:
