@@ -2,6 +2,7 @@
 
     anyres-bench collect scenes data/scenes --n 1000
     python -m benchmarks.ar1_cost data/scenes [--n 1000] [--out FILE.json] [--work FOLDER]
+    python -m benchmarks.ar1_cost data/scenes --suite memorisation
 
 Shown are the seconds of rendering and one feature pass (both sides, every size), of each metric at
 all sizes with its intervals, and the ratio of everything to the first. A procedural world renders
@@ -89,7 +90,7 @@ def main() -> None:
     parser.add_argument("--model", default="scenes")
     parser.add_argument("--suite", default="ar1")
     parser.add_argument("--n", type=int, default=1000)
-    parser.add_argument("--out", type=Path, help="added to, a line for each n")
+    parser.add_argument("--out", type=Path, help="added to, a run for each suite and n")
     parser.add_argument("--work", type=Path)
     args = parser.parse_args()
     time.perf_counter = time.process_time  # the clock that records are written by
@@ -101,10 +102,11 @@ def main() -> None:
     print(f"{ratio:9.2f}    everything over {LOOKING}, n {args.n}")
     if args.out:
         runs = json.loads(args.out.read_text())["runs"] if args.out.exists() else []
-        one = {"n": args.n, "model": args.model, "ratio": ratio, "s": seconds}
-        runs = [*(run for run in runs if run["n"] != args.n), one]
+        one = {"n": args.n, "suite": args.suite, "model": args.model, "ratio": ratio, "s": seconds}
+        others = [run for run in runs if (run["suite"], run["n"]) != (args.suite, args.n)]
+        runs = sorted([*others, one], key=lambda run: (run["suite"], run["n"]))
         machine = f"{platform.machine()}, {os.cpu_count()} cores, one thread, {platform.system()}"
-        write_json(args.out, {"machine": machine, "runs": sorted(runs, key=lambda run: run["n"])})
+        write_json(args.out, {"machine": machine, "runs": runs})
 
 
 if __name__ == "__main__":

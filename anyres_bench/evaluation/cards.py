@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from anyres_bench.evaluation.curves import far_apart
-from anyres_bench.evaluation.headlines import Limit, Pairing, remarks, role_of
+from anyres_bench.evaluation.headlines import Limit, Pairing, n_shared, remarks, role_in
 from anyres_bench.evaluation.pairs import Difference
 from anyres_bench.evaluation.wording import UNITS, metric_name, title_of
 from anyres_bench.results import (
@@ -45,7 +45,7 @@ class CardRow:
 
     Attributes:
         model: its id.
-        role: of a control, see `role_of`; empty for a model.
+        role: see `role_in`; empty for a model that is ranked.
         rank: ties share one; empty where it is not known.
         cells: a value each.
         tier: how far the number is trusted, and what else stands below the model; mostly empty.
@@ -88,10 +88,10 @@ class Standing:
     """A result at its place.
 
     Attributes:
-        rank: ties share one; empty where it is not known.
+        rank: ties share one; empty where it is not known, and for what is not to be ranked.
         differences: by value, to the result that it is held against; None where not known.
         tier: see `CardRow`.
-        role: of a control.
+        role: see `role_in`.
     """
 
     result: Result
@@ -111,10 +111,15 @@ def standings(group: Sequence[Result], pairing: Pairing) -> list[Standing]:
     names = shared_names(group)
     pair = functools.cache(lambda upper, lower: pairing(group[lower], group[upper]))
     above = [None, *(pair(i, i + 1) for i in range(len(group) - 1))]
-    ranks = tied_ranks(len(group), lambda upper, lower: _apart(pair(upper, lower), names))
+    ranked = [i for i, result in enumerate(group) if not n_shared(result)]
+
+    def apart(upper: int, lower: int) -> bool | None:
+        return _apart(pair(ranked[upper], ranked[lower]), names)
+
+    ranks = dict(zip(ranked, tied_ranks(len(ranked), apart), strict=True))
     return [
-        Standing(result, str(rank or ""), role_of(result.model.id), pairs)
-        for result, pairs, rank in zip(group, above, ranks, strict=True)
+        Standing(result, str(ranks.get(i) or ""), role_in(result), pairs)
+        for i, (result, pairs) in enumerate(zip(group, above, strict=True))
     ]
 
 

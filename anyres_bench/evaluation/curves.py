@@ -1,6 +1,7 @@
-"""The curve of a value against canvas size: one window, seen on canvases that grow.
+"""The curve of a value against canvas size: one window, or whole canvases shrunk to one size.
 
-A point of it is a task of the protocol `patch{window}-at{size}`, or `ar1-patch{window}-at{size}`.
+A point of it is a task of the protocol `patch{window}-at{size}`, `ar1-patch{window}-at{size}`, or
+`ar1-shrunk{window}-at{size}`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from anyres_bench.evaluation.wording import metric_name, metric_words
 from anyres_bench.results import Result, Task, value_label
 
-_PROTOCOL = re.compile(r"(?:ar1-)?patch([1-9][0-9]{0,8})-at([1-9][0-9]{0,8})")
+_PROTOCOL = re.compile(
+    r"(?:(?:ar1-)?patch|ar1-shrunk)([1-9][0-9]{0,8})-at([1-9][0-9]{0,8})"  # window, canvas
+)
 _DETAIL = "effective-resolution"  # the metric whose curves saturate
+# Means over pictures beside images that are the same at every size: as much at any number of them.
+_AT_ANY_N = ("authpct", "copy-rate", "copying")
 
 
 @dataclass(frozen=True)
@@ -35,14 +41,26 @@ class Curve:
     """What all models have of one value, one window, one set of images and one seed.
 
     Attributes:
-        scope: the tasks' id, with the size left open.
+        scope: the tasks' id, with the size left open, see `scope_of`.
+        metric: what is measured, in words.
         label: the value's name with its direction.
         lines: model -> its points, small canvases first; models in the order of their last points.
     """
 
     scope: str
+    metric: str
     label: str
     lines: Mapping[str, Sequence[Point]]
+
+    @property
+    def task(self) -> Task:
+        """A task of it, with 1 in the place of what is left open."""
+        return Task.parse(self.scope.replace("-at*/", "-at1/").replace("/n*@", "/n1@"))
+
+    @property
+    def is_at_any_n(self) -> bool:
+        """Whether its points are of as many pictures as there are of each size."""
+        return "/n*@" in self.scope
 
     @property
     def sizes(self) -> list[int]:
@@ -67,9 +85,29 @@ def protocol_at(window: int, size: int) -> str:
 
 
 def place_of(protocol: str) -> tuple[int, int] | None:
-    """Window and canvas size, px, of the point that a protocol is; None if it is none."""
+    """Window, or what the canvas is shrunk to, and canvas, px, of a point; None if it is none."""
     match = _PROTOCOL.fullmatch(protocol)
     return (int(match[1]), int(match[2])) if match else None
+
+
+def scope_of(task: Task) -> str:
+    """A task's id with the canvas left open; empty for one that is no point of a curve.
+
+    Images that stand for a model are fewer at larger canvases; where that makes no difference to
+    the expectation of a value, their number is open too.
+
+    >>> scope_of(Task.parse("d:half/patch32-at64/frechet-ddof1/builtin-v1/n9@1"))
+    'd:half/patch32-at*/frechet-ddof1/builtin-v1/n9@1'
+    >>> scope_of(Task.parse("d:half/ar1-shrunk32-at64/authpct/builtin-v1/n9@1"))
+    'd:half/ar1-shrunk32-at*/authpct/builtin-v1/n*@1'
+    """
+    place = place_of(task.protocol)
+    if place is None:
+        return ""
+    scope = task.id.replace(task.protocol, task.protocol.replace(f"-at{place[1]}", "-at*"))
+    if "-shrunk" in task.protocol and metric_name(task.metric) in _AT_ANY_N:
+        scope = scope.replace(f"/n{task.n}@", "/n*@")
+    return scope
 
 
 def curves_of(results: Iterable[Result]) -> list[Curve]:
@@ -79,7 +117,7 @@ def curves_of(results: Iterable[Result]) -> list[Curve]:
         task = Task.parse(result.task)
         place = place_of(task.protocol)
         if place is not None:
-            scope = task.id.replace(task.protocol, task.protocol.replace(f"-at{place[1]}", "-at*"))
+            scope = scope_of(task)
             for name in result.higher_is_better:
                 groups[scope, name, result.dataset.digest, result.seed].append((result, place[1]))
     return [_curve(scope, name, points) for (scope, name, _, _), points in groups.items()]
@@ -90,7 +128,7 @@ def saturations(curve: Curve) -> dict[str, float | None]:
 
     Nothing for curves that are not of effective resolution.
     """
-    if Task.parse(curve.scope.replace("-at*", "-at1")).metric != _DETAIL:
+    if curve.task.metric != _DETAIL:
         return {}
     from anyres_bench.metrics.spectrum import saturation_size  # which loads torch
 
@@ -101,13 +139,14 @@ def saturations(curve: Curve) -> dict[str, float | None]:
 
 
 def _curve(scope: str, name: str, members: Sequence[tuple[Result, int]]) -> Curve:
-    lines: dict[str, list[Point]] = defaultdict(list)
-    for result, size in members:
+    lines: dict[str, dict[int, Point]] = defaultdict(dict)
+    for result, size in sorted(members, key=lambda of: of[0].n_fake):  # the most pictures count
         value, interval = result.values[name], result.intervals.get(name)
         low, high = (interval.low, interval.high) if interval else (value, value)
-        lines[result.model.id].append(Point(size, value, low, high))
-    ordered = [
-        (model, sorted(points, key=lambda p: p.size))
-        for model, points in sorted(lines.items(), key=lambda item: item[1][-1].value)
-    ]
-    return Curve(scope, value_label(members[0][0], name), dict(ordered))
+        lines[result.model.id][size] = Point(size, value, low, high)
+    ordered = sorted(
+        ((model, [points[size] for size in sorted(points)]) for model, points in lines.items()),
+        key=lambda line: line[1][-1].value,
+    )
+    first = members[0][0]
+    return Curve(scope, metric_words(first), value_label(first, name), dict(ordered))

@@ -36,6 +36,24 @@ def role_of(model_id: str) -> str:
     return _ROLES.get(re.split("[:@]", model_id)[0], "")
 
 
+def n_shared(result: Result) -> int:
+    """How many of the images that stand for a model the reference holds too, byte for byte.
+
+    0 for controls and for models that render.
+    """
+    return 0 if result.fake is None or role_of(result.model.id) else result.fake.n_in_reference
+
+
+def role_in(result: Result) -> str:
+    """What a result is there for: the role of a control, or why it is not ranked; mostly empty."""
+    n = n_shared(result)
+    return (
+        f"shares {_counted(n, 'image')} with the reference, not ranked"
+        if n
+        else role_of(result.model.id)
+    )
+
+
 def ranking(result: Result) -> tuple[str, bool]:
     """The value that models are ranked by, and whether higher is better."""
     return next(iter(result.higher_is_better.items()))
@@ -62,18 +80,24 @@ def _rank(result: Result) -> float:
 
 
 def leaders(group: Group, pairing: Pairing) -> list[Result]:
-    """The best model of a group and those that are not told apart from it; no ceiling among them.
+    """The best model of a group and those that are not told apart from it.
 
-    None where fewer than two models were measured.
+    No ceiling among them, and none that shares images with the reference. None where fewer than two
+    others were measured.
 
     Apart are two whose paired difference does not hold zero, or, where the features are gone, whose
     intervals do not meet.
     """
-    models = [result for result in group if role_of(result.model.id) not in (CEILING, PERFECT)]
+    models = _contenders(group)
     if len(models) < 2:
         return []
     best, *others = models
     return [best, *(other for other in others if not told_apart(best, other, pairing))]
+
+
+def _contenders(group: Group) -> list[Result]:
+    """Models and floors: what may be the best."""
+    return [r for r in group if not n_shared(r) and role_of(r.model.id) not in (CEILING, PERFECT)]
 
 
 def told_apart(best: Result, other: Result, pairing: Pairing) -> bool | None:
@@ -95,10 +119,11 @@ def told_apart(best: Result, other: Result, pairing: Pairing) -> bool | None:
 
 @dataclass(frozen=True)
 class InShort:
-    """Two sentences."""
+    """Two sentences, and one for each model that shares images with the reference."""
 
     compared: str
     ahead: str
+    shared: Sequence[str] = ()
 
 
 def in_short(groups: Sequence[Group], pairing: Pairing) -> InShort:
@@ -117,7 +142,20 @@ def in_short(groups: Sequence[Group], pairing: Pairing) -> InShort:
     if tied:
         parts.append(f"on {tied} the best are not told apart")
     ahead = f"{'; '.join(parts)}." if parts else "No task has two models, so nobody is ahead."
-    return InShort(compared, ahead)
+    return InShort(compared, ahead, _sharing(results))
+
+
+def _sharing(results: Sequence[Result]) -> list[str]:
+    """Who shares how many images with the reference; of several sets, the most that it shares."""
+    found: dict[str, Result] = {}
+    for result in sorted(results, key=n_shared):
+        if n_shared(result):
+            found[result.model.id] = result
+    return [
+        f"{model} shares {_counted(n_shared(result), 'image')} with the reference and is not to be "
+        "ranked."
+        for model, result in found.items()
+    ]
 
 
 def _counted(n: int, what: str) -> str:
@@ -143,7 +181,7 @@ class Headlines:
 
     Attributes:
         columns: name of the value, what it looks at, id of its task.
-        rows: model, its role, a cell a column; None where it was not measured.
+        rows: model, its role (see `role_in`), a cell a column; None where it was not measured.
     """
 
     columns: Sequence[tuple[str, str, str]]
@@ -180,6 +218,7 @@ def _columns(groups: Sequence[Group]) -> list[Group]:
 def _table(groups: Sequence[Group], pairing: Pairing) -> Headlines:
     columns = []
     cells: dict[str, list[HeadlineCell | None]] = {}
+    roles = {result.model.id: role_in(result) for group in groups for result in group}
     for at, group in enumerate(groups):
         first = group[0]
         name, higher = ranking(first)
@@ -191,14 +230,14 @@ def _table(groups: Sequence[Group], pairing: Pairing) -> Headlines:
             )
         )
         best = {result.model.id for result in leaders(group, pairing)}
-        if best >= {r.model.id for r in group if role_of(r.model.id) not in (CEILING, PERFECT)}:
+        if best >= {r.model.id for r in _contenders(group)}:
             best = set()  # where none is told apart, a mark on each says nothing
         for result in group:
             row = cells.setdefault(result.model.id, [None] * len(groups))
             if name in result.values:
                 text = number(result.values[name])
                 row[at] = HeadlineCell(text, result.model.id in best)
-    return Headlines(columns, [(model, role_of(model), row) for model, row in cells.items()])
+    return Headlines(columns, [(model, roles[model], row) for model, row in cells.items()])
 
 
 def _label(result: Result, name: str, higher: bool) -> str:
@@ -210,7 +249,13 @@ def _label(result: Result, name: str, higher: bool) -> str:
 
 def remarks(group: Group, limit: Limit) -> list[str]:
     """What a reader has to know before reading a card."""
-    return [*_too_few(group), *_ceiling(group, limit), *_saturated(group), *_copies(group)]
+    return [
+        *_sharing(group),
+        *_too_few(group),
+        *_ceiling(group, limit),
+        *_saturated(group),
+        *_copies(group),
+    ]
 
 
 def _too_few(group: Group) -> Iterator[str]:

@@ -109,13 +109,18 @@ def render_report(results: Sequence[Result], asked: Asked) -> str:
 
 
 def _curve(curve: Curve, colours: Mapping[str, str]) -> dict[str, Any]:
-    window = place_of(Task.parse(curve.scope.replace("-at*", "-at1")).protocol)
-    assert window is not None
+    protocol = curve.task.protocol
+    place = place_of(protocol)
+    assert place is not None
+    seen = f"{place[0]} px windows"
+    if "shrunk" in protocol:
+        seen = f"whole canvases shrunk to {place[0]} px, beside images of any size"
     return {
-        "title": f"{curve.label}: {window[0]} px windows, against the size of the canvas",
+        "title": f"{curve.metric} ({curve.label}): {seen}, against the size of the canvas",
         "scope": curve.scope,
         "image": plots.curve_plot(curve, colours),
         "is_log": curve.spans_decades,
+        "is_at_any_n": curve.is_at_any_n,
         "saturations": saturations(curve),
     }
 

@@ -8,7 +8,7 @@ import pytest
 
 from anyres_bench.evaluation.cards import Standing, card_of, shared_names, standings
 from anyres_bench.evaluation.pairs import Difference
-from anyres_bench.results import Result, result_table
+from anyres_bench.results import ImagesRecord, Result, result_table
 from tests.results.records import interval, model, result
 
 
@@ -52,6 +52,18 @@ def test_differences_are_to_the_row_above() -> None:
     stood = standings(group, pairing)
     assert [s.rank for s in stood] == ["1", "2", "3"]
     assert [s.differences["frechet"].value for s in stood if s.differences] == [2.0, 1.0]
+
+
+def test_images_that_the_reference_holds_have_no_rank() -> None:
+    copied = replace(made("folder:x", 1.0), fake=ImagesRecord(9, 9, 3))
+
+    def pairing(a: Result, b: Result) -> dict[str, Difference]:
+        value = a.values["frechet"] - b.values["frechet"]
+        return {"frechet": Difference(value, value - 1.5, value + 1.5)}
+
+    stood = standings([copied, made("a", 2.0), made("b", 3.0), made("c", 5.0)], pairing)
+    assert [s.rank for s in stood] == ["", "1", "1", "3"]
+    assert stood[0].role == "shares 3 images with the reference, not ranked"
 
 
 def test_what_else_stands_below_a_model() -> None:

@@ -18,6 +18,7 @@ def test_other_protocols_are_no_points(protocol: str) -> None:
 def test_a_point_is_a_protocol_and_back() -> None:
     assert place_of(protocol_at(32, 45)) == (32, 45)
     assert place_of("ar1-patch32-at45") == (32, 45)
+    assert place_of("ar1-shrunk32-at45") == (32, 45)
 
 
 def point(name: str, size: int, value: float, **changes):
@@ -49,6 +50,36 @@ def test_only_what_may_be_compared_shares_a_curve() -> None:
     ]
     assert [(p.low, p.high) for p in first.lines["b"]] == [(0.5, 0.5)]
     assert first.sizes == [32, 64]
+
+
+def test_windows_and_shrunk_canvases_are_two_curves() -> None:
+    both = [
+        replace(made, task=made.task.replace("patch32", f"ar1-{kind}32"))
+        for kind in ("patch", "shrunk")
+        for made in (point("a", 32, 1.0), point("a", 64, 2.0))
+    ]
+    windows, whole = curves_of(both)
+    assert ("ar1-patch32-at*" in windows.scope, "ar1-shrunk32-at*" in whole.scope) == (True, True)
+    assert windows.sizes == whole.sizes == [32, 64]
+    assert whole.metric == "Fréchet distance"
+
+
+def test_shares_of_copies_are_a_curve_at_any_number_of_pictures() -> None:
+    def shares(size: int, n: int, metric: str, kind: str = "shrunk"):
+        task = TASK.replace("anyres-full64", f"ar1-{kind}32-at{size}").replace("/n100@", f"/n{n}@")
+        return replace(
+            point("a", size, float(n)), task=task.replace("frechet-ddof1", metric), n_fake=n
+        )
+
+    (curve,) = curves_of(
+        [shares(32, 90, "authpct"), shares(64, 50, "authpct"), shares(64, 40, "authpct")]
+    )
+    assert curve.is_at_any_n
+    assert [(p.size, p.value) for p in curve.lines["a"]] == [(32, 90.0), (64, 50.0)]
+    assert curve.task.protocol == "ar1-shrunk32-at1"
+    apart = [shares(32, 90, "frechet-ddof1"), shares(64, 50, "frechet-ddof1")]
+    apart += [shares(size, n, "authpct", "patch") for size, n in ((32, 90), (64, 50))]
+    assert [curve.sizes for curve in curves_of(apart)] == [[32], [64], [32], [64]]
 
 
 def test_a_logarithmic_axis_is_for_values_far_apart_and_above_zero() -> None:

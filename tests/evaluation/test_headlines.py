@@ -10,10 +10,11 @@ from anyres_bench.evaluation.headlines import (
     in_short,
     leaders,
     remarks,
+    role_in,
     role_of,
 )
 from anyres_bench.evaluation.pairs import Difference
-from anyres_bench.results import ExtractorRecord, Result
+from anyres_bench.results import ExtractorRecord, ImagesRecord, Result
 from tests.results.records import TASK, interval, model
 from tests.results.records import result as record
 
@@ -79,6 +80,37 @@ def test_two_sentences() -> None:
         "1 ceiling, 3 models and 1 floor compared with the images of d on 2 tasks."
     )
     assert said.ahead == "a is ahead on 1; on 1 the best are not told apart."
+
+
+def sharing(name: str, value: float, n: int = 12) -> Result:
+    return replace(result(name, value), fake=ImagesRecord(40, 40, n))
+
+
+def test_images_that_the_reference_holds_are_not_ahead() -> None:
+    copied = sharing("folder:x", 1.0)
+    groups = groups_of([copied, *(result(n, v) for n, v in CLOSE.items())])
+    said = in_short(groups, apart)
+    assert said.ahead == "on 1 the best are not told apart."
+    sentence = "folder:x shares 12 images with the reference and is not to be ranked."
+    assert said.shared == [sentence]
+    assert sentence in remarks(groups[0], no_limit)
+    (table,) = headlines(groups, apart)
+    shown = {name: (role, cell and cell.best) for name, role, (cell,) in table.rows}
+    assert shown["folder:x"] == ("shares 12 images with the reference, not ranked", False)
+    assert [name for name, (_, best) in shown.items() if best] == ["a", "b"]
+
+
+def test_whoever_is_left_alone_is_ahead_of_nobody() -> None:
+    said = in_short(groups_of([sharing("folder:x", 1.0, 1), result("a", 5.0)]), apart)
+    assert said.ahead == "No task has two models, so nobody is ahead."
+    assert said.shared == ["folder:x shares 1 image with the reference and is not to be ranked."]
+
+
+def test_a_folder_that_shares_nothing_is_a_model() -> None:
+    own = sharing("folder:x", 1.0, 0)
+    said = in_short(groups_of([own, result("a", 9.0)]), apart)
+    assert (said.ahead, said.shared) == ("folder:x is ahead on 1.", [])
+    assert role_in(own) == ""
 
 
 def test_the_first_table() -> None:

@@ -16,7 +16,7 @@ def test_curves_draw() -> None:
     points = [Point(size, size**0.5, size**0.5 - 1, size**0.5 + 1) for size in (32, 45, 64)]
     far = Point(91, 900.0, 800.0, 1000.0)
     for line in (points, [*points, far]):
-        drawing = Curve("scope", "frechet", {r"a$\frac$b": line})
+        drawing = Curve("scope", "Fréchet distance", "frechet", {r"a$\frac$b": line})
         assert drawing.spans_decades is (far in line)
         uri = plots.curve_plot(drawing, plots.colours_of(drawing.lines))
         image = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))

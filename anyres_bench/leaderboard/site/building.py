@@ -13,7 +13,7 @@ from typing import Final
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.files import replaced_folder, sha256_file
 from anyres_bench.core.reporting import progress
-from anyres_bench.evaluation.curves import Curve, curves_of
+from anyres_bench.evaluation.curves import Curve, curves_of, scope_of
 from anyres_bench.evaluation.plots import colours_of
 from anyres_bench.leaderboard.log import TABLE_HEAD
 from anyres_bench.leaderboard.site.differences import pairing_of
@@ -148,10 +148,8 @@ def _curves(
         for curve in curves_of(of):
             by_place.setdefault((curve.scope, images, seed), curve)
     for table in tables:
-        first, protocol = table.first, table.task.protocol
-        head, _, size = protocol.rpartition("-at")
-        scope = first.task.replace(f"/{protocol}/", f"/{head}-at*/") if size.isdigit() else ""
-        key = (scope, first.dataset.digest, first.seed)
+        first = table.first
+        key = (scope_of(table.task), first.dataset.digest, first.seed)
         found = by_place.get(key)
         if found is None or len(found.sizes) < 2:
             continue

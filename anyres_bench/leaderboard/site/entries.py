@@ -17,7 +17,7 @@ from typing import Final
 from anyres_bench.core.enclosure import Enclosure
 from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.core.reporting import progress
-from anyres_bench.evaluation.headlines import role_of
+from anyres_bench.evaluation.headlines import role_in
 from anyres_bench.leaderboard.checks import CheckedSubmission, check
 from anyres_bench.leaderboard.committed import read_benchmark
 from anyres_bench.leaderboard.log import RETRACTED, TIERS, LogLine, state_of, states
@@ -57,8 +57,8 @@ class BoardEntry:
 
     @property
     def role(self) -> str:
-        """Of a control, which only who builds the board can have; empty for a model."""
-        return role_of(self.result.model.id) if self.folder is None else ""
+        """Of a control, or why it is not ranked; only who builds the board can have either."""
+        return role_in(self.result) if self.folder is None else ""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from anyres_bench.core.quoting import terminal
 from anyres_bench.evaluation.cards import shared_names
-from anyres_bench.evaluation.curves import place_of
+from anyres_bench.evaluation.curves import place_of, scope_of
 from anyres_bench.evaluation.headlines import ranking, remarks
 from anyres_bench.evaluation.wording import UNITS, metric_name, metric_words
 from anyres_bench.leaderboard.site.entries import TIER_WORDS, BoardEntry
@@ -117,7 +117,7 @@ def _table_values(table: BoardTable, index: Mapping[str, int]) -> dict[str, Any]
     place, span = place_of(task.protocol), canvas_span(task.protocol)
     results = [placed.entry.result for placed in table.placed]
     names = shared_names(results)
-    curve = task.id.replace(f"-at{place[1]}/", "-at*/") if place else ""
+    curve = scope_of(task)
     return {
         "slug": table.slug,
         "id": first.task,

@@ -1,4 +1,7 @@
-"""The table of a task: ceilings above, models by ranks with ties, floors, retractions last."""
+"""The table of a task: ceilings above, models by ranks with ties, floors, retractions last.
+
+Images of one's own that the reference holds too stand below the models, without a rank.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from anyres_bench.evaluation.headlines import (
     PERFECT,
     Pairing,
     groups_of,
+    n_shared,
     ranking,
     told_apart,
 )
@@ -34,7 +38,8 @@ class Placed:
 
     Attributes:
         entry: whose.
-        rank: ties share one; None for a control, a retraction, and where it is not known.
+        rank: ties share one; None for a control, a retraction, images that are in the reference
+            too, and where it is not known.
         leader: id of the model that it is held against for its rank; empty for none.
         differences: its values minus the leader's; None where they are not known.
     """
@@ -58,7 +63,8 @@ class BoardTable:
 
     Attributes:
         slug: of its files: a name for people, and a digest of task, images and seed.
-        placed: pinned ceilings, models as they are ranked, pinned floors, then retractions.
+        placed: pinned ceilings, models as they are ranked, those that are not because they share
+            images with the reference, pinned floors, then retractions.
     """
 
     slug: str
@@ -102,11 +108,12 @@ def _table(group: Sequence[BoardEntry], pairing: Pairing) -> BoardTable:
     standing = [entry for entry in group if entry.retracted is None]
     gone = [Placed(entry) for entry in group if entry.retracted is not None]
     above = [Placed(entry) for entry in standing if entry.role in (CEILING, PERFECT)]
+    sharing = [Placed(entry) for entry in standing if entry.role and n_shared(entry.result)]
     below = [Placed(entry) for entry in standing if entry.role == FLOOR]
     models = [entry for entry in standing if not entry.role]
     name = f"{first.task}\n{first.dataset.digest}\n{first.seed}"
     slug = f"{re.sub(r'[^A-Za-z0-9.=-]+', '_', first.task)[:120]}-{sha256_text(name)[:8]}"
-    return BoardTable(slug, [*above, *_ranked(models, pairing), *below, *gone])
+    return BoardTable(slug, [*above, *_ranked(models, pairing), *sharing, *below, *gone])
 
 
 def _ranked(models: Sequence[BoardEntry], pairing: Pairing) -> list[Placed]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from anyres_bench.evaluation.pairs import Difference
 from anyres_bench.leaderboard.site.standing import UNKNOWN_RANK, board_tables
-from anyres_bench.results import Result
+from anyres_bench.results import ImagesRecord, Result
 from tests.leaderboard.site.boards import board, entry, ours
 from tests.results.records import TASK
 
@@ -46,10 +48,20 @@ def test_a_submission_that_calls_itself_a_control_is_a_model() -> None:
     assert [p.rank_text for p in table.placed] == ["1", ""]
 
 
+def test_own_images_that_the_reference_holds_too_are_not_ranked() -> None:
+    own = ours("folder:x", 0.5)
+    copied = replace(own, result=replace(own.result, fake=ImagesRecord(9, 9, 3)))
+    (table,) = board_tables([copied, entry("a", 1.0), ours("constant", 9.0)], by_value)
+    shown = [(p.entry.result.model.id, p.rank_text) for p in table.placed]
+    assert shown == [("a", "1"), ("folder:x", ""), ("constant", "")]
+    assert (table.placed[1].entry.role, table.n_models) == (
+        "shares 3 images with the reference, not ranked",
+        1,
+    )
+
+
 def test_other_images_and_other_seeds_are_other_tables() -> None:
     first, *_ = board().entries
-    from dataclasses import replace
-
     other = replace(first, result=replace(first.result, seed=1))
     tables = board_tables([first, other], by_value)
     assert len(tables) == len({table.slug for table in tables}) == 2

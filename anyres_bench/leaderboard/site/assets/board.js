@@ -261,8 +261,8 @@ window.Board = (() => {
       make("tbody", {}, ...kept.map((row) => tableRow(of, row, spans, shown))));
     if (focused) $("table").querySelector(`th[data-sort="${focused}"] button`)?.focus();
     const models = (list) => list.filter((row) => !data.models[row.m].role && !row.gone).length;
-    const controls = kept.filter((row) => data.models[row.m].role).length;
-    $("said").textContent = `${models(kept)} of ${models(of.rows)} models, ${controls} controls`;
+    const unranked = kept.filter((row) => data.models[row.m].role).length;
+    $("said").textContent = `${models(kept)} of ${models(of.rows)} models, ${unranked} not ranked`;
     const cautions = new Set(kept.flatMap((row) => row.values.flatMap(([, , , names]) => (names ? names.split(", ") : []))));
     const notes = [...cautions].map((name) => `${name}: ${data.cautions[name] ?? "not known here"}`);
     if (spans.some(([, , isFar]) => isFar)) notes.unshift("The bars are logarithmic.");
