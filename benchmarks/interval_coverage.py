@@ -54,7 +54,7 @@ WORLDS = {  # shift and scale of the fakes
 }
 SHARED = 0.8  # of the variance, by the rows of one image
 LOWEST, HIGHEST = 0.92, 0.98  # what the share of 95 % intervals that hold the truth should be
-DRAWS = {16: 150, 64: 200, 120: 60, 256: 80, 1000: 40}
+DRAWS = {16: 400, 64: 400, 120: 200, 256: 200, 1000: 100}
 
 AT_64 = ((64, "single"),)
 SOME = (*AT_64, (16, "single"), (256, "falling"), (1000, "single"))
@@ -136,8 +136,9 @@ PLANS = (
     Plan(("layout", "copying-cells2", "detector-transfer"), ("beside",), AT_64, 0.1),
     Plan(("self-similarity", "copy-rate"), ("beside",), AT_64, 0.3),
     Plan(("scale-frechet", "aspect-frechet"), ("beside",), AT_64, 0.2),
-    Plan(("fd-infinity-points5", "kid-subsets-n10-size40"), ("equal",), AT_64, 0.2),
-    Plan(("fd-infinity-groups-points5",), ("equal",), ((256, "fours"),), 0.4),
+    Plan(("fd-infinity-points5",), ("equal", "beside"), FEW, 0.5),
+    Plan(("fd-infinity-groups-points5",), ("equal", "beside"), FOURS, 0.25),
+    Plan(("kid-subsets-n10-size40",), ("equal",), AT_64, 0.2),
     Plan(("prdc",), ALL_WORLDS[2:] + ALL_WORLDS[:1], FOURS[:1]),
     Plan(("kid", "frechet"), ("near",), AT_64, pair=True),
     Plan(("ap", "detector-accuracy"), ("far",), SOME[1:], 0.6),

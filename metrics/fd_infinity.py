@@ -87,13 +87,6 @@ class FdInfinity(BankMetric):
             values.append({"fd_infinity": at_infinity(fractions, distances)})
         return values
 
-    def ranges(
-        self, real: FeatureBank | None, fake: FeatureBank, values: Mapping[str, float]
-    ) -> dict[str, tuple[float, float]]:
-        """{"fd_infinity": from where the distance of all rows, its bias still in it, is 0}."""
-        distance = frechet_distance(required(real).features(), fake.features(), self.ddof)
-        return {"fd_infinity": (values["fd_infinity"] - distance, math.inf)}
-
     def least_rows(self, dim: int) -> int:
         """The smallest sets from which it extrapolates."""
         return 2 * dim + 1

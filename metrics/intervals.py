@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -29,6 +29,7 @@ from anyres_bench.results import Interval
 
 _FEWEST = 4  # groups of a side, as if of equal size: fewer tell no variance
 _ROUNDING = 1e-9  # of two values, below which they do not differ
+_NOISE = 3.0  # times what equal sets reach: below, a distance is much of it noise
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,18 @@ class Ranged(Protocol):
         ...
 
 
+@runtime_checkable
+class Noisy(Protocol):
+    """A metric with distances whose intervals are too short where they are hardly more than noise.
+
+    Their errors are told as small where they happen to be small. `near-bound` says so.
+    """
+
+    def noise(self, real: FeatureBank | None, fake: FeatureBank) -> Mapping[str, float]:
+        """What some values are of equal sets of as many images."""
+        ...
+
+
 def interval(
     metric: Metric,
     real: FeatureBank | None,
@@ -120,7 +133,21 @@ def interval(
         else limits(values[name], bounds[name], of, options.confidence)
         for name, of in found.items()
     }
+    for name, level in _noise(study, fake).items():
+        ends[name] = _near_bound(ends[name]) if values[name] < _NOISE * level else ends[name]
     return {name: _estimate(values[name], ends[name], of, options) for name, of in found.items()}
+
+
+def _noise(study: Study, fake: FeatureBank) -> Mapping[str, float]:
+    """What values are of equal sets, where a metric says so."""
+    return study.metric.noise(study.real, fake) if isinstance(study.metric, Noisy) else {}
+
+
+def _near_bound(ends: Ends | None) -> Ends | None:
+    """The same ends with that caution."""
+    if ends is None or "near-bound" in ends.cautions:
+        return ends
+    return replace(ends, cautions=(*ends.cautions, "near-bound"))
 
 
 def interval_values(

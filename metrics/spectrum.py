@@ -59,6 +59,14 @@ class OctaveDistance(BankMetric):
         values = {f"octave{k + 1}": float(x) for k, x in enumerate(signed)}
         return {"octave_distance": float(np.mean(distances)), **values}
 
+    def noise(self, real: FeatureBank | None, fake: FeatureBank) -> dict[str, float]:
+        """{"octave_distance": the mean over octaves of the error of the difference of means}."""
+        variances = [
+            octave_energies(bank.features()).var(axis=0) / len(np.unique(bank.group))
+            for bank in (required(real), fake)
+        ]
+        return {"octave_distance": float(np.sqrt(sum(variances)).mean())}
+
 
 @dataclass(frozen=True)
 class EffectiveResolution(BankMetric):

@@ -10,6 +10,7 @@ from anyres_bench.core.seeds import stream
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.fd_infinity import FdInfinity, FdInfinityOfGroups, at_infinity
 from anyres_bench.metrics.frechet import frechet_distance
+from anyres_bench.metrics.intervals import interval
 
 RNG = np.random.default_rng(4)
 
@@ -74,3 +75,14 @@ def test_subsets_without_enough_rows_are_started_again() -> None:
     assert (
         FdInfinity(points=3).subset_values(rows, rows, (parts, parts), [(all_of_it,) * 2]) is None
     )
+
+
+def test_an_interval_reaches_as_far_below_as_above() -> None:
+    """A value without bias lies on both sides of its truth, which may be 0: no logarithm."""
+    real, fake = (bank(RNG.standard_normal((60, 3))) for _ in range(2))
+    found = interval(FdInfinity(points=3), real, fake, stream(0))["fd_infinity"]
+    assert found.interval is not None
+    assert found.interval.method.endswith("Student's limits, skewness corrected")
+    half = (found.high - found.low) / 2
+    assert found.low < 0 < found.high
+    assert abs(found.value - (found.low + found.high) / 2) < 0.5 * half

@@ -306,6 +306,15 @@ def test_octaves_have_intervals() -> None:
     assert not metric.higher_is_better.keys() & set(signed_values(metric))
 
 
+def test_an_octave_distance_that_may_be_noise_is_told() -> None:
+    """Of 64 images, twice what equal sets reach: limits held 0.84, and small values the least."""
+    metric, real = metric_from("octave-distance"), bank(1, 40, 20)
+    for shift, is_told in ((0.0, True), (-1.0, False)):
+        got = interval(metric, real, bank(2, 40, 20, shift=shift), stream(0))["octave_distance"]
+        assert got.interval is not None
+        assert ("near-bound" in got.interval.cautions) == is_told
+
+
 def test_few_images_that_differ_are_told() -> None:
     """Two models whose coverage differs in three of 64 images: Student's limits held 0.90."""
     metric, real, a = metric_from("prdc"), bank(1, 64, 4), bank(2, 64, 4, shift=0.2)
