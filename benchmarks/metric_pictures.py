@@ -1,8 +1,9 @@
 """The pictures of `docs/metrics.md`: what every metric says of a set that is damaged more and more.
 
-    python -m benchmarks.metric_pictures [NAME...] [--out docs/metrics]
+    python -m benchmarks.metric_pictures [NAME...] [--out docs/metrics] [--lpips FOLDER]
 
-Metrics of features see Gaussian features whose truth is known; metrics of pixels see scenes.
+Metrics of features see Gaussian features whose truth is known; metrics of pixels see scenes. LPIPS
+is drawn where its weights are: see `benchmarks/lpips_weights.py`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.equivariance import translate
 from anyres_bench.metrics.metric import metric_from
 from benchmarks import corruptions
+from benchmarks.lpips_weights import published
 
 N, DIM, SIDE, SMALL = 300, 8, 128, 32
 BLUE, RED, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#9aa3ad"
@@ -255,6 +257,41 @@ def consistency(axes: Axes) -> None:
             fontsize=7,
         )
     axes.set(xlabel="detail, log2 of energy over real images'", ylabel="ssim", ylim=(0, 1.08))
+
+
+def lpips(folder: Path) -> Callable[[Axes], None]:
+    """Pairs that agree less and less: other latents, and the small view's own enlargement."""
+    distance = published(folder)
+
+    def draw(axes: Axes) -> None:
+        plain = scenes(0)
+        small, other = resized(plain, 64), resized(scenes(16), SIDE)
+        steps = [0.0, 0.25, 0.5, 0.75, 1.0]
+        mixed = [[_blend(a, b, step) for a, b in zip(plain, other, strict=True)] for step in steps]
+        soft = [list(corruptions.blur(np.stack(plain), 4 * step, 0)) for step in steps]
+        grain = [list(corruptions.noise(np.stack(plain), 40 * step, 0)) for step in steps]
+        for label, sets, colour in (
+            ("faded into another scene", mixed, RED),
+            ("blurred, to 4 px", soft, BLUE),
+            ("with noise, to 40 levels", grain, GREEN),
+        ):
+            views = [resized(images, 64) for images in sets]
+            y = [float(distance(_signed(small), _signed(view)).mean()) for view in views]
+            curve(axes, steps, y, label, colour)
+        enlarged = resized(resized(small, SIDE, "bicubic"), 64)
+        axes.axhline(float(distance(_signed(small), _signed(enlarged)).mean()), color=GREY, lw=1)
+        axes.annotate("bicubic enlargement", (1, 0.01), ha="right", fontsize=7, color=GREY)
+        axes.set_xlabel("damage of the larger view")
+
+    return draw
+
+
+def _blend(a: Pixels, b: Pixels, share: float) -> Pixels:
+    return np.asarray(np.rint((1 - share) * a + share * b.astype(np.float64)), np.uint8)
+
+
+def _signed(images: list[Pixels]) -> torch.Tensor:
+    return torch.from_numpy(np.stack(images).transpose(0, 3, 1, 2).copy()) / 127.5 - 1
 
 
 def self_ssim(axes: Axes) -> None:
@@ -579,13 +616,15 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--out", type=Path, default=Path("docs/metrics"))
     parser.add_argument("--format", choices=("svg", "png"), default="svg")
+    parser.add_argument("--lpips", type=Path, help="the folder of its two packages")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    for name in args.names or PICTURES:
+    pictures = PICTURES | ({"lpips": lpips(args.lpips)} if args.lpips else {})
+    for name in args.names or pictures:
         with rc_context(STYLE):
             figure = Figure(figsize=(3.4, 2.1), layout="constrained")
             axes = figure.subplots()
-            PICTURES[name](axes)
+            pictures[name](axes)
             axes.set_title(name, fontsize=8, loc="left")
             if axes.get_legend_handles_labels()[1]:
                 axes.legend(fontsize=7)

@@ -10,8 +10,6 @@ import pytest
 from anyres_bench.metrics import METRICS, SUMMARIES
 
 DOCS = Path(__file__).parents[1] / "docs"
-# LPIPS means something with published weights alone, and these were not at hand.
-WITHOUT_PICTURE = {"lpips"}
 # What their entries refer to the ones before for.
 TOLD_ELSEWHERE = {
     "fd-infinity-groups": {"Range", "Cost", "Sees"},
@@ -32,7 +30,7 @@ def test_every_metric_has_an_entry_and_a_picture(name: str) -> None:
     assert name in found
     for said in {"Range", "Cost", "Sees"} - TOLD_ELSEWHERE.get(name, set()):
         assert f"*{said}" in found[name], f"{name}: {said} is not told"
-    if name not in WITHOUT_PICTURE | {"scale-METRIC"}:  # whose picture is that of the section
+    if name != "scale-METRIC":  # whose picture is that of the section
         assert re.search(r"!\[[^]]+\]\(metrics/[a-z0-9-]+\.svg\)", found[name]), f"{name}: none"
 
 
