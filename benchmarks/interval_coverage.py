@@ -10,8 +10,9 @@ extractor's own columns (scores, spectra, pairs of views) get these, made of Gau
 
 The truth is the mean of the value over the draws: the expectation at these numbers of rows, which
 is what an interval is about (its own error adds less than 0.001 to the misses). `ratio` is the root
-mean square of the standard errors over the standard deviation of the value, `few_groups` and
-`near_bound` the shares of intervals with that caution, `none` the share of draws without one.
+mean square of the standard errors over the standard deviation of the value, `few_groups`,
+`near_bound` and `several_windows` the shares of intervals with that caution, `none` the share of
+draws without one.
 
 Cells that are in `results/interval_coverage.json` are not run again; a call ends after --seconds.
 """
@@ -314,13 +315,15 @@ def summary(found: Sequence[Estimate]) -> dict[str, float]:
             "width": float(np.mean(high - low)),
             "few_groups": float(np.mean(["few-groups" in x.cautions for x in intervals])),
             "near_bound": float(np.mean(["near-bound" in x.cautions for x in intervals])),
+            "several_windows": float(np.mean(["several-windows" in x.cautions for x in intervals])),
         }
     return {name: float(f"{number:.5g}") for name, number in numbers.items()}
 
 
 def is_warned(numbers: Mapping[str, float]) -> bool:
     """Whether most intervals carry a caution."""
-    return max(numbers["few_groups"], numbers["near_bound"]) > 0.5
+    cautions = ("few_groups", "near_bound", "several_windows")
+    return max(numbers.get(name, 0.0) for name in cautions) > 0.5
 
 
 def is_off(numbers: Mapping[str, float]) -> bool:

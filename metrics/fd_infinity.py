@@ -87,6 +87,14 @@ class FdInfinity(BankMetric):
             values.append({"fd_infinity": at_infinity(fractions, distances)})
         return values
 
+    def cautions(
+        self, real: FeatureBank | None, fake: FeatureBank, values: Mapping[str, float]
+    ) -> dict[str, str]:
+        """`several-windows` where shares of rows are no shares of the images."""
+        banks = required(real), fake
+        shared = any(len(np.unique(bank.group)) < len(bank) for bank in banks)
+        return {"fd_infinity": "several-windows"} if shared else {}
+
     def least_rows(self, dim: int) -> int:
         """The smallest sets from which it extrapolates."""
         return 2 * dim + 1
@@ -116,6 +124,12 @@ class FdInfinityOfGroups(FdInfinity):
     """
 
     name: ClassVar[str] = "fd-infinity-groups"
+
+    def cautions(
+        self, real: FeatureBank | None, fake: FeatureBank, values: Mapping[str, float]
+    ) -> dict[str, str]:
+        """None: shares are those of the images."""
+        return {}
 
     def _share(self, bank: FeatureBank, fraction: float, rng: Stream) -> NDArray[np.int64]:
         """Positions of all rows of a random share of the groups."""

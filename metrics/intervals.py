@@ -29,7 +29,6 @@ from anyres_bench.results import Interval
 
 _FEWEST = 4  # groups of a side, as if of equal size: fewer tell no variance
 _ROUNDING = 1e-9  # of two values, below which they do not differ
-_NOISE = 3.0  # times what equal sets reach: below, a distance is much of it noise
 
 
 @dataclass(frozen=True)
@@ -99,14 +98,13 @@ class Ranged(Protocol):
 
 
 @runtime_checkable
-class Noisy(Protocol):
-    """A metric with distances whose intervals are too short where they are hardly more than noise.
+class Cautious(Protocol):
+    """A metric that knows where an interval of its values is less sure than it says."""
 
-    Their errors are told as small where they happen to be small. `near-bound` says so.
-    """
-
-    def noise(self, real: FeatureBank | None, fake: FeatureBank) -> Mapping[str, float]:
-        """What some values are of equal sets of as many images."""
+    def cautions(
+        self, real: FeatureBank | None, fake: FeatureBank, values: Mapping[str, float]
+    ) -> Mapping[str, str]:
+        """Value -> caution, of those that have one on given rows."""
         ...
 
 
@@ -133,21 +131,17 @@ def interval(
         else limits(values[name], bounds[name], of, options.confidence)
         for name, of in found.items()
     }
-    for name, level in _noise(study, fake).items():
-        ends[name] = _near_bound(ends[name]) if values[name] < _NOISE * level else ends[name]
+    if isinstance(study.metric, Cautious):
+        for name, caution in study.metric.cautions(study.real, fake, values).items():
+            ends[name] = _with_caution(ends[name], caution)
     return {name: _estimate(values[name], ends[name], of, options) for name, of in found.items()}
 
 
-def _noise(study: Study, fake: FeatureBank) -> Mapping[str, float]:
-    """What values are of equal sets, where a metric says so."""
-    return study.metric.noise(study.real, fake) if isinstance(study.metric, Noisy) else {}
-
-
-def _near_bound(ends: Ends | None) -> Ends | None:
-    """The same ends with that caution."""
-    if ends is None or "near-bound" in ends.cautions:
+def _with_caution(ends: Ends | None, caution: str) -> Ends | None:
+    """The same ends with one more caution."""
+    if ends is None or caution in ends.cautions:
         return ends
-    return replace(ends, cautions=(*ends.cautions, "near-bound"))
+    return replace(ends, cautions=(*ends.cautions, caution))
 
 
 def interval_values(

@@ -40,6 +40,8 @@ CAUTIONS = {
     "size",
     "near-bound": "so near the end of what the value can be, or of no difference, that few images "
     "decide: mostly too wide, too short where a few outliers hold or miss many images",
+    "several-windows": "images have several windows each, whose shared part fd-infinity does not "
+    "extrapolate: mostly too short; fd-infinity-groups does",
     "earlier-method": "found by an earlier version, whose intervals were too short near the bounds "
     "of a value, among few images and where one image had most of the windows",
 }

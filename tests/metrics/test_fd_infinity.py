@@ -86,3 +86,18 @@ def test_an_interval_reaches_as_far_below_as_above() -> None:
     half = (found.high - found.low) / 2
     assert found.low < 0 < found.high
     assert abs(found.value - (found.low + found.high) / 2) < 0.5 * half
+
+
+@pytest.mark.parametrize(("metric", "is_told"), [(FdInfinity, True), (FdInfinityOfGroups, False)])
+def test_windows_that_share_images_are_told(metric: type[FdInfinity], is_told: bool) -> None:
+    """Shares of rows hold nearly all images; with sets apart, such limits held 0.86."""
+    index = np.arange(80)
+    real, fake = (
+        FeatureBank(index, index // 2, RNG.standard_normal((80, 3)).astype("f4")) for _ in range(2)
+    )
+    found = interval(metric(points=3), real, fake, stream(0))["fd_infinity"].interval
+    assert found is not None
+    assert ("several-windows" in found.cautions) == is_told
+    alone = interval(metric(points=3), *(bank(RNG.standard_normal((60, 3))),) * 2, stream(0))
+    assert alone["fd_infinity"].interval is not None
+    assert "several-windows" not in alone["fd_infinity"].interval.cautions
