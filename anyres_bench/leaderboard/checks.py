@@ -181,9 +181,17 @@ def _is_other(folder: SubmittedFolder, name: str) -> bool:
 def _records(folder: SubmittedFolder) -> str:
     if not folder.of(RECORDS):
         raise DataError("there is no record")
-    for name in folder.of(RECORDS):
-        folder.records[name] = read_result(folder.inside.path / name)
+    refuse(_unreadable(folder))
     return f"{len(folder.records)} records can be read, their seals fit"
+
+
+def _unreadable(folder: SubmittedFolder) -> Iterator[str]:
+    """Read every record, so that one that is damaged casts no doubt on the others."""
+    for name in folder.of(RECORDS):
+        try:
+            folder.records[name] = read_result(folder.inside.path / name)
+        except DataError as error:
+            yield str(error)
 
 
 def _one_model(folder: SubmittedFolder) -> str:

@@ -253,6 +253,15 @@ def test_one_date_changed(folder: Path, date: str) -> None:
     assert "date" in failed(folder)
 
 
+def test_a_damaged_record_casts_no_doubt_on_the_others(folder: Path) -> None:
+    names = sorted(p.relative_to(folder).as_posix() for p in folder.glob("records/mine/*.json"))
+    (folder / names[0]).write_text("{}")
+    assert names[0] in failed(folder)["records"]
+    assert len(check(folder).records) == len(names) - 1
+    (folder / names[1]).write_text("{}")
+    assert all(name in failed(folder)["records"] for name in names)
+
+
 def test_two_records_of_one_key(folder: Path) -> None:
     path = first(folder, "records/mine")
     again = path.with_name("again.json")

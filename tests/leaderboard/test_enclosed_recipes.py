@@ -77,8 +77,8 @@ def test_where_it_is_not_known_it_is_left_out_and_that_is_told(
     ("old", "new", "why"),
     [
         ('id = "mine"', 'id = "theirs"', "of theirs"),
-        ("seed = 0", "seed = 1", "by its seed"),
-        ("0000", "1000", "on its images"),
+        ("seed = 0", "seed = 1", "by its seed (1)"),
+        ("0000", "1000", "on its images (1000"),
         ("frechet = ", "frechet = 1", "are not those of the record"),
         ('torch = "2"', 'torch = "3"', "versions"),
         ("schema", "scheme", "no recipe"),
