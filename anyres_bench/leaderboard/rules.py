@@ -55,7 +55,7 @@ class SubmittedFolder:
             DataError: it could not be read.
         """
         if self.submission is None:
-            raise DataError(f"without {MANIFEST} nothing can be said of it")
+            raise DataError(f"without a {MANIFEST} that can be read nothing can be said of it")
         return self.submission
 
     def some(self) -> dict[str, Result]:
