@@ -122,6 +122,7 @@ def _write_row(path: Path, row: NDArray[np.uint8], items: Sequence[int]) -> None
             Image.fromarray(row).save(file, "PNG", optimize=True, pnginfo=notes)
     except OSError as error:
         raise CacheError(
-            f"{path} cannot be written: {error.strerror or error}; free some space if the disk is full, or set "
+            f"{path} cannot be written: {error.strerror or error}; free some space "
+            "if the disk is full, or set "
             "ANYRES_BENCH_CACHE to a folder with room"
         ) from error

@@ -58,7 +58,8 @@ def keep_spec(kind: Kind, kept: KeptSpec) -> None:
         write_json(path, to_plain(kept))
     except OSError as error:
         raise CacheError(
-            f"{path} cannot be written: {error.strerror or error}; free some space if the disk is full, or set "
+            f"{path} cannot be written: {error.strerror or error}; free some space "
+            "if the disk is full, or set "
             "ANYRES_BENCH_CACHE to a folder with room. The results are written"
         ) from error
 
