@@ -10,7 +10,6 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from anyres_bench.core.enclosure import Enclosure
 from anyres_bench.core.errors import AnyresBenchError, DataError, UsageError
@@ -35,9 +34,6 @@ from anyres_bench.leaderboard.rules import NotSaid, Verdict
 from anyres_bench.leaderboard.submission import FEATURES, MOMENTS, SAMPLES
 from anyres_bench.models.loading import resolve
 from anyres_bench.results import Result, Task
-
-if TYPE_CHECKING:
-    pass
 
 # What a record may name by itself: nothing that reads a file of this machine or runs code on it.
 _MODELS = ("constant", "houses", "real", "resample", "scenes")
