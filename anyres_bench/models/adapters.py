@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,9 +28,6 @@ from anyres_bench.data.pixels import to_float
 from anyres_bench.models.fingerprints import fingerprint
 from anyres_bench.models.fixed_sizes import FixedSizes, check_inside
 from anyres_bench.models.generator import Canvases
-
-if TYPE_CHECKING:
-    pass
 
 Latent = tuple[int, int | None]  # seed, label
 
