@@ -18,6 +18,7 @@ RULES = Rules(measure="decode")
 ENGINE = LocalEngine(ResourceLimits(processes=1, decode_limit=2.0, memory=2048))
 
 
+@pytest.mark.slow
 def test_rogue_images_are_left_out_one_by_one(tmp_path: Path) -> None:
     collector = given("1", "crash", "2", "hang", "eat", "refuse", "3")
     built = build(Order(collector, tmp_path / "out", "g", RULES), ENGINE)

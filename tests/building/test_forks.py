@@ -22,7 +22,10 @@ from anyres_bench.core.errors import DatasetError
 from anyres_bench.fetching.http import Policy
 from tests.servers import Handler, ImageHost, photo, send, send_file, serve
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks without harm")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux forks without harm"),
+]
 QUICK = Policy(backoff_s=0.05, n_retries=2, allow_private=True)
 ROOT = Path(__file__).parents[2]
 

@@ -118,6 +118,7 @@ def test_native_faces_keep_their_size(drive: DriveDouble, tmp_path: Path) -> Non
     assert "`anyres-bench recheck` before you publish" in card
 
 
+@pytest.mark.slow
 def test_downloads_go_on_where_they_broke_off(drive: DriveDouble, tmp_path: Path) -> None:
     """Within a run, and in the next one after a run whose tries were not enough."""
     whole = drive.files["wild0"]
@@ -158,6 +159,7 @@ def test_the_published_protocol(drive: DriveDouble, tmp_path: Path) -> None:
     assert not any(name.startswith("wild") for name in drive.calls)
 
 
+@pytest.mark.slow
 def test_a_spent_quota_is_met_again_later(drive: DriveDouble, tmp_path: Path) -> None:
     entries = [entry(i, drive, 150.0) for i in range(2)]
     path = write_list(tmp_path / "list.json", entries)

@@ -120,6 +120,7 @@ def test_a_second_run_asks_nothing(double: FlickrDouble, tmp_path: Path) -> None
     assert two.dataset.digest == one.dataset.digest
 
 
+@pytest.mark.slow
 def test_what_was_busy_is_asked_for_again_by_the_next_run(tmp_path: Path) -> None:
     photos = [Photo("1000", 900, 600), Photo("1001", 900, 600, fault="busy")]
     with FlickrDouble(photos).run() as double:

@@ -37,26 +37,26 @@ def test_a_generator_and_a_request_give_the_same_record(photos: Dataset, tmp_pat
 
 def test_a_task_without_a_number_is_told_after_the_others(photos: Dataset, tmp_path: Path) -> None:
     with pytest.raises(MetricError, match="these tasks have no number:\n  tiny"):
-        evaluate(Waves(), photos, [TASK, "patch32-at40/fd-infinity"], n=8, out=tmp_path)
-    assert len(list(tmp_path.rglob("*.json"))) == 1
+        evaluate(Waves(), photos, [TASK, "patch32-at40/fd-infinity"], n=8, out=tmp_path / "results")
+    assert len(list((tmp_path / "results").rglob("*.json"))) == 1
 
 
 def test_kept_results_without_a_seal_are_said(photos: Dataset, tmp_path: Path) -> None:
     """Records of schema 1, as an earlier version wrote them, are kept, and not in silence."""
-    tasks = [TASK, "patch32-at40/kid"]
-    evaluate(Waves(), photos, tasks, n=8, out=tmp_path)
-    for path in tmp_path.rglob("*.json"):
+    tasks, out = [TASK, "patch32-at40/kid"], tmp_path / "results"
+    evaluate(Waves(), photos, tasks, n=8, out=out)
+    for path in out.rglob("*.json"):
         body = json.loads(path.read_text())
         del body["seal"]
         path.write_text(json.dumps(body | {"schema": 1, "device": "cpu"}))
     said = Recorder()
     with report_to(said):
-        evaluate(Waves(), photos, tasks, n=8, out=tmp_path)
+        evaluate(Waves(), photos, tasks, n=8, out=out)
     [line] = [text for text in said.said if "seal" in text]
-    assert line.startswith(f"{tmp_path}: results written before records had a seal (schema 1): 2;")
+    assert line.startswith(f"{out}: results written before records had a seal (schema 1): 2;")
     with report_to(said := Recorder()):
-        evaluate(Waves(), photos, tasks, n=8, out=tmp_path, fresh=True)
-        evaluate(Waves(), photos, tasks, n=8, out=tmp_path)
+        evaluate(Waves(), photos, tasks, n=8, out=out, fresh=True)
+        evaluate(Waves(), photos, tasks, n=8, out=out)
     assert not [text for text in said.said if "seal" in text]
 
 

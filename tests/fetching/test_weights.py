@@ -69,6 +69,7 @@ def test_downloaded_once_with_its_licence_shown(
     assert leftovers(cache) == {"net-v1.pth"}
 
 
+@pytest.mark.slow
 def test_an_interrupted_download_goes_on_where_it_was(net: WeightFile, host: ImageHost) -> None:
     def cut(h: Handler) -> None:
         """Send 150,000 bytes of what is asked for, then hang up."""

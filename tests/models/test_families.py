@@ -48,6 +48,7 @@ def test_everything_that_a_family_names_is_there() -> None:
     assert {"stylegan3-t-ffhqu-256x256", "liif-rdn"} <= set(published_weights())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["a line", "an entry point"])
 def test_a_new_family_is_one_folder_and(
     way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

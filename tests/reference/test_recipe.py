@@ -164,6 +164,7 @@ def test_stage_two_trains_every_part(data: str, stage1: Path, tmp_path: Path) ->
     assert names == {"canvas16", "canvas32", "canvas64"}
 
 
+@pytest.mark.slow
 def test_resuming_is_not_interrupting(data: str, stage1: Path, tmp_path: Path) -> None:
     finals = []
     for name, lengths in [("a", [0.016]), ("b", [0.008, 0.016])]:

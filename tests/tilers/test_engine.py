@@ -69,6 +69,7 @@ def test_a_command_that_cannot_start_is_told() -> None:
         ask(["/nowhere/engine"], THREE)
 
 
+@pytest.mark.slow
 def test_nothing_that_a_command_started_is_left(tmp_path: Path) -> None:
     note = tmp_path / "child"
     child = f"import time, pathlib\ntime.sleep(1.5)\npathlib.Path({str(note)!r}).touch()"
