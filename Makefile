@@ -30,9 +30,9 @@ install: .venv/installed
 	$(PIP) --editable '.[dev]'
 	touch $@
 
-# make demo IMAGES=DIR runs on your own photographs.
+# make demo IMAGES=DIR runs on your own photographs. Its commands are processes that import the same.
 demo: $(RUNNING)
-	$(BIN)/anyres-bench demo $(DEMO) $(if $(IMAGES),--images "$(IMAGES)")
+	PYTHONDONTWRITEBYTECODE= $(BIN)/anyres-bench demo $(DEMO) $(if $(IMAGES),--images "$(IMAGES)")
 
 test: install
 	$(PYTEST) -m "not slow"
