@@ -70,6 +70,7 @@ def test_stopping_the_last_stage_changes_nothing(adaptive: AnycostConfig, tmp_pa
     check_resuming(adaptive, tmp_path)
 
 
+@pytest.mark.slow
 def test_every_stage_starts_as_the_one_before(
     multires: AnycostConfig, adaptive: AnycostConfig
 ) -> None:

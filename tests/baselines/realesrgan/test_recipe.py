@@ -70,6 +70,7 @@ def test_the_second_stage_starts_from_the_first(gan: RealESRGANConfig) -> None:
     assert [phase.name for phase in recipe.phases] == ["G", "D"]
 
 
+@pytest.mark.slow
 def test_both_networks_of_the_second_stage_learn(gan: RealESRGANConfig) -> None:
     recipe = dataclasses.replace(gan, lr=3e-3).recipe(LOOP)
     before, after = moved(recipe, 12, "G", "l1")
