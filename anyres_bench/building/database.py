@@ -86,7 +86,7 @@ def connect(inside: Enclosure) -> sqlite3.Connection:
     """
     for suffix in ("", "-wal", "-shm", "-journal"):
         name = f"{LEDGER_NAME}{suffix}"
-        if inside.exists(name) and inside.size(name) is None:
+        if inside.is_irregular(name):  # one look: another process may end and remove its files
             raise DatasetError(f"{inside.path / name} is no regular file; remove it")
     db = sqlite3.connect(inside.path / LEDGER_NAME)
     try:

@@ -165,23 +165,25 @@ class Enclosure:
 
     def size(self, name: str) -> int | None:
         """Bytes of a regular file; None where there is none, or something else."""
-        *above, last = inner_parts(name)
-        try:
-            with self.folder(tuple(above)) as at:
-                found = os.stat(last, dir_fd=at, follow_symlinks=False)
-        except FileNotFoundError:
-            return None
-        return found.st_size if stat.S_ISREG(found.st_mode) else None
+        found = self._status(name)
+        return found.st_size if found is not None and stat.S_ISREG(found.st_mode) else None
 
     def exists(self, name: str) -> bool:
         """Whether there is anything of that name, a broken link included."""
+        return self._status(name) is not None
+
+    def is_irregular(self, name: str) -> bool:
+        """Whether there is something of that name that is no regular file, seen by one look."""
+        found = self._status(name)
+        return found is not None and not stat.S_ISREG(found.st_mode)
+
+    def _status(self, name: str) -> os.stat_result | None:
         *above, last = inner_parts(name)
         try:
             with self.folder(tuple(above)) as at:
-                os.stat(last, dir_fd=at, follow_symlinks=False)
+                return os.stat(last, dir_fd=at, follow_symlinks=False)
         except FileNotFoundError:
-            return False
-        return True
+            return None
 
     def open(self, name: str) -> IO[bytes]:
         """A regular file, to be read.

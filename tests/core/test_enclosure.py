@@ -142,3 +142,12 @@ def test_small_files_are_read_within_a_bound(tmp_path: Path) -> None:
         read_bounded(path, 4, "list")
     with pytest.raises(DatasetError, match="cannot be read: it is no regular file"):
         read_bounded(tmp_path, 4, "list", DatasetError)
+
+
+def test_what_is_no_regular_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("nowhere")
+    inside = Enclosure(tmp_path)
+    found = [inside.is_irregular(name) for name in ("file", "folder", "link", "absent")]
+    assert found == [False, True, True, False]
