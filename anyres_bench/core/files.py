@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from anyres_bench.core.errors import ConfigError
+from anyres_bench.core.errors import CacheError, ConfigError
 
 if sys.platform != "win32":  # where leftovers stay
     import fcntl
@@ -253,6 +253,14 @@ def portable_name(path: str | Path) -> str:
 def local_name(name: str) -> str:
     """The path that `portable_name` was made of, as this process names it."""
     return os.fsdecode(name.encode("utf-8", "surrogateescape"))
+
+
+def not_kept(what: str, error: OSError, rest: str = "") -> CacheError:
+    """The error for what cannot be written into the cache: what that is, why, and what to do."""
+    return CacheError(
+        f"{what}: {error.strerror or error}; free some space if the disk is full, or set "
+        f"ANYRES_BENCH_CACHE to a folder with room{rest}"
+    )
 
 
 def cache_dir() -> Path:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from anyres_bench.core import distributed
-from anyres_bench.core.errors import CacheError
+from anyres_bench.core.files import not_kept
 from anyres_bench.core.reporting import Progress, progress
 from anyres_bench.evaluation.sample_sets import N_SHOWN, SampleSet
 from anyres_bench.features.extractor import FeatureExtractor
@@ -172,8 +172,5 @@ def keep(
     try:
         store.save(_shard_key(samples.key, extractor_id, shard), bank)
     except OSError as error:
-        raise CacheError(
-            f"features cannot be kept in {store.folder}: {error.strerror or error}; free some "
-            "space, or set ANYRES_BENCH_CACHE to a folder with room. What was kept before is whole "
-            "and the same command goes on from there"
-        ) from error
+        rest = ". What was kept before is whole and the same command goes on from there"
+        raise not_kept(f"features cannot be kept in {store.folder}", error, rest) from error

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from anyres_bench.core.errors import CacheError
-from anyres_bench.core.files import atomic_write, cache_dir, sha256_text
+from anyres_bench.core.files import atomic_write, cache_dir, not_kept, sha256_text
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.pixels import resize_uint8, to_uint8
 from anyres_bench.evaluation.sample_sets import OURS, SampleSet
@@ -121,8 +120,4 @@ def _write_row(path: Path, row: NDArray[np.uint8], items: Sequence[int]) -> None
         with atomic_write(path) as file:
             Image.fromarray(row).save(file, "PNG", optimize=True, pnginfo=notes)
     except OSError as error:
-        raise CacheError(
-            f"{path} cannot be written: {error.strerror or error}; free some space "
-            "if the disk is full, or set "
-            "ANYRES_BENCH_CACHE to a folder with room"
-        ) from error
+        raise not_kept(f"{path} cannot be written", error) from error

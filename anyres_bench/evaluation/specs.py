@@ -5,15 +5,15 @@ A recipe names both by what was typed, options included, and is made long after 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from anyres_bench.core.enclosure import read_bounded
-from anyres_bench.core.errors import CacheError, DataError
-from anyres_bench.core.files import cache_dir, sha256_text, write_json
+from anyres_bench.core.errors import DataError
+from anyres_bench.core.files import cache_dir, not_kept, sha256_text, write_json
+from anyres_bench.core.plain import read_json
 from anyres_bench.results.plain import from_plain, to_plain
 
 Kind = Literal["model", "extractor"]
@@ -57,11 +57,7 @@ def keep_spec(kind: Kind, kept: KeptSpec) -> None:
     try:
         write_json(path, to_plain(kept))
     except OSError as error:
-        raise CacheError(
-            f"{path} cannot be written: {error.strerror or error}; free some space "
-            "if the disk is full, or set "
-            "ANYRES_BENCH_CACHE to a folder with room. The results are written"
-        ) from error
+        raise not_kept(f"{path} cannot be written", error, ". The results are written") from error
 
 
 def kept_spec(kind: Kind, name: str) -> KeptSpec | None:
@@ -70,8 +66,8 @@ def kept_spec(kind: Kind, name: str) -> KeptSpec | None:
     if not path.is_file():
         return None
     try:
-        found = from_plain(KeptSpec, json.loads(read_bounded(path, _MOST_BYTES, "spec")))
-    except (DataError, ValueError, RecursionError):
+        found = from_plain(KeptSpec, read_json(read_bounded(path, _MOST_BYTES, "spec"), str(path)))
+    except (DataError, ValueError):
         return None
     return found if found.id == name else None
 

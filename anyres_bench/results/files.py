@@ -86,9 +86,8 @@ def write_result(folder: Path, result: Result) -> Path:
         write_json(path, result.to_json())
     except OSError as error:
         raise DataError(
-            f"{path} cannot be written: {error.strerror or error}; free some space "
-            "if the disk is full, or choose "
-            "another --out: features that were kept are not computed again"
+            f"{path} cannot be written: {error.strerror or error}; free some space if the "
+            "disk is full, or choose another --out: features that were kept are not computed again"
         ) from error
     return path
 
