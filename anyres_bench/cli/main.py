@@ -8,12 +8,8 @@ import gc
 import importlib
 import io
 import os
-import signal
 import sys
-import time
 from collections.abc import Sequence
-from types import FrameType
-from typing import Any, Self
 
 import click
 
@@ -21,12 +17,11 @@ from anyres_bench import __version__
 from anyres_bench.cli import faults
 from anyres_bench.cli.console import Console
 from anyres_bench.cli.groups import Group, with_options
+from anyres_bench.cli.interrupts import Interrupts
 from anyres_bench.cli.memory import check_room
 from anyres_bench.core import distributed
-from anyres_bench.core.reporting import SILENT, report_to, say
+from anyres_bench.core.reporting import SILENT, report_to
 
-_AGAIN_S = 0.05
-_IMPORT_S = 30.0  # an import that takes longer is interrupted all the same
 # Libraries ask for these once, when they are loaded.
 _SETTINGS = {
     # Tensors in large pages are had with a tenth of the page faults.
@@ -125,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a letter that a terminal lacks is spelled out
             stream.reconfigure(errors="backslashreplace")
-    with _Interrupts() as interrupts:
+    with Interrupts() as interrupts:
         try:
             code = _run(arguments, interrupts, Console())
         except KeyboardInterrupt as late:  # one more, in the moment before the end was told
@@ -133,69 +128,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
-class _Interrupts:
-    """Signals that stop the block: none of them is lost, and what became of one is known.
-
-    A signal raises KeyboardInterrupt wherever the program is. One that falls into a destructor or a
-    callback ends that alone, so it is sent once more; one that falls into an import waits for its
-    end; one that a library turns into an error of its own is known by `heard`; while the end of a
-    command is told, one changes nothing. Signals that are ignored, as by `nohup`, stay ignored.
-    """
-
-    def __init__(self) -> None:
-        self.heard = False
-        self.ending = False
-        self._latest = 0.0
-        self._before: dict[int, Any] = {}
-        self._hook = sys.unraisablehook
-
-    def __enter__(self) -> Self:
-        self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._stop)
-        for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                self._before.setdefault(number, signal.signal(number, self._stop))
-        sys.unraisablehook = self._hear
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.heard:
-            signal.setitimer(signal.ITIMER_REAL, 0.0)
-        sys.unraisablehook = self._hook
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        if self.ending:
-            return
-        if not self.heard:
-            self._latest = time.monotonic() + _IMPORT_S
-        self.heard = True
-        if _within_import(frame) and time.monotonic() < self._latest:
-            self._send_again()
-        else:
-            raise KeyboardInterrupt
-
-    def _send_again(self) -> None:
-        # An alarm and no thread's timer, whose locks the signal may have found held.
-        signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
-
-    def _hear(self, lost: sys.UnraisableHookArgs) -> None:
-        if isinstance(lost.exc_value, KeyboardInterrupt):
-            self._send_again()  # a moment later: at once would be within this function, and as lost
-        elif not isinstance(lost.exc_value, OSError | MemoryError):  # nobody waits for those
-            say(f"warning: {type(lost.exc_value).__name__}: {lost.exc_value}")
-
-
-def _within_import(frame: FrameType | None) -> bool:
-    """Whether a module is being imported; C++ that starts then ends the process at any error."""
-    while frame is not None:
-        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
-            return True
-        frame = frame.f_back
-    return False
-
-
-def _run(arguments: list[str], interrupts: _Interrupts, console: Console) -> int:
+def _run(arguments: list[str], interrupts: Interrupts, console: Console) -> int:
     """Run one command and tell how it ended; the exit code."""
     try:
         code = cli.main(arguments, "anyres-bench", standalone_mode=False, obj=console)
@@ -211,7 +144,7 @@ def _run(arguments: list[str], interrupts: _Interrupts, console: Console) -> int
 
 
 def _tell(
-    error: BaseException, arguments: list[str], interrupts: _Interrupts, console: Console
+    error: BaseException, arguments: list[str], interrupts: Interrupts, console: Console
 ) -> int:
     """Say what ended a command; the exit code."""
     interrupts.ending = True

@@ -218,11 +218,15 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.seen = False
+        self.before: dict[int, Any] = {}
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self.seen:
+        if not self.seen:
+            self.seen = True
+        elif callable(before := self.before.get(number)):
+            before(number, frame)  # who knows where it may be raised
+        else:
             raise KeyboardInterrupt
-        self.seen = True
 
     def agreed(self) -> bool:
         """Whether any process was asked; the same answer on all of them."""
@@ -233,12 +237,13 @@ class StopRequest:
 def stop_requests() -> Iterator[StopRequest]:
     """Turn Ctrl-C and SIGTERM into a request that is met after the current step."""
     request = StopRequest()
-    old = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        request.before[number] = signal.signal(number, request)
     try:
         yield request
     finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
+        for handled, before in request.before.items():
+            signal.signal(handled, before)
 
 
 def time_left(seconds: float) -> str:
