@@ -37,6 +37,7 @@ from anyres_bench.fetching.shared import SharedCursor
 _MOST = 8  # more would wait for the parent's ledger
 _AT_ONCE = 8  # jobs that one takes before another does
 _END_S = 5.0
+_STOPS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 
 def n_shares(resources: ResourceLimits, site: Site) -> int:
@@ -83,7 +84,8 @@ def run_forks(
             share = (resources.share(i, n), n_cores, policy, limits, site, jobs, cursor)
             arguments = (theirs, [*pipes, ours], *share)
             processes.append(context.Process(target=_serve, args=arguments, daemon=True))
-            processes[-1].start()
+            with _unheard():
+                processes[-1].start()
             theirs.close()
             pipes.append(ours)
         yield from _merged(pipes)
@@ -95,6 +97,16 @@ def run_forks(
             process.join(max(end - time.monotonic(), 0.0))
             process.kill()
             process.join()
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Keep signals until a new process, which would raise as its parent does, has its own rules."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _merged(pipes: Sequence[Connection]) -> Iterator[Outcome]:
@@ -130,11 +142,13 @@ def _serve(
     cursor: Cursor,
 ) -> None:
     """A process: run the share, and send what becomes of it."""
+    for ours in (signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
+        signal.signal(ours, signal.SIG_IGN)  # they are for the parent
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
     gc.freeze()  # to look for garbage in what is the parent's would be to copy its memory
     for other in inherited:
         other.close()  # it would keep the parent's end open when the parent is gone
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     site = pickle.loads(pickle.dumps(site))  # a connection of the collector's is not for two
     run = ThreadedRun(
         resources, Fetcher(policy, limits, threading.Event()), site, jobs(cursor), n_cores

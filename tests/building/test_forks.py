@@ -124,6 +124,23 @@ def test_one_that_dies_ends_the_run_and_the_next_goes_on(tmp_path: Path) -> None
         assert len(run(tmp_path / "out", host, 60).dataset.manifest) == 60
 
 
+@pytest.mark.parametrize("signal_", ["SIGINT", "SIGHUP"])
+def test_an_interrupt_while_they_start_is_for_their_parent(tmp_path: Path, signal_: str) -> None:
+    first = (
+        "import os, signal, sys; from anyres_bench.cli.main import main; os.register_at_fork("
+        f"after_in_child=lambda: os.kill(os.getpid(), signal.{signal_})); main(sys.argv[1:])"
+    )
+    with serve(ImageHost()) as host:
+        host.files |= {f"/{i}.jpg": photo(i, 40, 50) for i in range(12)}
+        (tmp_path / "l.txt").write_text("\n".join(map(host.url, host.files)))
+        command = [sys.executable, "-c", first, "collect", "urls", str(tmp_path / "l.txt")]
+        command += [str(tmp_path / "out"), "--allow-private", "--rate", "0", "--processes", "3"]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    assert "12 images" in ended.stdout
+    assert not ended.stderr
+
+
 @pytest.mark.parametrize(("signal_", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_processes_end_with_their_parent(
     tmp_path: Path, signal_: signal.Signals, code: int
