@@ -1,32 +1,46 @@
-"""AnyRes-GAN on a CPU against direct filters: python -m benchmarks.anyres_forward [--repeats 3]
+"""AnyRes-GAN on a CPU against direct filters, alone and beside one busy loop a core.
+
+    python -m benchmarks.anyres_forward [--out benchmarks/results/anyres_forward.json]
 
 The direct side inserts zeros, pads, convolves along each axis at the full rate and drops pixels,
 as the operations are defined; it keeps a mask for its backward pass, so it computes nothing twice.
-Everything else is shared. A direct pass of the full network takes about 45 s on two cores, and a
-pass with gradients about three times that.
+Everything else is shared. Sides take turns; compared are medians of the clock and of the
+processors. Threads wait as the command line lets them. A direct pass of the full network takes
+some 15 s an image on two cores, and a pass with gradients about three times that.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import math
+import os
+import platform
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when the library is loaded
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anyres_bench.core.files import write_json
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.models.warp import affine_resample
 from anyres_bench.reference import network as network_module
 from anyres_bench.reference.activation import FilteredLRelu, Kernels
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.network import GeneratorNetwork, SynthesisLayer
+
+Side = Callable[[], Tensor]
 
 
 def insert_zeros(x: Tensor, up: int) -> Tensor:
@@ -125,46 +139,79 @@ def bandlimit(matrix: Tensor) -> Tensor:
     return phases.view(128, 128)[:127, :127]
 
 
-def seconds(call: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    start = time.perf_counter()
+def taken(call: Callable[[], object]) -> dict[str, float]:
+    """Seconds of the clock and of the processors that one call takes."""
+    start, cpu = time.perf_counter(), time.process_time()
     call()
-    return time.perf_counter() - start
+    return {"wall_s": time.perf_counter() - start, "cpu_s": time.process_time() - cpu}
 
 
-def compare(name: str, direct: Callable[[], Tensor], ours: Callable[[], Tensor], n: int) -> None:
-    """Time both sides in turns, so that a busy machine hits both, and print the ratio."""
+@contextlib.contextmanager
+def busy_loops(n: int) -> Iterator[None]:
+    """Other work for so many cores."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def compare(name: str, direct: Side, ours: Side, repeats: int, n_busy: int) -> dict[str, Any]:
+    """Measure both sides in turns, so that a busy machine hits both; medians and their ratios."""
     slow, fast = direct(), ours()
-    difference = float((slow - fast).abs().max() / slow.abs().max())
-    times = [(seconds(direct), seconds(ours)) for _ in range(n)]
-    medians = [statistics.median(side) for side in zip(*times, strict=True)]
-    print(
-        f"{name}: direct {medians[0]:.2f} s, ours {medians[1]:.2f} s, "
-        f"{medians[0] / medians[1]:.2f}x, outputs {difference:.1e} of the largest apart",
-        flush=True,
-    )
+    apart = float((slow - fast).abs().max() / slow.abs().max())
+    with busy_loops(n_busy):
+        runs = [(taken(direct), taken(ours)) for _ in range(repeats)]
+    sides = {
+        side: {key: statistics.median(one[key] for one in of) for key in of[0]}
+        for side, of in zip(("direct", "ours"), zip(*runs, strict=True), strict=True)
+    }
+    ratios = {key: value / sides["ours"][key] for key, value in sides["direct"].items()}
+    row = {"name": name, "busy_loops": n_busy, **sides, "ratios": ratios, "largest_apart": apart}
+    print(row, flush=True)
+    return row
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--resolution", type=int, default=256)
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--channel-base", type=int, default=32768)
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    network, z = make(arguments.resolution, arguments.channel_base, arguments.batch)
-    for name, run in (("forward", forward), ("forward and backward", forward_backward)):
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--only", action="append", choices=["forward", "backward", "resampler"])
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/anyres_forward.json"))
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    rows = [
+        compare(name, direct, ours, args.repeats, n_busy)
+        for name, direct, ours in cases(args.resolution, args.channel_base, args.batch)
+        if not args.only or name in args.only
+        for n_busy in (0, os.cpu_count() or 1)
+    ]
+    machine: dict[str, Any] = {"processor": platform.processor() or platform.machine()}
+    machine |= {"cores": os.cpu_count(), "instructions": torch.backends.cpu.get_cpu_capability()}
+    machine |= {"torch": torch.__version__, "threads": args.threads}
+    facts = {"resolution": args.resolution, "channel_base": args.channel_base}
+    facts |= {"batch": args.batch, "repeats": args.repeats, "weights": "random"}
+    write_json(args.out, {**facts, "machine": machine, "rows": rows})
+
+
+def cases(resolution: int, channel_base: int, batch: int) -> Iterator[tuple[str, Side, Side]]:
+    """Name, direct side and our side of whatever is compared."""
+    network, z = make(resolution, channel_base, batch)
+    for name, run in (("forward", forward), ("backward", forward_backward)):
         ours = functools.partial(run, network, z)
-        compare(name, functools.partial(directly, ours), ours, arguments.repeats)
+        yield name, functools.partial(directly, ours), ours
     image = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0)) * 2 - 1
     matrix = Region(Size.square(1000), 300, 111, Size.square(256)).affine().float()
-    compare(
-        "teacher's resampler, 256 px",
+    yield (
+        "resampler",
         lambda: direct_resample(image, matrix),
         lambda: affine_resample(image, matrix[None])[0],
-        arguments.repeats,
     )
 
 

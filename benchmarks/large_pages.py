@@ -67,7 +67,7 @@ def main() -> None:
     taken: dict[str, list[dict[str, Any]]] = {side: [] for side in SIDES}
     for _ in range(args.repeats):
         for side, value in SIDES.items():
-            env = os.environ | {"THP_MEM_ALLOC_ENABLE": value}
+            env = {"OMP_WAIT_POLICY": "PASSIVE"} | os.environ | {"THP_MEM_ALLOC_ENABLE": value}
             made = subprocess.run(command, env=env, check=True, capture_output=True, text=True)
             taken[side].append(json.loads(made.stdout.splitlines()[-1]))
             print(side, taken[side][-1], flush=True)
