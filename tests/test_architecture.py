@@ -6,7 +6,8 @@ import ast
 import functools
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -47,33 +48,69 @@ def modules() -> Iterator[tuple[str, str, Path]]:
 ALL = list(modules())
 
 
-def imports(tree: ast.AST) -> Iterator[tuple[str, bool]]:
-    """(module, at module level) of every import that runs, TYPE_CHECKING blocks left out."""
+BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
 
-    def visit(node: ast.AST, top: bool) -> Iterator[tuple[str, bool]]:
+
+def imports(block: Sequence[ast.AST], top: bool = True) -> Iterator[tuple[str, bool]]:
+    """(module, at module level) of every import that runs, TYPE_CHECKING blocks left out."""
+    for node in block:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            return
+            continue
         if isinstance(node, ast.Import):
             yield from ((alias.name, top) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"relative import, line {node.lineno}"
             yield node.module or "", top
-        inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for child in ast.iter_child_nodes(node):
-            yield from visit(child, top and not inside)
+        inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for name in BLOCKS:
+            yield from imports(getattr(node, name, ()), top and not inside)
 
-    yield from visit(tree, True)
+
+@dataclass(frozen=True)
+class Source:
+    """A module as the rules look at it, without its tree: all trees together are large.
+
+    Attributes:
+        documented: it has a docstring.
+        imports: (module, at module level).
+        calls: (what is called as `a.b.c`, line).
+        bare_excepts: lines.
+        texts: its strings.
+        classes: names of those at module level.
+    """
+
+    documented: bool
+    imports: tuple[tuple[str, bool], ...]
+    calls: tuple[tuple[str, int], ...]
+    bare_excepts: tuple[int, ...]
+    texts: frozenset[str]
+    classes: tuple[str, ...]
 
 
 @functools.cache
-def tree_of(path: Path) -> ast.Module:
-    """A module, parsed once for all rules."""
-    return ast.parse(path.read_text())
+def source_of(path: Path) -> Source:
+    """A module, parsed and walked once for all rules."""
+    tree = ast.parse(path.read_text())
+    calls, bare_excepts, texts = [], [], set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            calls.append((_dotted(node.func), node.lineno))
+        elif isinstance(node, ast.ExceptHandler) and node.type is None:
+            bare_excepts.append(node.lineno)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            texts.add(node.value)
+    return Source(
+        bool(ast.get_docstring(tree)),
+        tuple(imports(tree.body)),
+        tuple(calls),
+        tuple(bare_excepts),
+        frozenset(texts),
+        tuple(node.name for node in tree.body if isinstance(node, ast.ClassDef)),
+    )
 
 
-@functools.cache
 def imports_of(path: Path) -> tuple[tuple[str, bool], ...]:
-    return tuple(imports(tree_of(path)))
+    return source_of(path).imports
 
 
 def test_rooms_import_only_from_below() -> None:
@@ -103,9 +140,7 @@ def test_only_its_own_folder_knows_a_model_family() -> None:
     for _, name, path in ALL:
         if name == "anyres_bench.models.families":
             continue
-        texts = [n.value for n in ast.walk(tree_of(path)) if isinstance(n, ast.Constant)]
-        named = [module for module, _ in imports_of(path)]
-        named += [text for text in texts if isinstance(text, str)]
+        named = [module for module, _ in imports_of(path)] + [*source_of(path).texts]
         known = {family for one in named if (family := family_of(one)) is not None}
         if not known <= {family_of(name)}:
             found.append(f"{name} knows {known}")
@@ -127,19 +162,18 @@ def test_house_rules() -> None:
 
 
 def broken_rules(room: str, name: str, path: Path) -> Iterator[str]:
-    tree = tree_of(path)
-    if not ast.get_docstring(tree):
+    source = source_of(path)
+    if not source.documented:
         yield f"{name} has no docstring"
-    for module, _ in imports_of(path):
+    for module, _ in source.imports:
         libraries = module.startswith(("torchvision", "torchmetrics"))
         if libraries or module in {"cleanfid.fid", "cleanfid.features"}:
             yield f"{name} imports {module}"
-    for node in ast.walk(tree):
-        called = _dotted(node.func) if isinstance(node, ast.Call) else ""
+    for called, line in source.calls:
         if room != "cli" and called in {"print", "exec", "eval", "input"}:
-            yield f"{name}:{node.lineno} calls {called}"
-        if isinstance(node, ast.ExceptHandler) and node.type is None:
-            yield f"{name}:{node.lineno} bare except"
+            yield f"{name}:{line} calls {called}"
+    for line in source.bare_excepts:
+        yield f"{name}:{line} bare except"
 
 
 def test_one_module_prints_and_draws_bars() -> None:
@@ -149,11 +183,10 @@ def test_one_module_prints_and_draws_bars() -> None:
             continue
         if "tqdm" in {module.split(".")[0] for module, _ in imports_of(path)}:
             found.append(f"{name} imports tqdm")
-        for node in ast.walk(tree_of(path)):
-            if isinstance(node, ast.Call) and (called := _dotted(node.func)):
-                prints = called in {"print", "click.echo", "click.secho"}
-                if prints or called.startswith("sys.stderr"):
-                    found.append(f"{name}:{node.lineno} calls {called}")
+        for called, line in source_of(path).calls:
+            prints = called in {"print", "click.echo", "click.secho"}
+            if prints or called.startswith("sys.stderr"):
+                found.append(f"{name}:{line} calls {called}")
     assert found == []
 
 
@@ -196,9 +229,9 @@ def test_a_broken_rule_is_found(source: str, told: str, tmp_path: Path) -> None:
 def test_a_class_has_its_name_alone() -> None:
     places: dict[str, list[str]] = {}
     for _, name, path in ALL:
-        for node in tree_of(path).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                places.setdefault(node.name, []).append(name)
+        for one in source_of(path).classes:
+            if not one.startswith("_"):
+                places.setdefault(one, []).append(name)
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Callable
 
@@ -17,6 +18,7 @@ from anyres_bench.data.scenes import Scene, render
 Pixels = NDArray[np.uint8]
 
 
+@functools.cache
 def scene(seed: int, height: int = 192, width: int = 256) -> Image.Image:
     image = render(Scene(seed), Region.whole(Size(height, width)))
     return Image.fromarray(((image.clip(-1, 1) + 1) * 127.5).astype(np.uint8).transpose(1, 2, 0))

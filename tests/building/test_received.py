@@ -36,17 +36,29 @@ RULES = Rules(measure="header")
 LEDGER = ".collect/ledger.sqlite"
 
 
-@pytest.fixture
-def order(tmp_path: Path) -> Order:
+@pytest.fixture(scope="module")
+def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A collection of three in a home that has things of its own."""
-    (tmp_path / "in").mkdir()
+    folder = tmp_path_factory.mktemp("collected")
+    (folder / "in").mkdir()
     for i in range(3):
-        (tmp_path / "in" / f"{i}.jpg").write_bytes(photo(i))
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "precious").write_text("precious")
-    order = Order(Folder(tmp_path / "in"), tmp_path / "home" / "out", "d", RULES)
-    build(order, ENGINE)
-    return order
+        (folder / "in" / f"{i}.jpg").write_bytes(photo(i))
+    (folder / "home").mkdir()
+    (folder / "home" / "precious").write_text("precious")
+    build(ordered(folder), ENGINE)
+    return folder
+
+
+def ordered(folder: Path) -> Order:
+    """The order of the collection in a folder."""
+    return Order(Folder(folder / "in"), folder / "home" / "out", "d", RULES)
+
+
+@pytest.fixture
+def order(collected: Path, tmp_path: Path) -> Order:
+    """A copy of the collection."""
+    shutil.copytree(collected, tmp_path, dirs_exist_ok=True)
+    return ordered(tmp_path)
 
 
 @pytest.fixture(autouse=True)

@@ -21,11 +21,11 @@ from anyres_bench.building.plan import plan
 from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.flickr import Flickr
-from anyres_bench.collectors.flickr_api import KEY_VARIABLE, FlickrApi
+from anyres_bench.collectors.flickr_api import KEY_VARIABLE
 from anyres_bench.core.errors import UsageError
 from anyres_bench.data.dataset import Dataset
-from anyres_bench.fetching.limits import Rate, TokenBuckets
 from tests.collectors.doubles import FlickrDouble, Photo
+from tests.collectors.unpaced import Unpaced
 
 ROOT = Path(__file__).resolve().parents[2]
 CC_BY = "CC-BY-2.0"
@@ -44,18 +44,6 @@ FAULTS = {
     "image-html": "html",
     "image-placeholder": "placeholder",
 }
-
-
-class Unpaced(Flickr):
-    """The collector without the pauses that Flickr asks for."""
-
-    @property
-    def client(self) -> FlickrApi:
-        return FlickrApi("k" * 32, self.api, TokenBuckets(), lambda seconds: None)
-
-    @property
-    def rates(self) -> dict[str, Rate]:
-        return {}
 
 
 def domain(tmp_path: Path, kind: str = "[list]") -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from safetensors.numpy import load, save
 
 from anyres_bench.core.files import cache_dir, sha256_bytes
@@ -17,22 +21,34 @@ from anyres_bench.features.stats import FeatureBank
 from anyres_bench.features.store import FeatureStore
 from anyres_bench.leaderboard.submission import Card
 from anyres_bench.leaderboard.submitting import Enclosed, write_submission
-from anyres_bench.metrics.measuring import measure
+from anyres_bench.metrics.measuring import Measurement, measure
 from anyres_bench.metrics.metric import metric_from
 from anyres_bench.results import ExtractorRecord, FeaturesRecord, Result, Task
 from anyres_bench.results.record import seal
 from tests.results.records import model, result
 
 N, DIM = 40, 4
+SHIFT = 0.5  # of the fakes
 EXTRACTOR = "builtin-v1"
+
+
+def rows_of(side: str, shift: float = 0.0) -> FeatureBank:
+    """Features of a side."""
+    rows = np.random.default_rng(len(side)).normal(shift, 1, (N, DIM)).astype(np.float32)
+    return FeatureBank(np.arange(N), np.arange(N), rows)
+
+
+@functools.cache
+def measured_by(metric: str) -> Measurement:
+    """A metric of the features of both sides."""
+    return measure(metric_from(metric), rows_of("real"), rows_of("fake", SHIFT), 0)
 
 
 def kept(
     side: str, shift: float = 0.0, label: str = "patch32-at32"
 ) -> tuple[FeatureBank, FeaturesRecord]:
     """Features of a side, in the cache as `evaluate` keeps them."""
-    rows = np.random.default_rng(len(side)).normal(shift, 1, (N, DIM)).astype(np.float32)
-    bank = FeatureBank(np.arange(N), np.arange(N), rows)
+    bank = rows_of(side, shift)
     key = {"side": side, "protocol": label, "seed": 0, "n": N}
     store = FeatureStore(cache_dir() / "features")
     store.save({**key, "extractor": EXTRACTOR, "shard": [0, N]}, bank)
@@ -43,19 +59,19 @@ def results_of(
     name: str = "mine", metrics: tuple[str, ...] = ("frechet", "precision-recall")
 ) -> list[Result]:
     """Results of one model, a metric each, from features that are kept."""
-    real, of_real = kept("real")
-    fake, of_fake = kept("fake", 0.5)
+    _, of_real = kept("real")
+    _, of_fake = kept("fake", SHIFT)
     keep_specs([KeptSpec(name, f"out/{name}", {"psi": "0.7"})], {EXTRACTOR: "builtin"})
     made = []
     for text in metrics:
         metric = metric_from(text)
-        measured = measure(metric, real, fake, 0)
+        measured = measured_by(text)
         made.append(
             result(
                 task=Task("d:half", "patch32-at32", metric.id, EXTRACTOR, N).id,
                 model=replace(model(name)),
-                values=measured.values,
-                intervals=measured.intervals,
+                values=dict(measured.values),
+                intervals=dict(measured.intervals),
                 higher_is_better=dict(metric.higher_is_better),
                 extractor=ExtractorRecord(EXTRACTOR, DIM, is_fid=False),
                 n_real=N,
@@ -70,7 +86,7 @@ def over_sizes() -> Result:
     """A result over two canvas sizes, each of which is a stratum of both sides."""
     found = {
         state_name(side, size): kept(side, shift, f"{side}{size}")
-        for side, shift in (("real", 0.0), ("fake", 0.5))
+        for side, shift in (("real", 0.0), ("fake", SHIFT))
         for size in ("32", "64")
     }
     metric = metric_from("scale-frechet")
@@ -87,6 +103,20 @@ def over_sizes() -> Result:
         n_fake=2 * N,
         states={name: state for name, (_, state) in found.items()},
     )
+
+
+@contextmanager
+def cache_in(folder: Path) -> Iterator[None]:
+    """The cache in a folder, for fixtures of a whole module."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ANYRES_BENCH_CACHE", str(folder / "cache"))
+        yield
+
+
+def copied(made: Path, to: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copy what was made once, and use the copy of its cache."""
+    shutil.copytree(made, to, dirs_exist_ok=True)
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(to / "cache"))
 
 
 def unchecked(results: list[Result], out: Path, card: Card, enclosed: Enclosed) -> None:

@@ -17,13 +17,27 @@ from anyres_bench.leaderboard.checks import check
 from anyres_bench.leaderboard.submission import Card
 from anyres_bench.leaderboard.submitting import Enclosed, submit
 from anyres_bench.results.record import seal
-from tests.leaderboard.submitted import over_sizes, resave, reseal, results_of
+from tests.leaderboard.submitted import (
+    cache_in,
+    copied,
+    over_sizes,
+    resave,
+    reseal,
+    results_of,
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("made")
+    with cache_in(home):
+        submit(results_of(), home / "s", Card("MIT", "own photographs"), Enclosed("float32"))
+    return home
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "cache"))
-    submit(results_of(), tmp_path / "s", Card("MIT", "own photographs"), Enclosed("float32"))
+def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    copied(made, tmp_path, monkeypatch)
     return tmp_path / "s"
 
 

@@ -17,17 +17,24 @@ from anyres_bench.leaderboard.site.standing import board_tables
 from anyres_bench.leaderboard.submission import Card
 from anyres_bench.leaderboard.submitting import Enclosed, submit
 from anyres_bench.results import Result, write_result
-from tests.leaderboard.submitted import results_of
+from tests.leaderboard.submitted import cache_in, copied, results_of
 
 CARD = Card("MIT", "x")
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of two submissions, one with features."""
-    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "cache"))
-    submit(results_of("one"), tmp_path / "s" / "one", CARD, Enclosed("float32"))
-    submit(results_of("two"), tmp_path / "s" / "two", CARD, Enclosed("none"))
+    home = tmp_path_factory.mktemp("made")
+    with cache_in(home):
+        submit(results_of("one"), home / "s" / "one", CARD, Enclosed("float32"))
+        submit(results_of("two"), home / "s" / "two", CARD, Enclosed("none"))
+    return home
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    copied(made, tmp_path, monkeypatch)
     return tmp_path / "s"
 
 

@@ -18,15 +18,22 @@ from anyres_bench.leaderboard.submission import Card
 from anyres_bench.leaderboard.submitting import Enclosed, submit
 from anyres_bench.results.record import seal
 from tests.leaderboard.site.test_pages import BAD, Tags
-from tests.leaderboard.submitted import reseal, results_of
+from tests.leaderboard.submitted import cache_in, copied, reseal, results_of
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Submissions: an honest one, and one to be made hostile."""
+    home = tmp_path_factory.mktemp("made")
+    with cache_in(home):
+        for name in ("honest", "evil"):
+            submit(results_of(name), home / "s" / name, Card("MIT", "x"), Enclosed("none"))
+    return home
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Submissions: an honest one, and one to be made hostile."""
-    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "cache"))
-    for name in ("honest", "evil"):
-        submit(results_of(name), tmp_path / "s" / name, Card("MIT", "x"), Enclosed("none"))
+def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    copied(made, tmp_path, monkeypatch)
     return tmp_path / "s"
 
 
