@@ -21,6 +21,5 @@ gc.disable()  # imports and collecting make millions of objects that stay, looke
 
 def pytest_collection_finish() -> None:
     """Leave the tests themselves, which live to the end, out of every collection of garbage."""
-    gc.collect()
     gc.freeze()
     gc.enable()

@@ -51,6 +51,7 @@ def make(name: str) -> Made:
     return Made(shapes, n_parameters, getattr(network, "halo", 0))
 
 
+@pytest.mark.slow
 def test_whole_states() -> None:
     assert make("anycost").counts == (171, 33_166_492, 30_370_060)
     assert make("mspe-f").counts[0] == 129

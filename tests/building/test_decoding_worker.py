@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from anyres_bench.building.decoding_worker import READY
@@ -35,6 +36,7 @@ def test_each_job_has_its_reply_in_order(tmp_path: Path) -> None:
     assert "No space left on device; the same command goes on" in replies[3]
 
 
+@pytest.mark.slow
 def test_a_limit_of_the_shell_is_kept(tmp_path: Path) -> None:
     """A worker may not raise a limit that is below its own; it goes on under that one."""
     folder = tmp_path / "src"

@@ -11,7 +11,10 @@ from anyres_bench.core.errors import UsageError
 from tests.fakes import write_dataset
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+@pytest.mark.parametrize(
+    "suffix",
+    [".png", *(pytest.param(name, marks=pytest.mark.slow) for name in (".svg", ".pdf"))],
+)
 def test_a_plot_replaces_plots_alone(tmp_path: Path, suffix: str) -> None:
     records = list(write_dataset(tmp_path / "d", [(32, 40), (40, 32)]).manifest)
     path = tmp_path / f"plot{suffix}"

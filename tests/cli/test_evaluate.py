@@ -51,17 +51,17 @@ def call(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 
 
 def test_the_whole_way_to_a_report(data: str, tmp_path: Path, capfd) -> None:
-    common = ("--dataset", data, "--suite", TASK, "--n", "60")
+    common = ("--dataset", data, "--suite", TASK, "--n", "20")
     code, out, _ = call(capfd, "evaluate", "real", *common)
     assert code == 0
     header, line, *cautions = out.splitlines()
     assert [caution.split(":")[0] for caution in cautions] == ["few-groups"]
     assert header.split()[:2] == ["model", "value"]
     assert line.startswith("real")
-    assert line.endswith("tiny:half/patch32-at40/frechet-ddof1/builtin-v1/n60@1")
+    assert line.endswith("tiny:half/patch32-at40/frechet-ddof1/builtin-v1/n20@1")
     code, out, _ = call(capfd, "evaluate", "constant", *common, "--json")
     (record,) = json.loads(out)
-    assert (code, record["model"]["id"], record["n_fake"]) == (0, "constant:128", 60)
+    assert (code, record["model"]["id"], record["n_fake"]) == (0, "constant:128", 20)
     code, out, _ = call(capfd, "report", "results", "--out", "page.html")
     assert (code, out) == (0, "wrote page.html\n")
     assert record["task"] in Path("page.html").read_text()
@@ -73,8 +73,8 @@ def test_the_whole_way_to_a_report(data: str, tmp_path: Path, capfd) -> None:
 
 
 def test_a_full_id_is_understood_and_nothing_runs_twice(data: str, capfd) -> None:
-    task = "tiny:half/patch32-at40/frechet-ddof1/builtin-v1/n60@1"
-    call(capfd, "evaluate", "real", "--dataset", data, "--suite", TASK, "--n", "60")
+    task = "tiny:half/patch32-at40/frechet-ddof1/builtin-v1/n20@1"
+    call(capfd, "evaluate", "real", "--dataset", data, "--suite", TASK, "--n", "20")
     (path,) = Path("results").rglob("*.json")
     stamp = path.stat().st_mtime_ns
     code, out, _ = call(capfd, "evaluate", "real", "--dataset", data, "--suite", task, "--json")
@@ -128,7 +128,7 @@ def test_report_of_nothing(tmp_path: Path, capfd) -> None:
 
 
 def test_different_tasks_are_refused(data: str, capfd) -> None:
-    for n in ("60", "61"):
+    for n in ("20", "21"):
         call(capfd, "evaluate", "constant", "--dataset", data, "--suite", TASK, "--n", n)
     files = map(str, Path("results").rglob("*.json"))
     code, out, err = call(capfd, "report", "--compare", *files)

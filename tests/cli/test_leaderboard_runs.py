@@ -146,7 +146,9 @@ def tamper(folder: Path, what: str) -> None:
         edited(manifest, lambda body: body.update(created="2024-02-03T04:05:06Z"))
 
 
-@pytest.mark.parametrize("forged", [False, True], ids=["careless", "forged"])
+@pytest.mark.parametrize(
+    "forged", [pytest.param(False, marks=pytest.mark.slow), True], ids=["careless", "forged"]
+)
 def test_three_commands_lead_to_a_checked_folder_and_no_edit_passes(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, forged: bool
 ) -> None:

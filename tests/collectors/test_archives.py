@@ -254,6 +254,7 @@ def test_a_tar_of_a_huge_header(tmp_path: Path) -> None:
         collected(tmp_path / "a.tar", tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_names_in_any_locale(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("图/照.jpg", photo(1))

@@ -133,6 +133,7 @@ def test_refusals(tree: Path, tmp_path: Path) -> None:
         build(Order(Folder(tree, licence="CC0-1.0"), tmp_path / "c", "t", RULES), ENGINE)
 
 
+@pytest.mark.slow
 def test_sources_that_changed_or_are_gone(tmp_path: Path) -> None:
     tree = tmp_path / "in"
     tree.mkdir()

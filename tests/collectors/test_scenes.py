@@ -18,7 +18,9 @@ from anyres_bench.data.pixels import decode
 
 ENGINE = LocalEngine(ResourceLimits(processes=1))
 RULES = Rules(measure="decode", near_duplicates="keep")
-COLLECTORS = pytest.mark.parametrize("collector", [Scenes, Houses])
+COLLECTORS = pytest.mark.parametrize(
+    "collector", [Scenes, pytest.param(Houses, marks=pytest.mark.slow)]
+)
 
 
 @COLLECTORS

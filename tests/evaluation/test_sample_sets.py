@@ -77,7 +77,9 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return write_dataset(tmp_path_factory.mktemp("data") / "tiny", [(64, 64)] * 4)
 
 
-@pytest.mark.parametrize(("kind", "least"), [("t", 100), ("tfrac", 40), ("r", 30)])
+@pytest.mark.parametrize(
+    ("kind", "least"), [("t", 100), ("tfrac", 40), pytest.param("r", 30, marks=pytest.mark.slow)]
+)
 def test_a_model_that_moves_with_its_input_is_equivariant(kind, least, reference) -> None:
     good = equivariance(Turning(), f"eq-{kind}-at64", reference)
     assert good > least

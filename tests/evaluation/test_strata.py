@@ -89,6 +89,7 @@ def test_a_curve_is_one_record_and_its_sizes_are_computed_once(dataset, tmp_path
     assert any("ar1-patch32-at64: " in str(told) for told in recorder.told)
 
 
+@pytest.mark.slow
 def test_paired_summaries_of_two_models(dataset, tmp_path: Path) -> None:
     results = [
         run(dataset, tmp_path, model, [SUMMARY]).results[0]

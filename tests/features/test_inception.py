@@ -87,6 +87,7 @@ class Folder(nn.Module):
 
 
 @pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.slow
 def test_torchscript_holds_the_same_network(
     nested: bool, state: dict[str, Tensor], tmp_path: Path
 ) -> None:

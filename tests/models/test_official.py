@@ -99,6 +99,7 @@ def test_tensors_have_memory_of_their_own(tmp_path: Path) -> None:
         assert read[name].untyped_storage().nbytes() == tensor.nbytes
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_is_an_error_or_another_digest(tmp_path: Path) -> None:
     """A snapshot holds no checksum: what it may have become has another name in every result."""
     whole, want = GOLDEN.read_bytes(), read_official_pickle(GOLDEN)

@@ -535,6 +535,7 @@ def damaged(whole: bytes, rng: random.Random) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.slow
 def test_damaged_snapshots_end_in_no_other_error(tmp_path: Path) -> None:
     whole, rng = TINY.read_bytes(), random.Random(5)
     path, refused = tmp_path / "damaged.pkl", 0

@@ -16,6 +16,7 @@ def images(n: int) -> torch.Tensor:
     return torch.randn(n, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
+@pytest.mark.slow
 def test_published_parameter_count() -> None:
     with torch.device("meta"):
         network = AnyResDiscriminator(DiscriminatorConfig(256))

@@ -21,6 +21,7 @@ def test_other_devices_run_as_written() -> None:
     assert run.__name__ == "half_of"
 
 
+@pytest.mark.slow
 def test_compiled_gives_the_same() -> None:
     run = fused(half_of, device="cpu", backend="aot_eager")
     x = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
@@ -44,6 +45,7 @@ def test_failing_compilation_falls_back_once(caplog: pytest.LogCaptureFixture) -
     assert "half_of runs uncompiled" in caplog.text
 
 
+@pytest.mark.slow
 def test_errors_of_the_function_itself_are_not_swallowed() -> None:
     run = fused(half_of, device="cpu", backend="aot_eager")
     with pytest.raises(TypeError):

@@ -35,11 +35,11 @@ def close(a: torch.Tensor, b: torch.Tensor) -> bool:
     ("config", "options"),
     [
         (SMALL, {}),
-        (SMALL, {"assembly": "overlap"}),
+        pytest.param(SMALL, {"assembly": "overlap"}, marks=pytest.mark.slow),
         (SMALL, {"assembly": "official"}),
-        (OFFICIAL.radial(), {"psi": 0.7}),
+        pytest.param(OFFICIAL.radial(), {"psi": 0.7}, marks=pytest.mark.slow),
         (PANORAMA, {}),
-        (PANORAMA, {"assembly": "official"}),
+        pytest.param(PANORAMA, {"assembly": "official"}, marks=pytest.mark.slow),
     ],
 )
 def test_contract(config: GeneratorConfig, options: dict[str, Any]) -> None:
@@ -123,6 +123,7 @@ def test_a_gpu_draws_the_same_image_in_any_batch(precision: str) -> None:
     assert float((alone - expected).abs().max()) < tolerance
 
 
+@pytest.mark.slow
 def test_memory_changes_no_pixel() -> None:
     canvas = Size(110, 60)
     large = generator(memory=2**28)

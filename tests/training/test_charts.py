@@ -59,6 +59,7 @@ def test_the_log_is_a_table_too(tmp_path: Path) -> None:
     assert (rows[1]["evaluation/kid"], rows[1]["task"]) == ("4.0", "'=a/b")
 
 
+@pytest.mark.slow
 def test_more_scores_make_a_larger_picture(tmp_path: Path) -> None:
     sizes = []
     for name, scores in (("few", {"G": 1.0}), ("many", dict.fromkeys("ABCDEFG", 1.0))):

@@ -53,6 +53,7 @@ def test_data_are_an_assignment_of_json(site: Path) -> None:
     assert len(json.loads(text.removeprefix("window.BOARD = ").rstrip(";\n"))["tasks"]) == 3
 
 
+@pytest.mark.slow
 def test_the_same_board_makes_the_same_bytes(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANYRES_BENCH_CACHE", str(site.parent / "cache"))
     before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
