@@ -1,240 +1,316 @@
 """Time and memory of commands against how much they are given: exponents in a table.
 
-    python -m benchmarks.growth [--parts 1000 10000 100000] [--sizes 300 1000 3000]
+    python -m benchmarks.growth [stored report evaluate collect parts] [--sizes 1000 10000 100000]
 
-First the parts of commands that see all images or results at once, in this process: tables of
-datasets written, read, split and summed up; near-duplicates found among hashes drawn at random; the
-page of n results. Then, for every size n, each command runs in a process of its own, on n images of
-32 px, or, for `report`, on n results. Seconds are of the processor (user and system, its children
-included), since those of the clock depend on what else the machine does; memory is what the process
-held at most. What the smallest input takes is taken off first, so an exponent is of what grows: the
-slope of the logarithm of the rest over that of n, between the two largest sizes.
+Every command runs in processes of its own on n images of 32 px (`evaluate` compares one half of
+them with the other), or, for `report`, on n results. Its seconds are those of the processor, user
+and system, its children's included, since those of the clock depend on what else the machine does;
+its memory is the most that all of its processes held together. What took less than a minute is
+the median of three. Start-up is no growth: a + b n^k is laid through three sizes, which leaves no
+freedom, and k is the exponent; n log n has 1.09. Beside it stands what one more image costs between
+the two largest sizes.
 
-`collect` finds, decodes and measures n files; `collect again` finds all of them stored and gathers
-the dataset anew. `report` is shown records of one task by n models.
+`collect` finds, decodes and measures n files. Images that were stored before
+are put into a ledger by the ledger's own functions, each with its file and a hash of its own, and
+the same command lists their sources, sees that all are there and gathers the dataset.
+`parts` are those of `growth_parts`. What was measured before stays in the file.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import os
 import platform
-import resource
 import shutil
-import subprocess
-import sys
+import statistics
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from anyres_bench.building.duplicates import near_components
-from anyres_bench.building.summary import summary_text
-from anyres_bench.building.tables import REJECTS_NAME
-from anyres_bench.core.files import sha256_text, write_json
+from anyres_bench.building import ledger as ledgers
+from anyres_bench.building import outcomes
+from anyres_bench.building.pipeline import Order
+from anyres_bench.building.rules import Rules
+from anyres_bench.collectors.folder import Folder
+from anyres_bench.core.files import sha256_file, write_json
 from anyres_bench.data.dataset import Dataset
-from anyres_bench.data.records import Manifest
-from anyres_bench.data.splits import halves
-from anyres_bench.evaluation.render import Asked, render_report
-from anyres_bench.results import Result
+from anyres_bench.results import Result, Task
 from anyres_bench.results.files import read_result, write_result
+from benchmarks.growth_parts import Table, parts
+from benchmarks.process_tree import measured
+from benchmarks.wide_extractor import SIDE
 
-SMALLEST = 30  # of the commands' inputs, whose seconds are taken off
-SIDE = 32  # px
-PUBLISHED = Path("anyres_bench/results/scenes/constant")
-_MOST_RESULTS = 10_000
-_TASK = "anyres-full32-noflip/frechet"
-T = TypeVar("T")
-_CALL = """
-import json, resource, runpy, sys, time
-start = time.perf_counter()
-try:
-    runpy.run_module("anyres_bench", run_name="__main__", alter_sys=True)
-except SystemExit as ended:
-    if ended.code:
-        raise
-used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-cpu = sum(one.ru_utime + one.ru_stime for one in used)
-status = open("/proc/self/status").read().split()  # ru_maxrss begins with what the parent held
-peak = int(status[status.index("VmHWM:") + 1]) / 1024
-wall = time.perf_counter() - start
-print("\\n" + json.dumps({"cpu_s": cpu, "wall_s": wall, "peak_mib": peak}))
-"""
+_VIEW = "anyres-full32-noflip"
+_WIDE = "benchmarks.wide_extractor:build"  # vectors as long as Inception's, at no cost
+_LONG = 20.0  # CPU seconds from which a command runs once
+_AGAIN = 3
+_RECORDS = Path("anyres_bench/results/scenes/constant")
+_TASKS = 10  # models that share a task, where results are of many tasks
 
 
-Table = dict[str, dict[int, dict[str, float]]]  # what -> n -> what it took
+@dataclass(frozen=True)
+class Step:
+    """A command, and the folders that are removed before each of its runs."""
+
+    name: str
+    arguments: tuple[str, ...]
+    anew: tuple[Path, ...] = ()
 
 
-def parts(folder: Path, sizes: list[int]) -> Table:
-    """CPU seconds of every part on n images or results, and what the process holds at most."""
-    table: Table = {}
-    small = example(folder)
-    published = min(PUBLISHED.rglob("*.json"))
-    asked = Asked("growth", lambda a, b: None)
-    for n in sizes:
-        dataset = many(small, n, folder / str(n))
-        timed(table, "dataset written", n, dataset.write)
-        again = timed(table, "dataset read", n, partial(Dataset.read, dataset.folder))
-        timed(table, "dataset in halves", n, partial(halves, again))
-        timed(table, "dataset in words", n, partial(summary_text, again))
-        hashes = np.random.default_rng(0).integers(0, 256, (n, 32), dtype=np.uint8)
-        timed(table, "near-duplicates", n, partial(near_components, hashes, 31))
-        if n <= _MOST_RESULTS:
-            results = of_models(published, n)
-            timed(table, "page of results", n, partial(render_report, results, asked))
-    return table
+@dataclass(frozen=True)
+class Place:
+    """A folder with the inputs of one size, and what is made of them."""
+
+    folder: Path
+    n: int
+
+    def __getattr__(self, name: str) -> Path:
+        return self.folder / name
+
+    def run(self, step: Step) -> dict[str, float]:
+        """What a command takes; the median of three where it is quick."""
+        taken: list[dict[str, float]] = []
+        while len(taken) < _AGAIN and (not taken or taken[0]["cpu_s"] < _LONG):
+            for folder in step.anew:
+                shutil.rmtree(folder, ignore_errors=True)
+            taken.append(measured(step.arguments, {"ANYRES_BENCH_CACHE": str(self.cache)}))
+        medians = {name: statistics.median(one[name] for one in taken) for name in taken[0]}
+        return {**medians, "runs": len(taken)}
 
 
-def timed(table: Table, name: str, n: int, call: Callable[[], T]) -> T:
-    """What a part gives; a row of what it took."""
-    start = time.process_time()
-    result = call()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    row = {"cpu_s": time.process_time() - start, "peak_mib": peak}
-    table.setdefault(name, {})[n] = row
-    print(n, name, row, flush=True)
-    return result
+def collecting(place: Place) -> Iterator[Step]:
+    """All of `collect`."""
+    pictures(place.files, place.n)
+    command = ("collect", "folder", str(place.files), str(place.data), "--min-side", str(SIDE))
+    yield Step("collect", command, (place.data,))
 
 
-def example(folder: Path) -> Dataset:
-    """A small dataset, whose first record stands for all."""
-    pictures(folder / "few", 4)
-    collect = ("collect", "folder", str(folder / "few"), str(folder / "data"))
-    run(folder, *collect, "--min-side", str(SIDE))
-    return Dataset.read(folder / "data")
+def storing(place: Place) -> Iterator[Step]:
+    """What is done with images that are stored, and looks at none."""
+    data = str(place.data)
+    yield assembly(place)
+    yield Step("inspect", ("inspect", data))
+    yield Step("inspect --verify", ("inspect", data, "--verify"))
 
 
-def many(dataset: Dataset, n: int, folder: Path) -> Dataset:
-    """A dataset of n records."""
-    folder.mkdir()
-    shutil.copy(dataset.folder / REJECTS_NAME, folder)
-    first = dataset.manifest[0]
-    names = (f"{i:06}" for i in range(n))
-    records = (
-        replace(first, file_name=f"{name}.png", sha256=sha256_text(name), group=name)
-        for name in names
-    )
-    return replace(dataset, folder=folder, manifest=Manifest(records))
+def assembly(place: Place) -> Step:
+    """`collect` of what is stored already."""
+    pictures(place.files, place.n)
+    store(place)
+    command = ("collect", "folder", str(place.files), str(place.data), "--min-side", str(SIDE))
+    return Step("collect, all stored", command)
+
+
+def evaluating(place: Place) -> Iterator[Step]:
+    """All of `evaluate`."""
+    measured(assembly(place).arguments, {})
+    data, out = str(place.data), str(place.out)
+    evaluate = ("evaluate", "real", "--dataset", data, "--n", str(place.n // 2), "--out", out)
+    frechet = (*evaluate, "--extractor", _WIDE, "--suite", f"{_VIEW}/frechet")
+    yield Step("evaluate, Fréchet", frechet, (place.cache, place.out))
+    yield Step("evaluate, Fréchet, features kept", frechet, (place.out,))
+    folder = ("evaluate", f"folder:{place.files}", *frechet[2:])
+    yield Step("evaluate folder:", folder, (place.cache, place.out))
+
+
+def reporting(place: Place) -> Iterator[Step]:
+    """Pages and tables of n results, of one task or of many."""
+    record = min(_RECORDS.rglob("*.json"))
+    for name, tasks in (("one task", 1), ("many tasks", max(place.n // _TASKS, 1))):
+        folder = place.folder / name
+        for result in results(record, place.n, tasks):
+            write_result(folder, result)
+        report = ("report", str(folder), "--out")
+        yield Step(f"report, {name}", (*report, str(place.folder / f"{name}.html")))
+        if tasks == 1:
+            yield Step("report, table", (*report, str(place.table / "of.csv")), (place.table,))
+        shutil.rmtree(folder)
 
 
 def pictures(folder: Path, n: int) -> None:
-    """Files of noise, each its own."""
-    folder.mkdir()
+    """Files of coarse noise with grain, each its own; those that are there stay."""
+    folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     for i in range(n):
         coarse = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
-        picture = Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-        picture.save(folder / f"{i:06}.png", compress_level=1)
+        smooth = Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+        grain = rng.integers(-16, 17, (SIDE, SIDE, 3), dtype=np.int16)
+        levels = np.clip(np.asarray(smooth, np.int16) + grain, 0, 255).astype(np.uint8)
+        Image.fromarray(levels).save(folder / f"{i:06}.png", compress_level=1)
 
 
-def run(folder: Path, *arguments: str) -> dict[str, float]:
-    """What one command takes.
-
-    Raises:
-        SystemExit: it failed, with what it said.
-    """
-    made = subprocess.run(
-        [sys.executable, "-c", _CALL, *arguments],
-        env=os.environ | {"ANYRES_BENCH_CACHE": str(folder / "cache")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if made.returncode:
-        raise SystemExit(made.stdout + made.stderr)
-    found: dict[str, float] = json.loads(made.stdout.splitlines()[-1])
-    return found
+def store(place: Place) -> None:
+    """The ledger and files of a run of `collect` that was stopped before it wrote tables."""
+    order = Order(Folder(place.files), place.data, "data", Rules(min_side=SIDE))
+    pattern = example(place)
+    with ledgers.opened(order.folder) as ledger:
+        ledger.claim(order.recipe())
+        ledger.list_candidates(order.collector.candidates(), whole=True)
+        ledger.begin()
+        rng = np.random.default_rng(1)
+        jobs = ledger.pending()
+        while batch := list(itertools.islice(jobs, 1000)):
+            ledger.record([stored(place, job, pattern, rng.bytes(32).hex()) for job in batch])
 
 
-def commands(folder: Path, n: int) -> Iterator[tuple[str, dict[str, float]]]:
-    """Every command on n images, and what it took."""
-    pictures(folder / "files", n)
-    files, data, out = (str(folder / name) for name in ("files", "data", "out"))
-    collect = ("collect", "folder", files, data, "--min-side", str(SIDE))
-    yield "collect", run(folder, *collect)
-    yield "collect again", run(folder, *collect, "--refresh")
-    yield "inspect", run(folder, "inspect", data)
-    half = str(n // 2)
-    evaluate = ("evaluate", "real", "--dataset", data, "--n", half, "--out", out)
-    yield "evaluate", run(folder, *evaluate, "--suite", _TASK)
-    yield "evaluate again", run(folder, *evaluate, "--suite", _TASK, "--fresh")
-    [record] = Path(out).rglob("*.json")
-    models(folder / "many", record, n)
-    page = str(folder / "page.html")
-    yield "report", run(folder, "report", str(folder / "many"), "--out", page)
+def example(place: Place) -> outcomes.Image:
+    """A picture as `collect` stores it."""
+    few, data = place.folder / "few", place.folder / "few-data"
+    pictures(few, 4)
+    command = ("collect", "folder", str(few), str(data), "--min-side", str(SIDE))
+    measured(command, {"ANYRES_BENCH_CACHE": str(place.cache)})
+    with ledgers.opened(data) as ledger:
+        return next(image for _, image in ledger.images())
 
 
-def models(folder: Path, record: Path, n: int) -> None:
-    """Results of n models on one task, all as the one given."""
-    for result in of_models(record, n):
-        write_result(folder, result)
+def stored(
+    place: Place, job: outcomes.Job, pattern: outcomes.Image, phash: str
+) -> outcomes.Outcome:
+    """A candidate that is done: its file linked to its place, its own bytes and hash in its row."""
+    candidate = job.candidate
+    original = place.files / candidate.source_id
+    name = outcomes.image_name(job.number, candidate.key, "png")
+    path = place.data / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.link(original, path)
+    own = {
+        "file_name": name,
+        "sha256": sha256_file(original),
+        "n_bytes": original.stat().st_size,
+        "source_id": candidate.source_id,
+        "group": candidate.key,
+    }
+    image = outcomes.Image({**pattern.record, **own}, {**pattern.metadata, "phash": phash})
+    return outcomes.Outcome(job, "done", images=(image,))
 
 
-def of_models(record: Path, n: int) -> list[Result]:
-    """The same, not written."""
-    result, found = read_result(record), []
+def results(record: Path, n: int, tasks: int) -> Iterator[Result]:
+    """n results as the one given, of n / tasks models on each of several tasks."""
+    result = read_result(record)
+    task = Task.parse(result.task)
     for i in range(n):
-        model = replace(result.model, id=f"model-{i}", spec=f"model-{i}")
+        model, of = divmod(i, tasks)
+        model_of = replace(result.model, id=f"model-{model}", spec=f"model-{model}")
         values = {name: value * (1 + i / n) for name, value in result.values.items()}
-        found.append(replace(result, model=model, values=values, intervals={}))
-    return found
-
-
-def rows_of(table: Table) -> list[dict[str, Any]]:
-    """A row of each part or command."""
-    return [
-        {
-            "what": name,
-            "cpu_exponent": exponent(taken, "cpu_s"),
-            "memory_exponent": exponent(taken, "peak_mib"),
-            "taken": {str(n): one for n, one in taken.items()},
-        }
-        for name, taken in table.items()
-    ]
+        asked = replace(task, n=task.n + of).id
+        yield replace(result, task=asked, model=model_of, values=values, intervals={})
 
 
 def exponent(rows: dict[int, dict[str, float]], what: str) -> float | None:
-    """Slope between the two largest sizes, of what is more than for the smallest."""
+    """k of a + b n^k through the three largest sizes; None where it does not grow at each."""
     if len(rows) < 3:
         return None
-    small, *_, before, last = sorted(rows)
-    grown = [rows[n][what] - rows[small][what] for n in (before, last)]
-    if grown[0] <= 0 or grown[1] <= 0:
+    sizes = sorted(rows)[-3:]
+    low, middle, high = (rows[n][what] for n in sizes)
+    if not low < middle < high:
         return None
-    return math.log(grown[1] / grown[0]) / math.log((last - small) / (before - small))
+    wanted = (high - middle) / (middle - low)
+    left, right = 0.01, 5.0
+    while right - left > 1e-6:
+        k = (left + right) / 2
+        a, b, c = (math.exp(k * math.log(n / sizes[0])) for n in sizes)
+        left, right = (k, right) if (c - b) / (b - a) < wanted else (left, k)
+    return k
+
+
+def rows_of(table: Table) -> list[dict[str, Any]]:
+    """A row of each command or part."""
+    rows = []
+    for name, taken in table.items():
+        *_, before, last = sorted(taken) if len(taken) > 1 else (0, 0)
+        row: dict[str, Any] = {"what": name}
+        for kind in ("cpu_s", "peak_mib"):
+            row[f"{kind}_exponent"] = exponent(taken, kind)
+            if last:
+                grown = taken[last][kind] - taken[before][kind]
+                row[f"{kind}_each"] = grown / (last - before)
+        rows.append(row | {"taken": {str(n): one for n, one in sorted(taken.items())}})
+    return rows
+
+
+def markdown(rows: Sequence[dict[str, Any]]) -> str:
+    """The table for people."""
+    sizes = sorted({int(n) for row in rows for n in row["taken"]})
+    head = ["command", *(f"{n:,}" for n in sizes), "exponent", "each", "exponent", "each"]
+    lines = [head, ["---"] * len(head)]
+    for row in rows:
+        cells = [row["what"]]
+        for n in sizes:
+            one = row["taken"].get(str(n))
+            cells.append(f"{one['cpu_s']:.1f} s, {one['peak_mib']:.0f} MiB" if one else "")
+        for kind, unit, scale in (("cpu_s", "ms", 1e3), ("peak_mib", "KiB", 1024)):
+            k, each = row[f"{kind}_exponent"], row.get(f"{kind}_each")
+            cells.append("" if k is None else f"{k:.2f}")
+            cells.append("" if each is None else f"{each * scale:.2f} {unit}")
+        lines.append(cells)
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def machine() -> dict[str, Any]:
+    """What it was measured on."""
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    return {"processor": (names or [platform.machine()])[0], "cores": os.cpu_count()}
+
+
+_COMMANDS = {
+    "stored": storing,
+    "report": reporting,
+    "evaluate": evaluating,
+    "collect": collecting,
+}
 
 
 def main() -> None:
-    """Measure, print and write."""
+    """Measure, print and write after every command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--parts", type=int, nargs="*", default=[1000, 10000, 100000])
-    parser.add_argument("--sizes", type=int, nargs="*", default=[300, 1000, 3000])
+    parser.add_argument("what", nargs="*", default=[*_COMMANDS, "parts"])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[1000, 10000, 100000])
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/growth.json"))
     args = parser.parse_args()
-    machine: dict[str, Any] = {
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-    }
-    with tempfile.TemporaryDirectory() as name:
-        found = {"parts": rows_of(parts(Path(name), [SMALLEST, *args.parts]))}
-    write_json(args.out, {"machine": machine, "smallest": SMALLEST, **found})
-    table: Table = {}
-    for n in (SMALLEST, *args.sizes):
+    known = json.loads(args.out.read_text()) if args.out.exists() else {}
+    tables = {kind: table_of(known.get(kind, [])) for kind in ("commands", "parts")}
+    for steps in (of for name, of in _COMMANDS.items() if name in args.what):
+        for n in args.sizes:
+            with tempfile.TemporaryDirectory() as name:
+                place = Place(Path(name), n)
+                for step in steps(place):
+                    taken = place.run(step)
+                    tables["commands"].setdefault(step.name, {})[n] = taken
+                    print(n, step.name, taken, flush=True)
+                    write(args.out, tables)
+    if "parts" in args.what:
         with tempfile.TemporaryDirectory() as name:
-            for command, taken in commands(Path(name), n):
-                table.setdefault(command, {})[n] = taken
-                print(n, command, taken, flush=True)
-        found["commands"] = rows_of(table)
-        load = {"load": os.getloadavg()[0]}
-        write_json(args.out, {"machine": machine | load, "smallest": SMALLEST, **found})
+            place = Place(Path(name), 0)
+            example(place)
+            few = Dataset.read(place.folder / "few-data")
+            tables["parts"] |= parts(few, place.folder / "parts", args.sizes)
+            write(args.out, tables)
+    print(markdown(rows_of(tables["commands"])))
+
+
+def table_of(rows: Sequence[dict[str, Any]]) -> Table:
+    """What was measured, from a file."""
+    return {row["what"]: {int(n): one for n, one in row["taken"].items()} for row in rows}
+
+
+def write(path: Path, tables: dict[str, Table]) -> None:
+    """Write all that is known."""
+    load = {"load": os.getloadavg()[0]}
+    write_json(
+        path, {"machine": machine() | load} | {name: rows_of(of) for name, of in tables.items()}
+    )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from anyres_bench.core.errors import MetricError
 
+_ROWS = 4096  # at a time
+
 
 def matrix(what: str, values: ArrayLike, at_least: int = 1) -> NDArray[Any]:
     """`values` as a finite (n, dim) floating-point matrix with n >= `at_least` and dim >= 1.
@@ -28,13 +30,21 @@ def matrix(what: str, values: ArrayLike, at_least: int = 1) -> NDArray[Any]:
         raise MetricError(
             f"{what}: got {len(array)} rows, needs at least {at_least}; use more images"
         )
-    finite = np.isfinite(array).all(axis=1)
+    finite = finite_rows(array)
     if not finite.all():
         raise MetricError(
             f"{what}: {(~finite).sum()} of {len(array)} rows are not finite, first row "
             f"{np.flatnonzero(~finite)[0]}; the images or the extractor gave NaN or infinity"
         )
     return array
+
+
+def finite_rows(array: NDArray[Any]) -> NDArray[np.bool_]:
+    """(n,) whether all numbers of each row of (n, dim) are finite; some thousand rows at a time."""
+    starts = range(0, len(array), _ROWS)
+    return np.concatenate(
+        [np.zeros(0, bool), *(np.isfinite(array[i : i + _ROWS]).all(axis=1) for i in starts)]
+    )
 
 
 def pair(real: ArrayLike, fake: ArrayLike, at_least: int = 1) -> tuple[NDArray[Any], NDArray[Any]]:

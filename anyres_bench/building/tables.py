@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,8 @@ _PROVENANCE_SCHEMA = {
 
 def write_rejects(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write the rejects table."""
-    _write_table(path, rows, _REJECT_SCHEMA)
+    columns = {name: [row[name] for row in rows] for name in _REJECT_SCHEMA}
+    write_parquet(path, columns, _REJECT_SCHEMA)
 
 
 def reject_reasons(path: Path) -> dict[str, int]:
@@ -110,13 +111,13 @@ def reject_reasons(path: Path) -> dict[str, int]:
 
 def write_provenance(path: Path, stored: Sequence[Stored]) -> None:
     """Write what is known of each image beyond the manifest."""
-    rows = list(_provenance_rows(stored))
-    names = list(rows[0]) if rows else ["file_name"]
-    _write_table(path, rows, {name: _PROVENANCE_SCHEMA.get(name, "string") for name in names})
-
-
-def _write_table(path: Path, rows: Sequence[dict[str, Any]], types: dict[str, str]) -> None:
-    write_parquet(path, {name: [row[name] for row in rows] for name in types}, types)
+    columns: dict[str, list[Any]] = defaultdict(list)
+    for row in _provenance_rows(stored):
+        for name, value in row.items():
+            columns[name].append(value)
+    names = list(columns) or ["file_name"]
+    types = {name: _PROVENANCE_SCHEMA.get(name, "string") for name in names}
+    write_parquet(path, {name: columns[name] for name in names}, types)
 
 
 def write_attribution(path: Path, stored: Sequence[Stored]) -> None:

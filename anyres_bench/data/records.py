@@ -169,7 +169,10 @@ class Manifest(Sequence[ImageRecord]):
     @functools.cached_property
     def _digest(self) -> str:
         lines = sorted(json.dumps(_plain(r), sort_keys=True) for r in self._records)
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        digest = hashlib.sha256()
+        for i, line in enumerate(lines):
+            digest.update((f"\n{line}" if i else line).encode())
+        return digest.hexdigest()
 
     def write(self, folder: Path) -> None:
         """Write `metadata.parquet` into `folder`, atomically."""

@@ -59,7 +59,7 @@ def feature_banks(
         CacheError: a shard on disk is damaged, or cannot be written.
         GeneratorError, ImageError, DatasetError: an image cannot be had.
     """
-    banks, missing = missing_shards(samples, extractors, run)
+    parts, missing = missing_shards(samples, extractors, run)
     total = sum(map(len, _own_shards(samples)))
     todo = sum(len(shard) for shard, _ in missing)
     with progress(run.title, total, done=total - todo) as bar:
@@ -69,19 +69,21 @@ def feature_banks(
             for name in names:
                 bank = FeatureBank(items, groups, np.concatenate(features[name]))
                 keep(run.store, samples, name, shard, bank)
-                banks[name] += bank
+                parts[name].append(bank)
+    # Parts are let go of as they come together, so that no row is held twice.
+    banks = {name: FeatureBank.of_batches(parts.pop(name)) for name in list(parts)}
     return {name: distributed.reduce(bank, operator.add) for name, bank in banks.items()}
 
 
 def missing_shards(
     samples: SampleSet, extractors: Iterable[str], run: FeatureRun
-) -> tuple[dict[str, FeatureBank], list[Missing]]:
-    """Of this rank's shards: what is kept of each extractor, and the others.
+) -> tuple[dict[str, list[FeatureBank]], list[Missing]]:
+    """Of this rank's shards: those that are kept of each extractor, and the others.
 
     Raises:
         CacheError: a shard on disk is damaged.
     """
-    banks = {name: FeatureBank.empty() for name in extractors}
+    banks: dict[str, list[FeatureBank]] = {name: [] for name in extractors}
     missing: list[Missing] = []
     for shard in _own_shards(samples):
         absent = []
@@ -91,10 +93,22 @@ def missing_shards(
             if kept is None:
                 absent.append(name)
             else:
-                banks[name] += kept
+                banks[name].append(kept)
         if absent:
             missing.append((shard, absent))
     return banks, missing
+
+
+def absent_shards(samples: SampleSet, extractors: Iterable[str], run: FeatureRun) -> list[Missing]:
+    """Of this rank's shards, those that are not kept of every extractor; none is read."""
+    names = list(extractors)
+    found = []
+    for shard in _own_shards(samples):
+        keys = {name: _shard_key(samples.key, name, shard) for name in names}
+        absent = [n for n, key in keys.items() if run.fresh or not run.store.path(key).exists()]
+        if absent:
+            found.append((shard, absent))
+    return found
 
 
 def missing_items(samples: SampleSet, extractors: Iterable[str], store: FeatureStore) -> list[int]:
@@ -112,13 +126,13 @@ def kept_bank(
     store: FeatureStore, key: Mapping[str, Any], extractor_id: str, n: int
 ) -> FeatureBank | None:
     """The features that an earlier run has kept; None if a shard is gone."""
-    bank = FeatureBank.empty()
+    shards = []
     for shard in _shards(n):
         kept = store.load(_shard_key(key, extractor_id, shard))
         if kept is None:
             return None
-        bank += kept
-    return bank
+        shards.append(kept)
+    return FeatureBank.of_batches(shards)
 
 
 def _own_shards(samples: SampleSet) -> list[range]:

@@ -153,7 +153,7 @@ def _samples(
     Protocols stand by their numbers, and strips in the given order of whose they are.
     """
     strips: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    private = set()
+    private, place = set(), {who: i for i, who in enumerate(dict.fromkeys(order))}
     for result in results:
         task, shown = Task.parse(result.task), {"real": "reference", "fake": result.model.id}
         for name, state in result.states.items():
@@ -161,17 +161,19 @@ def _samples(
             if who is None:
                 continue
             scope = task.dataset, str(state.key.get("protocol", task.protocol))
+            if who in strips.get(scope, ()):
+                continue
             image = plots.file_uri(samples_path(state.key))
             own = plots.file_uri(samples_path(state.key, private=True)) if show_pixels else None
             if own is not None:
                 private.add(scope)
             if found := own or image:
-                strips[scope].setdefault(who, found)
+                strips[scope][who] = found
     for (dataset, protocol), images in sorted(strips.items(), key=lambda one: _by_numbers(*one[0])):
         yield {
             "title": protocol_words(protocol),
             "scope": f"{dataset}/{protocol}",
-            "strips": dict(sorted(images.items(), key=lambda one: order.index(one[0]))),
+            "strips": dict(sorted(images.items(), key=lambda one: place[one[0]])),
             "private": (dataset, protocol) in private,
         }
 

@@ -25,7 +25,7 @@ import numpy as np
 from anyres_bench.core.reporting import progress
 from anyres_bench.data.pixels import Pixels
 from anyres_bench.data.reading import item_views
-from anyres_bench.evaluation.banks import FeatureRun, Missing, keep, missing_shards
+from anyres_bench.evaluation.banks import FeatureRun, Missing, absent_shards, keep
 from anyres_bench.evaluation.sample_sets import N_SHOWN, Pictures, SampleSet, Views
 from anyres_bench.features.extractor import FeatureExtractor
 from anyres_bench.features.stats import FeatureBank
@@ -101,7 +101,7 @@ class _Set:
 
     def __post_init__(self) -> None:
         w = self.wanted
-        _, self._shards = missing_shards(w.samples, w.extractors, w.run)
+        self._shards = absent_shards(w.samples, w.extractors, w.run)
         for number, (shard, _) in enumerate(self._shards):
             self._shard_of |= dict.fromkeys((w.samples.order[i] for i in shard), number)
         self._absent = [len(shard) for shard, _ in self._shards]

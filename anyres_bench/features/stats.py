@@ -8,8 +8,7 @@ keeps sums only, for streams too large to keep; its sums depend on the order in 
 from __future__ import annotations
 
 import functools
-import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +52,18 @@ class FeatureBank:
         return cls._of([])
 
     @classmethod
+    def of_batches(cls, banks: Iterable[FeatureBank]) -> FeatureBank:
+        """The rows of all. Cheap: rows are put in order when first read."""
+        parts = [part for bank in banks for part in bank._parts]
+        for _, _, features, _ in parts:
+            if features.shape[1] != parts[0][2].shape[1]:
+                raise MetricError(
+                    f"features of {parts[0][2].shape[1]} and of {features.shape[1]} dimensions "
+                    "cannot be put together; use one extractor for all batches"
+                )
+        return cls._of(parts)
+
+    @classmethod
     def _of(cls, parts: list[Rows]) -> FeatureBank:
         bank = cls.__new__(cls)
         bank._parts = parts
@@ -60,12 +71,7 @@ class FeatureBank:
 
     def __add__(self, other: FeatureBank) -> FeatureBank:
         """The rows of both. Cheap: rows are put in order when first read."""
-        if self._parts and other._parts and self.dim != other.dim:
-            raise MetricError(
-                f"features of {self.dim} and of {other.dim} dimensions cannot be put together; "
-                "use one extractor for all batches"
-            )
-        return FeatureBank._of(self._parts + other._parts)
+        return FeatureBank.of_batches([self, other])
 
     def __len__(self) -> int:
         return len(self.index)
@@ -109,14 +115,11 @@ class FeatureBank:
         if not self._parts:
             empty = np.zeros(0, np.int64)
             return empty, empty, np.zeros((0, 0), np.float32), np.zeros(0, np.str_)
-        index, group, features, stratum = map(_joined, zip(*self._parts, strict=True))
-        if not (np.diff(index) > 0).all():
-            order = np.argsort(index, kind="stable")
-            rows = index[order], group[order], features[order], stratum[order]
-            index, group, features, stratum = _drop_repeats(*rows)
+        if len(self._parts) > 1 or not (np.diff(self._parts[0][0]) > 0).all():
+            self._parts = [_ordered(self._parts)]
+        index, group, features, stratum = _drop_repeats(*self._parts[0])
         for column in (index, group, features, stratum):
             column.flags.writeable = False
-        # The same rows; lets go of the unsorted copy.
         self._parts = [(index, group, features, stratum)]
         return self._parts[0]
 
@@ -125,13 +128,29 @@ class FeatureBank:
         """One bank of several, each of them a stratum; groups of one number stay one group."""
         parts, first = [], 0
         for label, bank in banks.items():
-            parts.append(cls(bank.index + first, bank.group, bank.features(), label))
+            labels = np.full(len(bank), label)
+            parts.append((bank.index + first, bank.group, bank.features(), labels))
             first += int(bank.index.max(initial=-1)) + 1
-        return functools.reduce(operator.add, parts, cls.empty())
+        return cls.of_batches(map(cls._of, ([part] for part in parts if len(part[0]))))
 
 
-def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+def _ordered(parts: list[Rows]) -> Rows:
+    """All rows by their index, equal ones as they came; takes the parts out of the list.
+
+    Features are let go of part by part as they are put in their places, so that they are not held
+    twice.
+    """
+    index, group, stratum = (np.concatenate([part[k] for part in parts]) for k in (0, 1, 3))
+    order = np.argsort(index, kind="stable")
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    features = np.empty((len(order), parts[0][2].shape[1]), np.float32)
+    start = 0
+    while parts:
+        rows = parts.pop(0)[2]
+        features[place[start : start + len(rows)]] = rows
+        start += len(rows)
+    return index[order], group[order], features, stratum[order]
 
 
 def _check_rows(index: NDArray[Any], group: NDArray[Any], features: NDArray[Any]) -> None:
@@ -160,6 +179,8 @@ def _drop_repeats(
 ) -> Rows:
     """Keep the first row of each index of sorted rows; the others must equal it bit for bit."""
     again = np.flatnonzero(np.diff(index) == 0) + 1
+    if not len(again):
+        return index, group, features, stratum
     bits = features.view(np.int32)
     same = (bits[again] == bits[again - 1]).all(axis=1) & (group[again] == group[again - 1])
     same &= stratum[again] == stratum[again - 1]

@@ -98,8 +98,8 @@ def read_features(inside: Enclosure, names: Iterable[str]) -> tuple[FeatureBank,
     Raises:
         DataError: a file is damaged, or no file of features, or types differ.
     """
-    bank, precision = FeatureBank.empty(), ""
-    for name in sorted(names):
+    banks, precision, ordered = list[FeatureBank](), "", sorted(names)
+    for name in ordered:
         tensors = tensors_of(inside, name, ("index", "group", "features"))
         kept = str(tensors["features"].dtype)
         if kept not in PRECISIONS or precision not in ("", kept):
@@ -107,12 +107,15 @@ def read_features(inside: Enclosure, names: Iterable[str]) -> tuple[FeatureBank,
             raise DataError(f"{name} holds {kept}, expected {precision or known} in every file")
         precision = kept
         try:
-            bank += FeatureBank(
-                tensors["index"], tensors["group"], tensors["features"].astype(np.float32)
-            )
-            len(bank)
+            rows = tensors["features"].astype(np.float32)
+            banks.append(FeatureBank(tensors["index"], tensors["group"], rows))
         except MetricError as error:
             raise DataError(f"{name}: {error}") from error
+    try:
+        bank = FeatureBank.of_batches(banks)
+        len(bank)
+    except MetricError as error:
+        raise DataError(f"{ordered[0]} to {ordered[-1]}: {error}") from error
     return bank, precision
 
 

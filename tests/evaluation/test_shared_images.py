@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from anyres_bench.core.errors import DatasetError, ImageError
+from anyres_bench.core.errors import CacheError, DatasetError, ImageError
 from anyres_bench.data.protocols import protocol_from
 from anyres_bench.data.splits import halves
 from anyres_bench.evaluation import sample_sets, shared_images
@@ -104,6 +104,16 @@ def test_what_is_kept_is_not_computed_again(tmp_path: Path, read: Counter[int]) 
     assert np.array_equal(second.banks()[name], expected.features())
     fresh = Sets(tmp_path, "store", fresh=True)
     assert set(extract_together(fresh.wanted(), 2)) == set(PROTOCOLS)
+
+
+def test_what_is_kept_is_read_once_and_not_to_see_what_is_missing(tmp_path: Path) -> None:
+    sets = Sets(tmp_path, "store")
+    sets.banks()
+    (victim, *_) = sorted((tmp_path / "store").iterdir())
+    victim.write_bytes(b"")
+    assert extract_together(sets.wanted(), 2) == {}
+    with pytest.raises(CacheError, match=victim.name):
+        sets.banks()
 
 
 def test_sets_that_share_no_image_are_left_alone(tmp_path: Path, read: Counter[int]) -> None:

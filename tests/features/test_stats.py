@@ -50,11 +50,30 @@ def test_empty_is_the_identity_and_operands_are_left_alone() -> None:
     assert FeatureBank.empty().features().shape == (0, 0)
 
 
+def test_batches_together_are_their_sum() -> None:
+    batches = [bank([3, 1]), FeatureBank.empty(), bank([2]), bank([0, 2])]
+    whole = FeatureBank.of_batches(batches)
+    assert_same(whole, bank([0, 1, 2, 3]))
+    assert [len(one) for one in batches] == [2, 0, 1, 2]
+    assert len(FeatureBank.of_batches([])) == 0
+
+
+def test_strata_are_labelled_and_their_indices_set_apart() -> None:
+    strata = {"one": bank([4, 2]), "none": FeatureBank.empty(), "two": bank([3])}
+    whole = FeatureBank.of_strata(strata)
+    assert whole.index.tolist() == [2, 4, 8]
+    assert whole.stratum.tolist() == ["one", "one", "two"]
+    np.testing.assert_array_equal(whole.features(), ROWS[[2, 4, 3]])
+    np.testing.assert_array_equal(strata["one"].features(), ROWS[[2, 4]])
+
+
 def test_padding_repeats_are_dropped_and_conflicts_refused() -> None:
     assert_same(bank([0, 1, 2]) + bank([2, 1]), bank([0, 1, 2]))
     other = FeatureBank([1], [0], ROWS[[5]])
-    with pytest.raises(MetricError, match="two different rows claim index 1"):
-        (bank([0, 1]) + other).features()
+    conflict = bank([0, 1]) + other
+    for _ in range(2):  # looking does not make it whole
+        with pytest.raises(MetricError, match="two different rows claim index 1"):
+            conflict.features()
     regrouped = FeatureBank([1], [9], ROWS[[1]])
     with pytest.raises(MetricError, match="claim index 1"):
         len(bank([1]) + regrouped)
