@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -147,7 +148,12 @@ def checked_image(job: Job, values: Any) -> Image:
             f"the ledger says that {job.candidate.key} is in {record.file_name!r:.200}, where no "
             "run puts it: the folder was changed by hand, or is hostile; collect into a new folder"
         )
-    return Image(values[0], _checked_metadata(values[1], what))
+    return Image(_named(values[0]), _named(_checked_metadata(values[1], what)))
+
+
+def _named(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same; each name is one string in memory, however many images have it."""
+    return {sys.intern(name): value for name, value in values.items()}
 
 
 def _checked_metadata(metadata: dict[str, Any], what: str) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def missing_shards(
 def absent_shards(samples: SampleSet, extractors: Iterable[str], run: FeatureRun) -> list[Missing]:
     """Of this rank's shards, those that are not kept of every extractor; none is read."""
     names = list(extractors)
-    found = []
+    found: list[Missing] = []
     for shard in _own_shards(samples):
         keys = {name: _shard_key(samples.key, name, shard) for name in names}
         absent = [n for n, key in keys.items() if run.fresh or not run.store.path(key).exists()]

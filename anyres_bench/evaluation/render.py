@@ -153,7 +153,8 @@ def _samples(
     Protocols stand by their numbers, and strips in the given order of whose they are.
     """
     strips: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    private, place = set(), {who: i for i, who in enumerate(dict.fromkeys(order))}
+    private = set()
+    place = {who: i for i, who in enumerate(dict.fromkeys(order))}
     for result in results:
         task, shown = Task.parse(result.task), {"real": "reference", "fake": result.model.id}
         for name, state in result.states.items():

@@ -126,7 +126,7 @@ class FeatureBank:
     @classmethod
     def of_strata(cls, banks: Mapping[str, FeatureBank]) -> FeatureBank:
         """One bank of several, each of them a stratum; groups of one number stay one group."""
-        parts, first = [], 0
+        parts, first = list[Rows](), 0
         for label, bank in banks.items():
             labels = np.full(len(bank), label)
             parts.append((bank.index + first, bank.group, bank.features(), labels))
@@ -140,16 +140,18 @@ def _ordered(parts: list[Rows]) -> Rows:
     Features are let go of part by part as they are put in their places, so that they are not held
     twice.
     """
-    index, group, stratum = (np.concatenate([part[k] for part in parts]) for k in (0, 1, 3))
+    index = np.concatenate([part[0] for part in parts])
+    group = np.concatenate([part[1] for part in parts])
+    stratum = np.concatenate([part[3] for part in parts])
     order = np.argsort(index, kind="stable")
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
     features = np.empty((len(order), parts[0][2].shape[1]), np.float32)
-    start = 0
+    end = len(order)
     while parts:
-        rows = parts.pop(0)[2]
-        features[place[start : start + len(rows)]] = rows
-        start += len(rows)
+        rows = parts.pop()[2]
+        features[place[end - len(rows) : end]] = rows
+        end -= len(rows)
     return index[order], group[order], features, stratum[order]
 
 
