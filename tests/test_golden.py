@@ -17,8 +17,10 @@ from tests.golden import Check
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLIC = ROOT / "tests" / "golden"
-HEAVY = {  # networks of full width, or images of full size
+HEAVY = {  # networks of full width, images of full size, or many cases
+    "anyres_pano_360",
     "cnndetection_resnet50",
+    "ffhq_align_cases",
     "infinitygan_direct",
     "infinitygan_patchwise",
     "metrics_networks",
@@ -26,6 +28,8 @@ HEAVY = {  # networks of full width, or images of full size
     "mspe_d_csg",
     "mspe_discriminator",
     "mspe_f_spe_expand",
+    "tilers_e2e",
+    "tilers_qwen2vl",
 }
 
 
