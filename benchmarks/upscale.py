@@ -1,28 +1,35 @@
 """What the upscalers save, and what tiles cost: both sides in one run.
 
-    python -m benchmarks.upscale liif            # one layer shared, against every pixel on its own
-    python -m benchmarks.upscale realesrgan      # exact and tiled, against the untiled network
+    python -m benchmarks.upscale liif            # ours, against every pixel on its own
+    python -m benchmarks.upscale realesrgan      # exact, against the untiled network
+    python -m benchmarks.upscale modes           # exact and tiled, how far they are from untiled
+    python -m benchmarks.upscale memory          # peaks of exact and untiled, a process each
     python -m benchmarks.upscale liif --out benchmarks/results/upscale_liif.json
 
-Networks have their published size and random weights, inputs are procedural scenes. Seconds are of
-the processor, so that other work on the machine counts less; ratios are medians over pairs of runs.
+Networks have their published size and random weights, inputs are procedural scenes. Sides run in
+turns. Seconds are of the processor, so that other work on the machine counts less, and of the
+clock; ratios are medians over pairs of runs. Work is counted in multiplications.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import math
 import os
 import resource
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from anyres_bench.baselines.liif.network import EDSR, LIIF
 from anyres_bench.baselines.liif.upscaler import LIIFUpscaler
@@ -31,15 +38,18 @@ from anyres_bench.baselines.realesrgan.published import Official, run_official
 from anyres_bench.baselines.realesrgan.running import Exact, Tiled
 from anyres_bench.core.files import write_json
 from anyres_bench.core.geometry import Box, Region, Size
+from anyres_bench.leaderboard.machine import processor
 from anyres_bench.models.loading import load
+from anyres_bench.models.official_files import ready
 
 CHUNK = 30_000  # queries at a time of the published demo
 
 
-def timed(run: Callable[[], Tensor]) -> tuple[Tensor, float]:
-    """What a function gives, and the processor seconds that it took."""
-    start = time.process_time()
-    return run(), time.process_time() - start
+def timed(run: Callable[[], Tensor]) -> tuple[Tensor, float, float]:
+    """What a function gives, and the seconds of processor and clock that it took."""
+    clock, start = time.perf_counter(), time.process_time()
+    result = run()
+    return result, time.process_time() - start, time.perf_counter() - clock
 
 
 def compare(
@@ -50,18 +60,21 @@ def compare(
     `rows` gets a row of each side.
     """
     seconds: dict[str, list[float]] = {name: [] for name in sides}
+    clocks: dict[str, list[float]] = {name: [] for name in sides}
     results = {}
     for _ in range(repeats):
         for name, run in sides.items():
-            results[name], taken = timed(run)
+            results[name], taken, clock = timed(run)
             seconds[name].append(taken)
+            clocks[name].append(clock)
     first = seconds[next(iter(sides))]
     for name, taken in seconds.items():
         ratios = [a / b for a, b in zip(taken, first, strict=True)]
         spread = f"{min(ratios):.3f} to {max(ratios):.3f}"
         ratio = statistics.median(ratios)
         print(f"  {name:<24} {statistics.median(taken):7.1f} s, {ratio:.3f} x the first ({spread})")
-        rows.append({"side": name, "cpu_s": statistics.median(taken), "of_the_first": ratios})
+        median = {"cpu_s": statistics.median(taken), "clock_s": statistics.median(clocks[name])}
+        rows.append({"side": name, **median, "of_the_first": ratios})
     return results
 
 
@@ -108,13 +121,14 @@ def published_query(network: LIIF, features: Tensor, coord: Tensor, cell: Tensor
 
 def liif(side: int, repeats: int, rows: list[dict[str, Any]]) -> None:
     torch.manual_seed(0)
-    network = LIIF(EDSR()).eval().requires_grad_(False)
-    image, whole = scene(Size(256, 256)), Box(0, 0, 256, 256)
+    network = ready(LIIF(EDSR()), "cpu")
+    image, whole = scene(Size.square(side // 4)), Box(0, 0, side // 4, side // 4)
     region, upscaler = Region.whole(Size.square(side)), LIIFUpscaler(network, "random")
-    print(f"LIIF (EDSR) 256 to {side} px, {torch.get_num_threads()} threads")
+    print(f"LIIF (EDSR) {side // 4} to {side} px, {torch.get_num_threads()} threads")
     sides = {
         "published": lambda: published_liif(network, image, region),
         "ours": lambda: upscaler(image, whole.size, whole, region),
+        "encoder alone": lambda: network.encoder(image),
     }
     results = compare(sides, repeats, rows)
     difference = (results["published"] - results["ours"]).abs().max()
@@ -131,6 +145,62 @@ def trained_like(network: RRDBNet, gain: float) -> RRDBNet:
     return network
 
 
+def untiled_and_exact(
+    network: RRDBNet, image: Tensor
+) -> tuple[Callable[[], Tensor], Callable[[], Tensor]]:
+    size = Size(*image.shape[2:])
+    whole = Box.whole(size)
+    return lambda: network(image), lambda: Exact()(network, image, size, whole, whole)
+
+
+def multiplications(run: Callable[[], Tensor]) -> int:
+    """Of all convolutions of a run."""
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return int(counter.get_total_flops()) // 2
+
+
+def realesrgan(size: Size, repeats: int, rows: list[dict[str, Any]]) -> None:
+    """The exact mode against the network untiled, in torch's layout and channels-last."""
+    image = (scene(size) + 1) / 2
+    torch.manual_seed(0)
+    plain = trained_like(RRDBNet(), 1.0).eval().requires_grad_(False)
+    network = ready(copy.deepcopy(plain), "cpu")
+    print(f"RRDBNet, 23 blocks, {size} to x4, {torch.get_num_threads()} threads")
+    untiled, exact = untiled_and_exact(network, image)
+    sides = {"untiled": lambda: plain(image), "untiled, channels-last": untiled, "exact": exact}
+    results = compare(sides, repeats, rows)
+    levels = 255 * float((results["exact"] - results["untiled"]).abs().max())
+    small = image[:, :, :64, :16]
+    work = [multiplications(side) for side in untiled_and_exact(network, small)]
+    rows.append({"grey_levels_off": levels, "multiplications_of_untiled": work[1] / work[0]})
+    print(f"  exact at most {levels:.2e} grey levels off, {work[1] / work[0]:.4f} x the work")
+
+
+def memory(size: Size, rows: list[dict[str, Any]]) -> None:
+    """Peak of a process that makes one image, beside what it holds before."""
+    for side in ("untiled", "exact"):
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            before, peak = pool.submit(peak_of, side, size).result()
+        rows.append({"side": side, "size": str(size), "before_gib": before, "peak_gib": peak})
+        print(f"  {side:<24} {peak:.2f} GiB, {peak - before:.2f} more than before")
+    more = [row["peak_gib"] - row["before_gib"] for row in rows]
+    print(f"  exact {more[1] / more[0]:.3f} x untiled")
+
+
+@torch.inference_mode()
+def peak_of(side: str, size: Size) -> tuple[float, float]:
+    """GiB before one image is made by a side, and at most."""
+    torch.set_num_threads(1)
+    network = ready(RRDBNet(), "cpu")
+    image = torch.rand(1, 3, *size)
+    untiled, exact = untiled_and_exact(network, image[:, :, :16, :16])
+    untiled(), exact()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    dict(zip(("untiled", "exact"), untiled_and_exact(network, image), strict=True))[side]()
+    return before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
 def compare_modes(
     network: RRDBNet, image: Tensor, repeats: int, rows: list[dict[str, Any]]
 ) -> None:
@@ -143,9 +213,10 @@ def compare_modes(
         seams.append(seam)
         return result
 
+    untiled, exact = untiled_and_exact(network, image)
     sides: dict[str, Callable[[], Tensor]] = {
-        "untiled": lambda: network(image),
-        "exact": lambda: Exact()(network, image, size, whole, whole),
+        "untiled": untiled,
+        "exact": exact,
         tiled.id: run_tiled,
         "official tile 256": lambda: run_official(network, image, Official(tile=256)),
     }
@@ -156,22 +227,23 @@ def compare_modes(
     print(f"  {tiled.id:<24} says {seams[-1]:.2e} grey levels, measured at its seams")
 
 
-def realesrgan(size: Size, repeats: int, rows: list[dict[str, Any]]) -> None:
+def modes(size: Size, repeats: int, rows: list[dict[str, Any]]) -> None:
     image = (scene(size) + 1) / 2
     for gain in (1.0, 1.3):
         torch.manual_seed(0)
-        network = trained_like(RRDBNet(), gain).eval().requires_grad_(False)
+        network = ready(trained_like(RRDBNet(), gain), "cpu")
         print(f"RRDBNet, 23 blocks, {size} to x4, random weights of gain {gain}")
         rows.append({"gain": gain})
         compare_modes(network, image, repeats, rows)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"peak memory of the whole run {peak:.2f} GiB")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["liif", "realesrgan"])
-    parser.add_argument("--size", help="liif: side of the canvas; realesrgan: HEIGHTxWIDTH")
+    parser.add_argument("what", choices=["liif", "realesrgan", "modes", "memory"])
+    parser.add_argument(
+        "--size",
+        help="liif: side of the canvas, four of its image's; else HEIGHTxWIDTH of the image",
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, help="file of all that is printed, as JSON")
@@ -180,18 +252,29 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     with torch.inference_mode():
         if arguments.what == "liif":
-            liif(int(arguments.size or 1024), arguments.repeats, rows)
+            liif(int(arguments.size or 512), arguments.repeats, rows)
+        elif arguments.what == "memory":
+            memory(Size.parse(arguments.size or "512x256"), rows)
+        elif arguments.what == "modes":
+            modes(Size.parse(arguments.size or "48x1280"), arguments.repeats, rows)
         else:
-            realesrgan(Size.parse(arguments.size or "48x1280"), arguments.repeats, rows)
+            realesrgan(Size.parse(arguments.size or "128x256"), arguments.repeats, rows)
     if arguments.out:
-        machine: dict[str, Any] = {
-            "cores": os.cpu_count(),
-            "threads": arguments.threads,
-            "load": os.getloadavg()[0],
-        }
-        machine |= {"instructions": torch.backends.cpu.get_cpu_capability()}
         facts = {"what": arguments.what, "size": arguments.size, "repeats": arguments.repeats}
-        write_json(arguments.out, {**facts, "machine": machine, "rows": rows})
+        write_json(arguments.out, {**facts, "machine": machine(arguments.threads), "rows": rows})
+
+
+def machine(threads: int) -> dict[str, Any]:
+    """What a result says of where it was measured."""
+    return {
+        "processor": processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "bf16": torch.ops.mkldnn._is_mkldnn_bf16_supported(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+        "load": os.getloadavg()[0],
+        "torch": torch.__version__,
+    }
 
 
 if __name__ == "__main__":

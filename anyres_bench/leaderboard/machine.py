@@ -51,10 +51,10 @@ def probed_on(device: str) -> str:
     if device.partition(":")[0] != "cpu":
         return f"{device}, by the clock"
     n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"one thread of {_processor()} ({n_cores} here), in CPU time, whatever else runs"
+    return f"one thread of {processor()} ({n_cores} here), in CPU time, whatever else runs"
 
 
-def _processor() -> str:
+def processor() -> str:
     """Name of the processor, as the system has it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(errors="replace")

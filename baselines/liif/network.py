@@ -2,8 +2,7 @@
 
 A decoder maps the feature nearest to a query, the query's offset from it and the pixel size to a
 colour; four neighbouring features vote by area. The decoder's first layer is linear in the
-features, so its share of them is computed once per feature, not once per query: the same colours in
-less than half of the time.
+features, so its share of them is computed once per feature, not once per query.
 
 Source: Chen et al., "Learning Continuous Image Representation with Local Implicit Image Function",
 CVPR 2021.
@@ -12,19 +11,17 @@ CVPR 2021.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from anyres_bench.baselines.liif.decoder import MLP, Features, decode, nearest_feature
 from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.core.registry import nearest
 
-TIE = 1e-6  # decides which feature is nearest where a query lies on the border between two
-_CPU_CHUNK, _GPU_CHUNK = 1024, 4096  # queries at a time; on a CPU activations stay in its cache
 RGB_MEAN = (0.4488, 0.4371, 0.4040)
 
 
@@ -119,33 +116,6 @@ class RDN(nn.Module):
 ENCODERS: dict[str, Callable[..., EDSR | RDN]] = {"edsr-baseline": EDSR, "rdn": RDN}
 
 
-class MLP(nn.Module):
-    """Linear layers with ReLUs between them."""
-
-    def __init__(self, n_in: int, n_out: int, hidden: Sequence[int]) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        for width in hidden:
-            layers += [nn.Linear(n_in, width), nn.ReLU(inplace=True)]
-            n_in = width
-        self.layers = nn.Sequential(*layers, nn.Linear(n_in, n_out))
-
-
-@dataclass(frozen=True)
-class Features:
-    """What the decoder reads: the first layer's share of a window of features.
-
-    Attributes:
-        values: (n, h, w, c).
-        image: size of the whole low-resolution image.
-        window: the part of it that `values` stands for.
-    """
-
-    values: Tensor
-    image: Size
-    window: Box
-
-
 class LIIF(nn.Module):
     """The model, with the official names of its state.
 
@@ -230,9 +200,8 @@ class LIIF(nn.Module):
         shifts = [(y, x) for y in (-1, 1) for x in (-1, 1)] if self.local_ensemble else [(0, 0)]
         shares, offsets = [], []
         for shift in shifts:
-            moved = coord + coord.new_tensor(shift) / size + (TIE if self.local_ensemble else 0)
-            index = (((moved.clamp(-1 + TIE, 1 - TIE) + 1) * size - 1) / 2).round()
-            offsets.append((coord - (-1 + 1 / size + 2 / size * index)) * size)
+            index, offset = nearest_feature(coord, coord.new_tensor(shift), size)
+            offsets.append(offset)
             shares.append(self._decode(_gather(features, index.long()), offsets[-1], cell * size))
         areas = torch.stack([offset.prod(-1).abs() + 1e-9 for offset in offsets])
         weights = areas.flip(0) / areas.sum(0)  # each takes the area of the diagonally opposite one
@@ -260,15 +229,7 @@ class LIIF(nn.Module):
 
     def render(self, features: Features, region: Region) -> Tensor:
         """A region of the enlarged canvas, (n, 3, h, w), nominally in [-1, 1]."""
-        coord = region.coords().to(features.values).reshape(1, -1, 2)
-        cell = coord.new_tensor(region.cell())
-        n = len(features.values)
-        chunk = _CPU_CHUNK if coord.device.type == "cpu" else _GPU_CHUNK
-        parts = [
-            self.query(features, part.expand(n, -1, -1), cell)
-            for part in torch.split(coord, chunk, dim=1)
-        ]
-        return torch.cat(parts, 1).transpose(1, 2).reshape(n, 3, *region.size)
+        return decode(self.imnet, features, region, self.local_ensemble, self.cell_decode)
 
 
 def _gather(features: Features, index: Tensor) -> Tensor:

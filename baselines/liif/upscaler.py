@@ -7,10 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from anyres_bench.baselines.liif.decoder import Features
 from anyres_bench.baselines.liif.network import LIIF, RDN
+from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Region, Size
+from anyres_bench.core.registry import nearest
 from anyres_bench.models.checkpoint import Checkpoint
 from anyres_bench.models.fitting import check_config, fitted
 from anyres_bench.models.official_files import (
@@ -24,6 +28,7 @@ from anyres_bench.models.official_files import (
 from anyres_bench.models.upscaling import Base, Upscaled, band_regions, over_base
 
 WEIGHTS = "liif-edsr-baseline"
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 _EDSR_BLOCK = r"encoder\.body\.\d+\.body\.0\.weight"
 _DECODER = r"imnet\.layers\.(\d{1,6})\.weight"
 
@@ -33,7 +38,7 @@ class LIIFUpscaler:
     """Reads the canvas off the features of an image.
 
     Attributes:
-        network: the model.
+        network: the model; in bfloat16, its features and activations are so too.
         digest: of its file, and whether its options had to be assumed.
     """
 
@@ -42,20 +47,28 @@ class LIIFUpscaler:
 
     @property
     def id(self) -> str:
-        return f"liif-{type(self.network.encoder).__name__.lower()}@{self.digest}"
+        encoder = type(self.network.encoder).__name__.lower()
+        precision = "+bf16" if self._dtype == torch.bfloat16 else ""
+        return f"liif-{encoder}@{self.digest}{precision}"
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return next(self.network.parameters()).dtype
 
     def source_window(self, image: Size, region: Region) -> Box:
         return self.network.window(image, region)
 
     def __call__(self, pixels: Tensor, image: Size, window: Box, region: Region) -> Tensor:
-        pixels = pixels.to(device_of(self.network))
-        return self.network.render(self.network.encode(pixels, image, window), region)
+        return self.network.render(self._features(pixels, image, window), region)
 
     def bands(self, pixels: Tensor, canvas: Size) -> Iterator[Tensor]:
         image = Size(*pixels.shape[2:])
-        pixels = pixels.to(device_of(self.network))
-        features = self.network.encode(pixels, image, Box.whole(image))
+        features = self._features(pixels, image, Box.whole(image))
         return (self.network.render(features, region) for region in band_regions(canvas))
+
+    def _features(self, pixels: Tensor, image: Size, window: Box) -> Features:
+        pixels = pixels.to(device_of(self.network), self._dtype)
+        return self.network.encode(pixels, image, window)
 
 
 def from_file(official: OfficialFile, device: str) -> LIIF:
@@ -122,23 +135,31 @@ def read_spec(sizes: Mapping[str, tuple[int, ...]], source: str) -> dict[str, An
 
 
 def load_upscaler(
-    weights: str = "", device: str = "cpu", accept_licence: bool = False
+    weights: str = "", precision: str = "fp32", device: str = "cpu", accept_licence: bool = False
 ) -> LIIFUpscaler:
     """The upscaler of a file.
 
     Args:
         weights: a registered name, or the path of an official file; by default the EDSR variant.
+        precision: "fp32", or "bf16" for weights, features and activations in bfloat16.
         device: where it runs, as torch names it.
         accept_licence: of downloaded weights.
+
+    Raises:
+        UsageError: no such precision.
     """
+    if precision not in PRECISIONS:
+        raise UsageError(f"no precision {precision!r}; {nearest(precision, PRECISIONS)}")
     official = read_official(weights or WEIGHTS, accept_licence=accept_licence)
     assumed = "" if _spec(official) is not None else "-as-published"
-    return LIIFUpscaler(from_file(official, device), official.digest + assumed)
+    network = from_file(official, device).to(PRECISIONS[precision])
+    return LIIFUpscaler(network, official.digest + assumed)
 
 
 def build(
     rest: str,
     weights: str = "",
+    precision: str = "fp32",
     base: str = "u8",
     device: str = "cpu",
     accept_licence: bool = False,
@@ -146,6 +167,6 @@ def build(
     """`liif:BASE`; `base` is how the base image is stored, "u8" or "f32"."""
 
     def make() -> LIIFUpscaler:
-        return load_upscaler(weights, device, accept_licence)
+        return load_upscaler(weights, precision, device, accept_licence)
 
     return over_base("liif", rest, make, Base(base, device, accept_licence))

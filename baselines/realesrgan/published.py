@@ -1,7 +1,7 @@
 """Real-ESRGAN as published: whole images or tiles, integers to integers, any final factor.
 
 A tile's halo of 10 pixels is not enough for the large network, so tiles show at their borders;
-`realesrgan_running` has ways to run the networks without that.
+`running` has ways to run the networks without that.
 
 Source: the tool of Wang et al., "Real-ESRGAN", ICCV Workshops 2021.
 """
@@ -48,7 +48,7 @@ class Official:
     def __call__(
         self, network: Network, pixels: Tensor, image: Size, window: Box, box: Box
     ) -> Tensor:
-        """Enlarge an image and give a box of it, as `realesrgan_running.Exact` does."""
+        """Enlarge an image and give a box of it, as `running.Exact` does."""
         return cut(run_official(network, pixels, self), box, network.scale)
 
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from anyres_bench.baselines.realesrgan.bands import Crop, run_rows
 from anyres_bench.baselines.realesrgan.network import Network, RRDBNet, SRVGGNetCompact
 from anyres_bench.baselines.realesrgan.published import Official, scaled
-from anyres_bench.baselines.realesrgan.running import Crop, Exact, Tiled, reflect_to, run_rows
+from anyres_bench.baselines.realesrgan.running import Exact, Tiled, reflect_to
 from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.core.registry import nearest

@@ -15,6 +15,7 @@ from anyres_bench.core.errors import (
     WeightsError,
 )
 from anyres_bench.models.loading import load
+from anyres_bench.models.official_files import ready
 from tests.baselines import tiny
 
 
@@ -80,3 +81,10 @@ def test_stock_mspe_is_stylegan2_as_anycost_has_it() -> None:
     w = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
     expected = other(other.styles(w), other.buffered_noise())[-1]
     assert torch.allclose(ours(ours.styles(w), ours.buffered_noise()), expected, atol=1e-5)
+
+
+def test_convolutions_that_render_on_a_cpu_are_channels_last() -> None:
+    network = ready(tiny.rrdbnet(), "cpu")
+    weight = network.conv_body.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert not weight.requires_grad

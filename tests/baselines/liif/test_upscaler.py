@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from anyres_bench.baselines.liif.network import LIIF
-from anyres_bench.core.errors import CheckpointError
+from anyres_bench.baselines.liif.upscaler import load_upscaler
+from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.models.loading import load
 from tests.baselines import tiny
@@ -58,3 +59,17 @@ def test_liif_reads_its_own_description(tmp_path: Path) -> None:
         load("liif:constant", {"weights": tiny.save(tmp_path / "b.pth", content)})
     with pytest.raises(CheckpointError, match="under sd or state_dict; it holds g_ema"):
         load("liif:constant", {"weights": tiny.save(tmp_path / "c.pth", {"g_ema": 1})})
+
+
+def test_bf16_is_near_and_says_so(tmp_path: Path) -> None:
+    file = tiny.liif_file(tmp_path)
+    plain, fast = (load_upscaler(file, precision) for precision in ("fp32", "bf16"))
+    assert fast.id == f"{plain.id}+bf16"
+    image = torch.rand(1, 3, 12, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    whole, region = Box.whole(Size(12, 16)), Region.whole(Size(31, 50))
+    want, got = (up(image, whole.size, whole, region) for up in (plain, fast))
+    assert got.dtype == torch.float32
+    error = (got - want).square().mean().sqrt() / want.std()
+    assert 1e-5 < error < 0.03
+    with pytest.raises(UsageError, match="no precision 'bf61'; did you mean bf16"):
+        load_upscaler(file, "bf61")

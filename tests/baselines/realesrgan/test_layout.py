@@ -18,6 +18,7 @@ from anyres_bench.core.geometry import Region, Size
 from anyres_bench.data.houses import Street, render
 from anyres_bench.models.loading import read_snapshot
 from anyres_bench.models.ncnn import read_ncnn
+from anyres_bench.models.official_files import ready
 from tests.commands import run
 from tests.ncnn_files import tiny, write_network
 
@@ -32,7 +33,7 @@ def test_names_come_back(kind: str, tmp_path: Path) -> None:
     assert found.config == {"kind": kind, "scale": network.scale}
     assert list(found.state) == list(network.state_dict())
     x = torch.rand(1, 3, 8, 9, generator=torch.Generator().manual_seed(1))
-    assert torch.equal(from_state(found.state, "it", "cpu")(x), network(x))
+    assert torch.equal(from_state(found.state, "it", "cpu")(x), ready(network, "cpu")(x))
 
 
 def test_convert_leaves_what_the_upscaler_reads(tmp_path: Path) -> None:

@@ -12,8 +12,6 @@ from anyres_bench.core.errors import GeneratorError
 from anyres_bench.core.geometry import Box, Size
 from tests.baselines import tiny
 
-NETWORKS = {**{f"x{scale}": tiny.rrdbnet(scale) for scale in (4, 2, 1)}, "compact": tiny.compact()}
-
 
 def strong(network: nn.Module, gain: float = 2.5) -> nn.Module:
     """Weights that carry far pixels through the dense blocks."""
@@ -46,19 +44,3 @@ def test_columns_that_disagree_are_an_error() -> None:
     whole = Box.whole(Size(20, 64))
     with pytest.raises(GeneratorError, match=r"tiled16\+1: two columns differ by .* grey levels"):
         Tiled(16, 1)(network, image, whole.size, whole, whole)
-
-
-def test_exact_memory_grows_with_the_width_only() -> None:
-    network = tiny.rrdbnet(num_block=1)
-
-    def kept(height: int) -> int:
-        from anyres_bench.baselines.realesrgan.running import RRDBNetRows
-
-        run = RRDBNetRows(network, Box(0, 0, height, 8))
-        for _ in range(height // 8):
-            run(torch.rand(1, 3, 8, 8), last=False)
-        convs = [run.first, run.conv_body, *run.ups, run.hr, run.last]
-        convs += [conv for block in run.blocks for dense in block.blocks for conv in dense.convs]
-        return sum(conv.kept.numel() for conv in convs) + run.waiting.rows.numel()
-
-    assert kept(64) == kept(256)

@@ -1,0 +1,213 @@
+"""A Real-ESRGAN network over bands of rows, all layers at once.
+
+Every layer keeps the few rows that its next band needs, so nothing is computed twice and memory
+does not grow with the height. On a CPU the channels of a pixel lie together, which convolves
+faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from anyres_bench.baselines.realesrgan.network import (
+    RRDB,
+    DenseBlock,
+    Network,
+    RRDBNet,
+    SRVGGNetCompact,
+    enlarge,
+    leaky,
+)
+from anyres_bench.baselines.realesrgan.published import grow, scaled
+from anyres_bench.core.geometry import Box, Size
+
+BAND = 32  # input rows at a time; divisible by every fold
+TAIL_BAND = 8  # rows of the trunk at a time, behind it
+TAIL = 2  # trunk pixels on every side that the layers behind the trunk reach
+
+
+def _room(like: Tensor, channels: int, rows: int) -> Tensor:
+    """Room for rows as wide as others, (n, channels, rows, w)."""
+    layout = torch.channels_last if like.is_cpu else torch.contiguous_format
+    shape = (len(like), channels, rows, like.shape[3])
+    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=layout)
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """Rows one below the other; empty ones would lose the layout."""
+    full = [part for part in parts if part.shape[2]]
+    return torch.cat(full, 2) if len(full) > 1 else (full or parts)[0]
+
+
+def _convolved(rows: Tensor, conv: nn.Conv2d) -> Tensor:
+    """The rows that have a row above and below them."""
+    if rows.shape[2] < 3:
+        return _room(rows, conv.out_channels, 0)
+    return F.conv2d(rows, conv.weight, conv.bias, padding=(0, 1))
+
+
+class _Waiting:
+    """Rows that wait until the layers beside them have caught up."""
+
+    def __init__(self) -> None:
+        self.rows: Tensor | None = None
+
+    def __call__(self, rows: Tensor, n: int) -> Tensor:
+        """Append rows and take the first `n` of all that wait."""
+        rows = rows if self.rows is None else _joined([self.rows, rows])
+        self.rows = rows[:, :, n:].clone()
+        return rows[:, :, :n]
+
+
+class _ConvRows:
+    """A 3x3 convolution that is fed band after band; its output lags one row behind."""
+
+    def __init__(self, conv: nn.Module) -> None:
+        assert isinstance(conv, nn.Conv2d)
+        self.conv = conv
+        self.kept: Tensor | None = None
+
+    def __call__(self, rows: Tensor, last: bool) -> Tensor:
+        border = _room(rows, rows.shape[1], 1).zero_()
+        bands = [border if self.kept is None else self.kept, rows]
+        rows = _joined([*bands, border] if last else bands)
+        self.kept = rows[:, :, -2:].clone()
+        return _convolved(rows, self.conv)
+
+
+class _DenseRows:
+    """A dense block that is fed band after band; its output lags a row a convolution behind.
+
+    All that its convolutions see lies in the channels of one tensor, whose last rows are kept once
+    for all of them.
+    """
+
+    def __init__(self, block: DenseBlock) -> None:
+        self.convs = block.convs
+        self.row = 0  # of the image, at which the next band begins
+        self.kept: Tensor | None = None
+
+    def __call__(self, x: Tensor, last: bool) -> Tensor:
+        above, (channels, h) = len(self.convs) + 1, x.shape[1:3]
+        seen = _room(x, self.convs[-1].in_channels, above + h + last)
+        seen[:, :, :above] = 0 if self.kept is None else self.kept
+        seen[:, :channels, above : above + h] = x
+        if last:
+            seen[:, :, -1] = 0
+        y, own = x, slice(0, 0)
+        for lag, conv in enumerate(self.convs, 1):
+            first = above - min(lag, self.row)
+            own = slice(first, max(first, above + h - (0 if last else lag)))
+            y = _convolved(seen[:, : conv.in_channels, own.start - 1 : own.stop + 1], conv)
+            if lag < len(self.convs):
+                grown = slice(conv.in_channels, conv.in_channels + conv.out_channels)
+                seen[:, grown, own] = leaky(y)
+        self.kept = seen[:, :, h : h + above].clone()
+        self.row += h
+        return y * 0.2 + seen[:, :channels, own]
+
+
+class _RRDBRows:
+    def __init__(self, block: nn.Module) -> None:
+        assert isinstance(block, RRDB)
+        self.blocks = [_DenseRows(dense) for dense in (block.rdb1, block.rdb2, block.rdb3)]
+        self.waiting = _Waiting()
+
+    def __call__(self, x: Tensor, last: bool) -> Tensor:
+        y = x
+        for block in self.blocks:
+            y = block(y, last)
+        return y * 0.2 + self.waiting(x, y.shape[2])
+
+
+class Crop:
+    """The rows and columns of a box, of everything that is fed band after band."""
+
+    def __init__(self, box: Box) -> None:
+        self.box, self.row = box, 0
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        n = rows.shape[2]
+        first, end = (min(max(edge - self.row, 0), n) for edge in (self.box.top, self.box.bottom))
+        self.row += n
+        return rows[:, :, first:end, self.box.left : self.box.right]
+
+
+class RRDBNetRows:
+    def __init__(self, network: RRDBNet, needed: Box) -> None:
+        self.fold = network.fold
+        self.crop = Crop(scaled(needed, 1, network.fold))
+        self.first, self.conv_body = _ConvRows(network.conv_first), _ConvRows(network.conv_body)
+        self.blocks = [_RRDBRows(block) for block in network.body]
+        self.ups = [_ConvRows(network.conv_up1), _ConvRows(network.conv_up2)]
+        self.hr, self.last = _ConvRows(network.conv_hr), _ConvRows(network.conv_last)
+        self.waiting = _Waiting()
+
+    def __call__(self, rows: Tensor, last: bool) -> Tensor:
+        first = self.first(F.pixel_unshuffle(rows, self.fold), last)
+        x = first
+        for block in self.blocks:
+            x = block(x, last)
+        x = self.conv_body(x, last)
+        x = self.crop(x + self.waiting(first, x.shape[2]))
+        parts = torch.split(x, TAIL_BAND, dim=2)
+        done = [self._tail(part, last and part is parts[-1]) for part in parts]
+        return _joined(done)
+
+    def _tail(self, x: Tensor, last: bool) -> Tensor:
+        """What lies behind the trunk, where a row is sixteen times as large."""
+        if not x.shape[2]:  # none yet, or none any more that the box needs
+            return _room(x.repeat_interleave(4, 3), self.last.conv.out_channels, 0)
+        for conv in self.ups:
+            x = leaky(conv(enlarge(x, 2), last))
+        return self.last(leaky(self.hr(x, last)), last)
+
+
+class _CompactRows:
+    def __init__(self, network: SRVGGNetCompact) -> None:
+        self.scale = network.scale
+        self.layers = [
+            _ConvRows(layer) if isinstance(layer, nn.Conv2d) else layer for layer in network.body
+        ]
+        self.waiting = _Waiting()
+
+    def __call__(self, rows: Tensor, last: bool) -> Tensor:
+        y = rows
+        for layer in self.layers:
+            y = layer(y, last) if isinstance(layer, _ConvRows) else layer(y)
+        below = self.waiting(rows, y.shape[2])
+        below = below.repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
+        n, c, h, w = below.shape
+        return y.new_empty(n, c, 0, w) if h == 0 else F.pixel_shuffle(y, self.scale) + below
+
+
+def run_rows(network: Network, image: Tensor, box: Box | None = None) -> Iterator[Tensor]:
+    """Enlarge exactly as the network enlarges the whole image, band after band.
+
+    Args:
+        network: any of the networks.
+        image: (n, c, h, w) RGB in [0, 1], sides divisible by the network's `fold`.
+        box: the part of the image to give, in input pixels; all of it when None.
+
+    Yields:
+        Consecutive bands (n, c, any, box.width scale), not clamped.
+    """
+    whole = Size(*image.shape[2:])
+    box = box or Box.whole(whole)
+    # behind the trunk, only what the box needs goes on
+    needed = grow(box, TAIL * network.fold, whole, network.fold)
+    if isinstance(network, RRDBNet):
+        run: Callable[[Tensor, bool], Tensor] = RRDBNetRows(network, needed)
+    else:
+        run, needed = _CompactRows(network), Box.whole(whole)
+    inner = Box(box.top - needed.top, box.left - needed.left, box.height, box.width)
+    crop = Crop(scaled(inner, network.scale))
+    bands = torch.split(image, BAND, dim=2)
+    for i, band in enumerate(bands):
+        rows = crop(run(band, i == len(bands) - 1))
+        if rows.shape[2]:
+            yield rows
