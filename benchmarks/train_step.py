@@ -1,11 +1,16 @@
-"""Speed of a training step, the share of it spent waiting for data, and what torch.compile brings.
+"""Images a second of the training loop, against the same networks in plain torch, in turns.
 
-    anyres-bench collect scenes data/scenes --n 3000 --max-size 192
-    python -m benchmarks.train_step data/scenes [--out benchmarks/results/train_step.json]
+    anyres-bench collect scenes data/scenes --n 600 --max-size 192
+    python -m benchmarks.train_step data/scenes [--bf16] [--only CASE]
+        [--out benchmarks/results/train_step.json]
 
-Every row is a run of the real loop with a preset's settings: the first tick warms up and is left
-out, the others hold 16 steps each, so that every one pays for one R1 penalty. Times are wall-clock;
-the load of the machine is written beside them.
+Cases: the stage `global` of the preset `scenes-tiny`, and a network of 64 px with StyleGAN3's
+oversampled activations (`train_64px.toml`). The plain side (`plain_training.py`) is the same
+recipe, loop and data; its networks are what one writes first. Both sides are the same function: the
+largest difference of images and logits is measured and written. A round is a tick of each side, 16
+steps, so that each pays for one R1 penalty, and a run goes on from round to round. Compared are
+medians of images a second and of seconds of the processor a step (of the training process); the
+share of time spent waiting for data is from the loop's log. The load of the machine is beside.
 """
 
 from __future__ import annotations
@@ -16,75 +21,142 @@ import os
 import platform
 import statistics
 import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from anyres_bench.core.files import write_json
-from anyres_bench.models.families import parts
+from anyres_bench.reference.recipe import AnyResConfig, AnyResRecipe
 from anyres_bench.training.charts import LOG, read_entries
 from anyres_bench.training.config import LoopConfig, build, to_plain
 from anyres_bench.training.loop import train
 from anyres_bench.training.stages import read_stages
+from benchmarks.plain_training import PlainRecipe, largest_difference
 
 STEPS_A_TICK = 16
+CASES: dict[str, tuple[str | None, Path | None]] = {
+    "scenes-tiny": ("scenes-tiny", None),
+    "64px": (None, Path(__file__).with_name("train_64px.toml")),
+}
 
 
-def measure(args: argparse.Namespace, folder: Path, stage: str, **changes: Any) -> dict[str, Any]:
-    """Run one stage with changed settings of the loop; images a second and the share of waiting."""
-    stages = {one.name: one for one in read_stages(args.preset, None, {}, [args.data])}
-    values = stages[stage].values
+@dataclass(frozen=True)
+class Side:
+    """One way to train.
+
+    Attributes:
+        name: of the side.
+        recipe: its class.
+        changes: of the loop's settings.
+    """
+
+    name: str
+    recipe: type[AnyResRecipe]
+    changes: dict[str, Any]
+
+
+def sides(bf16: bool) -> list[Side]:
+    """What is compared."""
+    compared = [
+        Side("ours", AnyResRecipe, {"n_workers": 1}),
+        Side("plain", PlainRecipe, {"n_workers": 1}),
+        Side("ours, data read by a thread", AnyResRecipe, {"n_workers": 0}),
+    ]
+    if bf16:
+        compared.append(Side("ours, bf16", AnyResRecipe, {"n_workers": 1, "precision": "bf16"}))
+    return compared
+
+
+def tick(side: Side, values: dict[str, Any], folder: Path, number: int) -> dict[str, float]:
+    """Train one more tick of a side; what its log says of it, and seconds of the processor."""
     kimg = STEPS_A_TICK * values["loop"]["batch"] / 1000
-    ticks = {"kimg_per_tick": kimg, "checkpoint_ticks": 1000, "sample_ticks": 0}
-    ticks |= {"total_kimg": kimg * (args.ticks + 1)}
-    loop = build(LoopConfig, {**values["loop"], **ticks, **changes})
-    model = dict(values["model"])
-    if model.get("teacher") == "previous":
-        model["teacher"] = str(folder / "global")
-    recipe = build(parts("recipes").get(stages[stage].recipe), model).recipe(loop)
-    out = folder / stage
-    if out.exists():
-        out = folder / f"{stage}-{len(list(folder.iterdir()))}"
-    train(recipe, loop, out, {"loop": to_plain(loop)})
-    entries = read_entries(out / LOG)[1:]
-    rates = [entry["images_per_second"] for entry in entries]
-    waits = [entry["waiting_for_data"] for entry in entries]
+    ticks = {"kimg_per_tick": kimg, "checkpoint_ticks": 10**6, "sample_ticks": 0, "charts": False}
+    ticks |= {"total_kimg": kimg * (number + 1)}
+    loop = build(LoopConfig, {**values["loop"], **ticks, **side.changes})
+    recipe = side.recipe(build(AnyResConfig, dict(values["model"])), loop)
+    began = time.process_time()
+    if not train(recipe, loop, folder, {"loop": to_plain(loop)}):
+        raise SystemExit("stopped before its tick was complete")
+    cpu_s = time.process_time() - began
+    entry = read_entries(folder / LOG)[-1]
     return {
-        "stage": stage,
-        **changes,
-        "images_per_second": statistics.median(rates),
-        "slowest_tick": min(rates),
-        "fastest_tick": max(rates),
-        "waiting_for_data": statistics.median(waits),
-        "most_waiting": max(waits),
+        "images_per_second": entry["images_per_second"],
+        "waiting_for_data": entry["waiting_for_data"],
+        "cpu_s_a_step": cpu_s / STEPS_A_TICK,
     }
+
+
+def measure(case: str, compared: list[Side], rounds: int, data: Path) -> dict[str, Any]:
+    """All sides of a case in turns; the first round warms up and is left out."""
+    values = dict(read_stages(*CASES[case], {}, [data])[0].values)
+    loop = build(LoopConfig, values["loop"])
+    config = build(AnyResConfig, dict(values["model"]))
+    difference = largest_difference(AnyResRecipe(config, loop), PlainRecipe(config, loop))
+    if not difference < 1e-4:
+        raise SystemExit(f"{case}: the sides differ by {difference:.2g}")
+    rows: dict[str, list[dict[str, float]]] = {side.name: [] for side in compared}
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(rounds + 1):
+            for side in compared:
+                row = tick(side, values, Path(folder) / side.name, number)
+                print(case, number, side.name, json.dumps(row), flush=True)
+                rows[side.name] += [row] if number else []
+    medians = {
+        name: {key: statistics.median(row[key] for row in of) for key in of[0]}
+        for name, of in rows.items()
+    }
+    ours, plain = medians["ours"], medians["plain"]
+    ratios = {
+        "images_per_second": ours["images_per_second"] / plain["images_per_second"],
+        "cpu_s": plain["cpu_s_a_step"] / ours["cpu_s_a_step"],
+    }
+    print(case, json.dumps(ratios), flush=True)
+    facts = {"batch": loop.batch, "largest_difference": difference}
+    return {**facts, "ratios_to_plain": ratios, "medians": medians, "rounds": rows}
+
+
+def machine() -> dict[str, Any]:
+    """What all ran on, and how busy it was beforehand."""
+    cpu = Path("/proc/cpuinfo")
+    flags = cpu.read_text().split() if cpu.exists() else []
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "model": next(iter(names_of(cpu)), "unknown"),
+        "cores": os.cpu_count(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "bf16": [flag for flag in ("avx512_bf16", "amx_bf16") if flag in flags],
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "load": os.getloadavg()[0],
+    }
+
+
+def names_of(cpu: Path) -> list[str]:
+    """Names of the processors, where the system tells."""
+    lines = cpu.read_text().splitlines() if cpu.exists() else []
+    return [line.partition(": ")[2] for line in lines if line.startswith("model name")]
 
 
 def main() -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="a dataset folder")
-    parser.add_argument("--preset", default="scenes-tiny", help="stages `global` and `patch`")
-    parser.add_argument("--ticks", type=int, default=4, help="ticks a row, the first left out")
-    parser.add_argument("--compile", action="store_true", help="with torch.compile too")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/train_step.json"))
+    parser.add_argument("--only", choices=list(CASES), help="one case")
+    parser.add_argument("--rounds", type=int, default=3, help="ticks a side, after one more")
+    parser.add_argument("--bf16", action="store_true", help="with bf16 autocast too")
+    parser.add_argument("--out", type=Path, help="JSON file; cases that it holds already stay")
     args = parser.parse_args()
-    cases: list[tuple[str, dict[str, Any]]] = [
-        (stage, {"n_workers": n}) for stage in ("global", "patch") for n in (0, 1)
-    ]
-    if args.compile:
-        cases += [(stage, {"n_workers": 1, "compile": True}) for stage in ("global", "patch")]
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for stage, changes in cases:
-            load = os.getloadavg()[0]
-            rows.append(measure(args, Path(folder), stage, **changes) | {"load_before": load})
-            print(json.dumps(rows[-1]), flush=True)
-    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    machine |= {"torch": torch.__version__, "threads": torch.get_num_threads()}
-    facts = {"preset": args.preset, "ticks": args.ticks, "steps_a_tick": STEPS_A_TICK}
-    write_json(args.out, {**facts, "machine": machine, "rows": rows})
+    compared = sides(args.bf16)
+    where = machine()
+    for case in [args.only] if args.only else list(CASES):
+        found = measure(case, compared, args.rounds, args.data)
+        if args.out:
+            kept = json.loads(args.out.read_text()) if args.out.exists() else {}
+            cases = {**kept.get("cases", {}), case: {"machine": where, **found}}
+            write_json(args.out, {"steps_a_tick": STEPS_A_TICK, "cases": cases})
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ from torch import Tensor
 from anyres_bench.core.errors import UsageError
 from anyres_bench.models.fir import Fir, Inlet, PlaneFilter, separate
 from anyres_bench.models.resample import NO_PADDING, Padding
+from anyres_bench.reference.dense import Dense, DenseFilter, DenseFunction
 from anyres_bench.reference.fused import fused
 
 _FINE_BLOCK = 32  # samples a block of a filter; less wastes calls, more wastes products with zeros
 _CPU_CHUNK, _GPU_CHUNK = 1 << 19, 1 << 27  # upsampled values at once: what the caches hold
-_WHOLE_SIDE = 128  # of an upsampled image that a gradient on a CPU is worth keeping for
+_DENSE_SIDE = 128  # of an upsampled image that is filtered by whole matrices on a CPU
 
 Terms = list[tuple[Fir, Fir]]
 Kernels = tuple[Tensor | None, Tensor | None]
@@ -64,8 +65,8 @@ def filtered_lrelu(
     """Scale, add the bias, upsample, leaky ReLU, gain, clamp, downsample.
 
     Differentiable once: the backward pass computes the upsampled image again, in chunks, instead
-    of keeping it, which would take ten times the memory of `x`. Only small images on a CPU, up to
-    128 px upsampled, are kept: there whole matrices take a third of the time.
+    of keeping it, which would take ten times the memory of `x`. Small images on a CPU, up to 128 px
+    upsampled, are filtered by whole matrices instead, and kept (`anyres_bench.reference.dense`).
 
     Args:
         x: (n, c, h, w).
@@ -84,8 +85,10 @@ def filtered_lrelu(
     if kernels[1] is None and op.down == 1:
         return _unfiltered(x, scale, bias, kernels[0], op)
     filters = _Filters.make(x, kernels, op)
-    if torch.is_grad_enabled() and x.device.type == "cpu" and max(filters.fine) <= _WHOLE_SIDE:
-        return _whole(x, scale, bias, filters, op)
+    if x.device.type == "cpu" and max(filters.fine) <= _DENSE_SIDE:
+        whole = Dense(DenseFilter.of(filters.up), DenseFilter.of(filters.down), op.slope, op.bound)
+        small: Tensor = DenseFunction.apply(x, scale, bias, whole)  # type: ignore[no-untyped-call]
+        return small
     result: Tensor = _Function.apply(x, scale, bias, filters, op)  # type: ignore[no-untyped-call]
     return result
 
@@ -118,14 +121,6 @@ def _product(terms: Terms, x: Tensor) -> Tensor:
     """One matrix an axis, and the sum over the terms."""
     first, *more = (y.whole() @ (x @ along.whole().T) for y, along in terms)
     return sum(more, first)
-
-
-def _whole(x: Tensor, scale: Tensor, bias: Tensor, filters: _Filters, op: FilteredLRelu) -> Tensor:
-    """The same with the upsampled image kept for the gradient."""
-    x = torch.addcmul(bias[:, None, None], x, scale[:, :, None, None])
-    x = F.leaky_relu(_product(filters.up, x), op.slope)
-    x = x if op.clamp is None else F.hardtanh(x, -op.bound, op.bound)
-    return _product(filters.down, x)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
-"""Batches, read ahead by worker processes, the same whatever their number."""
+"""Batches, read ahead by worker processes or a thread, the same whatever their number."""
 
 from __future__ import annotations
 
 import signal
+from collections import deque
 from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -48,17 +50,35 @@ def read_ahead(
     by one process or many.
     """
     steps: Sequence[int] = range(first, last)
+    if not config.n_workers:
+        yield from _by_a_thread(_Steps(source, config), steps)
+        return
     loader: DataLoader[Parts] = DataLoader(
         _Steps(source, config),
         batch_size=None,
         sampler=steps,
         num_workers=config.n_workers,
-        prefetch_factor=_STEPS_AHEAD if config.n_workers else None,
-        multiprocessing_context="fork" if config.n_workers else None,
+        prefetch_factor=_STEPS_AHEAD,
+        multiprocessing_context="fork",
         worker_init_fn=_start_worker,
         pin_memory=torch.cuda.is_available(),
     )
     yield from loader
+
+
+def _by_a_thread(batches: _Steps, steps: Sequence[int]) -> Generator[Parts, None, None]:
+    """The same by a thread of this process: the networks' libraries let it run beside them."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="data")
+    ahead: deque[Future[Parts]] = deque()
+    try:
+        for step in steps:
+            ahead.append(pool.submit(batches.__getitem__, step))
+            if len(ahead) > _STEPS_AHEAD:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _start_worker(worker: int) -> None:

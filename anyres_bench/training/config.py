@@ -36,7 +36,7 @@ class LoopConfig:
             most of its time.
         keep: checkpoints that are kept, the newest ones.
         seed: of everything that is drawn.
-        n_workers: processes that read images; 0 reads in the training process.
+        n_workers: processes that read images ahead; at 0 a thread of the training process does.
         precision: of forward passes; weights and optimisers stay float32.
         compile: run the averaged network through torch.compile; takes minutes at first.
         ema_kimg: half-life of the averaged weights, thousands of images.

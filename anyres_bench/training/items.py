@@ -116,7 +116,7 @@ class ImageItems:
         """Dataset id -> digest of the images that are used."""
         return {source.dataset.id: source.images.digest() for source in self._sources}
 
-    @property
+    @functools.cached_property
     def label_counts(self) -> dict[str, int]:
         """Images of every label of all sources; the labels sorted, which gives them numbers."""
         labels = Counter(r.label for source in self._sources for r in source.images if r.label)

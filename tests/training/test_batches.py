@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 
+from anyres_bench.core.errors import DatasetError
 from anyres_bench.training.batches import read_ahead
 from anyres_bench.training.config import LoopConfig
 from tests.training.toy import ToyItems
@@ -31,3 +34,35 @@ def test_micro_batches_of_any_size_are_the_same_batch() -> None:
 
 def test_a_run_that_is_done_has_no_steps() -> None:
     assert list(read_ahead(ToyItems(), LoopConfig(n_workers=0), 4, 4)) == []
+
+
+class Counted(ToyItems):
+    """Items that count what was read, and have none at one step."""
+
+    def __init__(self, missing: int | None = None) -> None:
+        super().__init__()
+        self.read: list[int] = []
+        self.missing = missing
+
+    def micro_batch(self, step: int, start: int, n: int) -> torch.Tensor:
+        self.read.append(step)
+        if step == self.missing:
+            raise DatasetError(f"no item at step {step}")
+        return super().micro_batch(step, start, n)
+
+
+def test_a_thread_reads_two_steps_ahead_and_ends_with_its_reader() -> None:
+    items = Counted()
+    batches = read_ahead(items, LoopConfig(batch=2, micro_batch=2, n_workers=0), 0, 1000)
+    next(batches)
+    batches.close()
+    assert set(items.read) <= {0, 1, 2}
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("data")]
+
+
+def test_what_a_thread_cannot_read_is_told_at_its_step() -> None:
+    items = Counted(missing=1)
+    batches = read_ahead(items, LoopConfig(batch=2, micro_batch=2, n_workers=0), 0, 4)
+    next(batches)
+    with pytest.raises(DatasetError, match="step 1"):
+        next(batches)
