@@ -61,7 +61,7 @@ class PlainSynthesisLayer(SynthesisLayer):
     def _convolved(self, x: Tensor, style: Tensor) -> Tensor:
         """Every sample by weights of its own, as groups of one convolution."""
         n, c = x.shape[:2]
-        weight = self.weight
+        weight: Tensor = self.weight
         if not self.layer.is_torgb:
             weight = weight * weight.square().mean(dim=(1, 2, 3), keepdim=True).rsqrt()
             style = style * style.square().mean(dim=1, keepdim=True).rsqrt()
