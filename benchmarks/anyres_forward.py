@@ -12,14 +12,11 @@ some 15 s an image on two cores, and a pass with gradients about three times tha
 from __future__ import annotations
 
 import argparse
-import contextlib
 import functools
 import math
 import os
 import platform
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,6 +36,7 @@ from anyres_bench.reference import network as network_module
 from anyres_bench.reference.activation import FilteredLRelu, Kernels
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.network import GeneratorNetwork, SynthesisLayer
+from benchmarks.busy import busy_loops
 
 Side = Callable[[], Tensor]
 
@@ -144,18 +142,6 @@ def taken(call: Callable[[], object]) -> dict[str, float]:
     start, cpu = time.perf_counter(), time.process_time()
     call()
     return {"wall_s": time.perf_counter() - start, "cpu_s": time.process_time() - cpu}
-
-
-@contextlib.contextmanager
-def busy_loops(n: int) -> Iterator[None]:
-    """Other work for so many cores."""
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n)]
-    try:
-        yield
-    finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
 
 
 def compare(name: str, direct: Side, ours: Side, repeats: int, n_busy: int) -> dict[str, Any]:

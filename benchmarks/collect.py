@@ -39,6 +39,7 @@ from PIL import Image
 
 from anyres_bench import __version__
 from anyres_bench.core.files import write_json
+from benchmarks.busy import busy_loops
 
 SIZES = (256, 2048)
 SAMPLE_S = 0.02
@@ -157,19 +158,6 @@ def compare(arguments: argparse.Namespace) -> bool:
     if arguments.out:
         write_json(arguments.out, told)
     return kept
-
-
-@contextlib.contextmanager
-def busy_loops(n: int) -> Iterator[None]:
-    """Other work: processes that count."""
-    command = [sys.executable, "-c", "while True: pass"]
-    loops = [subprocess.Popen(command) for _ in range(n)]
-    try:
-        yield
-    finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
 
 
 def machine() -> dict[str, object]:

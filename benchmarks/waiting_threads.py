@@ -25,12 +25,12 @@ from typing import Any
 import torch
 
 from anyres_bench.core.files import sha256_file, write_json
+from benchmarks.busy import busy_loops
 
 SIDES = {
     "spinning": {"OMP_WAIT_POLICY": "", "OPENBLAS_THREAD_TIMEOUT": "26"},
     "sleeping": {"OMP_WAIT_POLICY": "PASSIVE", "OPENBLAS_THREAD_TIMEOUT": "4"},
 }
-BUSY = [sys.executable, "-c", "while True: pass"]
 
 
 def render(settings: dict[str, str]) -> dict[str, Any]:
@@ -52,17 +52,12 @@ def render(settings: dict[str, str]) -> dict[str, Any]:
 
 def measure(repeats: int, n_busy: int) -> dict[str, Any]:
     """Medians of both sides beside so many busy loops, and their ratio."""
-    loops = [subprocess.Popen(BUSY) for _ in range(n_busy)]
     runs: dict[str, list[dict[str, Any]]] = {side: [] for side in SIDES}
-    try:
+    with busy_loops(n_busy):
         for _ in range(repeats):
             for side, settings in SIDES.items():
                 runs[side].append(render(settings))
                 print(n_busy, side, {k: v for k, v in runs[side][-1].items() if k != "pictures"})
-    finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
     if len({tuple(one["pictures"]) for side in runs.values() for one in side}) > 1:
         raise SystemExit("the pictures differ")
     found: dict[str, Any] = {

@@ -11,10 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anyres_bench.core.errors import UsageError
 from anyres_bench.models.fir import Fir, Inlet, PlaneFilter, separate
 from anyres_bench.models.resample import NO_PADDING, Padding
-from anyres_bench.reference.dense import Dense, DenseFilter, DenseFunction
+from anyres_bench.reference.dense import Dense, DenseFilter, DenseFunction, check_single
 from anyres_bench.reference.fused import fused
 
 _FINE_BLOCK = 32  # samples a block of a filter; less wastes calls, more wastes products with zeros
@@ -248,11 +247,7 @@ class _Function(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        if torch.is_grad_enabled():  # what create_graph asks for would be silently wrong
-            raise UsageError(
-                "filtered_lrelu can be differentiated once; a gradient with create_graph=True "
-                "through the generator is not possible"
-            )
+        check_single()
         x, scale, bias = ctx.saved_tensors
         filters, op = ctx.plan
         planes, scales, biases = _planes(x, scale, bias)

@@ -114,11 +114,7 @@ class DenseFunction(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        if torch.is_grad_enabled():  # what create_graph asks for would be silently wrong
-            raise UsageError(
-                "filtered_lrelu can be differentiated once; a gradient with create_graph=True "
-                "through the generator is not possible"
-            )
+        check_single()
         dense: Dense = ctx.dense
         x, scale, *kept = ctx.saved_tensors
         grads = grad.reshape(-1, *dense.out)
@@ -133,6 +129,19 @@ class DenseFunction(torch.autograd.Function):
         out = out.view(x.shape)
         by_scale = torch.einsum("nchw,nchw->nc", out, x)
         return out * scale[:, :, None, None], by_scale, out.sum(dim=(0, 2, 3)), None
+
+
+def check_single() -> None:
+    """Refuse a backward pass that is to be differentiated itself.
+
+    Raises:
+        UsageError: it is.
+    """
+    if torch.is_grad_enabled():  # what create_graph asks for would be silently wrong
+        raise UsageError(
+            "filtered_lrelu can be differentiated once; a gradient with create_graph=True "
+            "through the generator is not possible"
+        )
 
 
 class _Work:
