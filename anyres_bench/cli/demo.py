@@ -47,9 +47,10 @@ def command(out: Path, images: Path | None) -> None:
     px; the leaderboard also has what was measured of all such networks. With --images: the same on
     your photographs, less the perfect model and the networks.
 
-    Every step is a command that you could have typed, and is shown as such; once the first model
-    has measured the reference, the others run side by side. The features are those of the built-in
-    extractor, which needs no download; its distances are no FID.
+    Every step is a command that you could have typed, and is shown as such; those that do not wait
+    for one another run side by side, as the models do once the first has measured the reference.
+    The features are those of the built-in extractor, which needs no download; its distances are no
+    FID.
 
     \b
     Examples:
@@ -69,21 +70,21 @@ def command(out: Path, images: Path | None) -> None:
     first, *others = _MODELS
     if images is None:
         others.insert(0, "scenes")  # the slowest, so that it begins first
-    _run("evaluate", first, *common, "--suite", "quick")
-    windows = [word for task in window_tasks(dataset) for word in ("--suite", task)]
-    evaluations = [["evaluate", model, *common, "--suite", "quick"] for model in others]
-    evaluations.append(["evaluate", f"folder:{wrong}", *common, *windows])
     pictures = [
         ["generate", _TRAINED, "--size", str(side), "--seeds", "0-15", "--grid"]
         + ["--out", str(out / f"houses-{side}")]
         for side in (_SIDES if images is None else ())
     ]
-    _run_side_by_side([*evaluations, *pictures])
+    _run_side_by_side([["evaluate", first, *common, "--suite", "quick"], *pictures])
+    windows = [word for task in window_tasks(dataset) for word in ("--suite", task)]
+    evaluations = [["evaluate", model, *common, "--suite", "quick"] for model in others]
+    _run_side_by_side([*evaluations, ["evaluate", f"folder:{wrong}", *common, *windows]])
     page, site, title = out / "report.html", out / "site", f"anyres-bench on {name}"
-    own = ("--show-pixels",) if images is not None else ()
-    _run("report", str(results), "--out", str(page), "--title", title, *own)
-    embedded = ("--embedded",) if images is None else ()
-    _run("leaderboard", "build", str(results), *embedded, "--out", str(site), "--title", title)
+    own = ["--show-pixels"] if images is not None else []
+    embedded = ["--embedded"] if images is None else []
+    report = ["report", str(results), "--out", str(page), "--title", title, *own]
+    build = ["leaderboard", "build", str(results), *embedded, "--out", str(site), "--title", title]
+    _run_side_by_side([report, build])
     show(f"\nopen {(site / 'index.html').resolve()}\n  or {page.resolve()}")
 
 
