@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from anyres_bench.models.fir import Fir, Inlet, PlaneFilter, separate
 from anyres_bench.models.resample import NO_PADDING, Padding
-from anyres_bench.reference.dense import Dense, DenseFilter, DenseFunction, check_single
+from anyres_bench.reference.dense import Dense, DenseFilter, DenseFunction, check_single, parts
 from anyres_bench.reference.fused import fused
 
 _FINE_BLOCK = 32  # samples a block of a filter; less wastes calls, more wastes products with zeros
@@ -241,7 +240,7 @@ class _Function(torch.autograd.Function):
         out = x.new_empty(len(planes), *filters.out)
         size = _chunk_size(planes, filters)
         chunk = _Forward(x, size, filters, op)
-        for part in _parts(len(planes), size):
+        for part in parts(len(planes), size):
             out[part] = chunk(planes[part], scales[part], biases[part])
         return out.view(*x.shape[:2], *filters.out)
 
@@ -255,7 +254,7 @@ class _Function(torch.autograd.Function):
         out = torch.empty_like(planes)
         size = _chunk_size(planes, filters)
         chunk = _Backward(x, size, filters, op)
-        for part in _parts(len(planes), size):
+        for part in parts(len(planes), size):
             out[part] = chunk(grad[part], planes[part], scales[part], biases[part])
         out = out.view(x.shape)
         by_scale = torch.einsum("nchw,nchw->nc", out, x)
@@ -269,7 +268,3 @@ def _planes(x: Tensor, scale: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Ten
 
 def _chunk_size(planes: Tensor, filters: _Filters) -> int:
     return max(1, min(len(planes), chunk_values(planes.device) // math.prod(filters.fine)))
-
-
-def _parts(n: int, size: int) -> Iterator[slice]:
-    return (slice(start, start + size) for start in range(0, n, size))

@@ -99,7 +99,7 @@ class DenseFunction(torch.autograd.Function):
         out, work = x.new_empty(n * c, *dense.out), _Work(x, dense)
         is_kept = any(ctx.needs_input_grad)
         kept = []
-        for part in _parts(len(planes), work.n_planes):
+        for part in parts(len(planes), work.n_planes):
             images = work.plain(len(planes[part]))
             torch.addcmul(biases[part], planes[part].transpose(0, 1), scales[part], out=images)
             fine = work.fine(images.shape[1], fresh=is_kept)
@@ -120,7 +120,7 @@ class DenseFunction(torch.autograd.Function):
         grads = grad.reshape(-1, *dense.out)
         out = x.new_empty(len(grads), *x.shape[2:])
         work, up, down = _Work(x, dense), dense.up.adjoint, dense.down.adjoint
-        for part, fine in zip(_parts(len(out), work.n_planes), kept, strict=True):
+        for part, fine in zip(parts(len(out), work.n_planes), kept, strict=True):
             n = fine.shape[1]
             small = work.small(n).copy_(grads[part].transpose(0, 1))
             change = down.into(work.fine(n), small, work.between)
@@ -181,5 +181,6 @@ def _gradient_(grad: Tensor, activated: Tensor, dense: Dense) -> None:
     aten.leaky_relu_backward.grad_input(grad, activated, dense.slope, True, grad_input=grad)
 
 
-def _parts(n: int, size: int) -> Iterator[slice]:
+def parts(n: int, size: int) -> Iterator[slice]:
+    """Slices of n planes, `size` at a time."""
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
