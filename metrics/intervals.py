@@ -24,7 +24,7 @@ from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.limits import Ends, difference_limits, limits, size_limits
 from anyres_bench.metrics.metric import Metric, sizes_of
 from anyres_bench.metrics.replication import replicate
-from anyres_bench.metrics.study import Replicated, Study
+from anyres_bench.metrics.study import KeptValues, Replicated, Study
 from anyres_bench.results import Interval
 
 _FEWEST = 4  # groups of a side, as if of equal size: fewer tell no variance
@@ -114,14 +114,18 @@ def interval(
     fake: FeatureBank,
     rng: Stream,
     options: Options = DEFAULT,
+    kept: KeptValues | None = None,
 ) -> dict[str, Estimate]:
     """Confidence interval of every value of a metric that ranks models or is signed.
+
+    Args:
+        kept: what keeps the replicates, of which differences of the same model are made too.
 
     Raises:
         MetricError: a side has too few groups, or one that outweighs the others, or the metric is
             not defined on the rows that are left.
     """
-    study = _study(metric, real, [(1.0, fake)], rng, options)
+    study = _study(metric, real, [(1.0, fake)], rng, options, kept)
     values = study.value(study.real, fake)
     bounds, sizes = _bounds(study, values), sizes_of(metric)
     found = replicate(study, values)
@@ -164,6 +168,7 @@ def paired_difference(
     fake_b: FeatureBank,
     rng: Stream,
     options: Options = DEFAULT,
+    kept: KeptValues | None = None,
 ) -> dict[str, Estimate]:
     """Confidence interval of the values of model a minus those of model b.
 
@@ -173,7 +178,7 @@ def paired_difference(
     Raises:
         MetricError: as for `interval`.
     """
-    study = _study(metric, real, [(1.0, fake_a), (-1.0, fake_b)], rng, options)
+    study = _study(metric, real, [(1.0, fake_a), (-1.0, fake_b)], rng, options, kept)
     a, b = (study.value(study.real, fake) for _, fake in study.models)
     values = {name: a[name] - b[name] for name in study.names}
     equal = _equal(fake_a, fake_b)
@@ -203,10 +208,11 @@ def _study(
     models: Sequence[tuple[float, FeatureBank]],
     rng: Stream,
     options: Options,
+    kept: KeptValues | None = None,
 ) -> Study:
     trimmed = metric.only_ranked() if isinstance(metric, Trimmable) else metric
     used = real if metric.needs_real else None
-    study = Study(trimmed, used, models, int(rng.words(1)[0]), options.folds)
+    study = Study(trimmed, used, models, int(rng.words(1)[0]), options.folds, kept)
     for side in study.sides:
         parts = study.parts(side)
         n_groups, n_effective = len(parts.groups), parts.n_effective

@@ -13,6 +13,7 @@ from anyres_bench.core.threads import one_blas_thread
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.intervals import Estimate, interval, interval_values, paired_difference
 from anyres_bench.metrics.metric import Metric
+from anyres_bench.metrics.study import KeptValues
 from anyres_bench.results import Interval
 
 _ROUNDING = 1e-9  # by which a value may lie outside its bounds, of 1 or of the bound
@@ -29,7 +30,13 @@ class Measurement:
     intervals: dict[str, Interval]
 
 
-def measure(metric: Metric, real: FeatureBank | None, fake: FeatureBank, seed: int) -> Measurement:
+def measure(
+    metric: Metric,
+    real: FeatureBank | None,
+    fake: FeatureBank,
+    seed: int,
+    kept: KeptValues | None = None,
+) -> Measurement:
     """All values of a metric, the same for equal banks and seeds.
 
     Args:
@@ -38,12 +45,13 @@ def measure(metric: Metric, real: FeatureBank | None, fake: FeatureBank, seed: i
             none.
         fake: features of the model's samples.
         seed: of the metric's own random numbers.
+        kept: what keeps replicates of the values, of which differences are made too.
 
     Raises:
         MetricError: the metric is not defined on these features, or breaks its promises.
     """
     with _threads(fake):
-        return _measure(metric, real if metric.needs_real else None, fake, seed)
+        return _measure(metric, real if metric.needs_real else None, fake, seed, kept)
 
 
 def ranking_values(
@@ -58,11 +66,17 @@ def ranking_values(
         return interval_values(metric, real, fake, _stream(metric, seed))
 
 
-def _measure(metric: Metric, real: FeatureBank | None, fake: FeatureBank, seed: int) -> Measurement:
+def _measure(
+    metric: Metric,
+    real: FeatureBank | None,
+    fake: FeatureBank,
+    seed: int,
+    kept: KeptValues | None,
+) -> Measurement:
     values = dict(metric.finish(real, fake, _stream(metric, seed)))
     check_values(metric, values)
     try:
-        found = interval(metric, real, fake, _stream(metric, seed))
+        found = interval(metric, real, fake, _stream(metric, seed), kept=kept)
     except MetricError:
         # The value stands; too few groups are left for an interval when a fold is taken out.
         return Measurement(values, {})
@@ -79,15 +93,23 @@ def _threads(fake: FeatureBank) -> AbstractContextManager[None]:
 
 
 def difference(
-    metric: Metric, real: FeatureBank | None, fake_a: FeatureBank, fake_b: FeatureBank, seed: int
+    metric: Metric,
+    real: FeatureBank | None,
+    fake_a: FeatureBank,
+    fake_b: FeatureBank,
+    seed: int,
+    kept: KeptValues | None = None,
 ) -> dict[str, Estimate]:
     """The values of model a less those of model b, what they share cancelled.
+
+    Args:
+        kept: what keeps the replicates of each of the two.
 
     Raises:
         MetricError: as for `measure`, or a side has too few groups.
     """
     with _threads(fake_a):
-        return paired_difference(metric, real, fake_a, fake_b, _stream(metric, seed))
+        return paired_difference(metric, real, fake_a, fake_b, _stream(metric, seed), kept=kept)
 
 
 def check_values(metric: Metric, values: Mapping[str, float]) -> None:

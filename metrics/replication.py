@@ -15,13 +15,16 @@ Source: Efron and Stein, "The jackknife estimate of variance", Annals of Statist
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from anyres_bench.core.errors import MetricError
-from anyres_bench.features.stats import FeatureBank
+from anyres_bench.core.files import sha256_text
+from anyres_bench.features.stats import FeatureBank, digest_of
 from anyres_bench.metrics import variances
 from anyres_bench.metrics.averaging import Averaging, averages
 from anyres_bench.metrics.sampling import (
@@ -186,8 +189,16 @@ def _of_model(
 ) -> Values:
     real, of_fake = study.real, parts["fake"].of(fake.group)
     of_real = parts["real"].of(real.group) if real is not None else np.zeros(0, np.int64)
+    compute = functools.partial(_computed, study, fake, (of_real, of_fake), subsets)
+    if study.kept is None:
+        return compute()
+    return study.kept(_key(study, fake, (of_real, of_fake), subsets), compute)
+
+
+def _computed(study: Study, fake: FeatureBank, parts: RowParts, subsets: Sequence[Kept]) -> Values:
+    real, (of_real, of_fake) = study.real, parts
     if isinstance(study.metric, Replicable):
-        found = study.metric.subset_values(real, fake, (of_real, of_fake), subsets)
+        found = study.metric.subset_values(real, fake, parts, subsets)
         if found is not None:
             return found
     return [
@@ -197,3 +208,10 @@ def _of_model(
         )
         for in_real, in_fake in subsets
     ]
+
+
+def _key(study: Study, fake: FeatureBank, parts: RowParts, subsets: Sequence[Kept]) -> str:
+    """Digest of all that values of subsets depend on."""
+    banks = [bank.digest if bank is not None else None for bank in (study.real, fake)]
+    kept = [digest_of(of_side) for of_side in zip(*subsets, strict=True)]
+    return sha256_text(json.dumps([study.metric.id, study.seed, banks, digest_of(parts), kept]))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
 from anyres_bench.core.seeds import stream
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.metric import Metric, signed_values
-from anyres_bench.metrics.sampling import Parts
+from anyres_bench.metrics.sampling import Parts, Values
 from anyres_bench.metrics.variances import Spread
 
 Side = Literal["real", "fake"]
@@ -39,6 +39,14 @@ class Replicated:
     average: bool = False
 
 
+class KeptValues(Protocol):
+    """What keeps values of subsets, so that those of a model are computed once."""
+
+    def __call__(self, key: str, compute: Callable[[], Values]) -> Values:
+        """Those kept under `key`, a digest of all that they depend on but code; else computed."""
+        ...
+
+
 @dataclass(frozen=True)
 class Study:
     """A metric of one model, or of two with opposite signs, against one real side.
@@ -46,6 +54,7 @@ class Study:
     Attributes:
         models: sign and features.
         folds: parts of a side at most.
+        kept: None where nothing is kept.
     """
 
     metric: Metric
@@ -53,6 +62,7 @@ class Study:
     models: Sequence[tuple[float, FeatureBank]]
     seed: int
     folds: int
+    kept: KeptValues | None = None
 
     @property
     def sides(self) -> list[Side]:

@@ -14,9 +14,10 @@ def command(names: tuple[str, ...]) -> None:
     """Show where the cache is, what it holds and how large that is.
 
     weights are published files, which are fetched again (some by hand); features are what
-    evaluations go on from; samples and differences are what reports show; specs say how models and
-    extractors were asked for, of which submissions make their recipes. ANYRES_BENCH_CACHE says
-    where it is. Do not prune while another command runs.
+    evaluations go on from; replicates are what differences are made of; samples and differences
+    are what reports show; specs say how models and extractors were asked for, of which
+    submissions make their recipes. ANYRES_BENCH_CACHE says where it is. Do not prune while
+    another command runs.
 
     \b
     Examples:

@@ -21,6 +21,7 @@ from anyres_bench.data.reading import check_sizes
 from anyres_bench.data.splits import HALF, reference_and_held_out
 from anyres_bench.evaluation.banks import FeatureRun, feature_banks
 from anyres_bench.evaluation.costs import render_cost
+from anyres_bench.evaluation.kept_numbers import kept_replicates
 from anyres_bench.evaluation.metadata import dataset_record, devices_of, images_record, versions
 from anyres_bench.evaluation.queries import on_half
 from anyres_bench.evaluation.report_samples import keep_samples
@@ -379,7 +380,8 @@ class Comparison:
         used = {name: of for name, of in features.items() if side_of(name) in sides_of(metric)}
         banks = joined({name: of.banks[task.extractor] for name, of in used.items()})
         start = time.perf_counter()
-        measured = measure(metric, real_side(banks), banks["fake"], plan.seed)
+        kept = kept_replicates(metric)
+        measured = measure(metric, real_side(banks), banks["fake"], plan.seed, kept)
         seconds = dict.fromkeys(banks, 0.0)
         for name, of in used.items():
             seconds[side_of(name)] += of.seconds

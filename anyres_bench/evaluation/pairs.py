@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import json
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from anyres_bench import __version__
-from anyres_bench.core.errors import DataError, IncomparableError, MetricError, UnknownNameError
-from anyres_bench.core.files import cache_dir, sha256_file, sha256_text, write_json
-from anyres_bench.core.plain import read_json
+from anyres_bench.core.errors import IncomparableError, MetricError, UnknownNameError
+from anyres_bench.core.files import cache_dir, sha256_text
 from anyres_bench.core.seeds import stream
 from anyres_bench.core.threads import one_blas_thread
 from anyres_bench.evaluation.banks import kept_bank
+from anyres_bench.evaluation.kept_numbers import KeptNumbers, code_of, kept_replicates
 from anyres_bench.evaluation.strata import joined, real_side, side_of, sides_of
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.features.store import FeatureStore
-from anyres_bench.metrics import intervals
 from anyres_bench.metrics.measuring import difference
 from anyres_bench.metrics.metric import Metric, metric_from
 from anyres_bench.results import Result, Task, newest_version, require_one_task
@@ -90,10 +85,10 @@ def paired(
     metric = _metric(task)
     if metric is None:
         return None
-    kept = _Kept(_pair_key(a, b, metric, origin))
-    found = kept.read()
+    file = KeptNumbers("differences", _pair_key(a, b, metric, origin))
+    found = _kept(file.read())
     if found is None and (found := _computed(a, b, metric, bank_of)) is not None:
-        kept.write(found)
+        file.write({n: [of.value, of.low, of.high, [*of.cautions]] for n, of in found.items()})
     return found
 
 
@@ -103,7 +98,8 @@ def _computed(
     sides_a, sides_b = (_banks(result, metric, bank_of) for result in (a, b))
     if sides_a is None or sides_b is None:
         return None
-    found = difference(metric, real_side(sides_a), sides_a["fake"], sides_b["fake"], a.seed)
+    fakes = sides_a["fake"], sides_b["fake"]
+    found = difference(metric, real_side(sides_a), *fakes, a.seed, kept_replicates(metric))
     return {
         name: Difference(of.value, of.interval.low, of.interval.high, of.interval.cautions)
         for name, of in found.items()
@@ -114,55 +110,21 @@ def _computed(
 def _pair_key(a: Result, b: Result, metric: Metric, origin: str) -> str:
     """Digest of all that a difference depends on: features, seed, and the code of both."""
     states = [{side: state.key for side, state in one.states.items()} for one in (a, b)]
-    code = _code(type(metric).__module__)
-    parts = [a.task, a.seed, states, code, __version__, *([origin] if origin else [])]
+    parts = [a.task, a.seed, states, code_of(metric), __version__, *([origin] if origin else [])]
     return sha256_text(json.dumps(parts, sort_keys=True))
 
 
-@functools.cache
-def _code(module: str) -> str:
-    """Digest of a metric's file and of all that lies beside the intervals."""
-    files = sorted(Path(intervals.__file__).parent.glob("*.py"))
-    own = getattr(sys.modules.get(module), "__file__", None)
-    return sha256_text("".join(map(sha256_file, [*files, *([Path(own)] if own else [])])))
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """Differences in the cache, so that a report that was stopped goes on where it was."""
-
-    key: str
-
-    @property
-    def path(self) -> Path:
-        return cache_dir() / "differences" / f"{self.key}.json"
-
-    def read(self) -> dict[str, Difference] | None:
-        """None where there are none, or the file is damaged: they are computed again then."""
-        try:
-            content = read_json(self.path.read_bytes(), str(self.path))
-            values = content["values"]
-            if content["sha256"] != _digest(values):
-                return None
-            return {
-                name: Difference(float(value), float(low), float(high), tuple(map(str, cautions)))
-                for name, (value, low, high, cautions) in values.items()
-            }
-        except (OSError, DataError, LookupError, TypeError, ValueError, AttributeError):
-            return None
-
-    def write(self, found: Mapping[str, Difference]) -> None:
-        """Keep them; a cache that cannot be written costs time and no number."""
-        values = {
-            name: [one.value, one.low, one.high, list(one.cautions)] for name, one in found.items()
+def _kept(content: object) -> dict[str, Difference] | None:
+    """Differences that were kept; None where the content is something else."""
+    if not isinstance(content, dict):
+        return None
+    try:
+        return {
+            name: Difference(float(value), float(low), float(high), tuple(map(str, cautions)))
+            for name, (value, low, high, cautions) in content.items()
         }
-        with contextlib.suppress(OSError, ValueError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(self.path, {"values": values, "sha256": _digest(values)})
-
-
-def _digest(values: object) -> str:
-    return sha256_text(json.dumps(values, sort_keys=True))
+    except (TypeError, ValueError):
+        return None
 
 
 def at_infinity(result: Result) -> float | None:

@@ -8,6 +8,7 @@ keeps sums only, for streams too large to keep; its sums depend on the order in 
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -100,6 +101,11 @@ class FeatureBank:
         """(n,) text, in index order."""
         return self._rows[3]
 
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of all rows, as 64 hex digits."""
+        return digest_of(self._rows)
+
     def subset(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> FeatureBank:
         """Some of the rows: a mask, (n,) bool in index order, or positions in that order."""
         index, group, features, stratum = self._rows
@@ -132,6 +138,15 @@ class FeatureBank:
             parts.append((bank.index + first, bank.group, bank.features(), labels))
             first += int(bank.index.max(initial=-1)) + 1
         return cls.of_batches(map(cls._of, ([part] for part in parts if len(part[0]))))
+
+
+def digest_of(arrays: Iterable[NDArray[Any]]) -> str:
+    """SHA-256 of the types, shapes and contents of arrays, as 64 hex digits."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _ordered(parts: list[Rows]) -> Rows:
