@@ -25,6 +25,7 @@ from torch.nn import functional as F
 from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.resize import MODES, resize
+from anyres_bench.features.batches import in_batches
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.folding import arranged, folded, pixel_by_pixel
 from anyres_bench.features.tensors import Undrawn, read_weights
@@ -198,14 +199,16 @@ class CNNDetection:
         how = rule if resize_mode == RESIZES[0] else f"{rule}+{resize_mode}"
         self.id = f"cnndetection{_source(weights.sha256)}+{how}"
 
-    @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
         """(n, 3, h, w) uint8 -> (n, 1) float32 logits; pictures go in one at a time."""
-        pictures = images.permute(0, 2, 3, 1).cpu().numpy()
-        how = (self._rule, self._resize_mode)
-        inputs = (prepare(picture, *how).to(self._device) for picture in pictures)
-        rows = [self._network(pixel_by_pixel(picture)).float().cpu() for picture in inputs]
-        return torch.cat(rows) if rows else torch.empty((0, 1))
+        return in_batches(self._logit, images, 1, 1, torch.device(self._device))
+
+    @torch.inference_mode()
+    def _logit(self, image: Tensor) -> Tensor:
+        picture = image[0].permute(1, 2, 0).cpu().numpy()
+        shown = prepare(picture, self._rule, self._resize_mode).to(self._device)
+        logit: Tensor = self._network(pixel_by_pixel(shown))
+        return logit.float().cpu()
 
 
 def _source(digest: str) -> str:

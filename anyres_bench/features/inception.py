@@ -16,6 +16,7 @@ from torch.nn import functional
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.resize import MODES, resize
+from anyres_bench.features.batches import in_batches
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.folding import arranged, folded, pixel_by_pixel
 from anyres_bench.features.inception_network import SPATIAL, InceptionNetwork, load_network
@@ -47,7 +48,7 @@ FILES = {"": "inception-v3", "torchscript": "inception-v3-torchscript"}
 BF16 = "bf16-folded"
 """What ids say of `+bf16`; those of before, plain "bf16", kept batch norms and sums apart."""
 
-_BATCH = 16  # images that go through the network together; see `InceptionV3.__call__`
+_BATCH = 8  # images that go through the network together; see `InceptionV3.__call__`
 
 
 class InceptionV3:
@@ -115,8 +116,7 @@ class InceptionV3:
         batches of one size, the last filled up with black: a row is the same bit for bit whatever
         batch it came in, on one machine with one number of threads.
         """
-        rows = [self._features(images[i : i + _BATCH]) for i in range(0, len(images), _BATCH)]
-        return torch.cat(rows) if rows else torch.empty((0, self.dim))
+        return in_batches(self._features, images, _BATCH, self.dim, self._device)
 
     @torch.inference_mode()
     def _features(self, images: Tensor) -> Tensor:

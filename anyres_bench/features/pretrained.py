@@ -19,6 +19,7 @@ from anyres_bench.core.errors import ModelError, UsageError, WeightsError
 from anyres_bench.core.geometry import Box, Size
 from anyres_bench.core.networks import state_digest
 from anyres_bench.data.pixels import FILTERS, Pixels, crop, resize_uint8
+from anyres_bench.features.batches import in_batches
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.folding import pixel_by_pixel, quickened
 
@@ -209,8 +210,7 @@ class PretrainedExtractor:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Features of a batch, (n, 3, h, w) uint8 to (n, dim) float32."""
-        parts = [self._batch(images[i : i + _BATCH]) for i in range(0, len(images), _BATCH)]
-        return torch.cat(parts) if parts else torch.empty(0, self._dim)
+        return in_batches(self._batch, images, _BATCH, self._dim, torch.device(self._device))
 
     @torch.inference_mode()
     def _batch(self, images: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from torch import Tensor
 from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.resize import MODES, resize
+from anyres_bench.features.batches import in_batches
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.folding import laid_out, pixel_by_pixel
 from anyres_bench.features.tensors import read_weights
@@ -86,8 +87,7 @@ class VGG16:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Features of a batch, (n, 3, h, w) uint8 to (n, 4096) float32."""
-        parts = [self._batch(images[i : i + _BATCH]) for i in range(0, len(images), _BATCH)]
-        return torch.cat(parts) if parts else torch.empty(0, DIM)
+        return in_batches(self._batch, images, _BATCH, DIM, torch.device(self._device))
 
     @torch.inference_mode()
     def _batch(self, images: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from anyres_bench.features.cnndetection import ResNet50
@@ -81,6 +81,29 @@ def test_only_what_nothing_else_looks_at_is_folded(
     network = folded(copy.deepcopy(plain))
     assert norms(network) == left
     torch.testing.assert_close(arranged(network)(pixel_by_pixel(x)), want, atol=1e-5, rtol=1e-5)
+
+
+def relus(network: nn.Module) -> int:
+    assert isinstance(network, fx.GraphModule)
+    return sum(node.target is F.relu for node in network.graph.nodes)
+
+
+def looked_at(self: Small, x: Tensor) -> Tensor:
+    first = self.norm_a(self.a(x))
+    return F.relu(first) + first
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("forward", "left"), [(chain, 0), (looked_at, 1)])
+def test_relus_in_convolutions_change_no_bit(
+    forward: Callable[[Small, Tensor], Tensor], left: int, dtype: torch.dtype
+) -> None:
+    network = folded(drawn(Small(forward)))
+    apart = arranged(nn.Sequential(copy.deepcopy(network)), dtype)  # itself not a traced one
+    x = pixel_by_pixel(images(33)).to(dtype)
+    assert relus(network) >= 1
+    assert torch.equal(arranged(network, dtype)(x), apart(x))
+    assert relus(network) == left
 
 
 def test_a_network_in_training_is_left_alone() -> None:
