@@ -45,20 +45,23 @@ class CommittedSystem:
 
 @dataclass(frozen=True)
 class CommittedTolerance:
-    """How far a number that was made again may lie from the committed one: the larger of both.
+    """How far a number that was made again may lie from the committed one: the largest of all.
 
     Attributes:
         relative: share of the number.
         standard_errors: share of its standard error, where it has an interval.
+        images: of n, for what is a share of images or of ranks: it moves by steps of one.
     """
 
     relative: float
     standard_errors: float
+    images: float = 0.0
 
-    def of(self, value: float, interval: Interval | None) -> float:
-        """The tolerance of one number."""
+    def of(self, value: float, interval: Interval | None, n: int | None = None) -> float:
+        """The tolerance of one number; `n` images are what it is a share of, if it is one."""
         spread = interval.standard_error if interval else 0.0
-        return max(self.relative * abs(value), self.standard_errors * spread, 1e-9)
+        steps = self.images / n if n else 0.0
+        return max(self.relative * abs(value), self.standard_errors * spread, steps, 1e-9)
 
 
 @dataclass(frozen=True)

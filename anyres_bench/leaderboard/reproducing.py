@@ -24,7 +24,8 @@ from anyres_bench.leaderboard.committed import (
     committed_records,
     read_benchmark,
 )
-from anyres_bench.results import Result
+from anyres_bench.metrics.metric import metric_from
+from anyres_bench.results import Result, Task
 from anyres_bench.results.plain import Plain
 
 
@@ -180,9 +181,11 @@ def _compared(
     """Every value of a record, and both ends of its interval."""
     if committed is None:
         return
+    bounds = metric_from(Task.parse(made.task).metric).bounds
     for name, value in committed.values.items():
         was, now = committed.intervals.get(name), made.intervals.get(name)
-        slack = benchmark.tolerance.of(value, was)
+        of_images = made.n_fake if bounds.get(name) == (0, 1) else None
+        slack = benchmark.tolerance.of(value, was, of_images)
         got = made.values.get(name, math.nan)
         yield ReproducedNumber(system, made.task, name, value, got, slack)
         if was is not None:

@@ -100,6 +100,24 @@ def test_a_number_that_differs_is_told(small: Path, again: Path, tmp_path: Path)
         reproduce(CommittedRun(again, "cpu"), other)
 
 
+def test_a_share_of_images_may_move_by_as_many_as_are_allowed(
+    small: Path, again: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(small, other)
+    (path,) = (other / "real").rglob("*precision*.json")
+    body = json.loads(path.read_text())
+    body["values"]["precision"] -= 0.1  # one of ten
+    body["intervals"]["precision"]["standard_error"] = 0.0
+    body["seal"] = seal(body)
+    path.write_text(json.dumps(body))
+    for images, differ in ((0, ["precision"]), (1, [])):
+        told = SMALL.replace("standard_errors = 0.1", f"standard_errors = 0.1\nimages = {images}")
+        (other / "benchmark.toml").write_text(told)
+        found = reproduce(CommittedRun(again, "cpu"), other)
+        assert [number.name for number in found.numbers if not number.within] == differ
+
+
 def test_a_fraction_is_drawn_by_its_seed(small: Path, again: Path) -> None:
     found = reproduce(CommittedRun(again, "cpu", fraction=0.25, seed=1), small)
     assert found.fits
