@@ -2,8 +2,9 @@
 
 A patch of 256 px on a canvas of 2000 px needs one pixel in sixty. Pillow resizes 8-bit images by
 integer weights and rounds after each of its two passes, along x first; sums of integers below 2^53
-are exact in float64 in any order, so the same can be had from two small matrix products. (Pillow 13
-takes some rectangles along y first, which rounds otherwise; squares it does not.)
+are exact in float64 in any order, so the same can be had from small matrix products. A pixel needs
+few of the source, so they go block by block, whose matrices are nearly full. (Pillow 13 takes some
+rectangles along y first, which rounds otherwise; squares it does not.)
 """
 
 from __future__ import annotations
@@ -20,21 +21,37 @@ from anyres_bench.data.kernels import KERNELS
 from anyres_bench.data.pixels import Pixels
 
 _BITS = 22  # fraction bits of Pillow's weights for 8-bit pixels
+_BLOCK = 16  # pixels that one matrix product makes of a row
+_ONE_THREAD = 2**18  # multiplications up to which OpenBLAS asks no other thread for help
 
 
 @dataclass(frozen=True)
-class Taps:
-    """One axis of a window: its pixels are `weights` times the source pixels [low, high).
+class Block:
+    """Some pixels of an axis: `weights` times the source pixels [low, high).
 
     Attributes:
-        low, high: source pixels that are needed.
-        weights: (n, high - low) float64 that hold integers, in units of 2^-22; None where source
-            and canvas have one size, so that nothing is computed and nothing rounded.
+        low, high: counted from `Taps.low`.
+        weights: (n, high - low) float64 that hold integers, in units of 2^-22.
     """
 
     low: int
     high: int
-    weights: NDArray[np.float64] | None
+    weights: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Taps:
+    """One axis of a window.
+
+    Attributes:
+        low, high: source pixels that are needed.
+        blocks: its pixels in order; None where source and canvas have one size, so that nothing is
+            computed and nothing rounded.
+    """
+
+    low: int
+    high: int
+    blocks: tuple[Block, ...] | None
 
 
 def resized_window(pixels: Pixels, canvas: Size, window: Box, filter_name: str) -> Pixels:
@@ -72,28 +89,50 @@ def window_taps(source: Size, canvas: Size, window: Box, filter_name: str) -> tu
 
 def combine(part: Pixels, rows: Taps, columns: Taps) -> Pixels:
     """The window, of the part of the source that its taps name: along x first, as Pillow does."""
-    half = _pass(part, columns.weights)
-    return _pass(half.swapaxes(0, 1), rows.weights).swapaxes(0, 1)
+    half = _pass(part, columns.blocks)
+    return _pass(half.swapaxes(0, 1), rows.blocks).swapaxes(0, 1)
 
 
-def _pass(pixels: Pixels, weights: NDArray[np.float64] | None) -> Pixels:
+def _pass(pixels: Pixels, blocks: tuple[Block, ...] | None) -> Pixels:
     """(h, w, 3) to (h, n, 3) along the second axis, rounded to 8 bits."""
-    if weights is None:
+    if blocks is None:
         return pixels
-    sums = np.tensordot(weights, pixels.astype(np.float64), axes=(1, 1))  # (n, h, 3)
-    levels = np.floor(sums * 2.0**-_BITS + 0.5).clip(0, 255)
-    return levels.astype(np.uint8).swapaxes(0, 1)
+    across = np.ascontiguousarray(pixels.swapaxes(0, 1)).reshape(pixels.shape[1], -1)  # (w, 3 h)
+    levels = []
+    for block in blocks:
+        sums = _product(block.weights, across[block.low : block.high].astype(np.float64))
+        sums *= 2.0**-_BITS
+        sums += 0.5
+        levels.append(np.floor(sums, out=sums).clip(0, 255, out=sums).astype(np.uint8))
+    return np.concatenate(levels).reshape(-1, len(pixels), 3).swapaxes(0, 1)
 
 
-@functools.lru_cache(maxsize=1024)
+def _product(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Matrix product in pieces that stay on one thread of BLAS: windows are cut on many already."""
+    product = np.empty((len(a), b.shape[1]))
+    n = max(1, _ONE_THREAD // a.size)
+    for i in range(0, b.shape[1], n):
+        np.matmul(a, b[:, i : i + n], out=product[:, i : i + n])
+    return product
+
+
+@functools.lru_cache(maxsize=128)
 def _axis(n_in: int, n_out: int, first: int, last: int, filter_name: str) -> Taps:
-    """Pillow's rule: outputs [first, last) of n_out are centred filters over n_in inputs.
+    """Pillow's rule: outputs [first, last) of n_out are centred filters over n_in inputs."""
+    if n_in == n_out:
+        return Taps(first, last, None)
+    starts = range(first, last, _BLOCK)
+    blocks = [_block(n_in, n_out, i, min(i + _BLOCK, last), filter_name) for i in starts]
+    low, high = blocks[0].low, blocks[-1].high
+    return Taps(low, high, tuple(Block(b.low - low, b.high - low, b.weights) for b in blocks))
+
+
+def _block(n_in: int, n_out: int, first: int, last: int, filter_name: str) -> Block:
+    """Outputs [first, last), inputs counted from the first of all.
 
     The filter is stretched by the ratio of sizes when shrinking; inputs outside the image are left
     out, and the weights of the others add up to one before they are rounded.
     """
-    if n_in == n_out:
-        return Taps(first, last, None)
     support, kernel = KERNELS[filter_name]
     ratio = n_in / n_out
     stretch = max(ratio, 1.0)
@@ -105,4 +144,4 @@ def _axis(n_in: int, n_out: int, first: int, last: int, filter_name: str) -> Tap
     seen = (inputs >= low[:, None]) & (inputs < high[:, None])
     weights = np.where(seen, kernel((inputs + 0.5 - centre[:, None]) * (1 / stretch)), 0.0)
     weights /= weights.sum(axis=1, keepdims=True)
-    return Taps(start, stop, np.trunc(weights * 2.0**_BITS + np.copysign(0.5, weights)))
+    return Block(start, stop, np.trunc(weights * 2.0**_BITS + np.copysign(0.5, weights)))
