@@ -27,6 +27,7 @@ from anyres_bench.core.geometry import Box, Size
 
 BAND = 32  # input rows at a time; divisible by every fold
 TAIL_BAND = 8  # rows of the trunk at a time, behind it
+Bands = Iterator[tuple[Tensor, bool]]  # rows, and whether they are the last
 TAIL = 2  # trunk pixels on every side that the layers behind the trunk reach
 
 
@@ -56,11 +57,15 @@ class _Waiting:
     def __init__(self) -> None:
         self.rows: Tensor | None = None
 
-    def __call__(self, rows: Tensor, n: int) -> Tensor:
-        """Append rows and take the first `n` of all that wait."""
-        rows = rows if self.rows is None else _joined([self.rows, rows])
-        self.rows = rows[:, :, n:].clone()
-        return rows[:, :, :n]
+    def add(self, rows: Tensor) -> None:
+        """Append rows."""
+        self.rows = rows if self.rows is None else _joined([self.rows, rows])
+
+    def take(self, n: int) -> Tensor:
+        """The first `n` of all that wait."""
+        assert self.rows is not None
+        taken, self.rows = self.rows[:, :, :n], self.rows[:, :, n:].clone()
+        return taken
 
 
 class _ConvRows:
@@ -118,10 +123,11 @@ class _RRDBRows:
         self.waiting = _Waiting()
 
     def __call__(self, x: Tensor, last: bool) -> Tensor:
+        self.waiting.add(x)
         y = x
         for block in self.blocks:
             y = block(y, last)
-        return y * 0.2 + self.waiting(x, y.shape[2])
+        return y * 0.2 + self.waiting.take(y.shape[2])
 
 
 class Crop:
@@ -137,6 +143,19 @@ class Crop:
         return rows[:, :, first:end, self.box.left : self.box.right]
 
 
+def _fed(bands: Bands, layer: Callable[[Tensor, bool], Tensor], most: int) -> Bands:
+    """What a layer makes of bands, fed some rows at a time.
+
+    At the end every layer gives the rows that it lagged behind; all of them at once, they would be
+    a large part of the image.
+    """
+    for rows, last in bands:
+        parts = rows.split(most, 2)
+        for part in parts:
+            ends = last and part is parts[-1]
+            yield layer(part, ends), ends
+
+
 class RRDBNetRows:
     def __init__(self, network: RRDBNet, needed: Box) -> None:
         self.fold = network.fold
@@ -149,14 +168,16 @@ class RRDBNetRows:
 
     def __call__(self, rows: Tensor, last: bool) -> Tensor:
         first = self.first(F.pixel_unshuffle(rows, self.fold), last)
-        x = first
-        for block in self.blocks:
-            x = block(x, last)
-        x = self.conv_body(x, last)
-        x = self.crop(x + self.waiting(first, x.shape[2]))
-        parts = torch.split(x, TAIL_BAND, dim=2)
-        done = [self._tail(part, last and part is parts[-1]) for part in parts]
-        return _joined(done)
+        self.waiting.add(first)
+        bands: Bands = iter([(first, last)])
+        for block in (*self.blocks, self.conv_body):
+            bands = _fed(bands, block, BAND)
+        return _joined([rows for rows, _ in _fed(self._skipped(bands), self._tail, TAIL_BAND)])
+
+    def _skipped(self, bands: Bands) -> Bands:
+        """What the box needs of the trunk, with what waits beside the blocks."""
+        for x, last in bands:
+            yield self.crop(x + self.waiting.take(x.shape[2])), last
 
     def _tail(self, x: Tensor, last: bool) -> Tensor:
         """What lies behind the trunk, where a row is sixteen times as large."""
@@ -176,10 +197,11 @@ class _CompactRows:
         self.waiting = _Waiting()
 
     def __call__(self, rows: Tensor, last: bool) -> Tensor:
+        self.waiting.add(rows)
         y = rows
         for layer in self.layers:
             y = layer(y, last) if isinstance(layer, _ConvRows) else layer(y)
-        below = self.waiting(rows, y.shape[2])
+        below = self.waiting.take(y.shape[2])
         below = below.repeat_interleave(self.scale, 2).repeat_interleave(self.scale, 3)
         n, c, h, w = below.shape
         return y.new_empty(n, c, 0, w) if h == 0 else F.pixel_shuffle(y, self.scale) + below

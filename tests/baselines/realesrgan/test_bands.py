@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from anyres_bench.baselines.realesrgan.bands import RRDBNetRows, run_rows
@@ -66,3 +67,23 @@ def test_memory_is_that_of_a_few_rows() -> None:
     waiting = 15 * 8 + 17 * 8  # beside the block, and beside the trunk
     others = 2 * (3 + 8) + 2 * 2 * (2 * 8 + 4 * 8 + 4 * 8 + 4 * 8)
     assert left(64) == left(256) <= 8 * (dense + waiting + others)
+
+
+class Rows(TorchDispatchMode):
+    """The most numbers that one convolution sees."""
+
+    most = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        if func is torch.ops.aten.convolution.default:
+            self.most = max(self.most, args[0].numel())
+        return func(*args, **(kwargs or {}))
+
+
+def test_the_last_rows_come_in_bands_too() -> None:
+    def most(num_block: int) -> int:
+        with Rows() as rows:
+            list(run_rows(tiny.rrdbnet(num_block=num_block), image(64, 4)))
+        return rows.most
+
+    assert most(12) == most(6)
