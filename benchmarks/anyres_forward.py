@@ -4,7 +4,9 @@
 
 The direct side inserts zeros, pads, convolves along each axis at the full rate and drops pixels,
 as the operations are defined; it keeps a mask for its backward pass, so it computes nothing twice.
-Everything else is shared. Sides take turns; compared are medians of the clock and of the
+Everything else is shared. `bf16` compares ours in float32 with ours in bfloat16, and says how
+far they are apart, as a root mean square over the images' deviation; so it does for the
+embedded networks. Sides take turns; compared are medians of the clock and of the
 processors. Threads wait as the command line lets them. A direct pass of the full network takes
 some 15 s an image on two cores, and a pass with gradients about three times that.
 """
@@ -31,14 +33,18 @@ from torch import Tensor
 
 from anyres_bench.core.files import write_json
 from anyres_bench.core.geometry import Region, Size
+from anyres_bench.models.loading import load
 from anyres_bench.models.warp import affine_resample
 from anyres_bench.reference import network as network_module
 from anyres_bench.reference.activation import FilteredLRelu, Kernels
+from anyres_bench.reference.bfloat import synthesize
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.network import GeneratorNetwork, SynthesisLayer
 from benchmarks.busy import busy_loops
 
 Side = Callable[[], Tensor]
+CASES = ("forward", "bf16", "backward", "resampler")
+EMBEDDED = ("stage1-seed0", "ours-seed0")
 
 
 def insert_zeros(x: Tensor, up: int) -> Tensor:
@@ -148,6 +154,7 @@ def compare(name: str, direct: Side, ours: Side, repeats: int, n_busy: int) -> d
     """Measure both sides in turns, so that a busy machine hits both; medians and their ratios."""
     slow, fast = direct(), ours()
     apart = float((slow - fast).abs().max() / slow.abs().max())
+    off = relative_rms(fast, slow)
     with busy_loops(n_busy):
         runs = [(taken(direct), taken(ours)) for _ in range(repeats)]
     sides = {
@@ -155,7 +162,14 @@ def compare(name: str, direct: Side, ours: Side, repeats: int, n_busy: int) -> d
         for side, of in zip(("direct", "ours"), zip(*runs, strict=True), strict=True)
     }
     ratios = {key: value / sides["ours"][key] for key, value in sides["direct"].items()}
-    row = {"name": name, "busy_loops": n_busy, **sides, "ratios": ratios, "largest_apart": apart}
+    row: dict[str, Any] = {
+        "name": name,
+        "busy_loops": n_busy,
+        **sides,
+        "ratios": ratios,
+        "largest_apart": apart,
+    }
+    row["relative_rms"] = off
     print(row, flush=True)
     return row
 
@@ -168,7 +182,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--channel-base", type=int, default=32768)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--only", action="append", choices=["forward", "backward", "resampler"])
+    parser.add_argument("--only", action="append", choices=CASES)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/anyres_forward.json"))
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -183,7 +197,9 @@ def main() -> None:
     machine |= {"torch": torch.__version__, "threads": args.threads}
     facts = {"resolution": args.resolution, "channel_base": args.channel_base}
     facts |= {"batch": args.batch, "repeats": args.repeats, "weights": "random"}
-    write_json(args.out, {**facts, "machine": machine, "rows": rows})
+    errors = embedded_errors() if not args.only or "bf16" in args.only else []
+    print(*errors, sep="\n")
+    write_json(args.out, {**facts, "machine": machine, "rows": rows, "bf16_errors": errors})
 
 
 def cases(resolution: int, channel_base: int, batch: int) -> Iterator[tuple[str, Side, Side]]:
@@ -192,6 +208,7 @@ def cases(resolution: int, channel_base: int, batch: int) -> Iterator[tuple[str,
     for name, run in (("forward", forward), ("backward", forward_backward)):
         ours = functools.partial(run, network, z)
         yield name, functools.partial(directly, ours), ours
+    yield "bf16", functools.partial(forward, network, z), functools.partial(bf16, network, z)
     image = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0)) * 2 - 1
     matrix = Region(Size.square(1000), 300, 111, Size.square(256)).affine().float()
     yield (
@@ -218,6 +235,31 @@ def forward(network: GeneratorNetwork, z: Tensor) -> Tensor:
     """The images."""
     with torch.no_grad():
         return network(z)
+
+
+def bf16(network: GeneratorNetwork, z: Tensor) -> Tensor:
+    """The images, in bfloat16."""
+    with torch.no_grad():
+        ws, scale_w = network.mapping(z, None), network.embed_scale(None, None, len(z))
+        return synthesize(network.synthesis, ws, None, scale_w)
+
+
+def relative_rms(a: Tensor, b: Tensor) -> float:
+    """Root mean square of the difference, over the deviation of `b`."""
+    return float((a - b).square().mean().sqrt() / b.std())
+
+
+def embedded_errors() -> list[dict[str, Any]]:
+    """How far bfloat16 is from float32 for networks that come with the package."""
+    rows = []
+    for name in EMBEDDED:
+        single, half = (
+            load(f"embedded:{name}", {"precision": precision}) for precision in ("float32", "bf16")
+        )
+        z, regions = single.latents(range(8)), [Region.whole(Size.square(128))] * 8
+        off = relative_rms(half.sample(z, regions), single.sample(z, regions))
+        rows.append({"network": name, "canvas": 128, "images": 8, "relative_rms": off})
+    return rows
 
 
 def forward_backward(network: GeneratorNetwork, z: Tensor) -> Tensor:

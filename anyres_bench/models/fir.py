@@ -107,8 +107,11 @@ class Fir:
 
 
 @dataclass(frozen=True)
-class _Pass:
-    """One axis of one filter, from a fixed buffer of planes into another, as a batched product."""
+class AxisPass:
+    """One axis of one filter, from a fixed buffer of planes into another, as a batched product.
+
+    A plane may be a row of pixels whose channels lie together, (width, channels): its y is x.
+    """
 
     left: Tensor
     right: Tensor
@@ -122,7 +125,7 @@ class _Pass:
             torch.bmm(self.left, self.right, out=self.out)
 
     @classmethod
-    def along_y(cls, fir: Fir, source: Tensor, target: Tensor | None) -> _Pass:
+    def along_y(cls, fir: Fir, source: Tensor, target: Tensor | None) -> AxisPass:
         n_planes, height, width = source.shape
         n, rest = divmod(height, fir.step)
         assert rest == 0, (height, fir)
@@ -135,7 +138,7 @@ class _Pass:
         return cls(matrix.expand(n_planes * n, -1, -1), windows, out, target)
 
     @classmethod
-    def along_x(cls, fir: Fir, source: Tensor, target: Tensor | None) -> _Pass:
+    def along_x(cls, fir: Fir, source: Tensor, target: Tensor | None) -> AxisPass:
         n_planes, height, width = source.shape
         n, rest = divmod(width, fir.step)
         assert rest == 0, (width, fir)
@@ -161,16 +164,16 @@ class PlaneFilter:
     """
 
     def __init__(self, terms: Sequence[tuple[Fir, Fir]], source: Tensor) -> None:
-        self._passes: list[tuple[_Pass, _Pass]] = []
+        self._passes: list[tuple[AxisPass, AxisPass]] = []
         between = target = None
         assert all(len(fir.taps) <= _OVERRUN for term in terms for fir in term)
         for y, x in terms:
             if y.up > y.down:  # along y first, while the rows are short
-                first = _Pass.along_y(y, source, between)
-                second = _Pass.along_x(x, first.target, target)
+                first = AxisPass.along_y(y, source, between)
+                second = AxisPass.along_x(x, first.target, target)
             else:
-                first = _Pass.along_x(x, source, between)
-                second = _Pass.along_y(y, first.target, target)
+                first = AxisPass.along_x(x, source, between)
+                second = AxisPass.along_y(y, first.target, target)
             between, target = first.target, second.target
             self._passes.append((first, second))
         self.target = self._passes[-1][1].target

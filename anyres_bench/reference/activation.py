@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from anyres_bench.core.geometry import Size
 from anyres_bench.models.fir import Fir, Inlet, PlaneFilter, separate
 from anyres_bench.models.resample import NO_PADDING, Padding
 from anyres_bench.reference.dense import Dense, DenseFilter, DenseFunction, check_single, parts
@@ -82,7 +83,7 @@ def filtered_lrelu(
     scale, bias = scale.to(x.dtype), bias.to(x.dtype)
     if kernels[1] is None and op.down == 1:
         return _unfiltered(x, scale, bias, kernels[0], op)
-    filters = _Filters.make(x, kernels, op)
+    filters = Filters.make(x, Size(*x.shape[2:]), kernels, op)
     if x.device.type == "cpu" and max(filters.fine) <= _DENSE_SIDE:
         whole = Dense(DenseFilter.of(filters.up), DenseFilter.of(filters.down), op.slope, op.bound)
         small: Tensor = DenseFunction.apply(x, scale, bias, whole)  # type: ignore[no-untyped-call]
@@ -122,24 +123,27 @@ def _product(terms: Terms, x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Filters:
+class Filters:
     """The filters of both stages, each a sum of separable terms (y, x)."""
 
     up: Terms
     down: Terms
 
     @classmethod
-    def make(cls, x: Tensor, kernels: Kernels, op: FilteredLRelu) -> _Filters:
-        """Filters for images like `x`; they carry the gains of the whole operation."""
-        identity = x.new_ones(1)
-        up, down = (identity if kernel is None else kernel.to(x.dtype) for kernel in kernels)
+    def make(cls, like: Tensor, size: Size, kernels: Kernels, op: FilteredLRelu) -> Filters:
+        """Filters for images of a size, of the dtype and device of `like`.
+
+        They carry the gains of the whole operation.
+        """
+        identity = like.new_ones(1)
+        up, down = (identity if kernel is None else kernel.to(like.dtype) for kernel in kernels)
         unit = math.lcm(op.up, op.down)
         block = unit * -(-_FINE_BLOCK // unit)
         left, right, top, bottom = op.padding
         grow = [
             (
-                Fir.of(a, x.shape[2], (op.up, 1), (top, bottom), block),
-                Fir.of(b, x.shape[3], (op.up, 1), (left, right), block),
+                Fir.of(a, size.height, (op.up, 1), (top, bottom), block),
+                Fir.of(b, size.width, (op.up, 1), (left, right), block),
             )
             for a, b in separate(up * op.up**up.ndim)
         ]
@@ -167,7 +171,7 @@ class _Filters:
 class _Forward:
     """Buffers and filters that take one chunk of planes through the three stages."""
 
-    def __init__(self, like: Tensor, n_planes: int, filters: _Filters, op: FilteredLRelu) -> None:
+    def __init__(self, like: Tensor, n_planes: int, filters: Filters, op: FilteredLRelu) -> None:
         (up_y, up_x), (down_y, down_x) = filters.up[0], filters.down[0]
         n_blocks = max(up_y.n_blocks, down_y.n_blocks), max(up_x.n_blocks, down_x.n_blocks)
         self._inlet = Inlet(like, n_planes, up_y, up_x, n_blocks)
@@ -184,7 +188,7 @@ class _Forward:
 
     def __call__(self, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
         """The result, in the buffer."""
-        _activate(self.upsample(x, scale, bias), self._op.slope, self._op.bound)
+        activate(self.upsample(x, scale, bias), self._op.slope, self._op.bound)
         self._down.run()
         return self._down.target[: len(x), : self._out[0], : self._out[1]]
 
@@ -192,7 +196,7 @@ class _Forward:
 class _Backward:
     """The same for the gradient; the upsampled image is computed again."""
 
-    def __init__(self, like: Tensor, n_planes: int, filters: _Filters, op: FilteredLRelu) -> None:
+    def __init__(self, like: Tensor, n_planes: int, filters: Filters, op: FilteredLRelu) -> None:
         down = [(y.adjoint, x.adjoint) for y, x in filters.down]
         up = [(y.adjoint, x.adjoint) for y, x in filters.up]
         self._forward = _Forward(like, n_planes, filters, op)
@@ -214,7 +218,7 @@ class _Backward:
 
 
 @fused
-def _activate(x: Tensor, slope: float, bound: float) -> Tensor:
+def activate(x: Tensor, slope: float, bound: float) -> Tensor:
     """Leaky ReLU and clamp, in place."""
     return F.leaky_relu_(x, slope).clamp_(-bound, bound)
 
@@ -232,7 +236,7 @@ class _Function(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, scale: Tensor, bias: Tensor, filters: _Filters, op: FilteredLRelu
+        ctx: Any, x: Tensor, scale: Tensor, bias: Tensor, filters: Filters, op: FilteredLRelu
     ) -> Tensor:
         ctx.save_for_backward(x, scale, bias)
         ctx.plan = filters, op
@@ -266,5 +270,5 @@ def _planes(x: Tensor, scale: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Ten
     return planes, scale.reshape(-1, 1, 1), bias.repeat(len(x))[:, None, None]
 
 
-def _chunk_size(planes: Tensor, filters: _Filters) -> int:
+def _chunk_size(planes: Tensor, filters: Filters) -> int:
     return max(1, min(len(planes), chunk_values(planes.device) // math.prod(filters.fine)))

@@ -17,6 +17,7 @@ from anyres_bench.core.seeds import stream
 from anyres_bench.models.checkpoint import Checkpoint
 from anyres_bench.models.labels import read_labels
 from anyres_bench.models.networks import load_network
+from anyres_bench.reference.bfloat import synthesize
 from anyres_bench.reference.dataflow import Dataflow
 from anyres_bench.reference.inputs import PanoramaInput
 from anyres_bench.reference.network import GeneratorNetwork, network_digest
@@ -80,7 +81,7 @@ class AnyResGenerator:
         options: how it is used; None for all defaults.
 
     Raises:
-        UsageError: mixed precision without a GPU.
+        UsageError: mixed precision without a GPU, or bf16 on one.
         ConfigError: the assembly is unknown or its margin does not fit.
     """
 
@@ -98,8 +99,10 @@ class AnyResGenerator:
         if options.precision == "mixed" and self.device.type != "cuda":
             raise UsageError(
                 f"precision 'mixed' on {self.device.type}: half precision needs a GPU; "
-                "use 'float32'"
+                "use 'float32', or 'bf16' on a processor that multiplies it"
             )
+        if options.precision == "bf16" and self.device.type != "cpu":
+            raise UsageError(f"precision 'bf16' on {self.device.type} is of CPUs; use 'mixed'")
         config = network.config
         self._assembly = chosen_assembly(options, config)
         margin = default_margin(config) if options.margin is None else options.margin
@@ -246,10 +249,13 @@ class AnyResGenerator:
         scale_w: Tensor | None,
         flow: Dataflow | None = None,
     ) -> Tensor:
+        transform = transform.to(self.device, torch.float32)
+        if self.options.precision == "bf16":
+            return synthesize(self.network.synthesis, z.ws, transform, scale_w, flow)
         with _without_tf32():
             images: Tensor = self.network.synthesis(
                 z.ws.to(self.device),
-                transform.to(self.device, torch.float32),
+                transform,
                 scale_w,
                 force_fp32=self.options.precision == "float32",
                 flow=flow,

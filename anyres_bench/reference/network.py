@@ -91,13 +91,7 @@ class SynthesisLayer(nn.Module):
         """
         if update_emas:
             self._follow(x)
-        style = self.affine(w)
-        if scale_w is not None:
-            style = style + self.scale_affine(scale_w)
-        if self.layer.is_torgb:
-            style = style / math.sqrt(self.layer.source.channels)
-        gain = self.magnitude_ema.rsqrt()
-        modulation = Modulation.of(self.weight, style, gain, demodulate=not self.layer.is_torgb)
+        modulation = self.modulation(w, scale_w)
         use_half = self.in_half and x.is_cuda and not force_fp32
         x = x.to(torch.float16 if use_half else self.weight.dtype)
         if part is None:
@@ -105,6 +99,16 @@ class SynthesisLayer(nn.Module):
             return self.activate(x, scale)
         x, scale = modulated_conv2d(x, modulation, 0, part.zeros)
         return self.activate(x, scale, part.padding)
+
+    def modulation(self, w: Tensor, scale_w: Tensor | None) -> Modulation:
+        """The convolution's weights for styles (n, w_dim), and for those of the scale."""
+        style = self.affine(w)
+        if scale_w is not None:
+            style = style + self.scale_affine(scale_w)
+        if self.layer.is_torgb:
+            style = style / math.sqrt(self.layer.source.channels)
+        gain = self.magnitude_ema.rsqrt()
+        return Modulation.of(self.weight, style, gain, demodulate=not self.layer.is_torgb)
 
     def activate(self, x: Tensor, scale: Tensor, padding: Padding | None = None) -> Tensor:
         """The filtered leaky ReLU of `x` (n, c, h, w) times `scale` (n, c)."""

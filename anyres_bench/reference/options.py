@@ -13,7 +13,7 @@ from anyres_bench.models.labels import Labels
 from anyres_bench.reference.config import GeneratorConfig
 
 Assembly = Literal["whole", "overlap", "official"]
-Precision = Literal["float32", "mixed"]
+Precision = Literal["float32", "mixed", "bf16"]
 N = TypeVar("N", int, float)
 C = TypeVar("C", bound=str)
 
@@ -25,7 +25,8 @@ class RenderOptions:
     Attributes:
         psi: truncation; 1 is none, 0 the mean image.
         cutoff: rows of w that are truncated; None for all.
-        precision: "mixed" computes the finer layers in half precision, on a GPU only.
+        precision: "mixed" computes the finer layers in half precision, on a GPU only; "bf16"
+            convolves and stores in bfloat16, on a CPU only.
         assembly: how a canvas is made. "whole" renders it as one plane, as `CanvasPlane` cuts it.
             The others put windows of the network's own size together, see `Tiling`: "overlap" was
             the rule before, and is that of panoramas; "official" takes one window for a patch of a

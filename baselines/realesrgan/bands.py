@@ -150,7 +150,7 @@ def _fed(bands: Bands, layer: Callable[[Tensor, bool], Tensor], most: int) -> Ba
     a large part of the image.
     """
     for rows, last in bands:
-        parts = rows.split(most, 2)
+        parts = torch.split(rows, most, dim=2)
         for part in parts:
             ends = last and part is parts[-1]
             yield layer(part, ends), ends
@@ -170,8 +170,9 @@ class RRDBNetRows:
         first = self.first(F.pixel_unshuffle(rows, self.fold), last)
         self.waiting.add(first)
         bands: Bands = iter([(first, last)])
-        for block in (*self.blocks, self.conv_body):
+        for block in self.blocks:
             bands = _fed(bands, block, BAND)
+        bands = _fed(bands, self.conv_body, BAND)
         return _joined([rows for rows, _ in _fed(self._skipped(bands), self._tail, TAIL_BAND)])
 
     def _skipped(self, bands: Bands) -> Bands:
