@@ -11,6 +11,7 @@ number:
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import typing
 from collections.abc import Mapping, Sequence
@@ -194,6 +195,7 @@ def _build(name: str, registered: Any, words: Sequence[str]) -> Metric:
     return typing.cast(Metric, registered(**options) if is_class else registered)
 
 
+@functools.cache
 def _option_types(metric: type) -> dict[str, Any]:
     """Type of every option: the fields of the dataclass that a metric is."""
     hints = typing.get_type_hints(metric)

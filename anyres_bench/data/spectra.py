@@ -33,6 +33,7 @@ from anyres_bench.data.pixels import Pixels
 Array = NDArray[np.float64]
 
 _REC601 = np.asarray([0.299, 0.587, 0.114])
+_ROWS = 16  # of an image that are made grey at once
 
 _TILE = 128  # side of a tile in pixels, for the effective resolution
 _MIN_SIDE = 32
@@ -79,7 +80,12 @@ class ResolutionEstimate(NamedTuple):
 
 def luminance(pixels: Pixels) -> Array:
     """Grey levels (..., h, w) in 0..255 of (..., h, w, 3) RGB, by the weights of Rec. 601."""
-    return np.asarray(pixels @ _REC601)
+    rows = pixels.reshape(-1, *pixels.shape[-2:])
+    grey = np.empty(rows.shape[:-1])
+    for start in range(0, len(rows), _ROWS):  # matmul makes floats of all that it is given
+        stop = start + _ROWS
+        np.matmul(rows[start:stop], _REC601, out=grey[start:stop])
+    return grey.reshape(pixels.shape[:-1])
 
 
 def radial_spectrum(grey: Array) -> Spectrum:
@@ -98,26 +104,26 @@ def radial_spectrum(grey: Array) -> Spectrum:
     if min(height, width) < 4:
         raise UsageError(f"got images of {height}x{width} pixels, a spectrum needs 4x4 or more")
     window = np.outer(_hann(height), _hann(width))
-    level = grey.mean(axis=(-2, -1), keepdims=True)
-    power = np.abs(np.fft.rfft2((grey - level) * window)) ** 2 / (window**2).sum()
     ring, weight, n_rings = _rings(height, width)
     counts = np.bincount(ring, weight)[:n_rings]
-    rows = power.reshape(-1, len(ring)) * weight
-    sums = np.stack([np.bincount(ring, row)[:n_rings] for row in rows])
+    sums, scale = [], (window**2).sum()
+    for image in grey.reshape(-1, height, width):
+        power = np.abs(np.fft.rfft2((image - image.mean()) * window)) ** 2 / scale
+        sums.append(np.bincount(ring, power.ravel() * weight)[:n_rings])
     frequency = (np.arange(n_rings) + 0.5) / n_rings
-    return Spectrum(frequency, (sums / counts).reshape(*grey.shape[:-2], n_rings))
+    return Spectrum(frequency, (np.stack(sums) / counts).reshape(*grey.shape[:-2], n_rings))
 
 
-def effective_resolution(pixels: Pixels) -> ResolutionEstimate:
-    """How much of the Nyquist frequency of an (h, w, 3) image holds signal.
+def effective_resolution(grey: Array) -> ResolutionEstimate:
+    """How much of the Nyquist frequency of an image holds signal.
 
     A constant image, and one with a side shorter than 32 pixels, tells nothing: 1 with confidence
     0.
+
+    Args:
+        grey: (h, w) grey levels.
     """
-    if min(pixels.shape[:2]) < _MIN_SIDE:
-        return ResolutionEstimate(1.0, 0.0)
-    grey = luminance(pixels)
-    if np.ptp(grey) == 0:
+    if min(grey.shape) < _MIN_SIDE or np.ptp(grey) == 0:
         return ResolutionEstimate(1.0, 0.0)
     spectrum = radial_spectrum(_textured_tiles(grey))
     likelihood = _likelihood(Spectrum(spectrum.frequency, spectrum.power.mean(axis=0)))
@@ -129,21 +135,25 @@ def effective_resolution(pixels: Pixels) -> ResolutionEstimate:
     )
 
 
-def blockiness(pixels: Pixels, period: int = 8) -> float:
+def blockiness(grey: Array, period: int = 8) -> float:
     """How much neighbours differ across a grid of blocks, over how much they differ elsewhere.
 
     Of the `period` places that a grid can have along each axis the strongest is taken, so a cropped
     JPEG is found out too; about 1 where there is no grid, and 1 for a constant image.
 
+    Args:
+        grey: (h, w) grey levels.
+        period: side of a block in pixels.
+
     Raises:
         UsageError: the image is smaller than two blocks.
     """
-    grey = luminance(pixels)
     if min(grey.shape) < 2 * period:
         raise UsageError(f"got {grey.shape[0]}x{grey.shape[1]} pixels, need {2 * period} or more")
     ratios = []
     for image in (grey, grey.T):
-        steps = np.abs(np.diff(image, axis=0)).mean(axis=1)
+        differences = np.diff(image, axis=0)
+        steps = np.abs(differences, out=differences).mean(axis=1)
         places = np.asarray([steps[i::period].mean() for i in range(period)])
         typical = float(np.median(places))
         ratios.append(float(places.max()) / typical if typical else 1.0)
@@ -174,10 +184,12 @@ def _textured_tiles(grey: Array) -> Array:
     step = side // 2
     while (grey.shape[0] // step) * (grey.shape[1] // step) > _MOST_CANDIDATES:
         step *= 2
-    windows = np.lib.stride_tricks.sliding_window_view(grey, (side, side))
-    tiles = windows[::step, ::step].reshape(-1, side, side)
-    order = np.argsort(-tiles.std(axis=(1, 2)), kind="stable")
-    return np.asarray(tiles[order[: min(_MOST_TILES, (len(tiles) + 1) // 2)]])
+    windows = np.lib.stride_tricks.sliding_window_view(grey, (side, side))[::step, ::step]
+    # One by one, because tiles overlap: all at once are several times the image.
+    deviation = np.asarray([tile.copy().std() for row in windows for tile in row])
+    n_kept = min(_MOST_TILES, (len(deviation) + 1) // 2)
+    kept = np.argsort(-deviation, kind="stable")[:n_kept]
+    return np.ascontiguousarray(windows[np.unravel_index(kept, windows.shape[:2])])
 
 
 def _likelihood(spectrum: Spectrum) -> Array:
