@@ -17,7 +17,6 @@ import argparse
 import functools
 import math
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +32,7 @@ from torch import Tensor
 
 from anyres_bench.core.files import write_json
 from anyres_bench.core.geometry import Region, Size
+from anyres_bench.leaderboard.machine import processor
 from anyres_bench.models.loading import load
 from anyres_bench.models.warp import affine_resample
 from anyres_bench.reference import network as network_module
@@ -192,7 +192,7 @@ def main() -> None:
         if not args.only or name in args.only
         for n_busy in (0, os.cpu_count() or 1)
     ]
-    machine: dict[str, Any] = {"processor": platform.processor() or platform.machine()}
+    machine: dict[str, Any] = {"processor": processor()}
     machine |= {"cores": os.cpu_count(), "instructions": torch.backends.cpu.get_cpu_capability()}
     machine |= {"torch": torch.__version__, "threads": args.threads}
     facts = {"resolution": args.resolution, "channel_base": args.channel_base}
