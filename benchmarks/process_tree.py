@@ -14,7 +14,12 @@ _EVERY = 0.1  # s
 
 
 def measured(arguments: Sequence[str], environment: Mapping[str, str]) -> dict[str, float]:
-    """Run `anyres-bench` in a process of its own.
+    """Run `anyres-bench` in a process of its own; see `measured_command`."""
+    return measured_command([sys.executable, "-m", "anyres_bench", *arguments], environment)
+
+
+def measured_command(command: Sequence[str], environment: Mapping[str, str]) -> dict[str, float]:
+    """Run a command in a process of its own.
 
     Returns:
         `cpu_s`: user and system seconds of it and of all that it has waited for; `peak_mib`: the
@@ -25,7 +30,6 @@ def measured(arguments: Sequence[str], environment: Mapping[str, str]) -> dict[s
         SystemExit: it failed, with what it said.
     """
     start, peak = time.perf_counter(), 0.0
-    command = [sys.executable, "-m", "anyres_bench", *arguments]
     with subprocess.Popen(
         command,
         env=os.environ | environment,
@@ -42,7 +46,7 @@ def measured(arguments: Sequence[str], environment: Mapping[str, str]) -> dict[s
         said += process.stdout.read() or b""
         process.returncode = os.waitstatus_to_exitcode(ended[1])
     if process.returncode:
-        raise SystemExit(f"{' '.join(arguments)}\n{said.decode(errors='replace')}")
+        raise SystemExit(f"{' '.join(command)}\n{said.decode(errors='replace')}")
     used = ended[2]
     wall = time.perf_counter() - start
     return {"cpu_s": used.ru_utime + used.ru_stime, "wall_s": wall, "peak_mib": peak}

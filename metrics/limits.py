@@ -18,7 +18,6 @@ import math
 from dataclasses import dataclass
 
 import scipy.special
-import scipy.stats
 
 from anyres_bench.metrics.study import Replicated
 from anyres_bench.metrics.variances import Spread

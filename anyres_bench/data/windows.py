@@ -26,7 +26,7 @@ _ONE_THREAD = 2**18  # multiplications up to which OpenBLAS asks no other thread
 
 
 @dataclass(frozen=True)
-class Block:
+class TapBlock:
     """Some pixels of an axis: `weights` times the source pixels [low, high).
 
     Attributes:
@@ -51,7 +51,7 @@ class Taps:
 
     low: int
     high: int
-    blocks: tuple[Block, ...] | None
+    blocks: tuple[TapBlock, ...] | None
 
 
 def resized_window(pixels: Pixels, canvas: Size, window: Box, filter_name: str) -> Pixels:
@@ -93,7 +93,7 @@ def combine(part: Pixels, rows: Taps, columns: Taps) -> Pixels:
     return _pass(half.swapaxes(0, 1), rows.blocks).swapaxes(0, 1)
 
 
-def _pass(pixels: Pixels, blocks: tuple[Block, ...] | None) -> Pixels:
+def _pass(pixels: Pixels, blocks: tuple[TapBlock, ...] | None) -> Pixels:
     """(h, w, 3) to (h, n, 3) along the second axis, rounded to 8 bits."""
     if blocks is None:
         return pixels
@@ -124,10 +124,10 @@ def _axis(n_in: int, n_out: int, first: int, last: int, filter_name: str) -> Tap
     starts = range(first, last, _BLOCK)
     blocks = [_block(n_in, n_out, i, min(i + _BLOCK, last), filter_name) for i in starts]
     low, high = blocks[0].low, blocks[-1].high
-    return Taps(low, high, tuple(Block(b.low - low, b.high - low, b.weights) for b in blocks))
+    return Taps(low, high, tuple(TapBlock(b.low - low, b.high - low, b.weights) for b in blocks))
 
 
-def _block(n_in: int, n_out: int, first: int, last: int, filter_name: str) -> Block:
+def _block(n_in: int, n_out: int, first: int, last: int, filter_name: str) -> TapBlock:
     """Outputs [first, last), inputs counted from the first of all.
 
     The filter is stretched by the ratio of sizes when shrinking; inputs outside the image are left
@@ -144,4 +144,4 @@ def _block(n_in: int, n_out: int, first: int, last: int, filter_name: str) -> Bl
     seen = (inputs >= low[:, None]) & (inputs < high[:, None])
     weights = np.where(seen, kernel((inputs + 0.5 - centre[:, None]) * (1 / stretch)), 0.0)
     weights /= weights.sum(axis=1, keepdims=True)
-    return Block(start, stop, np.trunc(weights * 2.0**_BITS + np.copysign(0.5, weights)))
+    return TapBlock(start, stop, np.trunc(weights * 2.0**_BITS + np.copysign(0.5, weights)))
