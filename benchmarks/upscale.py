@@ -124,16 +124,20 @@ def liif(side: int, repeats: int, rows: list[dict[str, Any]]) -> None:
     network = ready(LIIF(EDSR()), "cpu")
     image, whole = scene(Size.square(side // 4)), Box(0, 0, side // 4, side // 4)
     region, upscaler = Region.whole(Size.square(side)), LIIFUpscaler(network, "random")
+    half = LIIFUpscaler(copy.deepcopy(network).to(torch.bfloat16), "random")
     print(f"LIIF (EDSR) {side // 4} to {side} px, {torch.get_num_threads()} threads")
     sides = {
         "published": lambda: published_liif(network, image, region),
         "ours": lambda: upscaler(image, whole.size, whole, region),
+        "ours, bf16": lambda: half(image, whole.size, whole, region),
         "encoder alone": lambda: network.encoder(image),
     }
     results = compare(sides, repeats, rows)
     difference = (results["published"] - results["ours"]).abs().max()
     spread = results["published"].std()
+    off = (results["published"] - results["ours, bf16"]).square().mean().sqrt() / spread
     rows.append({"largest_difference": float(difference), "deviation": float(spread)})
+    rows[-1]["bf16_relative_rms"] = float(off)
     print(f"  largest difference {difference:.2e} (the picture's deviation is {spread:.3f})")
 
 
