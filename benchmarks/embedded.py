@@ -173,8 +173,11 @@ def _run(folder: Path, command: list[str]) -> None:
 
 
 def gather(folder: Path, out: Path) -> None:
-    """Write the curves of all runs, and of the short ones in `search/` that settings came from."""
-    found = {}
+    """Write the curves of all runs, and of the short ones in `search/` that settings came from.
+
+    Curves of runs that are not in the folder stay in the file.
+    """
+    found = json.loads(out.read_text())["curves"] if out.exists() else {}
     for kind in ("runs", "search"):
         for log in sorted((folder / kind).glob(f"*/*/{LOG}")):
             found[f"{kind}/{log.parent.parent.name}/{log.parent.name}"] = curve(log.parent)
