@@ -1,14 +1,22 @@
-"""How many threads small linear algebra runs on: one.
+"""How many threads linear algebra and networks run on.
 
 BLAS starts as many threads as there are processors for matrices of a few hundred rows, and they
-wait for one another longer than they compute; on a busy machine many times longer. Networks keep
-the threads of torch.
+wait for one another longer than they compute; on a busy machine many times longer. So small linear
+algebra runs on one. The threads of a network wait after every layer too: two batches on half of
+them each never wait for each other, and what else the machine does delays one of them and not both.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Job = TypeVar("Job")
+Made = TypeVar("Made")
+
+_ABREAST = 2  # jobs; the activations of more would take memory for no time
 
 
 @contextlib.contextmanager
@@ -18,3 +26,31 @@ def one_blas_thread() -> Iterator[None]:
 
     with threadpool_limits(limits=1, user_api="blas"):
         yield
+
+
+def side_by_side(run: Callable[[Job], Made], jobs: Sequence[Job]) -> list[Made]:
+    """What a network on a CPU makes of every job, two at a time.
+
+    Every job has half of torch's threads, however many there are, so what is made does not depend
+    on what it came with. Threads of the caller are as before, also after an error; gradients and
+    inference mode are as the caller's.
+    """
+    import torch
+
+    n_threads = torch.get_num_threads()
+    if n_threads == 1 or not jobs:
+        return [run(job) for job in jobs]
+    inference, gradients = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+
+    def as_called(job: Job) -> Made:
+        with torch.inference_mode(inference), torch.set_grad_enabled(gradients):
+            return run(job)
+
+    each = -(-n_threads // _ABREAST)
+    try:
+        with ThreadPoolExecutor(
+            _ABREAST, "network", initializer=torch.set_num_threads, initargs=(each,)
+        ) as pool:
+            return list(pool.map(as_called, jobs))
+    finally:
+        torch.set_num_threads(n_threads)  # threads that are yet to come take the last number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -14,6 +15,7 @@ from torch import Tensor
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.seeds import stream
+from anyres_bench.core.threads import side_by_side
 from anyres_bench.models.checkpoint import Checkpoint
 from anyres_bench.models.labels import read_labels
 from anyres_bench.models.networks import load_network
@@ -37,6 +39,9 @@ from anyres_bench.reference.schedule import layers
 
 _ASSEMBLIES: tuple[Assembly, ...] = get_args(Assembly)
 _PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+_Batch = list[tuple[int, Piece]]
+"""Pieces alike, each with the number of its region."""
 
 
 @dataclass(frozen=True)
@@ -175,14 +180,23 @@ class AnyResGenerator:
         size = regions[0].size if regions else self.native
         n_channels = self.network.config.image_channels
         out = torch.empty(len(regions), n_channels, *size, device=self.device)
-        for batch in self._batches(regions):
-            windows = self._windows(z[[i for i, _ in batch]], [piece for _, piece in batch])
-            for (i, piece), window in zip(batch, windows, strict=True):
-                source, target = piece.source, piece.target
-                out[i, :, target.top : target.bottom, target.left : target.right] = window[
-                    :, source.top : source.bottom, source.left : source.right
-                ]
+        render = functools.partial(self._render, z, out)
+        for batches, two_at_a_time in self._batches(regions):
+            if two_at_a_time:
+                side_by_side(render, batches)
+            else:
+                for batch in batches:
+                    render(batch)
         return out
+
+    def _render(self, z: Latents, out: Tensor, batch: _Batch) -> None:
+        """Put windows where they belong in `out`."""
+        windows = self._windows(z[[i for i, _ in batch]], [piece for _, piece in batch])
+        for (i, piece), window in zip(batch, windows, strict=True):
+            source, target = piece.source, piece.target
+            out[i, :, target.top : target.bottom, target.left : target.right] = window[
+                :, source.top : source.bottom, source.left : source.right
+            ]
 
     @torch.no_grad()
     def sample_moved(self, z: Latents | Tensor, transforms: Tensor) -> Tensor:
@@ -220,17 +234,20 @@ class AnyResGenerator:
             labels = a.labels.lerp(b.labels, t)
         return Latents(a.ws.lerp(b.ws, t), labels)
 
-    def _batches(self, regions: Sequence[Region]) -> Iterator[list[tuple[int, Piece]]]:
-        """What makes up the regions, each piece with its region's number; pieces alike together."""
-        alike: dict[Hashable, list[tuple[int, Piece]]] = {}
+    def _batches(self, regions: Sequence[Region]) -> Iterator[tuple[list[_Batch], bool]]:
+        """What makes up the regions, pieces alike together; and whether two batches fit at once."""
+        alike: dict[Hashable, _Batch] = {}
         for i, region in enumerate(regions):
             for piece in self.tiling.pieces(region):
                 alike.setdefault(piece.flow and piece.flow.shape, []).append((i, piece))
         for jobs in alike.values():
             n, flow = self.options.window_batch, jobs[0][1].flow
+            fit = 2 * n
             if flow is not None and isinstance(self.tiling, CanvasPlane):
-                n = min(n, self.tiling.n_at_once(flow))
-            yield from (jobs[start : start + n] for start in range(0, len(jobs), n))
+                fit = self.tiling.n_at_once(flow)
+            two = self.device.type == "cpu" and fit > 1 and len(jobs) > 1
+            n = min(n, fit // 2, -(-len(jobs) // 2)) if two else min(n, fit)
+            yield [jobs[start : start + n] for start in range(0, len(jobs), n)], two
 
     def _windows(self, z: Latents, pieces: Sequence[Piece]) -> Tensor:
         """The windows of pieces alike."""
@@ -252,7 +269,7 @@ class AnyResGenerator:
         transform = transform.to(self.device, torch.float32)
         if self.options.precision == "bf16":
             return synthesize(self.network.synthesis, z.ws, transform, scale_w, flow)
-        with _without_tf32():
+        with _without_tf32(self.device):
             images: Tensor = self.network.synthesis(
                 z.ws.to(self.device),
                 transform,
@@ -283,8 +300,11 @@ class AnyResGenerator:
 
 
 @contextlib.contextmanager
-def _without_tf32() -> Iterator[None]:
+def _without_tf32(device: torch.device) -> Iterator[None]:
     """No TF32 in convolutions on GPUs, which would cost three digits of single precision."""
+    if device.type == "cpu":  # which has none; threads would share the setting
+        yield
+        return
     before = torch.backends.cudnn.allow_tf32
     torch.backends.cudnn.allow_tf32 = False
     try:

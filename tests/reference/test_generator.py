@@ -105,6 +105,23 @@ def test_an_image_depends_on_its_seed_alone() -> None:
     assert not close(alone, together[2:3])
 
 
+@pytest.mark.parametrize("inference", [False, True])
+def test_batches_side_by_side_draw_the_same(inference: bool) -> None:
+    regions, before = [Region.whole(Size(40, 44))] * 5, torch.get_num_threads()
+    made = generator(window_batch=2)
+    z = made.latents(range(5))
+    alone = torch.cat([made.sample(z[[i]], regions[:1]) for i in range(5)])
+    try:
+        torch.set_num_threads(4)
+        with torch.inference_mode(inference):
+            together = made.sample(z, regions)
+            assert together.is_inference() == inference
+    finally:
+        torch.set_num_threads(before)
+    assert close(alone, together)
+    assert not together.requires_grad
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("precision", GPU_TOLERANCES)
 def test_a_gpu_draws_the_same_image_in_any_batch(precision: str) -> None:
