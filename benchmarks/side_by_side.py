@@ -84,7 +84,9 @@ def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/side_by_side_amx.json"))
+    parser.add_argument(
+        "--out", type=Path, default=Path("benchmarks/results/side_by_side_amx.json")
+    )
     args = parser.parse_args()
     small = resolve("embedded:ours-seed0", {}, device="cpu")
     assert isinstance(small, AnyResGenerator)
