@@ -24,9 +24,7 @@ import argparse
 import functools
 import os
 import platform
-import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -36,12 +34,11 @@ import torch
 from PIL import Image
 
 from anyres_bench.core.files import write_json
-from anyres_bench.data.dataset import Dataset
-from anyres_bench.data.splits import halves
 from anyres_bench.features.inception_network import InceptionNetwork
 from benchmarks.extraction import draw
 from benchmarks.process_tree import measured_command
 from benchmarks.shared_images import photograph
+from benchmarks.whole_command import reference_half
 
 WHOLE, PATCH = 299, 256  # px
 _VIEWS = (f"anyres-full{WHOLE}-noflip-centre", f"anyres-patch{PATCH}-min{PATCH}max0-noflip")
@@ -53,13 +50,7 @@ def prepare(folder: Path, n: int) -> None:
         (folder / name).mkdir(parents=True)
         for i in range(count):
             photograph(first + i, folder / name / f"{i:04}.jpg")
-    collect = ("collect", "folder", str(folder / "all"), str(folder / "data"))
-    keep = ("--near-duplicates", "keep")
-    subprocess.run([sys.executable, "-m", "anyres_bench", *collect, *keep], check=True)
-    half = halves(Dataset.read(folder / "data"))[0]
-    (folder / "real").mkdir()
-    for record in half.manifest:
-        shutil.copy(half.path(record), folder / "real")
+    reference_half(folder)
     torch.save(draw(InceptionNetwork()).state_dict(), folder / "weights.pth")
 
 

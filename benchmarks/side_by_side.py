@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -33,6 +32,7 @@ from anyres_bench.reference import generator as generator_module
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.generator import AnyResGenerator
 from anyres_bench.reference.network import GeneratorNetwork
+from benchmarks.waiting_threads import machine
 
 SIDES = ("all threads", "side by side")
 
@@ -92,15 +92,8 @@ def main() -> None:
     assert isinstance(small, AnyResGenerator)
     cases = {"embedded:ours-seed0": (small, 128, 32), "config T": (published(), 256, 4)}
     found = {name: measure(*case, args.repeats) for name, case in cases.items()}
-    machine = {
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "torch": torch.__version__,
-        "load": os.getloadavg()[0],
-    }
     print(found)
-    write_json(args.out, {"repeats": args.repeats, "machine": machine, "cases": found})
+    write_json(args.out, {"repeats": args.repeats, "machine": machine(), "cases": found})
 
 
 if __name__ == "__main__":

@@ -68,22 +68,27 @@ def measure(repeats: int, n_busy: int) -> dict[str, Any]:
     return {"busy_loops": n_busy, **found, "ratio": ratio}
 
 
-def main() -> None:
-    """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/waiting_threads.json"))
-    args = parser.parse_args()
-    machine = {
+def machine() -> dict[str, Any]:
+    """What it was measured on, and how busy that was."""
+    return {
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,
         "load": os.getloadavg()[0],
     }
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/waiting_threads.json"))
+    args = parser.parse_args()
+    before = machine()
     cells = [measure(args.repeats, n_busy) for n_busy in (0, os.cpu_count() or 1)]
     print([cell["ratio"] for cell in cells])
-    write_json(args.out, {"repeats": args.repeats, "machine": machine, "cells": cells})
+    write_json(args.out, {"repeats": args.repeats, "machine": before, "cells": cells})
 
 
 if __name__ == "__main__":

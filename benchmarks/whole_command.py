@@ -55,6 +55,11 @@ def squares(folder: Path, n: int, seed: int) -> None:
 def reference(folder: Path, n: int) -> int:
     """A dataset whose reference half has about n squares, and those as files; how many."""
     squares(folder / "all", 2 * n, 0)
+    return reference_half(folder)
+
+
+def reference_half(folder: Path) -> int:
+    """The images in `all` as the dataset `data`, and its reference half in `real`; how many."""
     collect = ("collect", "folder", str(folder / "all"), str(folder / "data"))
     keep = ("--near-duplicates", "keep")
     subprocess.run([sys.executable, "-m", "anyres_bench", *collect, *keep], check=True)
