@@ -85,17 +85,21 @@ def plain_columns(batch: Any, texts: dict[Any, Any]) -> dict[str, list[Any]]:
     Raises:
         DatasetError: a text is too long.
         ValueError, OverflowError: Python has no such value, as a date in the year 10,000 or text
-            that is no UTF-8.
+            that is no UTF-8; or a dictionary does not have the value that a row names.
     """
     columns = zip(batch.schema.names, batch.columns, strict=True)
-    return {name: _plain(column, texts) for name, column in columns}
+    try:
+        return {name: _plain(column, texts) for name, column in columns}
+    except IndexError as error:
+        raise ValueError(f"a row names a value that its dictionary lacks: {error}") from error
 
 
 def sound_columns(path: Path, batch: Any, texts: dict[Any, Any]) -> dict[str, list[Any]]:
     """`plain_columns` of a file that means nothing with a part of its values.
 
     Raises:
-        DatasetError: Python has no such value, as text that is no UTF-8, or one is too long.
+        DatasetError: Python has no such value, as text that is no UTF-8, one is too long, or a
+            dictionary lacks it.
     """
     try:
         return plain_columns(batch, texts)
@@ -107,10 +111,13 @@ def _plain(column: Any, texts: dict[Any, Any]) -> list[Any]:
     import pyarrow as pa
 
     if not isinstance(column, pa.DictionaryArray):
+        column.validate(full=True)  # a list of dictionary values may point beyond memory
         return list(column.to_pylist())
     indices = column.indices.to_pylist()
     values: dict[int | None, Any] = {None: None}
     for index in set(indices) - {None}:
+        if not 0 <= index < len(column.dictionary):  # Arrow takes what the file says
+            raise IndexError(f"value {index} of {len(column.dictionary)}")
         scalar = column.dictionary[index]
         if isinstance(scalar, pa.StringScalar | pa.BinaryScalar) and scalar.is_valid:
             if (n_bytes := scalar.as_buffer().size) > _LONGEST_CELL:

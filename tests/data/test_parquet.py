@@ -113,3 +113,13 @@ def test_text_that_is_no_text_is_told(tmp_path: Path) -> None:
         [batch] = read_batches(path)
         with pytest.raises(DatasetError, match=r"t\.parquet holds what is no value .*utf-8"):
             sound_columns(path, batch, {})
+
+
+def test_rows_that_point_beyond_their_dictionary_are_told(tmp_path: Path) -> None:
+    for index in (2, -1):
+        indices, texts = pa.array([0, index], pa.int32()), pa.array(["a", "b"])
+        beyond = pa.DictionaryArray.from_arrays(indices, texts, safe=False)
+        lists = pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), beyond)
+        for column in (beyond, lists):
+            with pytest.raises(DatasetError, match="holds what is no value .*(lacks|bounds)"):
+                sound_columns(tmp_path / "t.parquet", pa.record_batch({"a": column}), {})
