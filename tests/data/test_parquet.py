@@ -121,5 +121,5 @@ def test_rows_that_point_beyond_their_dictionary_are_told(tmp_path: Path) -> Non
         beyond = pa.DictionaryArray.from_arrays(indices, texts, safe=False)
         lists = pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), beyond)
         for column in (beyond, lists):
-            with pytest.raises(DatasetError, match="holds what is no value .*(lacks|bounds)"):
+            with pytest.raises(DatasetError, match=r"holds what is no value .*(lacks|bounds)"):
                 sound_columns(tmp_path / "t.parquet", pa.record_batch({"a": column}), {})
