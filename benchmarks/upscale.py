@@ -3,7 +3,7 @@
     python -m benchmarks.upscale liif            # ours, against every pixel on its own
     python -m benchmarks.upscale realesrgan      # exact, against the untiled network
     python -m benchmarks.upscale modes           # exact and tiled, how far they are from untiled
-    python -m benchmarks.upscale memory          # peaks of exact and untiled, a process each
+    python -m benchmarks.upscale memory          # peaks and seconds of both, a process each
     python -m benchmarks.upscale liif --out benchmarks/results/upscale_liif.json
 
 Networks have their published size and random weights, inputs are procedural scenes. Sides run in
@@ -181,28 +181,37 @@ def realesrgan(size: Size, repeats: int, rows: list[dict[str, Any]]) -> None:
     print(f"  exact at most {levels:.2e} grey levels off, {work[1] / work[0]:.4f} x the work")
 
 
-def memory(size: Size, rows: list[dict[str, Any]]) -> None:
-    """Peak of a process that makes one image, beside what it holds before."""
-    for side in ("untiled", "exact"):
-        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            before, peak = pool.submit(peak_of, side, size).result()
-        rows.append({"side": side, "size": str(size), "before_gib": before, "peak_gib": peak})
-        print(f"  {side:<24} {peak:.2f} GiB, {peak - before:.2f} more than before")
-    more = [row["peak_gib"] - row["before_gib"] for row in rows]
-    print(f"  exact {more[1] / more[0]:.3f} x untiled")
+def memory(size: Size, repeats: int, rows: list[dict[str, Any]]) -> None:
+    """Peak of a process that makes one image, beside what it holds before, and its seconds."""
+    sides = ("untiled", "exact")
+    found: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
+    for _ in range(repeats):
+        for side in sides:
+            with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+                found[side].append(pool.submit(peak_of, side, size).result())
+    for side in sides:
+        keys = found[side][0]
+        row = {key: statistics.median(one[key] for one in found[side]) for key in keys}
+        rows.append({"side": side, "size": str(size), **row})
+        print(f"  {side:<24} {row['more_gib']:.3f} GiB more than before, {row['cpu_s']:.1f} s")
+    untiled, exact = rows
+    rows.append({"of_untiled": {key: exact[key] / untiled[key] for key in ("more_gib", "cpu_s")}})
+    print(f"  exact {rows[-1]['of_untiled']} x untiled")
 
 
 @torch.inference_mode()
-def peak_of(side: str, size: Size) -> tuple[float, float]:
-    """GiB before one image is made by a side, and at most."""
+def peak_of(side: str, size: Size) -> dict[str, float]:
+    """GiB before one image is made by a side, at most, and more; seconds of the processor."""
     torch.set_num_threads(1)
     network = ready(RRDBNet(), "cpu")
     image = torch.rand(1, 3, *size)
     untiled, exact = untiled_and_exact(network, image[:, :, :16, :16])
     untiled(), exact()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    dict(zip(("untiled", "exact"), untiled_and_exact(network, image), strict=True))[side]()
-    return before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    sides = dict(zip(("untiled", "exact"), untiled_and_exact(network, image), strict=True))
+    _, cpu_s, _ = timed(sides[side])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"before_gib": before, "peak_gib": peak, "more_gib": peak - before, "cpu_s": cpu_s}
 
 
 def compare_modes(
@@ -258,7 +267,7 @@ def main() -> None:
         if arguments.what == "liif":
             liif(int(arguments.size or 512), arguments.repeats, rows)
         elif arguments.what == "memory":
-            memory(Size.parse(arguments.size or "512x256"), rows)
+            memory(Size.parse(arguments.size or "512x256"), arguments.repeats, rows)
         elif arguments.what == "modes":
             modes(Size.parse(arguments.size or "48x1280"), arguments.repeats, rows)
         else:

@@ -119,7 +119,7 @@ def n_bytes(schedule: Sequence[LayerSpec], flow: Dataflow, chunk: int) -> int:
     Args:
         schedule: of the network.
         flow: to the window.
-        chunk: upsampled values that the filters take at once, one plane at least.
+        chunk: upsampled values that the filters take at once, two planes at least.
     """
     needs = []
     for layer, part in zip(schedule, flow.parts, strict=True):
@@ -129,7 +129,7 @@ def n_bytes(schedule: Sequence[LayerSpec], flow: Dataflow, chunk: int) -> int:
         padded = (convolved.height + reach) * (convolved.width + reach) * n_in
         after = convolved.pixels * n_out
         fine = target.pixels * layer.down**2
-        filtering = _BUFFERS * max(fine, min(chunk, fine * n_out))
+        filtering = _BUFFERS * min(max(2 * fine, chunk), fine * n_out)
         needs.append(before + 2 * padded + 2 * after)
         needs.append(before + after + target.pixels * n_out + filtering)
     return _BYTES * max(needs)

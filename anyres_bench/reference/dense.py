@@ -7,7 +7,8 @@ in the cache.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anyres_bench.core.errors import UsageError
+from anyres_bench.core.threads import side_by_side
 from anyres_bench.models.fir import Fir
 
 _CHUNK = 1 << 17  # upsampled values at once: what a core's own cache holds
@@ -84,6 +86,11 @@ class Dense(NamedTuple):
         y, x = self.down.terms[0]
         return len(y), x.shape[1]
 
+    @property
+    def n_planes(self) -> int:
+        """How many images at once."""
+        return max(1, _CHUNK // math.prod(self.fine))
+
 
 class DenseFunction(torch.autograd.Function):
     """Scale (n, c), bias (c,), and the operation on images (n, c, h, w); differentiable once.
@@ -96,20 +103,26 @@ class DenseFunction(torch.autograd.Function):
         n, c, height, width = x.shape
         planes = x.reshape(-1, height, width)
         scales, biases = scale.reshape(-1, 1), bias.repeat(n)[:, None]
-        out, work = x.new_empty(n * c, *dense.out), _Work(x, dense)
+        out = x.new_empty(n * c, *dense.out)
         is_kept = any(ctx.needs_input_grad)
-        kept = []
-        for part in parts(len(planes), work.n_planes):
-            images = work.plain(len(planes[part]))
-            torch.addcmul(biases[part], planes[part].transpose(0, 1), scales[part], out=images)
-            fine = work.fine(images.shape[1], fresh=is_kept)
-            dense.up.into(fine, images, work.between)
-            F.hardtanh_(F.leaky_relu_(fine, dense.slope), -dense.bound, dense.bound)
-            small = dense.down.into(work.small(images.shape[1]), fine, work.between)
-            out[part] = small.transpose(0, 1)
-            kept.append(fine)
+        kept: dict[int, Tensor] = {}
+
+        def run(some: Sequence[slice]) -> None:
+            work = _Work(x, dense)
+            for part in some:
+                images = work.plain(len(planes[part]))
+                torch.addcmul(biases[part], planes[part].transpose(0, 1), scales[part], out=images)
+                fine = work.fine(images.shape[1], fresh=is_kept)
+                dense.up.into(fine, images, work.between)
+                F.hardtanh_(F.leaky_relu_(fine, dense.slope), -dense.bound, dense.bound)
+                small = dense.down.into(work.small(images.shape[1]), fine, work.between)
+                out[part] = small.transpose(0, 1)
+                if is_kept:
+                    kept[part.start] = fine
+
+        in_parts(run, planes, dense.n_planes)
         ctx.dense = dense
-        ctx.save_for_backward(x, scale, *(kept if is_kept else ()))
+        ctx.save_for_backward(x, scale, *(kept[first] for first in sorted(kept)))
         return out.view(n, c, *dense.out)
 
     @staticmethod
@@ -119,13 +132,19 @@ class DenseFunction(torch.autograd.Function):
         x, scale, *kept = ctx.saved_tensors
         grads = grad.reshape(-1, *dense.out)
         out = x.new_empty(len(grads), *x.shape[2:])
-        work, up, down = _Work(x, dense), dense.up.adjoint, dense.down.adjoint
-        for part, fine in zip(parts(len(out), work.n_planes), kept, strict=True):
-            n = fine.shape[1]
-            small = work.small(n).copy_(grads[part].transpose(0, 1))
-            change = down.into(work.fine(n), small, work.between)
-            _gradient_(change, fine, dense)
-            out[part] = up.into(work.plain(n), change, work.between).transpose(0, 1)
+        up, down = dense.up.adjoint, dense.down.adjoint
+
+        def run(some: Sequence[slice]) -> None:
+            work = _Work(x, dense)
+            for part in some:
+                fine = kept[part.start // dense.n_planes]
+                small = work.small(fine.shape[1]).copy_(grads[part].transpose(0, 1))
+                change = down.into(work.fine(fine.shape[1]), small, work.between)
+                _gradient_(change, fine, dense)
+                result = up.into(work.plain(fine.shape[1]), change, work.between)
+                out[part] = result.transpose(0, 1)
+
+        in_parts(run, out, dense.n_planes)
         out = out.view(x.shape)
         by_scale = torch.einsum("nchw,nchw->nc", out, x)
         return out * scale[:, :, None, None], by_scale, out.sum(dim=(0, 2, 3)), None
@@ -150,10 +169,10 @@ class _Work:
     def __init__(self, like: Tensor, dense: Dense) -> None:
         self._sizes = tuple(like.shape[2:]), dense.fine, dense.out
         (_, width), (fine_height, fine_width), (height, _) = self._sizes
-        self.n_planes = max(1, _CHUNK // (fine_height * fine_width))
-        self._buffers = [like.new_empty(self.n_planes * h * w) for h, w in self._sizes]
+        n_planes = dense.n_planes
+        self._buffers = [like.new_empty(n_planes * h * w) for h, w in self._sizes]
         widest = max(fine_height * max(width, self._sizes[2][1]), self._sizes[0][0] * fine_width)
-        self.between = like.new_empty(self.n_planes * max(widest, height * fine_width))
+        self.between = like.new_empty(n_planes * max(widest, height * fine_width))
 
     def plain(self, n: int) -> Tensor:
         """For what comes in."""
@@ -181,6 +200,15 @@ def _gradient_(grad: Tensor, activated: Tensor, dense: Dense) -> None:
     aten.leaky_relu_backward.grad_input(grad, activated, dense.slope, True, grad_input=grad)
 
 
-def parts(n: int, size: int) -> Iterator[slice]:
-    """Slices of n planes, `size` at a time."""
-    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+def in_parts(run: Callable[[Sequence[slice]], None], planes: Tensor, size: int) -> None:
+    """Run slices of planes, `size` at a time; on a CPU both halves of them side by side.
+
+    Products of a few planes are so small that threads would wait for one another after each.
+    """
+    n = len(planes)
+    found = [slice(start, min(start + size, n)) for start in range(0, n, size)]
+    half = -(-len(found) // 2)
+    if planes.is_cpu and len(found) > 1:
+        side_by_side(run, [found[:half], found[half:]])
+    else:
+        run(found)

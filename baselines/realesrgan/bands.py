@@ -1,8 +1,10 @@
-"""A Real-ESRGAN network over bands of rows, all layers at once.
+"""A Real-ESRGAN network over bands of rows.
 
-Every layer keeps the few rows that its next band needs, so nothing is computed twice and memory
-does not grow with the height. On a CPU the channels of a pixel lie together, which convolves
-faster.
+Every layer keeps the few rows that its next band needs, so nothing but the first convolution, which
+is cheap, is computed twice. What all blocks of the large network keep is as much as 1,587 rows of
+its trunk: a trunk of fewer is kept whole instead, and blocks run one after the other in its place.
+More rows run through all blocks at once, so memory does not grow with the height. On a CPU the
+channels of a pixel lie together, which convolves faster.
 """
 
 from __future__ import annotations
@@ -56,6 +58,11 @@ class _Waiting:
 
     def __init__(self) -> None:
         self.rows: Tensor | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """How many wait."""
+        return 0 if self.rows is None else self.rows.shape[2]
 
     def add(self, rows: Tensor) -> None:
         """Append rows."""
@@ -143,6 +150,12 @@ class Crop:
         return rows[:, :, first:end, self.box.left : self.box.right]
 
 
+def _banded(rows: Tensor) -> Bands:
+    """Rows, a band at a time."""
+    bands = torch.split(rows, BAND, dim=2)
+    return ((band, i == len(bands)) for i, band in enumerate(bands, 1))
+
+
 def _fed(bands: Bands, layer: Callable[[Tensor, bool], Tensor], most: int) -> Bands:
     """What a layer makes of bands, fed some rows at a time.
 
@@ -156,37 +169,73 @@ def _fed(bands: Bands, layer: Callable[[Tensor, bool], Tensor], most: int) -> Ba
             yield layer(part, ends), ends
 
 
-class RRDBNetRows:
-    def __init__(self, network: RRDBNet, needed: Box) -> None:
-        self.fold = network.fold
-        self.crop = Crop(scaled(needed, 1, network.fold))
-        self.first, self.conv_body = _ConvRows(network.conv_first), _ConvRows(network.conv_body)
-        self.blocks = [_RRDBRows(block) for block in network.body]
+class _Tail:
+    """What lies behind the trunk, where a row is sixteen times as large."""
+
+    def __init__(self, network: RRDBNet) -> None:
         self.ups = [_ConvRows(network.conv_up1), _ConvRows(network.conv_up2)]
         self.hr, self.last = _ConvRows(network.conv_hr), _ConvRows(network.conv_last)
-        self.waiting = _Waiting()
 
-    def __call__(self, rows: Tensor, last: bool) -> Tensor:
-        first = self.first(F.pixel_unshuffle(rows, self.fold), last)
-        self.waiting.add(first)
-        bands: Bands = iter([(first, last)])
-        for block in self.blocks:
-            bands = _fed(bands, block, BAND)
-        bands = _fed(bands, self.conv_body, BAND)
-        return _joined([rows for rows, _ in _fed(self._skipped(bands), self._tail, TAIL_BAND)])
-
-    def _skipped(self, bands: Bands) -> Bands:
-        """What the box needs of the trunk, with what waits beside the blocks."""
-        for x, last in bands:
-            yield self.crop(x + self.waiting.take(x.shape[2])), last
-
-    def _tail(self, x: Tensor, last: bool) -> Tensor:
-        """What lies behind the trunk, where a row is sixteen times as large."""
+    def __call__(self, x: Tensor, last: bool) -> Tensor:
         if not x.shape[2]:  # none yet, or none any more that the box needs
             return _room(x.repeat_interleave(4, 3), self.last.conv.out_channels, 0)
         for conv in self.ups:
             x = leaky(conv(enlarge(x, 2), last))
         return self.last(leaky(self.hr(x, last)), last)
+
+
+def _rrdbnet_rows(network: RRDBNet, image: Tensor, needed: Box) -> Bands:
+    """What the rows and columns of a box become."""
+    height = image.shape[2] // network.fold
+    is_tall = network.conv_body.in_channels * height > sum(_n_kept(b) for b in network.body)
+    if is_tall:
+        bands = _first(network, image)
+        for block in network.body:
+            bands = _fed(bands, _RRDBRows(block), BAND)
+    else:
+        bands = _block_by_block(network.body, _first(network, image), height)
+    bands = _fed(bands, _ConvRows(network.conv_body), BAND)
+    crop = Crop(scaled(needed, 1, network.fold))
+    return _fed(_skipped(bands, _first(network, image), crop), _Tail(network), TAIL_BAND)
+
+
+def _n_kept(block: nn.Module) -> int:
+    """Numbers of a column that the layers of a block keep from band to band."""
+    assert isinstance(block, RRDB)
+    dense = [one.convs for one in (block.rdb1, block.rdb2, block.rdb3)]
+    seen = sum((len(convs) + 1) * convs[-1].in_channels for convs in dense)
+    return seen + sum(map(len, dense)) * dense[0][0].in_channels
+
+
+def _block_by_block(blocks: nn.Sequential, bands: Bands, height: int) -> Bands:
+    """What blocks make of all rows, one after the other in the place of the rows before it."""
+    trunk: Tensor | None = None
+    for block in blocks:
+        row = 0
+        for rows, _ in _fed(bands, _RRDBRows(block), BAND):
+            trunk = _room(rows, rows.shape[1], height) if trunk is None else trunk
+            trunk[:, :, row : row + rows.shape[2]] = rows
+            row += rows.shape[2]
+        assert trunk is not None
+        bands = _banded(trunk)
+    yield from bands
+
+
+def _first(network: RRDBNet, image: Tensor) -> Bands:
+    """What enters the trunk, and is made anew where it is added to what leaves it."""
+    layer = _ConvRows(network.conv_first)
+    for rows, last in _banded(image):
+        yield layer(F.pixel_unshuffle(rows, network.fold), last), last
+
+
+def _skipped(bands: Bands, entering: Bands, crop: Crop) -> Bands:
+    """What is needed of the trunk's result, with what entered it."""
+    waiting = _Waiting()
+    waiting.add(next(entering)[0])
+    for x, last in bands:
+        while waiting.n_rows < x.shape[2]:
+            waiting.add(next(entering)[0])
+        yield crop(x + waiting.take(x.shape[2])), last
 
 
 class _CompactRows:
@@ -224,13 +273,24 @@ def run_rows(network: Network, image: Tensor, box: Box | None = None) -> Iterato
     # behind the trunk, only what the box needs goes on
     needed = grow(box, TAIL * network.fold, whole, network.fold)
     if isinstance(network, RRDBNet):
-        run: Callable[[Tensor, bool], Tensor] = RRDBNetRows(network, needed)
+        bands = _rrdbnet_rows(network, image, needed)
     else:
-        run, needed = _CompactRows(network), Box.whole(whole)
+        bands, needed = _fed(_banded(image), _CompactRows(network), BAND), Box.whole(whole)
     inner = Box(box.top - needed.top, box.left - needed.left, box.height, box.width)
     crop = Crop(scaled(inner, network.scale))
-    bands = torch.split(image, BAND, dim=2)
-    for i, band in enumerate(bands):
-        rows = crop(run(band, i == len(bands) - 1))
+    for band, _ in bands:
+        rows = crop(band)
         if rows.shape[2]:
             yield rows
+
+
+def enlarged(network: Network, image: Tensor, box: Box | None = None) -> Tensor:
+    """All bands of `run_rows`, one below the other: (n, c, box.height scale, box.width scale)."""
+    height, row = (box.height if box else image.shape[2]) * network.scale, 0
+    made: Tensor | None = None
+    for rows in run_rows(network, image, box):
+        made = _room(rows, rows.shape[1], height) if made is None else made
+        made[:, :, row : row + rows.shape[2]] = rows
+        row += rows.shape[2]
+    assert made is not None
+    return made

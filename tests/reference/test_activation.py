@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from anyres_bench.core.errors import UsageError
 from anyres_bench.models.resample import Padding, upfirdn2d
+from anyres_bench.reference import activation, dense
 from anyres_bench.reference.activation import FilteredLRelu, Kernels, filtered_lrelu
 
 TAPS = torch.tensor([0.1, 0.4, 0.5, 0.2])
@@ -68,6 +69,24 @@ def test_gradients_are_those_of_the_stages(op: FilteredLRelu, kernels: Kernels, 
         out = function(*tensors, kernels, op)
         weights = torch.linspace(-1, 1, out.numel()).to(out).view_as(out)
         found.append(torch.autograd.grad((out * weights).sum(), tensors))
+    torch.testing.assert_close(*found)
+
+
+@pytest.mark.parametrize("width", [KEPT, COMPUTED_AGAIN])
+def test_halves_side_by_side_are_the_whole(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    op, kernels = CASES[1]
+    monkeypatch.setattr(activation, "_CPU_CHUNK", 1)  # a plane at a time
+    monkeypatch.setattr(dense, "_CHUNK", 1)
+    found, before = [], torch.get_num_threads()
+    for n_threads in (1, 2):
+        tensors = [tensor.requires_grad_() for tensor in inputs(width)]
+        try:
+            torch.set_num_threads(n_threads)
+            out = filtered_lrelu(*tensors, kernels, op)
+            found.append([out.detach(), *torch.autograd.grad(out.square().sum(), tensors)])
+            assert torch.get_num_threads() == n_threads
+        finally:
+            torch.set_num_threads(before)
     torch.testing.assert_close(*found)
 
 
