@@ -63,9 +63,12 @@ class Frechet(BankMetric):
     ) -> Values | None:
         """Values of subsets, from all moments less those of the rows left out.
 
-        None where that is not accurate: too few rows, or a covariance close to singular.
+        With fewer rows than dimensions from factors, that of all rows of a side made once. None
+        where neither is accurate: too few rows, or a covariance close to singular.
         """
         sides = list(zip(pair(required(real).features(), fake.features()), parts, strict=True))
+        if any(len(rows) <= fake.dim for rows, _ in sides):
+            return self._of_few_rows(sides, subsets)
         whole = [moments_of(rows) for rows, _ in sides]
         values = []
         for subset in subsets:
@@ -78,6 +81,23 @@ class Frechet(BankMetric):
             if distance is None:
                 return None
             values.append({"frechet": distance})
+        return values
+
+    def _of_few_rows(
+        self,
+        sides: Sequence[tuple[NDArray[Any], NDArray[np.int64]]],
+        subsets: Sequence[Kept],
+    ) -> Values | None:
+        whole = [_factor(rows, self.ddof) for rows, _ in sides]
+        values = []
+        for subset in subsets:
+            made = []
+            for (rows, part), everything, kept in zip(sides, whole, subset, strict=True):
+                if kept[part].sum() <= self.ddof:
+                    return None
+                made.append(everything if kept.all() else _factor(rows[kept[part]], self.ddof))
+            (mean_a, a), (mean_b, b) = made
+            values.append({"frechet": _from_factors(mean_a - mean_b, a, b)})
         return values
 
 

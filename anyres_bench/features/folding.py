@@ -12,6 +12,7 @@ Integer-Arithmetic-Only Inference", CVPR 2018, section 3.2.
 from __future__ import annotations
 
 import copy
+import functools
 from collections import Counter
 
 import torch
@@ -107,24 +108,28 @@ class _Rectified(nn.Module):
     """A convolution and the ReLU behind it in one pass of oneDNN over the pixels.
 
     Unlike a convolution of torch's own it takes the same way for any batch and number of threads.
+    The first input says in which order of its own oneDNN wants the weights; they stay in it.
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
-        self.weight, self.bias = conv.weight, conv.bias
-        self._how: tuple[object, ...] = (
-            conv.padding,
-            conv.stride,
-            conv.dilation,
-            conv.groups,
-            "relu",
-            [],
-            "",
-        )
+        self._weight, self.bias = conv.weight.detach(), conv.bias
+        self._how = (conv.padding, conv.stride, conv.dilation, conv.groups)
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = torch.ops.mkldnn._convolution_pointwise(x, self.weight, self.bias, *self._how)
+        weight = self._weight  # once, as another thread may be here too
+        if not weight.is_mkldnn and _has_own_order(weight.dtype):
+            order = torch.ops.mkldnn._reorder_convolution_weight
+            self._weight = weight = order(weight, *self._how, x.shape)
+        convolve = torch.ops.mkldnn._convolution_pointwise
+        y: Tensor = convolve(x, weight, self.bias, *self._how, "relu", [], "")
         return y
+
+
+@functools.cache
+def _has_own_order(dtype: torch.dtype) -> bool:
+    """Whether torch lets oneDNN order weights: not where it has to emulate bfloat16."""
+    return dtype != torch.bfloat16 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def _rectify(network: fx.GraphModule) -> None:

@@ -214,11 +214,11 @@ class InceptionNetwork(nn.Module):
         self.eval().requires_grad_(False)
 
     def forward(self, x: Tensor, last: str = "logits") -> dict[str, Tensor]:
-        """Taps up to `last`, each (n, dim): "64", "192", "768", "2048", the two logits.
+        """Taps by name, each (n, dim).
 
         Args:
             x: (n, 3, 299, 299) in [-1, 1].
-            last: "sfid" gives that tap alone.
+            last: which tap, alone; "logits" gives all but "sfid".
 
         Source: of "sfid" Nash et al., "Generating images with sparse representations", ICML 2021,
         at the layer that ADM's evaluation reads: the 1x1 branch of Mixed_6d, places row by row.
@@ -230,7 +230,8 @@ class InceptionNetwork(nn.Module):
                     places = self.Mixed_6d.branch1x1(x)[:, :_SPATIAL_CHANNELS]
                     return {SPATIAL: places.permute(0, 2, 3, 1).flatten(1)}
                 x = _halve(x) if name == "pool" else self.get_submodule(name)(x)
-            taps[tap] = x.mean((2, 3), dtype=torch.float32)
+            if last in (tap, "logits", "logits_unbiased"):
+                taps[tap] = x.mean((2, 3), dtype=torch.float32)
             if tap == last:
                 return taps
         taps["logits_unbiased"] = functional.linear(taps["2048"], self.fc.weight)

@@ -195,6 +195,17 @@ def replicated(metric: Metric, real: FeatureBank, fake: FeatureBank) -> dict[str
     return replicate(Study(metric, real, [(1.0, fake)], 1, 20), values)
 
 
+def test_frechet_of_fewer_rows_than_dimensions_is_the_same_bit_for_bit() -> None:
+    real, fake = bank(1, 30, 40), bank(2, 50, 40, shift=0.2)
+    parts = np.arange(30) % 4, np.arange(50) % 4
+    subsets = [(kept, np.ones(4, bool)) for kept in leave_one_out(4)]
+    assert Frechet().subset_values(real, fake, parts, subsets) is not None
+    fast = interval(Frechet(), real, fake, stream(1))["frechet"]
+    assert fast == interval(hidden(Frechet()), real, fake, stream(1))["frechet"]
+    nothing = [(np.zeros(4, bool), np.ones(4, bool))]
+    assert Frechet().subset_values(real, fake, parts, nothing) is None
+
+
 def test_frechet_has_no_fast_way_near_as_many_rows_as_dimensions() -> None:
     real, fake = bank(1, 30, 24), bank(2, 25, 24, shift=0.2)
     parts = np.arange(30) % 4, np.arange(25) % 4
