@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from anyres_bench.data.pixels import image_of
+
 _SIDE = 64
 _KEPT = 16
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -23,15 +25,15 @@ def perceptual_hash(pixels: NDArray[np.uint8]) -> tuple[bytes, float]:
     """The hash of an image, and how much detail it rests on.
 
     Args:
-        pixels: (h, w, 3) uint8.
+        pixels: (h, w, 3) or (h, w, 4) uint8; a fourth channel is not looked at.
 
     Returns:
         32 bytes; mean absolute difference of neighbours in the 64x64 luminance, in grey levels.
         Below `LEAST_DETAIL` the picture is nearly flat and its bits are noise.
     """
-    image = Image.fromarray(pixels)
-    small = image.resize((_SIDE, _SIDE), Image.Resampling.BOX, reducing_gap=2.0)
-    luma = np.asarray(small, dtype=np.float64) @ _LUMA
+    box = Image.Resampling.BOX
+    small = np.asarray(image_of(pixels).resize((_SIDE, _SIDE), box, reducing_gap=2.0))
+    luma = np.ascontiguousarray(small[..., :3], dtype=np.float64) @ _LUMA
     detail = (np.abs(np.diff(luma, axis=0)).mean() + np.abs(np.diff(luma, axis=1)).mean()) / 2
     waves = _waves()
     coefficients = waves @ luma @ waves.T

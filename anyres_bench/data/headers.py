@@ -155,8 +155,12 @@ def content_of(source: Source, max_bytes: int | None = None) -> bytes:
     limit = bytes_for(MAX_PIXELS) if max_bytes is None else max_bytes
     with file_of(source) as file:
         try:
-            is_long = os.fstat(file.fileno()).st_size > limit
-            data = b"" if is_long else file.read(limit + 1)
+            n_bytes = os.fstat(file.fileno()).st_size
+            is_long = n_bytes > limit
+            # To ask for the limit would be to have that much memory mapped for each file.
+            data = b"" if is_long else file.read(n_bytes + 1)
+            if len(data) > n_bytes:  # it grows, or its system does not say how long it is
+                data += file.read(limit + 1 - len(data))
         except OSError as error:
             raise ImageError("unreadable", f"cannot read {source}: {error.strerror}") from error
     if is_long or len(data) > limit:

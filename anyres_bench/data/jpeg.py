@@ -17,15 +17,21 @@ from anyres_bench.data.headers import JPEG_FORMATS
 _SAMPLINGS = (0, 1, 2)  # 4:4:4, 4:2:2 and 4:2:0 in Pillow's numbers
 
 
-def fast_decode(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
-    """The pixels by simplejpeg, where that is installed, identical and content with the file."""
+def fast_decode(image: Image.Image, data: bytes, padded: bool = False) -> NDArray[np.uint8] | None:
+    """The pixels by simplejpeg, where that is installed, identical and content with the file.
+
+    Args:
+        image: opened, not loaded.
+        data: its file.
+        padded: give (h, w, 4), the last of which means nothing.
+    """
     if image.format not in JPEG_FORMATS or image.mode != "RGB":
         return None
     library = identical_simplejpeg()
     if library is None or JpegImagePlugin.get_sampling(image) not in _SAMPLINGS:
         return None
     try:
-        return cast(NDArray[np.uint8], library.decode_jpeg(data, colorspace="RGB"))
+        return cast(NDArray[np.uint8], library.decode_jpeg(data, "RGBX" if padded else "RGB"))
     except ValueError:  # any warning of libjpeg; Pillow then decides
         return None
 
@@ -43,7 +49,9 @@ def identical_simplejpeg() -> ModuleType | None:
         file = io.BytesIO()
         options = {"subsampling": sampling, "quality": quality, "progressive": progressive}
         Image.fromarray(picture.astype(np.uint8)).save(file, "JPEG", **options)
-        ours = simplejpeg.decode_jpeg(file.getvalue(), colorspace="RGB")
-        if not np.array_equal(ours, np.asarray(Image.open(file))):
-            return None
+        theirs = np.asarray(Image.open(file))
+        for layout in ("RGB", "RGBX"):
+            ours = simplejpeg.decode_jpeg(file.getvalue(), layout)
+            if not np.array_equal(ours[..., :3], theirs):
+                return None
     return cast(ModuleType, simplejpeg)

@@ -64,7 +64,6 @@ FILTERS = {
 
 # EXIF orientation -> exchange the axes, then flip rows, then flip columns
 _UPRIGHT = {
-    1: (False, False, False),
     2: (False, False, True),
     3: (False, True, True),
     4: (False, True, False),
@@ -80,6 +79,7 @@ class Decoded:
     """An image's pixels, (h, w, 3) uint8 sRGB, and what was found and done.
 
     Attributes:
+        pixels: (h, w, 4) where it was asked for and a decoder gives it; the last means nothing.
         notes: what was done beyond plain decoding: `16-bit-scaled`, `icc-to-srgb`,
             `icc-unusable` (the profile is damaged or of another colour space and was left aside),
             `alpha-over-white`, `alpha-dropped`, `first-frame`, `oriented`.
@@ -96,6 +96,7 @@ def decode(
     alpha: AlphaPolicy = "white",
     shrink: int = 1,
     name: str = "",
+    padded: bool = False,
 ) -> Decoded:
     """Decode an image to upright 8-bit sRGB by the rules of this module.
 
@@ -108,6 +109,8 @@ def decode(
             coefficients, so a pixel stands for that many of the file's along each axis. Files of
             other formats cannot be decoded so and come whole.
         name: what messages call the file.
+        padded: give pixels four bytes apart if that costs nothing, as Pillow keeps them: `image_of`
+            need not copy them then.
 
     Raises:
         ImageError: as `probe`, and `has-alpha`. `unsupported-mode` are pixels whose white is not
@@ -124,7 +127,7 @@ def decode(
         layout, profile = rawmode(image), container.profile or image.info.get("icc_profile")
         if shrink > 1:
             image.draft(None, (image.width // shrink, image.height // shrink))
-        pixels = fast_decode(image, data) if shrink == 1 and is_srgb(profile) else None
+        pixels = fast_decode(image, data, padded) if shrink == 1 and is_srgb(profile) else None
         flat, notes = (None, ()) if pixels is not None else to_8_bits(image, container, layout)
     del image  # its memory goes before more is needed
     if flat is not None:
@@ -135,6 +138,13 @@ def decode(
     pixels = _upright(pixels, info.orientation)
     notes += ("first-frame",) * (info.n_frames > 1) + ("oriented",) * (info.orientation != 1)
     return Decoded(pixels, info, notes)
+
+
+def image_of(pixels: Pixels) -> Image.Image:
+    """The Pillow image of pixels: a copy of (h, w, 3), (h, w, 4) themselves with a channel X."""
+    if pixels.shape[2] == 3:
+        return Image.fromarray(pixels)
+    return Image.frombuffer("RGBX", (pixels.shape[1], pixels.shape[0]), pixels, "raw", "RGBX", 0, 1)
 
 
 def resize_uint8(
@@ -229,6 +239,8 @@ def to_float(images: Tensor) -> Tensor:
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    if orientation == 1:
+        return pixels
     exchange, flip_rows, flip_columns = _UPRIGHT[orientation]
     turned = pixels.swapaxes(0, 1) if exchange else pixels
     turned = turned[::-1] if flip_rows else turned

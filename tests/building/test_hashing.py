@@ -65,3 +65,9 @@ def test_flat_pictures_have_no_detail() -> None:
     dot = np.full((1, 1, 3), 9, np.uint8)
     assert perceptual_hash(dot)[1] < LEAST_DETAIL
     assert perceptual_hash(np.asarray(scene(1)))[1] > LEAST_DETAIL
+
+
+def test_a_fourth_channel_is_not_looked_at() -> None:
+    pixels = np.asarray(scene(2, 130, 517))
+    padded = np.concatenate([pixels, np.full((130, 517, 1), 77, np.uint8)], axis=2)
+    assert perceptual_hash(padded) == perceptual_hash(pixels)

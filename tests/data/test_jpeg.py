@@ -9,9 +9,7 @@ import pytest
 from PIL import Image
 
 from anyres_bench.data import jpeg
-from anyres_bench.data.pixels import (
-    decode,
-)
+from anyres_bench.data.pixels import decode, image_of
 from tests.data.pictures import encode, picture
 
 
@@ -29,6 +27,9 @@ def test_simplejpeg_where_installed_is_used_and_identical(
     library = jpeg.identical_simplejpeg()
     assert library is not None
     data = encode(picture(333, 517), "JPEG", quality=83)
-    fast = decode(data)
+    fast, padded = decode(data), decode(data, padded=True)
+    assert padded.pixels.shape == (333, 517, 4)
     monkeypatch.setattr(jpeg, "identical_simplejpeg", lambda: None)
-    np.testing.assert_array_equal(fast.pixels, decode(data).pixels)
+    np.testing.assert_array_equal(fast.pixels, decode(data, padded=True).pixels)
+    np.testing.assert_array_equal(padded.pixels[..., :3], fast.pixels)
+    np.testing.assert_array_equal(np.asarray(image_of(padded.pixels).convert("RGB")), fast.pixels)
