@@ -183,6 +183,7 @@ def main() -> None:
     parser.add_argument("--channel-base", type=int, default=32768)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--only", action="append", choices=CASES)
+    parser.add_argument("--alone", action="store_true", help="not beside busy loops too")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/anyres_forward.json"))
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -190,7 +191,7 @@ def main() -> None:
         compare(name, direct, ours, args.repeats, n_busy)
         for name, direct, ours in cases(args.resolution, args.channel_base, args.batch)
         if not args.only or name in args.only
-        for n_busy in (0, os.cpu_count() or 1)
+        for n_busy in ((0,) if args.alone else (0, os.cpu_count() or 1))
     ]
     machine: dict[str, Any] = {"processor": processor()}
     machine |= {"cores": os.cpu_count(), "instructions": torch.backends.cpu.get_cpu_capability()}

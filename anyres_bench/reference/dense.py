@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anyres_bench.core.errors import UsageError
-from anyres_bench.core.threads import side_by_side
+from anyres_bench.core.threads import in_halves
 from anyres_bench.models.fir import Fir
 
 _CHUNK = 1 << 17  # upsampled values at once: what a core's own cache holds
@@ -201,14 +201,10 @@ def _gradient_(grad: Tensor, activated: Tensor, dense: Dense) -> None:
 
 
 def in_parts(run: Callable[[Sequence[slice]], None], planes: Tensor, size: int) -> None:
-    """Run slices of planes, `size` at a time; on a CPU both halves of them side by side.
-
-    Products of a few planes are so small that threads would wait for one another after each.
-    """
+    """Run slices of planes, `size` at a time; on a CPU both halves of them side by side."""
     n = len(planes)
     found = [slice(start, min(start + size, n)) for start in range(0, n, size)]
-    half = -(-len(found) // 2)
-    if planes.is_cpu and len(found) > 1:
-        side_by_side(run, [found[:half], found[half:]])
+    if planes.is_cpu:
+        in_halves(run, found)
     else:
         run(found)

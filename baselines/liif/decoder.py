@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from anyres_bench.core.geometry import Box, Region, Size
+from anyres_bench.core.threads import in_halves
 
 TIE = 1e-6  # decides which feature is nearest where a query lies on the border between two
 _CPU_BLOCK, _GPU_BLOCK = 16, 64  # pixels on a side
@@ -161,11 +162,18 @@ def decode(
     columns = _Axis.of(coord[0, :, 1], image.width, window.left, sides)
     n_features = mlp.linear[0].in_features - 2 - 2 * cell_decode
     known = coord.new_tensor(region.cell()) * coord.new_tensor(image) if cell_decode else None
-    block = BlockDecoder(mlp, n_features, known)
     made = coord.new_empty(len(values), *region.size, mlp.linear[-1].out_features)
-    for down, across in _blocks(region.size, _CPU_BLOCK if made.is_cpu else _GPU_BLOCK):
-        for i, own in enumerate(values):
-            made[i, down, across] = block(own, rows.part(down), columns.part(across))
+
+    def run(some: Sequence[tuple[slice, slice]]) -> None:
+        block = BlockDecoder(mlp, n_features, known)
+        for down, across in some:
+            for i, own in enumerate(values):
+                made[i, down, across] = block(own, rows.part(down), columns.part(across))
+
+    if made.is_cpu:
+        in_halves(run, list(_blocks(region.size, _CPU_BLOCK)))
+    else:
+        run(list(_blocks(region.size, _GPU_BLOCK)))
     return made.permute(0, 3, 1, 2).contiguous()
 
 

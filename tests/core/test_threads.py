@@ -11,7 +11,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 from anyres_bench.core.errors import ModelError
-from anyres_bench.core.threads import one_blas_thread, side_by_side
+from anyres_bench.core.threads import in_halves, one_blas_thread, side_by_side
 
 
 def threads() -> list[int]:
@@ -72,3 +72,10 @@ def test_jobs_are_in_the_mode_of_the_caller(n_threads: int) -> None:
         assert side_by_side(modes, range(3)) == [(False, False)] * 3
     with torch.inference_mode():
         assert side_by_side(modes, range(3)) == [(True, False)] * 3
+
+
+@pytest.mark.parametrize("n_jobs", [0, 1, 5])
+def test_halves_are_all_jobs_once(n_jobs: int) -> None:
+    done: list[int] = []
+    in_halves(done.extend, range(n_jobs))
+    assert sorted(done) == list(range(n_jobs))
