@@ -1,7 +1,7 @@
 """Two ways to run a Real-ESRGAN network on an image of any size, besides the published one.
 
-exact       bands of rows: the result of the whole image, in a tenth of the memory or less, which
-            above 1,600 rows grows with the width only
+exact       bands of rows: the result of the whole image, in memory that is a small part of the
+            untiled network's and above some height, see `bands`, grows with the width only
 tiled       columns of the image, each run like `exact`, with a halo of 64 px beside it: memory does
             not grow; how far neighbours disagree where they meet is measured and bounded
 """
