@@ -41,12 +41,13 @@ def summary(dataset: Dataset) -> dict[str, Any]:
 
 def summary_text(dataset: Dataset) -> str:
     """The same for people: tables and histograms of characters."""
-    sizes = [record.size for record in dataset.manifest]
-    smallest, largest = min(sizes, key=lambda s: s.pixels), max(sizes, key=lambda s: s.pixels)
+    # Not of a list of sizes: for so many new objects Python looks for garbage in all records.
+    smallest = min(dataset.manifest, key=_pixels).size
+    largest = max(dataset.manifest, key=_pixels).size
     rejects = reject_reasons(dataset.folder / REJECTS_NAME)
     return "\n".join(
         [
-            terminal(f"{dataset.id}: {len(sizes)} images in {dataset.folder}"),
+            terminal(f"{dataset.id}: {len(dataset.manifest)} images in {dataset.folder}"),
             f"recipe {dataset.recipe_id}",
             f"digest {dataset.digest}",
             f"from {smallest} to {largest} pixels (height x width)",
@@ -99,6 +100,10 @@ def _sharpness(dataset: Dataset) -> str:
             f"median {ordered[len(ordered) // 2]:.2f}   low {low:6.1%}"
         )
     return "\n".join(lines)
+
+
+def _pixels(record: ImageRecord) -> int:
+    return record.size.pixels
 
 
 def _counts(dataset: Dataset, value: Callable[[ImageRecord], str]) -> list[tuple[str, int]]:
