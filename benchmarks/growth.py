@@ -1,6 +1,7 @@
 """Time and memory of commands against how much they are given: exponents in a table.
 
-    python -m benchmarks.growth [stored report evaluate collect parts] [--sizes 1000 10000 100000]
+    python -m benchmarks.growth [stored report evaluate builtin collect parts]
+        [--sizes 1000 10000 100000]
 
 Every command runs in processes of its own on n images of 32 px (`evaluate` compares one half of
 them with the other), or, for `report`, on n results. Its seconds are those of the processor, user
@@ -119,6 +120,14 @@ def evaluating(place: Place) -> Iterator[Step]:
     yield Step("evaluate, Fréchet, features kept", frechet, (place.out,))
     folder = ("evaluate", f"folder:{place.files}", *frechet[2:])
     yield Step("evaluate folder:", folder, (place.cache, place.out))
+
+
+def evaluating_builtin(place: Place) -> Iterator[Step]:
+    """All of `evaluate` with the built-in extractor, whose vectors are short."""
+    measured(assembly(place).arguments, {})
+    command = ("evaluate", "real", "--dataset", str(place.data), "--n", str(place.n // 2))
+    options = ("--extractor", "builtin", "--suite", f"{_VIEW}/frechet", "--out", str(place.out))
+    yield Step("evaluate, built-in extractor", (*command, *options), (place.cache, place.out))
 
 
 def reporting(place: Place) -> Iterator[Step]:
@@ -268,6 +277,7 @@ _COMMANDS = {
     "stored": storing,
     "report": reporting,
     "evaluate": evaluating,
+    "builtin": evaluating_builtin,
     "collect": collecting,
 }
 
