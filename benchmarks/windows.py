@@ -32,7 +32,6 @@ import torch
 
 from anyres_bench.core.files import write_json
 from anyres_bench.core.geometry import Box, Region, Size
-from anyres_bench.reference.activation import chunk_values
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.dataflow import dataflow, n_bytes, n_products
 from anyres_bench.reference.generator import AnyResGenerator
@@ -65,7 +64,7 @@ def work(schedule: list[LayerSpec], plan: Tiling | CanvasPlane, canvas: Size) ->
         "windows": len(flows),
         "pixels_per_pixel": sum(f.parts[-1].sizes[2].pixels for f in flows) / canvas.pixels,
         "products": sum(n_products(schedule, flow) for flow in flows) / once,
-        "gib": max(n_bytes(schedule, flow, chunk_values(CPU)) for flow in flows) / 2**30,
+        "gib": max(n_bytes(schedule, flow, CPU) for flow in flows) / 2**30,
     }
 
 

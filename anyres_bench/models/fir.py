@@ -76,13 +76,18 @@ class Fir:
         return -(self.before // self.up)
 
     @property
+    def reach(self) -> int:
+        """Inputs that one block looks at."""
+        return self._reach(self.outputs)
+
+    @property
     def n_blocks(self) -> int:
         """Blocks that cover all outputs, and all inputs that these look at."""
         return max(-(-self.n_out // self.outputs), -(-self._reach(self.n_out) // self.step))
 
     def matrix(self) -> Tensor:
         """One block, (outputs, inputs), dtype and device of the taps."""
-        return self._weights(self.outputs, self.first, self._reach(self.outputs))
+        return self._weights(self.outputs, self.first, self.reach)
 
     def whole(self) -> Tensor:
         """The whole axis as one matrix (n_out, n_in), dtype and device of the taps."""
@@ -96,10 +101,15 @@ class Fir:
         inside = (tap >= 0) & (tap < len(self.taps))
         return torch.where(inside, self.taps[tap.clamp(0, len(self.taps) - 1)], 0.0)
 
-    def place(self, length: int) -> tuple[slice, slice]:
-        """Where the inputs lie in a buffer that begins at `first`: slices of it and of them."""
-        start, end = max(self.first, 0), min(self.n_in, self.first + length)
-        return slice(start - self.first, end - self.first), slice(start, end)
+    def place(self, length: int, skip: int = 0) -> tuple[slice, slice]:
+        """Where the inputs lie in a buffer that begins at `first`, or `skip` inputs further on.
+
+        Slices of it and of them.
+        """
+        first = self.first + skip
+        start = max(first, 0)
+        end = max(start, min(self.n_in, first + length))
+        return slice(start - first, end - first), slice(start, end)
 
     def _reach(self, n_out: int) -> int:
         last = (self.down * (n_out - 1) - self.before + len(self.taps) - 1) // self.up
@@ -129,7 +139,7 @@ class AxisPass:
         n_planes, height, width = source.shape
         n, rest = divmod(height, fir.step)
         assert rest == 0, (height, fir)
-        assert n >= fir.n_blocks, (height, fir)
+        assert n >= fir.n_blocks or n_planes == 1, (height, fir)  # one plane may come in bands
         target = buffer(source, n_planes, n * fir.outputs, width) if target is None else target
         matrix = fir.matrix()
         shape = (n_planes * n, matrix.shape[1], width)
@@ -154,27 +164,41 @@ class AxisPass:
 class PlaneFilter:
     """A 2-D filter, as a sum of separable terms, from one fixed buffer into another.
 
+    A single plane may come in bands of rows from top to bottom. A filter that upsamples finds the
+    rows below a band behind the buffer; one that downsamples along x first keeps what it needs.
+
     Args:
         terms: filters (y, x); all have the same lengths and factors.
         source: (p, h, w) buffer whose pixel (0, 0) is input (y.first, x.first), zero where there
             is no input; its sides are multiples of the filters' steps.
+        halo: rows of the bands before that are filtered with one, a multiple of `down`; by these
+            inputs the result begins earlier.
 
     Attributes:
         target: (p, h', w') buffer with the result; beyond `n_out` it is finite and arbitrary.
     """
 
-    def __init__(self, terms: Sequence[tuple[Fir, Fir]], source: Tensor) -> None:
+    def __init__(self, terms: Sequence[tuple[Fir, Fir]], source: Tensor, halo: int = 0) -> None:
         self._passes: list[tuple[AxisPass, AxisPass]] = []
+        self._halo, self._kept = halo, list[Tensor]()
+        n_planes, height, width = source.shape
         between = target = None
         assert all(len(fir.taps) <= _OVERRUN for term in terms for fir in term)
+        assert halo <= (height if n_planes == 1 else 0), (halo, source.shape)
         for y, x in terms:
             if y.up > y.down:  # along y first, while the rows are short
+                assert not halo
                 first = AxisPass.along_y(y, source, between)
-                second = AxisPass.along_x(x, first.target, target)
+                between = first.target
+                second = AxisPass.along_x(x, between, target)
             else:
-                first = AxisPass.along_x(x, source, between)
-                second = AxisPass.along_y(y, first.target, target)
-            between, target = first.target, second.target
+                if between is None or halo:  # what is kept is each term's own
+                    shape = halo + height, width // x.step * x.outputs
+                    between = buffer(source, n_planes, *shape)
+                    self._kept.append(between)
+                first = AxisPass.along_x(x, source, between[:, halo:])
+                second = AxisPass.along_y(y, between[:, :height], target)
+            target = second.target
             self._passes.append((first, second))
         self.target = self._passes[-1][1].target
 
@@ -183,6 +207,9 @@ class PlaneFilter:
         for i, (first, second) in enumerate(self._passes):
             first.run()
             second.run(add=i > 0)
+        if self._halo:
+            for rows in self._kept:
+                rows[:, : self._halo] = rows[:, -self._halo :]
 
 
 class Inlet:
@@ -192,11 +219,11 @@ class Inlet:
         like: dtype and device.
         n_planes: planes at once.
         y, x: the filters that will read it.
-        n_blocks: blocks along y and x; None for as many as the filters need.
+        n_blocks: blocks along y and x; None for as many as the filters need. Fewer along y hold a
+            band of one plane, with the rows below it that its last block looks at.
 
     Attributes:
         buffer: (n_planes, h, w) for a `PlaneFilter`, zero around the image.
-        inside: where the image lies in it.
     """
 
     def __init__(
@@ -208,14 +235,25 @@ class Inlet:
         n_blocks: tuple[int, int] | None = None,
     ) -> None:
         n_y, n_x = n_blocks or (y.n_blocks, x.n_blocks)
-        self.buffer = buffer(like, n_planes, n_y * y.step, n_x * x.step)
-        rows, self._rows = y.place(n_y * y.step)
-        columns, self._columns = x.place(n_x * x.step)
-        self.inside = self.buffer[:, rows, columns]
+        self._y, self._is_band = y, n_y < y.n_blocks
+        below = max(0, y.reach - y.step) if self._is_band else 0
+        self._rows = buffer(like, n_planes, n_y * y.step + below, n_x * x.step)
+        self._columns = x.place(n_x * x.step)
+        self.buffer = self._rows[:, : n_y * y.step]
 
-    def part(self, image: Tensor) -> Tensor:
-        """The part of an image (p, h, w) that the filter sees."""
-        return image[:, self._rows, self._columns]
+    def place(self, image: Tensor, top: int = 0) -> tuple[Tensor, Tensor]:
+        """Where an image (p, h, w) goes, and the part of it that goes there.
+
+        Args:
+            image: planes.
+            top: rows of it that lie above the band.
+        """
+        rows, seen = self._y.place(self._rows.shape[1], top)
+        if self._is_band:
+            self._rows[:, : rows.start] = 0
+            self._rows[:, rows.stop :] = 0
+        columns, across = self._columns
+        return self._rows[: len(image), rows, columns], image[:, seen, across]
 
 
 def buffer(like: Tensor, n_planes: int, height: int, width: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,20 +15,33 @@ from torch import Tensor
 from anyres_bench.core.geometry import Size
 from anyres_bench.models.fir import Fir, Inlet, PlaneFilter, separate
 from anyres_bench.models.resample import NO_PADDING, Padding
-from anyres_bench.reference.dense import Dense, DenseFilter, DenseFunction, check_single, in_parts
+from anyres_bench.reference.dense import (
+    Dense,
+    DenseFilter,
+    DenseFunction,
+    check_single,
+    chunks,
+    in_parts,
+)
 from anyres_bench.reference.fused import fused
 
 _FINE_BLOCK = 32  # samples a block of a filter; less wastes calls, more wastes products with zeros
 _CPU_CHUNK, _GPU_CHUNK = 1 << 19, 1 << 27  # upsampled values at once: what the caches hold
+_CPU_BAND = 1 << 20  # of a larger plane: narrower bands call for too many small products
 _DENSE_SIDE = 128  # of an upsampled image that is filtered by whole matrices on a CPU
 
 Terms = list[tuple[Fir, Fir]]
 Kernels = tuple[Tensor | None, Tensor | None]
 
 
-def chunk_values(device: torch.device) -> int:
-    """Upsampled values that are filtered at once on a device, but two planes at least."""
-    return _CPU_CHUNK if device.type == "cpu" else _GPU_CHUNK
+def values_at_once(device: torch.device, fine: int) -> int:
+    """Upsampled values that are filtered at once, of planes that have `fine` of them.
+
+    On a CPU half of them on each half of the threads. What is larger comes in bands of rows.
+    """
+    if device.type != "cpu":
+        return _GPU_CHUNK
+    return min(max(_CPU_CHUNK, 2 * fine), _CPU_BAND)
 
 
 @dataclass(frozen=True)
@@ -65,8 +79,10 @@ def filtered_lrelu(
     """Scale, add the bias, upsample, leaky ReLU, gain, clamp, downsample.
 
     Differentiable once: the backward pass computes the upsampled image again, in chunks, instead
-    of keeping it, which would take ten times the memory of `x`. Small images on a CPU, up to 128 px
-    upsampled, are filtered by whole matrices instead, and kept (`anyres_bench.reference.dense`).
+    of keeping it, which would take ten times the memory of `x`. Large images go through all stages
+    a band of rows at a time; only for the gradient are they upsampled as a whole. Small images on a
+    CPU, up to 128 px upsampled, are filtered by whole matrices instead, and kept
+    (`anyres_bench.reference.dense`).
 
     Args:
         x: (n, c, h, w).
@@ -164,34 +180,66 @@ class Filters:
         return self.down[0][0].n_in, self.down[0][1].n_in
 
     @property
+    def n_blocks(self) -> int:
+        """Blocks of rows that both stages need."""
+        return max(self.up[0][0].n_blocks, self.down[0][0].n_blocks)
+
+    @property
+    def halo(self) -> int:
+        """Upsampled rows that a block of the second stage looks at beyond its own."""
+        y = self.down[0][0]
+        return y.down * max(0, -(-(y.reach - y.block) // y.down))
+
+    @property
     def out(self) -> tuple[int, int]:
         """Height and width of the result."""
         return self.down[0][0].n_out, self.down[0][1].n_out
 
 
 class _Forward:
-    """Buffers and filters that take one chunk of planes through the three stages."""
+    """Buffers and filters that take one chunk of planes through the three stages.
 
-    def __init__(self, like: Tensor, n_planes: int, filters: Filters, op: FilteredLRelu) -> None:
+    Args:
+        like: dtype and device.
+        n_planes: at once.
+        filters, op: of the operation.
+        n_blocks: of rows at once, of a single plane; None for all.
+    """
+
+    def __init__(
+        self,
+        like: Tensor,
+        n_planes: int,
+        filters: Filters,
+        op: FilteredLRelu,
+        n_blocks: int | None = None,
+    ) -> None:
         (up_y, up_x), (down_y, down_x) = filters.up[0], filters.down[0]
-        n_blocks = max(up_y.n_blocks, down_y.n_blocks), max(up_x.n_blocks, down_x.n_blocks)
-        self._inlet = Inlet(like, n_planes, up_y, up_x, n_blocks)
+        n_y = n_blocks or filters.n_blocks
+        halo = filters.halo if n_y < filters.n_blocks else 0
+        self._inlet = Inlet(like, n_planes, up_y, up_x, (n_y, max(up_x.n_blocks, down_x.n_blocks)))
         self._up = PlaneFilter(filters.up, self._inlet.buffer)
-        self._down = PlaneFilter(filters.down, self._up.target)
-        self._out, self._op = filters.out, op
+        self._down = PlaneFilter(filters.down, self._up.target, halo)
+        self._ratio = up_y.step / down_y.outputs
+        self._late, self._op = halo // op.down, op
 
-    def upsample(self, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
-        """The upsampled planes, in the buffer."""
-        part, inside = self._inlet.part(x), self._inlet.inside[: len(x)]
+    def upsample(self, x: Tensor, scale: Tensor, bias: Tensor, top: int = 0) -> Tensor:
+        """The upsampled planes in the buffer, or a band of them from row `top` of `x` on."""
+        inside, part = self._inlet.place(x, top)
         torch.addcmul(bias, part, scale, out=inside)
         self._up.run()
         return self._up.target
 
-    def __call__(self, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
-        """The result, in the buffer."""
-        activate(self.upsample(x, scale, bias), self._op.slope, self._op.bound)
-        self._down.run()
-        return self._down.target[: len(x), : self._out[0], : self._out[1]]
+    def into(self, out: Tensor, x: Tensor, scale: Tensor, bias: Tensor, top: int = 0) -> None:
+        """The result, from row `top` on, a multiple of a block's rows."""
+        made = self._down.target
+        for first in range(-self._late, out.shape[1], made.shape[1]):
+            row = int((top + first + self._late) * self._ratio)
+            activate(self.upsample(x, scale, bias, row), self._op.slope, self._op.bound)
+            self._down.run()
+            rows = slice(max(first, 0), min(first + made.shape[1], out.shape[1]))
+            seen = made[: len(x), rows.start - first : rows.stop - first]
+            out[:, rows] = seen[:, :, : out.shape[2]]
 
 
 class _Backward:
@@ -209,11 +257,12 @@ class _Backward:
 
     def __call__(self, grad: Tensor, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
         """Gradient with respect to the scaled and biased input, in the buffer."""
-        fine = self._fine.part(self._forward.upsample(x, scale, bias))
-        self._inlet.inside[: len(grad)] = self._inlet.part(grad)
+        _, fine = self._fine.place(self._forward.upsample(x, scale, bias))
+        inside, part = self._inlet.place(grad)
+        inside.copy_(part)
         self._down.run()
-        fine_grad = self._fine.part(self._down.target)
-        self._fine.inside.copy_(_gradient(fine_grad, fine, self._op.slope, self._op.bound))
+        inside, fine_grad = self._fine.place(self._down.target)
+        inside.copy_(_gradient(fine_grad, fine, self._op.slope, self._op.bound))
         self._up.run()
         return self._up.target[: len(x), : self._out[0], : self._out[1]]
 
@@ -243,14 +292,17 @@ class _Function(torch.autograd.Function):
         ctx.plan = filters, op
         planes, scales, biases = _planes(x, scale, bias)
         out = x.new_empty(len(planes), *filters.out)
-        size = _chunk_size(planes, filters)
+        size, n_blocks = _chunk_size(planes, filters), _band_blocks(planes, filters, op)
 
-        def run(some: Sequence[slice]) -> None:
-            chunk = _Forward(x, size, filters, op)
-            for part in some:
-                out[part] = chunk(planes[part], scales[part], biases[part])
+        def run(some: Sequence[tuple[slice, slice]]) -> None:
+            chunk = _Forward(x, size, filters, op, n_blocks)
+            for part, rows in some:
+                target = out[part, rows]
+                chunk.into(target, planes[part], scales[part], biases[part], rows.start)
 
-        in_parts(run, planes, size)
+        n_rows = filters.out[0] if n_blocks == filters.n_blocks else _half(filters)
+        jobs = itertools.product(chunks(len(planes), size), chunks(filters.out[0], n_rows))
+        in_parts(run, list(jobs), planes)
         return out.view(*x.shape[:2], *filters.out)
 
     @staticmethod
@@ -268,7 +320,7 @@ class _Function(torch.autograd.Function):
             for part in some:
                 out[part] = chunk(grad[part], planes[part], scales[part], biases[part])
 
-        in_parts(run, planes, size)
+        in_parts(run, chunks(len(planes), size), planes)
         out = out.view(x.shape)
         by_scale = torch.einsum("nchw,nchw->nc", out, x)
         return out * scale[:, :, None, None], by_scale, out.sum(dim=(0, 2, 3)), None, None
@@ -279,7 +331,26 @@ def _planes(x: Tensor, scale: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Ten
     return planes, scale.reshape(-1, 1, 1), bias.repeat(len(x))[:, None, None]
 
 
+def _at_once(like: Tensor, filters: Filters) -> int:
+    """Upsampled values of one of the parts that run side by side."""
+    return values_at_once(like.device, math.prod(filters.fine)) // (2 if like.is_cpu else 1)
+
+
 def _chunk_size(planes: Tensor, filters: Filters) -> int:
-    """Planes at a time; on a CPU two times as many, side by side."""
-    at_once = chunk_values(planes.device) // (2 if planes.is_cpu else 1)
-    return max(1, min(len(planes), at_once // math.prod(filters.fine)))
+    """Planes at a time."""
+    return max(1, min(len(planes), _at_once(planes, filters) // math.prod(filters.fine)))
+
+
+def _band_blocks(planes: Tensor, filters: Filters, op: FilteredLRelu) -> int:
+    """Blocks of rows at a time; all of planes that are not too large."""
+    at_once, (y, x) = _at_once(planes, filters), filters.down[0]
+    if op.up == 1 or op.down == 1 or math.prod(filters.fine) <= at_once:
+        return filters.n_blocks  # no schedule has factors of 1, where rows pass in another order
+    most = max(1, at_once // (y.block * x.n_blocks * x.block), -(-filters.halo // y.block))
+    half = -(-filters.n_blocks // 2) + 1  # the first rows of a band are late by the halo
+    return min(filters.n_blocks, -(-half // -(-half // most)))
+
+
+def _half(filters: Filters) -> int:
+    """Rows of half of the result, in whole blocks."""
+    return filters.down[0][0].outputs * -(-filters.n_blocks // 2)

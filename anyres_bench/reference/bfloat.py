@@ -7,6 +7,7 @@ ever whole. No gradients.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anyres_bench.core.geometry import Size
+from anyres_bench.core.threads import in_halves
 from anyres_bench.models.fir import AxisPass, Fir, buffer
 from anyres_bench.models.resample import NO_PADDING, Padding
 from anyres_bench.reference.activation import (
@@ -24,6 +26,7 @@ from anyres_bench.reference.activation import (
     filtered_lrelu,
 )
 from anyres_bench.reference.dataflow import Dataflow, Part
+from anyres_bench.reference.dense import chunks
 from anyres_bench.reference.network import SynthesisLayer, SynthesisNetwork
 
 _CHANNELS = 64  # filtered at once: more leave the caches, fewer waste calls
@@ -104,12 +107,15 @@ def filtered(x: Tensor, like: Tensor, kernels: Kernels, op: FilteredLRelu) -> Te
     filters = Filters.make(like, Size(*x.shape[2:]), kernels, op)
     rows = x[0].permute(1, 2, 0)
     out = x.new_empty(*filters.out, x.shape[1])
-    bands: dict[int, _Bands] = {}
-    parts = (torch.split(one, _CHANNELS, dim=2) for one in (rows, out))
-    for some, into in zip(*parts, strict=True):
-        n = some.shape[2]
-        bands[n] = bands.get(n) or _Bands(like, n, filters, op)
-        bands[n].run(some, into)
+
+    def run(some: Sequence[slice]) -> None:
+        bands: dict[int, _Bands] = {}
+        for part in some:
+            n = part.stop - part.start
+            bands[n] = bands.get(n) or _Bands(like, n, filters, op)
+            bands[n].run(rows[..., part], out[..., part])
+
+    in_halves(run, chunks(x.shape[1], _CHANNELS))
     return out.permute(2, 0, 1)[None]
 
 

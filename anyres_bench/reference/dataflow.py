@@ -21,6 +21,8 @@ from torch import Tensor
 
 from anyres_bench.core.geometry import Box, Size
 from anyres_bench.models.resample import Padding
+from anyres_bench.reference.activation import values_at_once
+from anyres_bench.reference.layers import STRIP
 from anyres_bench.reference.schedule import LayerSpec, Signal
 
 _BYTES = 4  # of a value
@@ -110,29 +112,36 @@ def dataflow(schedule: Sequence[LayerSpec], window: Box, canvas: Size | None) ->
     return Dataflow(Box(y.low, x.low, y.length, x.length), schedule[0].source, tuple(parts))
 
 
-def n_bytes(schedule: Sequence[LayerSpec], flow: Dataflow, chunk: int) -> int:
+def n_bytes(schedule: Sequence[LayerSpec], flow: Dataflow, device: torch.device) -> int:
     """About the most memory that one window needs at once, beside the weights.
 
     A layer's source stays while it is convolved: styled, laid out and convolved are copies of their
-    own, and the result is laid out twice. After that it stays while the filters run.
-
-    Args:
-        schedule: of the network.
-        flow: to the window.
-        chunk: upsampled values that the filters take at once, two planes at least.
+    own, and the result is laid out twice. After that it stays while the filters run. On a CPU
+    channels are laid out in sixteens, and large planes convolved in strips, whose memory is not
+    given back.
     """
     needs = []
     for layer, part in zip(schedule, flow.parts, strict=True):
         source, convolved, target = part.sizes
         n_in, n_out, reach = layer.source.channels, layer.target.channels, layer.kernel - 1
-        before = source.pixels * n_in
-        padded = (convolved.height + reach) * (convolved.width + reach) * n_in
-        after = convolved.pixels * n_out
+        before, after = source.pixels * n_in, convolved.pixels * n_out
+        padded = (convolved.height + reach) * (convolved.width + reach)
+        copies = padded * (n_in + _laid_out(n_in, device))
+        copies += convolved.pixels * _laid_out(n_out, device)
         fine = target.pixels * layer.down**2
-        filtering = _BUFFERS * min(max(2 * fine, chunk), fine * n_out)
-        needs.append(before + 2 * padded + 2 * after)
-        needs.append(before + after + target.pixels * n_out + filtering)
+        filtering = _BUFFERS * min(values_at_once(device, fine), fine * n_out)
+        filtering += target.pixels * n_out
+        if device.type == "cpu" and source.pixels > 2 * STRIP:
+            strips = (copies + after) * 2 * STRIP // convolved.pixels
+            needs.append(before + after + strips + filtering)
+        else:
+            needs.append(before + after + max(copies, filtering))
     return _BYTES * max(needs)
+
+
+def _laid_out(n_channels: int, device: torch.device) -> int:
+    """Channels that a convolution sees."""
+    return -(-n_channels // 16) * 16 if device.type == "cpu" else n_channels
 
 
 def n_products(schedule: Sequence[LayerSpec], flow: Dataflow) -> int:

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anyres_bench.core.errors import UsageError
-from anyres_bench.core.threads import in_halves
+from anyres_bench.core.threads import Job, in_halves
 from anyres_bench.models.fir import Fir
 
 _CHUNK = 1 << 17  # upsampled values at once: what a core's own cache holds
@@ -120,7 +120,7 @@ class DenseFunction(torch.autograd.Function):
                 if is_kept:
                     kept[part.start] = fine
 
-        in_parts(run, planes, dense.n_planes)
+        in_parts(run, chunks(len(planes), dense.n_planes), planes)
         ctx.dense = dense
         ctx.save_for_backward(x, scale, *(kept[first] for first in sorted(kept)))
         return out.view(n, c, *dense.out)
@@ -144,7 +144,7 @@ class DenseFunction(torch.autograd.Function):
                 result = up.into(work.plain(fine.shape[1]), change, work.between)
                 out[part] = result.transpose(0, 1)
 
-        in_parts(run, out, dense.n_planes)
+        in_parts(run, chunks(len(out), dense.n_planes), out)
         out = out.view(x.shape)
         by_scale = torch.einsum("nchw,nchw->nc", out, x)
         return out * scale[:, :, None, None], by_scale, out.sum(dim=(0, 2, 3)), None
@@ -200,11 +200,14 @@ def _gradient_(grad: Tensor, activated: Tensor, dense: Dense) -> None:
     aten.leaky_relu_backward.grad_input(grad, activated, dense.slope, True, grad_input=grad)
 
 
-def in_parts(run: Callable[[Sequence[slice]], None], planes: Tensor, size: int) -> None:
-    """Run slices of planes, `size` at a time; on a CPU both halves of them side by side."""
-    n = len(planes)
-    found = [slice(start, min(start + size, n)) for start in range(0, n, size)]
-    if planes.is_cpu:
-        in_halves(run, found)
+def chunks(n: int, size: int) -> list[slice]:
+    """Slices of n, `size` at a time."""
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def in_parts(run: Callable[[Sequence[Job]], None], jobs: Sequence[Job], where: Tensor) -> None:
+    """Run jobs on a tensor; on a CPU both halves of them side by side."""
+    if where.is_cpu:
+        in_halves(run, jobs)
     else:
-        run(found)
+        run(jobs)

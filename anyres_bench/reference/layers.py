@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from anyres_bench.core.geometry import Size
+from anyres_bench.core.threads import in_halves
 from anyres_bench.models.resample import NO_PADDING, Padding
+
+STRIP = 1 << 16  # pixels that are convolved at once, of large planes on a CPU
 
 Activation = Literal["linear", "lrelu"]
 _EPSILON = 1e-8
@@ -117,6 +123,8 @@ def modulated_conv2d(
     """
     weight, style, scale = modulation
     if x.dtype != torch.float16:
+        if x.is_cpu and not torch.is_grad_enabled() and x[:, 0].numel() > 2 * STRIP:
+            return _in_strips(x, modulation, Padding(*(side + padding for side in zeros))), scale
         styled = _padded(x * style[:, :, None, None], zeros)
         return F.conv2d(styled, weight, padding=padding), scale
     x = _padded(x, zeros)
@@ -125,6 +133,31 @@ def modulated_conv2d(
     x = x.reshape(1, n * n_in, height, width)
     x = F.conv2d(x, own.to(x.dtype).flatten(0, 1), padding=padding, groups=n)
     return x.view(n, n_out, *x.shape[2:]), torch.ones_like(scale)
+
+
+def _in_strips(x: Tensor, modulation: Modulation, zeros: Padding) -> Tensor:
+    """The convolution without its scale, a few rows at a time, both halves side by side.
+
+    The library lays channels out anew, in sixteens, and of large planes that would be memory that
+    nothing has used yet, several times as much as the planes of a slim network.
+    """
+    weight, style, _ = modulation
+    left, right, top, bottom = zeros
+    (n, _, height, width), (n_out, _, k, _) = x.shape, weight.shape
+    size = Size(height + top + bottom - k + 1, width + left + right - k + 1)
+    out = x.new_empty(n, n_out, *size)
+
+    def run(some: Sequence[slice]) -> None:
+        for rows in some:
+            first, last = rows.start - top, rows.stop - top + k - 1
+            own = left, right, max(-first, 0), max(last - height, 0)
+            strip = F.pad(x[:, :, max(first, 0) : last], own).mul_(style[:, :, None, None])
+            out[:, :, rows] = F.conv2d(strip, weight)
+
+    n_strips = min(2 * -(-n * size.pixels // (2 * STRIP)), size.height)
+    cuts = [i * size.height // n_strips for i in range(n_strips + 1)]
+    in_halves(run, [slice(*pair) for pair in itertools.pairwise(cuts)])
+    return out
 
 
 def _padded(x: Tensor, zeros: Padding) -> Tensor:

@@ -13,7 +13,6 @@ import torch
 
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Region, Size
-from anyres_bench.reference.activation import chunk_values
 from anyres_bench.reference.dataflow import Dataflow, dataflow, n_bytes
 from anyres_bench.reference.patches import Piece
 from anyres_bench.reference.schedule import LayerSpec
@@ -41,7 +40,7 @@ class CanvasPlane:
         self._schedule = schedule
         self._side = schedule[-1].target.size
         self._step = self._side // schedule[0].source.rate
-        self._chunk = chunk_values(device)
+        self._device = device
         self.least = self._bytes(Size.square(self._side))  # bytes of the smallest window
         if memory is not None and memory < self.least:
             raise UsageError(
@@ -65,7 +64,7 @@ class CanvasPlane:
 
     def n_at_once(self, flow: Dataflow) -> int:
         """How many windows like this one fit into the budget."""
-        return max(1, self.memory // n_bytes(self._schedule, flow, self._chunk))
+        return max(1, self.memory // n_bytes(self._schedule, flow, self._device))
 
     def _cuts(self, region: Region, box: Box, canvas: Size | None) -> Iterator[Piece]:
         """Windows of a box of the region's canvas."""
@@ -106,7 +105,7 @@ class CanvasPlane:
         """What a window takes at most, wherever it lies."""
         grown = Size(size.height + 2 * self._step, size.width + 2 * self._step)
         flow = dataflow(self._schedule, Box.whole(grown), None)
-        return n_bytes(self._schedule, flow, self._chunk)
+        return n_bytes(self._schedule, flow, self._device)
 
 
 def default_memory(device: torch.device) -> int:

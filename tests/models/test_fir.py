@@ -32,7 +32,8 @@ def test_planes_are_filtered_by_the_definition(
     x = Fir.of(torch.randn(6), 23, (up, down), padding, 8)
     image = torch.randn(2, 19, 23)
     inlet = Inlet(image, 2, y, x)
-    inlet.inside.copy_(inlet.part(image))
+    inside, part = inlet.place(image)
+    inside.copy_(part)
     plane = PlaneFilter([(y, x)], inlet.buffer)
     plane.run()
     want = dense(y) @ image @ dense(x).T

@@ -90,6 +90,19 @@ def test_halves_side_by_side_are_the_whole(monkeypatch: pytest.MonkeyPatch, widt
     torch.testing.assert_close(*found)
 
 
+@pytest.mark.parametrize("band", [1, 1 << 14, 1 << 20])  # upsampled values: rows, more, all
+@pytest.mark.parametrize(("op", "kernels"), CASES)
+def test_bands_of_a_large_plane_are_the_whole(
+    monkeypatch: pytest.MonkeyPatch, op: FilteredLRelu, kernels: Kernels, band: int
+) -> None:
+    monkeypatch.setattr(activation, "_CPU_BAND", band)
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(1, 3, 150, 71, generator=rng).double()
+    scale, bias = torch.rand(1, 3, generator=rng).double(), torch.rand(3, generator=rng).double()
+    found = filtered_lrelu(x, scale, bias, kernels, op)
+    torch.testing.assert_close(found, plain(x, scale, bias, kernels, op))
+
+
 def test_a_gradient_of_the_gradient_is_refused() -> None:
     x, scale, bias = inputs(COMPUTED_AGAIN)
     op, kernels = CASES[1]

@@ -12,7 +12,7 @@ from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.dataflow import dataflow, n_bytes, n_products
 from anyres_bench.reference.schedule import layers
 
-CHUNK = 1 << 19
+CPU = torch.device("cpu")
 CONFIGS = [
     GeneratorConfig(32),
     GeneratorConfig(256),
@@ -67,7 +67,7 @@ def test_a_plane_takes_little_more_than_its_pixels() -> None:
     quarter = dataflow(schedule, Box(0, 512, 512, 512), canvas)
     assert n_products(schedule, whole) < 16 * own
     assert 4 * n_products(schedule, quarter) < 1.3 * n_products(schedule, whole)
-    assert 3 < n_bytes(schedule, whole, CHUNK) / n_bytes(schedule, quarter, CHUNK) < 4
+    assert 2.5 < n_bytes(schedule, whole, CPU) / n_bytes(schedule, quarter, CPU) < 4
 
 
 def test_windows_alike_lie_alike_on_every_lattice() -> None:

@@ -8,6 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from anyres_bench.models.resample import Padding
+from anyres_bench.reference import layers
 from anyres_bench.reference.layers import (
     FullyConnected,
     Modulation,
@@ -53,6 +55,15 @@ def test_each_sample_is_convolved_with_its_own_weights(demodulate: bool) -> None
         own = made.weight * made.style[i, :, None, None] * made.scale[i, :, None, None, None]
         want = F.conv2d(x[i : i + 1], own, padding=1)[0]
         torch.testing.assert_close(y[i] * scale[i, :, None, None], want, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("strip", [1, 40])  # pixels: a row at a time, and some
+def test_strips_of_a_large_plane_are_the_whole(monkeypatch: pytest.MonkeyPatch, strip: int) -> None:
+    x, made, zeros = torch.randn(3, 6, 11, 8, generator=rng(2)), modulation(True), Padding(0, 2, 1)
+    whole, _ = modulated_conv2d(x, made, 1, zeros)  # with a gradient, never in strips
+    monkeypatch.setattr(layers, "STRIP", strip)
+    with torch.no_grad():
+        torch.testing.assert_close(modulated_conv2d(x, made, 1, zeros)[0], whole)
 
 
 def test_demodulated_weights_have_the_power_of_the_gain() -> None:

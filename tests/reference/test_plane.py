@@ -7,7 +7,6 @@ import torch
 
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.reference.activation import chunk_values
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.dataflow import n_bytes
 from anyres_bench.reference.plane import CanvasPlane, default_memory
@@ -35,7 +34,7 @@ def test_every_pixel_comes_from_one_window_that_fits(memory: int, region: Region
     seen = torch.zeros(region.size, dtype=torch.int)
     for piece in plane.pieces(region):
         assert piece.flow is not None
-        assert n_bytes(SCHEDULE, piece.flow, chunk_values(CPU)) <= memory
+        assert n_bytes(SCHEDULE, piece.flow, CPU) <= memory
         assert piece.source.fits(piece.flow.parts[-1].sizes[2])
         assert piece.source.size == piece.target.size
         box = piece.target
