@@ -29,7 +29,8 @@ from anyres_bench.reference.dataflow import Dataflow, Part
 from anyres_bench.reference.dense import chunks
 from anyres_bench.reference.network import SynthesisLayer, SynthesisNetwork
 
-_CHANNELS = 64  # filtered at once: more leave the caches, fewer waste calls
+_CHANNELS = 64  # filtered at once at most: more leave the caches
+_LANES = 16  # channels that a product works on together
 
 
 def synthesize(
@@ -115,8 +116,14 @@ def filtered(x: Tensor, like: Tensor, kernels: Kernels, op: FilteredLRelu) -> Te
             bands[n] = bands.get(n) or _Bands(like, n, filters, op)
             bands[n].run(rows[..., part], out[..., part])
 
-    in_halves(run, chunks(x.shape[1], _CHANNELS))
+    in_halves(run, chunks(x.shape[1], _at_once(x.shape[1])))
     return out.permute(2, 0, 1)[None]
+
+
+def _at_once(channels: int) -> int:
+    """How many channels are filtered at once, so that both halves have as many to do."""
+    even = -(-channels // (2 * -(-channels // (2 * _CHANNELS))))
+    return _LANES * -(-even // _LANES)
 
 
 class _Bands:
