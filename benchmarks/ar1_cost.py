@@ -18,7 +18,6 @@ import argparse
 import itertools
 import json
 import os
-import platform
 import tempfile
 import time
 from collections import defaultdict
@@ -31,6 +30,7 @@ from anyres_bench.data.protocols import protocol_from
 from anyres_bench.evaluation.api import evaluate
 from anyres_bench.evaluation.requests import Request, plan_tasks
 from anyres_bench.results import Result, Task
+from benchmarks.machine import machine
 
 LOOKING = "rendering and features"
 
@@ -93,6 +93,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="added to, a run for each suite and n")
     parser.add_argument("--work", type=Path)
     args = parser.parse_args()
+    where = machine()
     time.perf_counter = time.process_time  # the clock that records are written by
     with tempfile.TemporaryDirectory() as folder:
         seconds = summed(measured(args, args.work or Path(folder)))
@@ -105,8 +106,7 @@ def main() -> None:
         one = {"n": args.n, "suite": args.suite, "model": args.model, "ratio": ratio, "s": seconds}
         others = [run for run in runs if (run["suite"], run["n"]) != (args.suite, args.n)]
         runs = sorted([*others, one], key=lambda run: (run["suite"], run["n"]))
-        machine = f"{platform.machine()}, {os.cpu_count()} cores, one thread, {platform.system()}"
-        write_json(args.out, {"machine": machine, "runs": runs})
+        write_json(args.out, {"machine": where, "runs": runs})
 
 
 if __name__ == "__main__":

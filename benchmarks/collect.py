@@ -21,7 +21,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import platform
 import shutil
 import ssl
 import statistics
@@ -37,9 +36,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from anyres_bench import __version__
 from anyres_bench.core.files import write_json
 from benchmarks.busy import busy_loops
+from benchmarks.machine import machine
 
 SIZES = (256, 2048)
 SAMPLE_S = 0.02
@@ -122,7 +121,7 @@ def compare(arguments: argparse.Namespace) -> bool:
     photos = make_photos(arguments.work / "photos", arguments.n)
     pem = certificate(arguments.work)
     told: dict[str, Any] = {
-        "machine": machine(),
+        "machine": machine() | {"urllib3": metadata.version("urllib3")},
         "busy_loops_beside": arguments.beside,
         "img2dataset": version_of(arguments.img2dataset),
         "contests": {},
@@ -158,20 +157,6 @@ def compare(arguments: argparse.Namespace) -> bool:
     if arguments.out:
         write_json(arguments.out, told)
     return kept
-
-
-def machine() -> dict[str, object]:
-    """What everything runs on, and how busy that was beforehand."""
-    cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    named = [line.partition(": ")[2] for line in cpu.splitlines() if line.startswith("model name")]
-    return {
-        "model": next(iter(named), platform.machine()),
-        "cores": os.cpu_count(),
-        "load": [round(load, 1) for load in os.getloadavg()],
-        "python": platform.python_version(),
-        "anyres_bench": __version__,
-        "urllib3": metadata.version("urllib3"),
-    }
 
 
 def version_of(command: str) -> str:

@@ -15,8 +15,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import copy
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -39,6 +37,7 @@ from anyres_bench.features.folding import arranged, folded, pixel_by_pixel
 from anyres_bench.features.inception import prepared
 from anyres_bench.features.inception_network import InceptionNetwork
 from anyres_bench.features.pretrained import library
+from benchmarks.machine import machine
 
 Side = Callable[[Tensor], Tensor]
 _PLAIN_VGG = ((64, 0), (64, 2), (128, 5), (128, 7), (256, 10), (256, 12), (256, 14))
@@ -243,17 +242,14 @@ def main() -> None:
     parser.add_argument("--only", default="", help="networks whose name holds this")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/extraction.json"))
     args = parser.parse_args()
+    where = machine()
     rows = []
     for pair in pairs():
         if args.only in pair.name:
             rows.append(measure(pair, args))
             print(rows[-1], flush=True)
-    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    machine |= {"instructions": torch.backends.cpu.get_cpu_capability()}
-    machine |= {"torch": torch.__version__, "threads": torch.get_num_threads()}
-    machine |= {"load": os.getloadavg()[0]}
     facts = {"n": args.n, "repeats": args.repeats, "weights": "random"}
-    write_json(args.out, {**facts, "machine": machine, "rows": rows})
+    write_json(args.out, {**facts, "machine": where, "rows": rows})
 
 
 if __name__ == "__main__":

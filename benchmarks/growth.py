@@ -24,7 +24,6 @@ import itertools
 import json
 import math
 import os
-import platform
 import shutil
 import statistics
 import tempfile
@@ -46,6 +45,7 @@ from anyres_bench.data.dataset import Dataset
 from anyres_bench.results import Result, Task
 from anyres_bench.results.files import read_result, write_result
 from benchmarks.growth_parts import Table, parts
+from benchmarks.machine import machine
 from benchmarks.process_tree import measured
 from benchmarks.wide_extractor import SIDE
 
@@ -263,16 +263,6 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def machine() -> dict[str, Any]:
-    """What it was measured on."""
-    names = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return {"processor": (names or [platform.machine()])[0], "cores": os.cpu_count()}
-
-
 _COMMANDS = {
     "stored": storing,
     "report": reporting,
@@ -289,6 +279,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=[1000, 10000, 100000])
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/growth.json"))
     args = parser.parse_args()
+    where = machine()
     known = json.loads(args.out.read_text()) if args.out.exists() else {}
     tables = {kind: table_of(known.get(kind, [])) for kind in ("commands", "parts")}
     for steps in (of for name, of in _COMMANDS.items() if name in args.what):
@@ -299,14 +290,14 @@ def main() -> None:
                     taken = place.run(step)
                     tables["commands"].setdefault(step.name, {})[n] = taken
                     print(n, step.name, taken, flush=True)
-                    write(args.out, tables)
+                    write(args.out, where, tables)
     if "parts" in args.what:
         with tempfile.TemporaryDirectory() as name:
             place = Place(Path(name), 0)
             example(place)
             few = Dataset.read(place.folder / "few-data")
             tables["parts"] |= parts(few, place.folder / "parts", args.sizes)
-            write(args.out, tables)
+            write(args.out, where, tables)
     print(markdown(rows_of(tables["commands"])))
 
 
@@ -315,12 +306,9 @@ def table_of(rows: Sequence[dict[str, Any]]) -> Table:
     return {row["what"]: {int(n): one for n, one in row["taken"].items()} for row in rows}
 
 
-def write(path: Path, tables: dict[str, Table]) -> None:
+def write(path: Path, where: dict[str, Any], tables: dict[str, Table]) -> None:
     """Write all that is known."""
-    load = {"load": os.getloadavg()[0]}
-    write_json(
-        path, {"machine": machine() | load} | {name: rows_of(of) for name, of in tables.items()}
-    )
+    write_json(path, {"machine": where} | {name: rows_of(of) for name, of in tables.items()})
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import argparse
 import hashlib
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -22,13 +21,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from anyres_bench.core.files import write_json
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.generator import AnyResGenerator
 from anyres_bench.reference.network import GeneratorNetwork
+from benchmarks.machine import machine
 
 SIDES = {"small pages": "0", "large pages": "1"}
 
@@ -59,6 +57,7 @@ def main() -> None:
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/large_pages.json"))
     args = parser.parse_args()
+    where = machine()
     if args.one:
         print(json.dumps(render(args.channel_base)))
         return
@@ -80,14 +79,10 @@ def main() -> None:
         for side, runs in taken.items()
     }
     cpu = [row["user_s"] + row["system_s"] for row in medians.values()]
-    machine: dict[str, Any] = {"processor": platform.processor() or platform.machine()}
-    machine |= {"cores": os.cpu_count(), "instructions": torch.backends.cpu.get_cpu_capability()}
-    machine |= {"torch": torch.__version__, "threads": torch.get_num_threads()}
-    machine |= {"load": os.getloadavg()[0]}
     facts = {"channel_base": args.channel_base, "repeats": args.repeats, "weights": "random"}
     print(medians, cpu[0] / cpu[1])
     write_json(
-        args.out, {**facts, "machine": machine, "medians": medians, "cpu_ratio": cpu[0] / cpu[1]}
+        args.out, {**facts, "machine": where, "medians": medians, "cpu_ratio": cpu[0] / cpu[1]}
     )
 
 

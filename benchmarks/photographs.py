@@ -22,8 +22,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -36,6 +34,7 @@ from PIL import Image
 from anyres_bench.core.files import write_json
 from anyres_bench.features.inception_network import InceptionNetwork
 from benchmarks.extraction import draw
+from benchmarks.machine import machine
 from benchmarks.process_tree import measured_command
 from benchmarks.shared_images import photograph
 from benchmarks.whole_command import reference_half
@@ -121,6 +120,7 @@ def main() -> None:
     parser.add_argument("--cut", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/photographs.json"))
     args = parser.parse_args()
+    where = machine()
     if args.cut:
         for side in ("fake", "real"):
             cut(args.folder / side, args.cut / side)
@@ -139,13 +139,9 @@ def main() -> None:
     }
     base = medians["torch-fidelity"]
     ratios = {side: {key: base[key] / row[key] for key in row} for side, row in medians.items()}
-    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    machine |= {"instructions": torch.backends.cpu.get_cpu_capability()}
-    machine |= {"torch": torch.__version__, "threads": torch.get_num_threads()}
-    machine |= {"load": os.getloadavg()[0]}
     facts = {"n": n, "repeats": args.repeats, "weights": "random"}
     print(medians, ratios, sep="\n")
-    write_json(args.out, {**facts, "machine": machine, "medians": medians, "ratios": ratios})
+    write_json(args.out, {**facts, "machine": where, "medians": medians, "ratios": ratios})
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import argparse
 import contextlib
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -26,10 +25,10 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-import torch
 from PIL import Image
 
 from anyres_bench.core.files import write_json
+from benchmarks.machine import machine
 
 SIDES = ("apart", "shared")
 
@@ -95,6 +94,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/shared_images.json"))
     parser.add_argument("arguments", nargs="*", help=argparse.SUPPRESS)
     args = parser.parse_args()
+    where = machine()
     if args.side:
         command(args.side, *args.arguments)
         return
@@ -120,12 +120,9 @@ def main() -> None:
         for side, runs in taken.items()
     }
     ratios = {key: medians["apart"][key] / medians["shared"][key] for key in medians["shared"]}
-    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    machine |= {"torch": torch.__version__, "threads": torch.get_num_threads()}
-    machine |= {"load": os.getloadavg()[0]}
     facts = {"n": args.n, "suite": args.suite, "repeats": args.repeats, "n_tasks": len(found[0])}
     print(medians, ratios)
-    write_json(args.out, {**facts, "machine": machine, "medians": medians, "ratios": ratios})
+    write_json(args.out, {**facts, "machine": where, "medians": medians, "ratios": ratios})
 
 
 if __name__ == "__main__":

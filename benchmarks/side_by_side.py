@@ -39,7 +39,7 @@ from anyres_bench.reference import generator as generator_module
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.generator import AnyResGenerator
 from anyres_bench.reference.network import GeneratorNetwork
-from benchmarks.waiting_threads import machine
+from benchmarks.machine import machine
 
 SIDES = ("all threads", "side by side")
 

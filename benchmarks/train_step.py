@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -26,14 +24,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from anyres_bench.core.files import write_json
 from anyres_bench.reference.recipe import AnyResConfig, AnyResRecipe
 from anyres_bench.training.charts import LOG, read_entries
 from anyres_bench.training.config import LoopConfig, build, to_plain
 from anyres_bench.training.loop import train
 from anyres_bench.training.stages import read_stages
+from benchmarks.machine import machine
 from benchmarks.plain_training import PlainRecipe, largest_difference
 
 STEPS_A_TICK = 16
@@ -116,28 +113,6 @@ def measure(case: str, compared: list[Side], rounds: int, data: Path) -> dict[st
     print(case, json.dumps(ratios), flush=True)
     facts = {"batch": loop.batch, "largest_difference": difference}
     return {**facts, "ratios_to_plain": ratios, "medians": medians, "rounds": rows}
-
-
-def machine() -> dict[str, Any]:
-    """What all ran on, and how busy it was beforehand."""
-    cpu = Path("/proc/cpuinfo")
-    flags = cpu.read_text().split() if cpu.exists() else []
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "model": next(iter(names_of(cpu)), "unknown"),
-        "cores": os.cpu_count(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "bf16": [flag for flag in ("avx512_bf16", "amx_bf16") if flag in flags],
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
-        "load": os.getloadavg()[0],
-    }
-
-
-def names_of(cpu: Path) -> list[str]:
-    """Names of the processors, where the system tells."""
-    lines = cpu.read_text().splitlines() if cpu.exists() else []
-    return [line.partition(": ")[2] for line in lines if line.startswith("model name")]
 
 
 def main() -> None:

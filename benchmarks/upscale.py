@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import copy
 import math
-import os
 import resource
 import statistics
 import time
@@ -38,9 +37,9 @@ from anyres_bench.baselines.realesrgan.published import Official, run_official
 from anyres_bench.baselines.realesrgan.running import Exact, Tiled
 from anyres_bench.core.files import write_json
 from anyres_bench.core.geometry import Box, Region, Size
-from anyres_bench.leaderboard.machine import processor
 from anyres_bench.models.loading import load
 from anyres_bench.models.official_files import ready
+from benchmarks.machine import machine
 
 CHUNK = 30_000  # queries at a time of the published demo
 
@@ -263,6 +262,7 @@ def main() -> None:
     arguments = parser.parse_args()
     rows: list[dict[str, Any]] = []
     torch.set_num_threads(arguments.threads)
+    where = machine()
     with torch.inference_mode():
         if arguments.what == "liif":
             liif(int(arguments.size or 512), arguments.repeats, rows)
@@ -274,20 +274,7 @@ def main() -> None:
             realesrgan(Size.parse(arguments.size or "128x256"), arguments.repeats, rows)
     if arguments.out:
         facts = {"what": arguments.what, "size": arguments.size, "repeats": arguments.repeats}
-        write_json(arguments.out, {**facts, "machine": machine(arguments.threads), "rows": rows})
-
-
-def machine(threads: int) -> dict[str, Any]:
-    """What a result says of where it was measured."""
-    return {
-        "processor": processor(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "bf16": torch.ops.mkldnn._is_mkldnn_bf16_supported(),
-        "cores": os.cpu_count(),
-        "threads": threads,
-        "load": os.getloadavg()[0],
-        "torch": torch.__version__,
-    }
+        write_json(arguments.out, {**facts, "machine": where, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -22,10 +21,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from anyres_bench.core.files import sha256_file, write_json
 from benchmarks.busy import busy_loops
+from benchmarks.machine import machine
 
 SIDES = {
     "spinning": {"OMP_WAIT_POLICY": "", "OPENBLAS_THREAD_TIMEOUT": "26"},
@@ -66,17 +64,6 @@ def measure(repeats: int, n_busy: int) -> dict[str, Any]:
     }
     ratio = found["spinning"]["seconds"] / found["sleeping"]["seconds"]
     return {"busy_loops": n_busy, **found, "ratio": ratio}
-
-
-def machine() -> dict[str, Any]:
-    """What it was measured on, and how busy that was."""
-    return {
-        "processor": platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "torch": torch.__version__,
-        "load": os.getloadavg()[0],
-    }
 
 
 def main() -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import re
 import shutil
 import statistics
@@ -24,7 +23,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -35,6 +33,7 @@ from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.splits import halves
 from anyres_bench.features.inception_network import InceptionNetwork
 from benchmarks.extraction import draw
+from benchmarks.machine import machine
 
 SIDE = 512  # px
 _TASKS = ("frechet-ddof1", "kid")
@@ -136,6 +135,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/whole_command.json"))
     args = parser.parse_args()
+    where = machine()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         squares(folder / "fake", args.n, 1)
@@ -157,10 +157,6 @@ def main() -> None:
         side: {key: medians["torch-fidelity"][key] / value for key, value in row.items()}
         for side, row in medians.items()
     }
-    machine: dict[str, Any] = {"processor": platform.processor() or platform.machine()}
-    machine |= {"cores": os.cpu_count(), "instructions": torch.backends.cpu.get_cpu_capability()}
-    machine |= {"torch": torch.__version__, "load": os.getloadavg()[0]}
-    machine |= {"threads": torch.get_num_threads()}
     facts = {
         "n": args.n,
         "n_reference": n_real,
@@ -170,7 +166,7 @@ def main() -> None:
     }
     print(medians, ratios, found, sep="\n")
     body = {"medians": medians, "ratios": ratios, "values": found}
-    write_json(args.out, {**facts, "machine": machine, **body})
+    write_json(args.out, {**facts, "machine": where, **body})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ was rendered at. The picture shows seeds at 32, 64, 128, 256 and 512 px.
 from __future__ import annotations
 
 import argparse
-import platform
 import time
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from anyres_bench.data.houses import HOUSES
 from anyres_bench.data.pixels import Pixels
 from anyres_bench.data.scenes import SCENES
 from anyres_bench.data.worlds import World
+from benchmarks.machine import machine
 
 SIDES = (32, 64, 128, 256, 512)
 _TIMED = 8
@@ -70,6 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/worlds.json"))
     args = parser.parse_args()
+    where = machine()
     rows = {}
     for world in (SCENES, HOUSES):
         rows[world.name] = {
@@ -80,7 +81,7 @@ def main() -> None:
         print(world.name, rows[world.name])
         with atomic_write(args.out.with_name(f"worlds_{world.name}.jpg")) as file:
             Image.fromarray(sheet(world)).save(file, "JPEG", quality=65)
-    write_json(args.out, {"machine": platform.processor() or platform.machine(), "worlds": rows})
+    write_json(args.out, {"machine": where, "worlds": rows})
 
 
 if __name__ == "__main__":
