@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -26,8 +26,9 @@ from anyres_bench.core.errors import MetricError, UsageError
 from anyres_bench.core.seeds import Stream
 from anyres_bench.features.stats import FeatureBank, Moments
 from anyres_bench.metrics.checks import matrix, pair
+from anyres_bench.metrics.frechet_without_few import distances_without_few
 from anyres_bench.metrics.metric import BankMetric, required
-from anyres_bench.metrics.sampling import Kept, RowParts, Values
+from anyres_bench.metrics.sampling import Kept, KeptRows, RowParts, Values
 
 _ROWS = 4096  # rows that are turned into float64 at a time
 
@@ -61,44 +62,16 @@ class Frechet(BankMetric):
     def subset_values(
         self, real: FeatureBank | None, fake: FeatureBank, parts: RowParts, subsets: Sequence[Kept]
     ) -> Values | None:
-        """Values of subsets, from all moments less those of the rows left out.
+        """Values of subsets, from one decomposition of all rows where few are left out.
 
-        With fewer rows than dimensions from factors, that of all rows of a side made once. None
-        where neither is accurate: too few rows, or a covariance close to singular.
+        None where no way is accurate: too few rows, or a covariance close to singular.
         """
-        sides = list(zip(pair(required(real).features(), fake.features()), parts, strict=True))
-        if any(len(rows) <= fake.dim for rows, _ in sides):
-            return self._of_few_rows(sides, subsets)
-        whole = [moments_of(rows) for rows, _ in sides]
-        values = []
-        for subset in subsets:
-            a, b = (
-                everything - moments_of(rows[~kept[part]], everything.shift)
-                for (rows, part), everything, kept in zip(sides, whole, subset, strict=True)
-            )
-            enough = min(a.count, b.count) > len(a.shift)
-            distance = distance_of_covariances(a, b, self.ddof) if enough else None
-            if distance is None:
-                return None
-            values.append({"frechet": distance})
-        return values
-
-    def _of_few_rows(
-        self,
-        sides: Sequence[tuple[NDArray[Any], NDArray[np.int64]]],
-        subsets: Sequence[Kept],
-    ) -> Values | None:
-        whole = [_factor(rows, self.ddof) for rows, _ in sides]
-        values = []
-        for subset in subsets:
-            made = []
-            for (rows, part), everything, kept in zip(sides, whole, subset, strict=True):
-                if kept[part].sum() <= self.ddof:
-                    return None
-                made.append(everything if kept.all() else _factor(rows[kept[part]], self.ddof))
-            (mean_a, a), (mean_b, b) = made
-            values.append({"frechet": _from_factors(mean_a - mean_b, a, b)})
-        return values
+        sides = pair(required(real).features(), fake.features())
+        kept = [(real[parts[0]], fake[parts[1]]) for real, fake in subsets]
+        distances = distances_without_few(*sides, kept, self.ddof)
+        if distances is None:
+            distances = distances_one_by_one(*sides, kept, self.ddof)
+        return None if distances is None else [{"frechet": each} for each in distances]
 
 
 def frechet_distance(real: ArrayLike, fake: ArrayLike, ddof: int = 1) -> float:
@@ -176,6 +149,56 @@ def distance_to(side: MomentsSide, features: ArrayLike) -> float:
             return distance
     mean, factor = _factor(rows, side.ddof)
     return _from_factors(side.moments.mean - mean, side.factor, factor)
+
+
+def distances_one_by_one(
+    real: NDArray[Any], fake: NDArray[Any], subsets: Sequence[KeptRows], ddof: int
+) -> list[float] | None:
+    """Distances of subsets, from all moments less those of the rows left out.
+
+    With fewer rows than dimensions from factors, that of all rows of a side made once. None where
+    neither is accurate: too few rows, or a covariance close to singular.
+
+    Args:
+        real, fake: (n1, dim) and (n2, dim), any floating-point type.
+        subsets: (n1,) and (n2,) bool each, the rows that stay.
+    """
+    few = min(len(real), len(fake)) <= real.shape[1]
+    way = _by_factors if few else _by_moments
+    distances = []
+    for distance in way((real, fake), subsets, ddof):
+        if distance is None:
+            return None
+        distances.append(distance)
+    return distances
+
+
+def _by_moments(
+    sides: Sequence[NDArray[Any]], subsets: Sequence[KeptRows], ddof: int
+) -> Iterator[float | None]:
+    whole = [moments_of(rows) for rows in sides]
+    for subset in subsets:
+        a, b = (
+            everything - moments_of(rows[~kept], everything.shift)
+            for rows, everything, kept in zip(sides, whole, subset, strict=True)
+        )
+        enough = min(a.count, b.count) > len(a.shift)
+        yield distance_of_covariances(a, b, ddof) if enough else None
+
+
+def _by_factors(
+    sides: Sequence[NDArray[Any]], subsets: Sequence[KeptRows], ddof: int
+) -> Iterator[float | None]:
+    whole = [_factor(rows, ddof) for rows in sides]
+    for subset in subsets:
+        if min(int(kept.sum()) for kept in subset) <= ddof:
+            yield None
+            continue
+        (mean_a, a), (mean_b, b) = (
+            everything if kept.all() else _factor(rows[kept], ddof)
+            for rows, everything, kept in zip(sides, whole, subset, strict=True)
+        )
+        yield _from_factors(mean_a - mean_b, a, b)
 
 
 def moments_of(features: NDArray[Any], shift: NDArray[np.float64] | None = None) -> Moments:
