@@ -1,9 +1,6 @@
 """The Frechet distance against the formula of pytorch-fid and clean-fid, at 2048 dimensions.
 
     python -m benchmarks.frechet [--repeats 3]
-    python -m benchmarks.frechet --interval 500 1000 2000 4000 [--out RESULT.json]
-
-The second times all subsets of an interval, from one decomposition and each by itself.
 
 Both sides run in turn in one process on one thread, and CPU seconds are compared, so other work on
 the machine does not count. The formula is tr S1 + tr S2 - 2 tr sqrtm(S1 S2) with numpy's
@@ -26,8 +23,6 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import mpmath
 import numpy as np
@@ -35,19 +30,9 @@ import scipy.linalg
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from anyres_bench.core.files import write_json
-from anyres_bench.metrics.frechet import (
-    distances_one_by_one,
-    frechet_distance,
-    frechet_from_moments,
-    moments_of,
-)
-from anyres_bench.metrics.frechet_without_few import distances_without_few
-from anyres_bench.metrics.sampling import KeptRows
-from benchmarks.machine import machine
+from anyres_bench.metrics.frechet import frechet_distance, frechet_from_moments, moments_of
 
 DIM = 2048
-PARTS = 20  # of a side that intervals leave out in turn
 Rows = NDArray[np.floating]
 
 
@@ -149,94 +134,50 @@ def report_accuracy(title: str, real: Rows, fake: Rows, exact: float, with_formu
         print(f"  {name:34s} relative error {error:+.1e}")
 
 
-def subsets_of_an_interval(n: int) -> list[KeptRows]:
-    """Rows that stay where n against n rows get an interval: without a part, two, or one each."""
-    part, everything = np.arange(n) % PARTS, np.ones(n, bool)
-    ones = [part != one for one in range(PARTS)]
-    twos = [a & b for a, b in zip(ones[::2], ones[1::2], strict=True)]
-    alone = [*ones, *twos]
-    return [
-        *((kept, everything) for kept in alone),
-        *((everything, kept) for kept in alone),
-        *zip(ones[::2], ones[::2], strict=True),
-    ]
-
-
-def interval_of(n: int, repeats: int) -> dict[str, Any]:
-    """The subsets of an interval both ways: seconds of the processor, and how far they differ."""
-    sides = features(1, n, 1.0, 0.3), features(2, n, 1.1, 0.2)
-    kept = subsets_of_an_interval(n)
-    ways: dict[str, Callable[[], Any]] = {
-        "one decomposition": lambda: distances_without_few(*sides, kept, 1),
-        "each by itself": lambda: distances_one_by_one(*sides, kept, 1),
-    }
-    (few_s, few), (each_s, alone) = timed(ways, repeats).values()
-    traces = sum(float(rows.var(axis=0, dtype=np.float64).sum()) for rows in sides)
-    error = float(np.abs(np.subtract(few, alone)).max()) / traces
-    print(f"{n} / {n} x {DIM}, {len(kept)} subsets: {few_s:.1f} s, each by itself {each_s:.1f} s, ")
-    print(f"  x{each_s / few_s:.1f}, largest difference {error:.0e} of the traces", flush=True)
-    found = {"rows": n, "subsets": len(kept), "cpu_s": few_s, "each_by_itself_cpu_s": each_s}
-    return found | {"runs": repeats, "largest_difference_of_traces": error}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--interval", type=int, nargs="+", metavar="N", help="rows of each side")
-    parser.add_argument("--out", type=Path, help="where the intervals' times go, as JSON")
-    args = parser.parse_args()
+    repeats = parser.parse_args().repeats
     with threadpool_limits(1):
-        where = machine()
-        if args.interval:
-            found = [interval_of(n, args.repeats) for n in args.interval]
-            if args.out:
-                facts = {"dimensions": DIM, "one_thread": True}
-                write_json(args.out, {**facts, "machine": where, "intervals": found})
-        else:
-            distances(args.repeats)
-
-
-def distances(repeats: int) -> None:
-    """One distance, its speed and its accuracy."""
-    real, fake = features(1, 6144, 1.0, 0.3), features(2, 4196, 1.1, 0.2)
-    exact = by_qr(real, fake)
-    statistics_ = [(x.mean(axis=0), np.cov(x, rowvar=False)) for x in (real, fake)]
-    moments = [moments_of(x) for x in (real, fake)]
-    report_speed(
-        f"Full rank, {len(real)} / {len(fake)} x {DIM}, from means and covariances",
-        {
-            "formula (sqrtm)": lambda: formula_of_statistics(*statistics_),
-            "ours": lambda: frechet_from_moments(*moments),
-        },
-        exact,
-        repeats,
-    )
-    report_speed(
-        f"Full rank, {len(real)} / {len(fake)} x {DIM}, from features",
-        {
-            "formula (np.cov, sqrtm)": lambda: formula(real, fake),
-            "ours": lambda: frechet_distance(real, fake),
-        },
-        exact,
-        repeats,
-    )
-    few_real, few_fake = real[:1024], fake[:1000]
-    report_speed(
-        f"Rank-deficient, {len(few_real)} / {len(few_fake)} x {DIM}, from features",
-        {
-            "formula (np.cov, sqrtm)": lambda: formula(few_real, few_fake),
-            "ours": lambda: frechet_distance(few_real, few_fake),
-        },
-        by_qr(few_real, few_fake),
-        repeats,
-    )
-    for n in (4196, 1000):
-        real_t, fake_t, exact_t = transported(n)
-        title = f"Monge's map, {n} x {DIM}, exact in long double"
-        report_accuracy(title, real_t, fake_t, exact_t, with_formula=True)
-    rng = np.random.default_rng(3)
-    a, b = rng.standard_normal((90, 24)), 1.2 * rng.standard_normal((70, 24)) + 0.1
-    report_accuracy("Unrelated sets, 90 / 70 x 24, 60 digits", a, b, sixty_digits(a, b), True)
+        real, fake = features(1, 6144, 1.0, 0.3), features(2, 4196, 1.1, 0.2)
+        exact = by_qr(real, fake)
+        statistics_ = [(x.mean(axis=0), np.cov(x, rowvar=False)) for x in (real, fake)]
+        moments = [moments_of(x) for x in (real, fake)]
+        report_speed(
+            f"Full rank, {len(real)} / {len(fake)} x {DIM}, from means and covariances",
+            {
+                "formula (sqrtm)": lambda: formula_of_statistics(*statistics_),
+                "ours": lambda: frechet_from_moments(*moments),
+            },
+            exact,
+            repeats,
+        )
+        report_speed(
+            f"Full rank, {len(real)} / {len(fake)} x {DIM}, from features",
+            {
+                "formula (np.cov, sqrtm)": lambda: formula(real, fake),
+                "ours": lambda: frechet_distance(real, fake),
+            },
+            exact,
+            repeats,
+        )
+        few_real, few_fake = real[:1024], fake[:1000]
+        report_speed(
+            f"Rank-deficient, {len(few_real)} / {len(few_fake)} x {DIM}, from features",
+            {
+                "formula (np.cov, sqrtm)": lambda: formula(few_real, few_fake),
+                "ours": lambda: frechet_distance(few_real, few_fake),
+            },
+            by_qr(few_real, few_fake),
+            repeats,
+        )
+        for n in (4196, 1000):
+            real_t, fake_t, exact_t = transported(n)
+            title = f"Monge's map, {n} x {DIM}, exact in long double"
+            report_accuracy(title, real_t, fake_t, exact_t, with_formula=True)
+        rng = np.random.default_rng(3)
+        a, b = rng.standard_normal((90, 24)), 1.2 * rng.standard_normal((70, 24)) + 0.1
+        report_accuracy("Unrelated sets, 90 / 70 x 24, 60 digits", a, b, sixty_digits(a, b), True)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.checks import pair
 from anyres_bench.metrics.detection import areas, average_precision, roc_auc
 from anyres_bench.metrics.metric import BankMetric, required
+from anyres_bench.metrics.ridge_subsets import ridge_scores_of_subsets
 from anyres_bench.metrics.sampling import (
     Kept,
     RowParts,
@@ -92,16 +93,17 @@ class Detectability(BankMetric):
             [group_folds(bank.group, self.folds, stream(0, "subsets")) for bank in banks]
         )
         is_fake = np.repeat([0, 1], [len(bank) for bank in banks])
+        kept = np.stack([_rows_of(subset, parts) for subset in subsets], axis=1)
+        for number in range(self.folds):
+            for label in (0, 1):
+                if not kept[(fold == number) & (is_fake == label)].any(axis=0).all():
+                    return None
         values = []
-        for kept in subsets:
-            used = np.concatenate([keep[part] for keep, part in zip(kept, parts, strict=True)])
-            x, y, own = rows[used], is_fake[used], fold[used]
-            if any(len(np.unique(own[y == label])) < self.folds for label in (0, 1)):
-                return None
-            score = np.empty(len(x))
-            for test in (own == number for number in range(self.folds)):
-                score[test] = ridge_scores(x[~test], y[~test], x[test])
-            ap, auc = areas(y, score, balanced(y))
+        for used, score in zip(
+            kept.T, _scores_of_subsets(rows, is_fake, fold, kept).T, strict=True
+        ):
+            labels = is_fake[used]
+            ap, auc = areas(labels, score[used], balanced(labels))
             values.append({"ap": ap, "auc": auc})
         return values
 
@@ -149,6 +151,34 @@ def _out_of_fold(
     scores = np.empty(labels.shape)
     for test in (fold == number for number in np.unique(fold)):
         scores[test] = ridge_predictions(rows[~test], labels[~test], rows[test])
+    return scores
+
+
+def _rows_of(subset: Kept, parts: RowParts) -> NDArray[np.bool_]:
+    """(n,) rows of both sides that are kept, real ones first."""
+    return np.concatenate([kept[part] for kept, part in zip(subset, parts, strict=True)])
+
+
+def _scores_of_subsets(
+    rows: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    fold: NDArray[np.int64],
+    kept: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Score (n, k) of each row by the detector trained on each subset without the row's fold."""
+    scores = np.empty(kept.shape)
+    for test in (fold == number for number in range(fold.max() + 1)):
+        known = rows[~test], labels[~test]
+        found = ridge_scores_of_subsets(*known, rows[test], kept[~test], _RIDGE)
+        if found is None:
+            found = np.stack(
+                [
+                    ridge_scores(known[0][used], known[1][used], rows[test])
+                    for used in kept[~test].T
+                ],
+                axis=1,
+            )
+        scores[test] = found
     return scores
 
 
