@@ -27,14 +27,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when the library is 
 import torch
 from torch import Tensor
 
-from anyres_bench.baselines.liif import decoder as decoder_module
 from anyres_bench.baselines.liif.network import EDSR, LIIF
 from anyres_bench.baselines.liif.upscaler import LIIFUpscaler
+from anyres_bench.core import threads as threads_module
 from anyres_bench.core.files import write_json
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.models.loading import resolve
 from anyres_bench.models.official_files import ready
-from anyres_bench.reference import dense as dense_module
 from anyres_bench.reference import generator as generator_module
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.generator import AnyResGenerator
@@ -51,16 +50,12 @@ Draw = Callable[[], Tensor]
 def all_threads() -> Iterator[None]:
     """Jobs one after another, each on all threads."""
 
-    def whole(run: Callable[[Sequence[Any]], None], jobs: Sequence[Any]) -> None:
-        run(jobs)
-
     def one_by_one(run: Callable[[Any], Any], jobs: Iterable[Any]) -> list[Any]:
         return [run(job) for job in jobs]
 
     with (
         mock.patch.object(generator_module, "side_by_side", one_by_one),
-        mock.patch.object(dense_module, "in_halves", whole),
-        mock.patch.object(decoder_module, "in_halves", whole),
+        mock.patch.object(threads_module, "side_by_side", one_by_one),  # of halves
     ):
         yield
 
