@@ -2,6 +2,8 @@
 
     python -m benchmarks.intervals [--rows 250 1000] [--metrics frechet detectability]
 
+A file of results keeps those of other metrics and numbers of rows.
+
 An interval takes the metric on some 70 subsets that lack one or two of 20 parts of a side. Together
 is how `evaluate` does it; by itself is the same interval of the same metric without its way to many
 subsets at once. Both sides run in turn in one process on one thread; CPU seconds are compared, so
@@ -11,6 +13,7 @@ other work on the machine counts little.
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import time
 from pathlib import Path
@@ -83,7 +86,9 @@ def main() -> None:
     with threadpool_limits(1):
         where = machine()
         rows = [measure(name, n, args.repeats) for name in args.metrics for n in args.rows]
-    write_json(args.out, {"dimensions": DIM, "machine": where, "rows": rows})
+    known = json.loads(args.out.read_text())["rows"] if args.out.exists() else []
+    of = {(row["metric"], row["rows"]): row for row in [*known, *rows]}
+    write_json(args.out, {"dimensions": DIM, "machine": where, "rows": list(of.values())})
 
 
 if __name__ == "__main__":
