@@ -1,7 +1,7 @@
 """Ridge regressions on many subsets of the same rows at once, each on rows standardised by itself.
 
 The regression on all rows is factored once, and preconditions conjugate gradients for the subsets,
-which differ from it by the few rows that they lack: some 15 products with the rows, of all subsets
+which differ from it by the few rows that they lack: some 20 products with the rows, of all subsets
 together, in place of a product of the rows with themselves and a solution for each.
 
 Source: Hestenes and Stiefel, "Methods of conjugate gradients for solving linear systems", Journal
