@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -77,12 +77,12 @@ class WithoutFew:
 
     def __init__(self, real: NDArray[Any], fake: NDArray[Any], ddof: Literal[0, 1]) -> None:
         means = [rows.mean(axis=0, dtype=np.float64) for rows in (real, fake)]
-        (q_real, r_real), (q_fake, r_fake) = map(_thin, (real - means[0], fake - means[1]))
+        (q_real, r_real), (q_fake, r_fake) = map(_factored, (real - means[0], fake - means[1]))
         left, self._s, right = scipy.linalg.svd(
             r_real @ r_fake.T, full_matrices=False, check_finite=False
         )
-        self._real = _Side(real, means[0], float(np.square(r_real).sum()), q_real @ left)
-        self._fake = _Side(fake, means[1], float(np.square(r_fake).sum()), q_fake @ right.T)
+        self._real = _Side(real, means[0], float(np.square(r_real).sum()), q_real(left))
+        self._fake = _Side(fake, means[1], float(np.square(r_fake).sum()), q_fake(right.T))
         self._ddof = ddof
 
     def distance(self, *kept: NDArray[np.bool_]) -> float | None:
@@ -140,12 +140,12 @@ class _Side:
         return _Subset(count, self.mean + shift, squares, np.concatenate([lost, of_mean[None]]))
 
 
-def _thin(rows: Floats) -> tuple[Floats, Floats]:
-    """Q and R with as many columns, or rows, as the smaller side of the rows."""
+def _factored(rows: Floats) -> tuple[Callable[[Floats], Floats], Floats]:
+    """What multiplies by Q, and R with no more rows than columns; Q of a wide matrix is nothing."""
     if len(rows) <= rows.shape[1]:
-        return np.eye(len(rows)), rows
+        return lambda vectors: vectors, rows
     q, r = scipy.linalg.qr(rows, mode="economic", check_finite=False)
-    return q, r
+    return q.__matmul__, r
 
 
 def _change(s: Floats, real: Floats, fake: Floats) -> float | None:
