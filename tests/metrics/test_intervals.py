@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -28,6 +28,7 @@ from anyres_bench.metrics.metric import (
 from anyres_bench.metrics.replication import replicate
 from anyres_bench.metrics.sampling import leave_one_out
 from anyres_bench.metrics.study import Replicated, Study
+from benchmarks.intervals import alone
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,18 +154,6 @@ def test_the_same_stream_gives_the_same_interval_and_one_draw_serves_all() -> No
     assert first != interval(*args, stream(6))["noise"]
 
 
-def hidden(metric: Metric) -> Any:
-    """The metric without its faster way to replicates."""
-
-    class Slow:
-        id, name, dim = metric.id, metric.name, metric.dim
-        needs_real, smooth, bounds = metric.needs_real, metric.smooth, metric.bounds
-        higher_is_better = metric.higher_is_better
-        finish = metric.finish
-
-    return Slow()
-
-
 @pytest.mark.parametrize("per_group", [1, 3])
 @pytest.mark.parametrize(
     "name",
@@ -184,7 +173,7 @@ def test_the_fast_way_is_the_slow_one(name: str, per_group: int) -> None:
     copies = np.concatenate([real.features()[:9], fake.features()[:30], fake.features()[30:180]])
     fake = fake + FeatureBank(np.arange(180, 369), np.arange(180, 369) // per_group, copies)
     fast = replicated(metric, real, fake)
-    slow = replicated(hidden(metric), real, fake)
+    slow = replicated(alone(metric), real, fake)
     for value in metric.higher_is_better:
         assert fast[value].spread.variance == pytest.approx(slow[value].spread.variance, rel=1e-7)
         assert fast[value].spread.freedom == pytest.approx(slow[value].spread.freedom, rel=1e-7)
@@ -201,7 +190,7 @@ def test_frechet_of_fewer_rows_than_dimensions_is_the_same_bit_for_bit() -> None
     subsets = [(kept, np.ones(4, bool)) for kept in leave_one_out(4)]
     assert Frechet().subset_values(real, fake, parts, subsets) is not None
     fast = interval(Frechet(), real, fake, stream(1))["frechet"]
-    assert fast == interval(hidden(Frechet()), real, fake, stream(1))["frechet"]
+    assert fast == interval(alone(Frechet()), real, fake, stream(1))["frechet"]
     nothing = [(np.zeros(4, bool), np.ones(4, bool))]
     assert Frechet().subset_values(real, fake, parts, nothing) is None
 
@@ -212,7 +201,7 @@ def test_frechet_has_no_fast_way_near_as_many_rows_as_dimensions() -> None:
     subsets = [(kept, np.ones(4, bool)) for kept in leave_one_out(4)]
     assert Frechet().subset_values(real, fake, parts, subsets) is None
     fast = interval(Frechet(), real, fake, stream(1))["frechet"]
-    assert fast == interval(hidden(Frechet()), real, fake, stream(1))["frechet"]
+    assert fast == interval(alone(Frechet()), real, fake, stream(1))["frechet"]
 
 
 @pytest.mark.parametrize("name", list(METRICS))
