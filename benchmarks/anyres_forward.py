@@ -32,7 +32,6 @@ from torch import Tensor
 
 from anyres_bench.core.files import write_json
 from anyres_bench.core.geometry import Region, Size
-from anyres_bench.leaderboard.machine import processor
 from anyres_bench.models.loading import load
 from anyres_bench.models.warp import affine_resample
 from anyres_bench.reference import network as network_module
@@ -41,6 +40,7 @@ from anyres_bench.reference.bfloat import synthesize
 from anyres_bench.reference.config import GeneratorConfig
 from anyres_bench.reference.network import GeneratorNetwork, SynthesisLayer
 from benchmarks.busy import busy_loops
+from benchmarks.machine import machine
 
 Side = Callable[[], Tensor]
 CASES = ("forward", "bf16", "backward", "resampler")
@@ -187,20 +187,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/anyres_forward.json"))
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    where = machine()
     rows = [
         compare(name, direct, ours, args.repeats, n_busy)
         for name, direct, ours in cases(args.resolution, args.channel_base, args.batch)
         if not args.only or name in args.only
         for n_busy in ((0,) if args.alone else (0, os.cpu_count() or 1))
     ]
-    machine: dict[str, Any] = {"processor": processor()}
-    machine |= {"cores": os.cpu_count(), "instructions": torch.backends.cpu.get_cpu_capability()}
-    machine |= {"torch": torch.__version__, "threads": args.threads}
     facts = {"resolution": args.resolution, "channel_base": args.channel_base}
     facts |= {"batch": args.batch, "repeats": args.repeats, "weights": "random"}
     errors = embedded_errors() if not args.only or "bf16" in args.only else []
     print(*errors, sep="\n")
-    write_json(args.out, {**facts, "machine": machine, "rows": rows, "bf16_errors": errors})
+    write_json(args.out, {**facts, "machine": where, "rows": rows, "bf16_errors": errors})
 
 
 def cases(resolution: int, channel_base: int, batch: int) -> Iterator[tuple[str, Side, Side]]:

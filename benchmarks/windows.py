@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -41,6 +39,7 @@ from anyres_bench.reference.patches import Tiling
 from anyres_bench.reference.plane import CanvasPlane
 from anyres_bench.reference.schedule import LayerSpec, layers
 from benchmarks.anyres_margin import calibrated
+from benchmarks.machine import machine
 
 CPU = torch.device("cpu")
 BUDGETS = (0.5, 1, 2, 4, 8)  # GiB, of the plans
@@ -185,6 +184,7 @@ def main() -> None:
     if args.peak:
         print(json.dumps(peak(*map(int, args.peak[:3]), args.peak[3])))
         return
+    where = machine()
     memory = list(peaks())
     print(*memory, sep="\n", flush=True)
     planned = list(plans())
@@ -196,12 +196,9 @@ def main() -> None:
             continue
         rows.append(measure(*case, args.repeats))
         print(rows[-1], flush=True)
-    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    machine |= {"torch": torch.__version__, "threads": torch.get_num_threads()}
-    machine |= {"load": os.getloadavg()[0]}
     facts = {"repeats": args.repeats, "weights": "random"}
     write_json(
-        args.out, {**facts, "machine": machine, "rows": rows, "memory": memory, "plans": planned}
+        args.out, {**facts, "machine": where, "rows": rows, "memory": memory, "plans": planned}
     )
 
 
