@@ -69,6 +69,7 @@ class AnyResConfig:
         r1_gamma: weight of the R1 penalty.
         r1_interval: steps from one penalty to the next.
         generator_lr, discriminator_lr: of Adam.
+        halve_kimg: thousands of images after which both are halved, once for each.
         reuse_fakes: the discriminator sees the images that the generator was just judged by,
             which saves drawing others.
         blur_kimg: the discriminator sees blurred images, less and less, for so many thousand
@@ -85,6 +86,7 @@ class AnyResConfig:
     r1_interval: int = 16
     generator_lr: float = 0.0025
     discriminator_lr: float = 0.002
+    halve_kimg: tuple[float, ...] = ()
     reuse_fakes: bool = False
     blur_kimg: float = 0.0
     teacher: str | None = None
@@ -125,7 +127,7 @@ class AnyResRecipe:
     averaged = "G"
 
     def __init__(self, config: AnyResConfig, loop: LoopConfig) -> None:
-        self.config = config
+        self.config, self._loop = config, loop
         g = config.generator
         if loop.compile and g.panorama_fov is not None:
             raise ConfigError("loop.compile is not implemented for panoramas; set it to false")
@@ -156,9 +158,10 @@ class AnyResRecipe:
     def optimizer(self, network: str) -> torch.optim.Optimizer:
         """Adam; D's rates are shortened because it takes r1_interval + 1 steps in r1_interval."""
         parameters, config = self.networks[network].parameters(), self.config
-        if network == "G":
-            return lazy_adam(parameters, config.generator_lr, None)
-        return lazy_adam(parameters, config.discriminator_lr, config.r1_interval)
+        lr = config.generator_lr if network == "G" else config.discriminator_lr
+        penalty_interval = None if network == "G" else config.r1_interval
+        milestones = self._loop.steps(config.halve_kimg, penalty_interval)
+        return lazy_adam(parameters, lr, penalty_interval, milestones)
 
     def items(self) -> ImageItems:
         """Real images with their windows."""

@@ -41,6 +41,7 @@ class AdversarialConfig:
 
     Attributes:
         lr: of Adam, for both.
+        halve_kimg: thousands of images after which the rate is halved, once for each.
         lazy: shorten rates by the extra steps that the penalties are.
         r1_gamma: weight of the R1 penalty; 0 for none.
         r1_interval: steps from one to the next.
@@ -51,6 +52,7 @@ class AdversarialConfig:
     """
 
     lr: float = 0.002
+    halve_kimg: tuple[float, ...] = ()
     lazy: bool = True
     r1_gamma: float = 10.0
     r1_interval: int = 16
@@ -81,15 +83,15 @@ class AdversarialConfig:
             phases.append(Phase("path-mean", "path", mean, self.path_interval))
         return tuple(phases)
 
-    def optimizer(self, network: str, module: nn.Module) -> torch.optim.Optimizer:
+    def optimizer(self, network: str, module: nn.Module, loop: LoopConfig) -> torch.optim.Optimizer:
         """Adam; of the mean path length plain descent, which makes it a running mean."""
         if network == "path":
             return torch.optim.SGD(module.parameters(), lr=_MEAN_RATE)
         interval = self.r1_interval if network == "D" else self.path_interval
         penalised = self.r1_gamma if network == "D" else self.path_weight
-        return lazy_adam(
-            module.parameters(), self.lr, interval if self.lazy and penalised else None
-        )
+        milestones = loop.steps(self.halve_kimg, interval if penalised else None)
+        shortened = interval if self.lazy and penalised else None
+        return lazy_adam(module.parameters(), self.lr, shortened, milestones)
 
     def switch(self, rng: Stream, n_styles: int) -> int | None:
         """The first layer that takes the second latent; None for no mixing."""
@@ -105,16 +107,22 @@ class AdversarialRecipe(ABC, Generic[G, D]):
         discriminator: its judge.
         adversarial: how they are played against each other.
         items: real images.
+        loop: how long, in what batches.
     """
 
     averaged = "G"
 
     def __init__(
-        self, network: G, discriminator: D, adversarial: AdversarialConfig, items: ImageItems
+        self,
+        network: G,
+        discriminator: D,
+        adversarial: AdversarialConfig,
+        items: ImageItems,
+        loop: LoopConfig,
     ) -> None:
         self.network, self.discriminator = network, discriminator
         self.adversarial = adversarial
-        self._items = items
+        self._items, self._loop = items, loop
         self._path = PathLength()
         self.networks: dict[str, nn.Module] = {"G": network, "D": discriminator}
         if adversarial.path_weight:
@@ -129,7 +137,7 @@ class AdversarialRecipe(ABC, Generic[G, D]):
 
     def optimizer(self, network: str) -> torch.optim.Optimizer:
         """As the adversarial part has it."""
-        return self.adversarial.optimizer(network, self.networks[network])
+        return self.adversarial.optimizer(network, self.networks[network], self._loop)
 
     def items(self) -> ImageItems:
         """Real images."""

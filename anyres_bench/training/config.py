@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import tomllib
 import types
 import typing
@@ -68,6 +69,15 @@ class LoopConfig:
                 f"loop.batch is {self.batch}, which is no multiple of loop.micro_batch "
                 f"{self.micro_batch}; change one of them"
             )
+
+    def steps(self, kimg: Iterable[float], penalty_interval: int | None = None) -> list[int]:
+        """An optimiser's steps after so many thousand images, a lazy penalty's own among them.
+
+        >>> LoopConfig(batch=8).steps([1, 2], penalty_interval=5)
+        [150, 300]
+        """
+        steps = [round(each * 1000 / self.batch) for each in kimg]
+        return [n + (math.ceil(n / penalty_interval) if penalty_interval else 0) for n in steps]
 
 
 def at_least(config: Any, **limits: float) -> None:

@@ -20,6 +20,7 @@ class SteppedAdam(torch.optim.Adam):
         betas: as Adam has them.
         milestones: steps before which the rate changes.
         factor: that it is multiplied by.
+        fused: compute a step in one kernel; moves the last bits.
     """
 
     def __init__(
@@ -29,8 +30,9 @@ class SteppedAdam(torch.optim.Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         milestones: Iterable[int] = (),
         factor: float = 0.5,
+        fused: bool = False,
     ) -> None:
-        super().__init__(parameters, lr=lr, betas=betas)
+        super().__init__(parameters, lr=lr, betas=betas, fused=fused)
         self._start, self._milestones, self._factor = lr, tuple(milestones), factor
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -43,13 +45,17 @@ class SteppedAdam(torch.optim.Adam):
 
 
 def lazy_adam(
-    parameters: Iterable[nn.Parameter], lr: float, interval: int | None
-) -> torch.optim.Adam:
+    parameters: Iterable[nn.Parameter],
+    lr: float,
+    interval: int | None,
+    milestones: Iterable[int] = (),
+) -> SteppedAdam:
     """Adam of a GAN whose penalty is a step of its own, once in `interval` steps.
 
-    Rate and memory are shortened by interval / (interval + 1); None leaves them.
+    Rate and memory are shortened by interval / (interval + 1); None leaves them. The rate is halved
+    before each milestone, a step of the optimiser's own count.
 
     Source: StyleGAN2 (Karras et al., CVPR 2020), appendix B, lazy regularisation.
     """
     share = interval / (interval + 1) if interval else 1.0
-    return torch.optim.Adam(parameters, lr=lr * share, betas=(0.0, 0.99**share), fused=True)
+    return SteppedAdam(parameters, lr * share, (0.0, 0.99**share), milestones, fused=True)

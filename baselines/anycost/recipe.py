@@ -142,7 +142,7 @@ class AnycostRecipe(AdversarialRecipe[AnycostNetwork, nn.Module]):
         if config.stage != "plain":
             played = replace(played, path_weight=0.0)
         network = seeded(loop.seed, make)
-        super().__init__(network, seeded(loop.seed + 1, judge), played, items)
+        super().__init__(network, seeded(loop.seed + 1, judge), played, items, loop)
         n_judged = 1 if config.stage == "plain" else config.n_res
         self.sides = network.resolutions[-n_judged:]
         self.teacher: AnycostNetwork | None = None

@@ -126,7 +126,7 @@ class InfinityGANRecipe(AdversarialRecipe[InfinityGANNetwork, InfinityGANDiscrim
                 config.patch, config.channel_multiplier, config.channel_max
             ),
         )
-        super().__init__(network, discriminator, config.adversarial, items)
+        super().__init__(network, discriminator, config.adversarial, items, loop)
 
     def _generator_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
         fake = _Fake.draw(self, len(batch.images), rng_of(context))

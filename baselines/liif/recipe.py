@@ -175,7 +175,7 @@ class LIIFRecipe:
 
     def optimizer(self, network: str) -> torch.optim.Optimizer:
         """Adam, halved at the milestones."""
-        milestones = [round(kimg * 1000 / self._loop.batch) for kimg in self.config.halve_kimg]
+        milestones = self._loop.steps(self.config.halve_kimg)
         return SteppedAdam(self.network.parameters(), self.config.lr, milestones=milestones)
 
     def items(self) -> LIIFItems:

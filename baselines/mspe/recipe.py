@@ -108,7 +108,7 @@ class MSPERecipe(AdversarialRecipe[MSPENetwork, MSPEDiscriminator]):
         )
         largest = (4 + max(config.scales)) * network.step
         items = ImageItems(config.sources, largest, loop.batch, loop.seed)
-        super().__init__(network, discriminator, config.adversarial, items)
+        super().__init__(network, discriminator, config.adversarial, items, loop)
 
     def _generator_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
         fake = self._render(len(batch.images), rng_of(context), self.scale_of(context))

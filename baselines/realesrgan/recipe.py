@@ -210,7 +210,7 @@ class RealESRGANRecipe:
 
     def optimizer(self, network: str) -> torch.optim.Optimizer:
         """Adam, halved at the milestones."""
-        milestones = [round(kimg * 1000 / self._loop.batch) for kimg in self.config.halve_kimg]
+        milestones = self._loop.steps(self.config.halve_kimg)
         parameters = self.networks[network].parameters()
         return SteppedAdam(parameters, self.config.lr, _BETAS, milestones)
 

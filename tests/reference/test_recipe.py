@@ -164,6 +164,20 @@ def test_stage_two_trains_every_part(data: str, stage1: Path, tmp_path: Path) ->
     assert names == {"canvas16", "canvas32", "canvas64"}
 
 
+def test_rates_are_halved_when_so_many_images_are_seen(data: str) -> None:
+    halved = config(data, generator_lr=0.1, discriminator_lr=0.17, halve_kimg=(0.008, 0.012))
+    recipe = halved.recipe(dataclasses.replace(LOOP, batch=4, micro_batch=4))
+    for name, expected in (("G", [0.1, 0.1, 0.05, 0.025]), ("D", [0.16, 0.16, 0.08, 0.04])):
+        optimizer, rates = recipe.optimizer(name), []
+        for step in range(4):
+            for _ in range(2 if name == "D" and step % recipe.config.r1_interval == 0 else 1):
+                for parameter in recipe.networks[name].parameters():
+                    parameter.grad = torch.zeros_like(parameter)
+                optimizer.step()
+            rates.append(optimizer.param_groups[0]["lr"])
+        assert rates == pytest.approx(expected), name
+
+
 @pytest.mark.slow
 def test_resuming_is_not_interrupting(data: str, stage1: Path, tmp_path: Path) -> None:
     finals = []

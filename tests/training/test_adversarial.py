@@ -15,6 +15,7 @@ from anyres_bench.training.adversarial import (
     check_loop,
     path_lengths,
 )
+from anyres_bench.training.config import LoopConfig
 from anyres_bench.training.recipe import Loss, StepContext
 from tests.training.tiny import CONTEXT, LOOP
 
@@ -36,16 +37,36 @@ def test_phases_are_those_that_are_wanted() -> None:
 def test_rates_are_shortened_by_the_steps_that_penalties_are() -> None:
     module = torch.nn.Linear(2, 2)
     config = AdversarialConfig(lr=0.1)
-    rates = {n: config.optimizer(n, module).param_groups[0] for n in ("G", "D")}
+    rates = {n: config.optimizer(n, module, LOOP).param_groups[0] for n in ("G", "D")}
     assert rates["G"]["lr"] == pytest.approx(0.1 * 4 / 5)
     assert rates["D"]["lr"] == pytest.approx(0.1 * 16 / 17)
     assert rates["D"]["betas"] == pytest.approx((0, 0.99 ** (16 / 17)))
-    assert AdversarialConfig(lr=0.1, lazy=False).optimizer("D", module).param_groups[0]["lr"] == 0.1
+    full = AdversarialConfig(lr=0.1, lazy=False).optimizer("D", module, LOOP)
+    assert full.param_groups[0]["lr"] == 0.1
+
+
+@pytest.mark.parametrize("penalties", [0.0, 1.0])
+def test_rates_are_halved_after_so_many_images_whatever_penalties_step_between(
+    penalties: float,
+) -> None:
+    loop = LoopConfig(batch=8, micro_batch=8)
+    config = AdversarialConfig(
+        lr=0.1, lazy=False, halve_kimg=(0.032,), r1_gamma=penalties, path_weight=penalties
+    )
+    for name, interval in (("G", config.path_interval), ("D", config.r1_interval)):
+        module = torch.nn.Linear(1, 1)
+        optimizer, rates = config.optimizer(name, module, loop), []
+        for step in range(8):
+            for _ in range(2 if penalties and step % interval == 0 else 1):
+                module(torch.ones(1, 1)).sum().backward()
+                optimizer.step()
+            rates.append(optimizer.param_groups[0]["lr"])
+        assert rates == [0.1] * 4 + [0.05] * 4, name
 
 
 def test_the_mean_length_is_the_published_running_mean() -> None:
     path, expected = PathLength(), 0.0
-    optimizer = AdversarialConfig().optimizer("path", path)
+    optimizer = AdversarialConfig().optimizer("path", path, LOOP)
     for step in range(5):
         lengths = torch.from_numpy(stream(step).uniform(4)).float()
         loss = path.penalty(lengths, 2.0)

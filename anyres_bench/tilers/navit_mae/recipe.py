@@ -192,7 +192,7 @@ class MaskedRecipe:
 
     def optimizer(self, network: str) -> torch.optim.Optimizer:
         """Adam, halved at the milestones."""
-        milestones = [round(kimg * 1000 / self._loop.batch) for kimg in self.config.halve_kimg]
+        milestones = self._loop.steps(self.config.halve_kimg)
         return SteppedAdam(
             self.network.parameters(), self.config.lr, (0.9, 0.95), milestones=milestones
         )
