@@ -84,6 +84,8 @@ PAIRS = (
     ("ours-seed0", "anycost-seed0"),
     ("ours-seed0", "mspe-seed0"),
     ("ours-seed1", "mspe-seed0"),
+    ("ours-seed0", "infinitygan-seed0"),
+    ("ours-seed1", "infinitygan-seed0"),
     ("ours-seed0", "lanczos-32"),
     ("ours-seed0", "nearest-32"),
     ("ours-seed0", "lanczos-64"),
