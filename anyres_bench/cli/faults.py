@@ -56,6 +56,7 @@ _SYSTEM = {
     errno.EINVAL: ("this disk does not take such a file", "choose a folder on another disk"),
 }
 _MEMORY = _SYSTEM[errno.ENOMEM]
+_KILLED = ("a process was killed, as when memory runs out", _MEMORY[1])
 _DISK = _SYSTEM[errno.ENOSPC]
 # Words of libraries that tell what the system did without its error number: (words, what happened).
 _SPOKEN = (
@@ -67,7 +68,7 @@ _SPOKEN = (
     (("disk i/o error", "input/output error"), _SYSTEM[errno.EIO]),
     (("database is locked",), _SYSTEM[errno.EBUSY]),
     (("can't start new thread",), _SYSTEM[errno.EAGAIN]),
-    (("terminated abruptly",), ("a process was killed, as when memory runs out", _MEMORY[1])),
+    (("terminated abruptly", "dataloader worker (pid"), _KILLED),
     (("cuda error", "cudnn", "cublas", "nccl"), ("the accelerator failed", "try --device cpu")),
 )
 

@@ -30,6 +30,18 @@ class AnyresBenchError(Exception):
 
     exit_code = 1
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """It passes whole from process to process, whatever a subclass is made of."""
+        return _remade, (type(self), self.args, vars(self))
+
+
+def _remade(
+    kind: type[AnyresBenchError], args: tuple[object, ...], attributes: dict[str, object]
+) -> AnyresBenchError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(attributes)
+    return error
+
 
 class UsageError(AnyresBenchError):
     """The call was wrong and nothing was started."""

@@ -94,7 +94,7 @@ class AnyResConfig:
 
     def __post_init__(self) -> None:
         above(self, generator_lr=0, discriminator_lr=0)
-        at_least(self, r1_gamma=0, r1_interval=1, blur_kimg=0)
+        at_least(self, r1_gamma=0, r1_interval=1, halve_kimg=0, blur_kimg=0)
         uses = {source.use for source in self.sources}
         if self.generator.panorama_fov is not None and (
             self.teacher is not None or "patch" in uses or self.generator.scale_embedding != "none"

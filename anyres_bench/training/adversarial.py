@@ -64,7 +64,7 @@ class AdversarialConfig:
     def __post_init__(self) -> None:
         above(self, lr=0)
         at_least(self, r1_gamma=0, r1_interval=1, path_weight=0, path_interval=1, path_shrink=1)
-        at_least(self, mixing=0)
+        at_least(self, halve_kimg=0, mixing=0)
 
     def phases(
         self,

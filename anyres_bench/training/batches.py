@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from anyres_bench.core import distributed
+from anyres_bench.core.errors import AnyresBenchError
 from anyres_bench.training.config import LoopConfig
 from anyres_bench.training.recipe import ItemSource
 
@@ -21,7 +22,7 @@ Parts = list[tuple[int, Any]]
 """This process's micro-batches of one step, each with its number within the step."""
 
 
-class _Steps(Dataset[Parts]):
+class _Steps(Dataset[Any]):
     """Step number -> this process's micro-batches."""
 
     def __init__(self, source: ItemSource, config: LoopConfig) -> None:
@@ -31,11 +32,21 @@ class _Steps(Dataset[Parts]):
             distributed.rank() :: distributed.world_size()
         ]
 
-    def __getitem__(self, step: int) -> Parts:
+    def __getitem__(self, step: int) -> Any:
         return [
             (part, self.source.micro_batch(step, part * self.size, self.size))
             for part in self.parts
         ]
+
+
+class _StepsOfWorkers(_Steps):
+    """Those of other processes, which give errors back: raised there, they come as a traceback."""
+
+    def __getitem__(self, step: int) -> Any:
+        try:
+            return super().__getitem__(step)
+        except (AnyresBenchError, OSError, MemoryError) as error:
+            return error
 
 
 def read_ahead(
@@ -53,8 +64,8 @@ def read_ahead(
     if not config.n_workers:
         yield from _by_a_thread(_Steps(source, config), steps)
         return
-    loader: DataLoader[Parts] = DataLoader(
-        _Steps(source, config),
+    loader: DataLoader[Any] = DataLoader(
+        _StepsOfWorkers(source, config),
         batch_size=None,
         sampler=steps,
         num_workers=config.n_workers,
@@ -63,7 +74,10 @@ def read_ahead(
         worker_init_fn=_start_worker,
         pin_memory=torch.cuda.is_available(),
     )
-    yield from loader
+    for parts in loader:
+        if isinstance(parts, Exception):
+            raise parts
+        yield parts
 
 
 def _by_a_thread(batches: _Steps, steps: Sequence[int]) -> Generator[Parts, None, None]:

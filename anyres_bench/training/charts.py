@@ -12,6 +12,7 @@ from typing import Any
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.files import atomic_write
 from anyres_bench.core.quoting import csv_cell
+from anyres_bench.core.reporting import say
 
 LOG, CHART, TABLE = "log.jsonl", "curves.png", "log.csv"
 _BLUE, _PALE = "#0072b2", "#9ecae1"
@@ -104,14 +105,32 @@ def write_table(folder: Path) -> None:
 
 
 def read_entries(log: Path) -> list[dict[str, Any]]:
-    """Whole lines of a log; a process that was killed may leave half of one."""
+    """Whole lines of a log; a process that was killed may leave half of one.
+
+    Others that are none of a run, as after a power cut, are said and passed over.
+    """
     if not log.exists():
         return []
-    return [
-        json.loads(line)
-        for line in log.read_text(encoding="utf-8").splitlines(True)
-        if line.endswith("\n")
-    ]
+    text = log.read_text(encoding="utf-8", errors="replace")
+    entries = [_entry(line) for line in text.splitlines(True) if line.endswith("\n")]
+    if n_damaged := entries.count(None):
+        say(f"passed over: {n_damaged} damaged line{'s'[: n_damaged > 1]} of {log}")
+    return [entry for entry in entries if entry is not None]
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    """A line of a log; None for what `RunFolder` does not write."""
+    try:
+        entry = json.loads(line)
+        numbers = [entry["images"], entry.get("seconds", 0), *entry["scores"].values()]
+        if entry["kind"] == "tick":
+            numbers.append(entry["images_per_second"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    sound = entry["kind"] in ("tick", "evaluation") and all(
+        isinstance(number, int | float) for number in numbers
+    )
+    return entry if sound else None
 
 
 def _ticks(lines: Mapping[str, Line]) -> list[list[str]]:

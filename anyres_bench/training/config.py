@@ -11,14 +11,16 @@ import math
 import tomllib
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from anyres_bench.core.errors import ConfigError
+from anyres_bench.core.plain import unique_keys
 from anyres_bench.core.registry import nearest
 
 C = TypeVar("C")
+_LARGEST = 1 << 63  # beyond, no seed and no size is a number to work with
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,15 +83,16 @@ class LoopConfig:
 
 
 def at_least(config: Any, **limits: float) -> None:
-    """Check that fields are not below a limit.
+    """Check that fields, and each of the numbers of those that are lists, are not below a limit.
 
     Raises:
         ConfigError: one is.
     """
     for name, limit in limits.items():
         value = getattr(config, name)
-        if value is not None and not value >= limit:
-            raise ConfigError(f"{name} is {value}; expected {limit} or more")
+        for each in value if isinstance(value, tuple) else (value,):
+            if each is not None and not each >= limit:
+                raise ConfigError(f"{name} is {value}; expected {limit} or more")
 
 
 def above(config: Any, **limits: float) -> None:
@@ -111,11 +114,14 @@ def read_settings(path: Path) -> dict[str, Any]:
         ConfigError: no such file, another ending, or not what the ending says.
     """
     path = Path(path)
-    readers = {".toml": tomllib.loads, ".json": json.loads}
+    readers: dict[str, Callable[[str], Any]] = {
+        ".toml": tomllib.loads,
+        ".json": lambda text: json.loads(text, object_pairs_hook=unique_keys),
+    }
     if path.suffix not in readers:
         raise ConfigError(f"{path} is neither a .toml nor a .json file")
     try:
-        values = readers[path.suffix](path.read_text(encoding="utf-8"))
+        values = readers[path.suffix](path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
@@ -139,18 +145,17 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip():
             raise ConfigError(f"--set {assignment!r} is not key=value")
-        *tables, name = key.strip().split(".")
-        table = values
-        for part in tables:
-            table = table.setdefault(part, {})
-        table[name] = _parse_value(text.strip())
+        value = _parse_value(text.strip())
+        for part in reversed(key.strip().split(".")):
+            value = {part: value}
+        values = merge(values, value)
     return values
 
 
 def _parse_value(text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except ValueError:  # no JSON, or a number of thousands of digits
         return text
 
 
@@ -169,9 +174,11 @@ def build(kind: type[C], values: Mapping[str, Any], where: str = "") -> C:
     """Make a configuration dataclass from plain values.
 
     Raises:
-        ConfigError: an unknown or missing key, or a value of the wrong type; the message names
-            the key by its full path and suggests the nearest.
+        ConfigError: an unknown or missing key, or a value of the wrong type or that is no finite
+            number; the message names the key by its full path and suggests the nearest.
     """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{where.rstrip('.')} is {values!r:.80}; expected a table")
     hints = typing.get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for key in values:
@@ -206,14 +213,35 @@ def _typed(hint: Any, value: Any, key: str) -> Any:
             raise ConfigError(f"{key} is {value!r}; expected a list")
         return tuple(_typed(arguments[0], item, f"{key}[{i}]") for i, item in enumerate(value))
     if dataclasses.is_dataclass(hint):
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{key} is {value!r}; expected a table")
         return build(hint, value, f"{key}.")  # type: ignore[arg-type]
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    whole = type(value) is int
+    if whole and abs(value) >= _LARGEST:
+        raise ConfigError(f"{key} is {value!r:.30}; expected a number of at most 64 bits")
+    if hint is float and whole:
         return float(value)
     if type(value) is not hint:
         raise ConfigError(f"{key} is {value!r}; expected {hint.__name__}")
+    if hint is float and not math.isfinite(value):
+        raise ConfigError(f"{key} is {value}; expected a finite number")
     return value
+
+
+def differences(old: Any, new: Any, where: str = "") -> list[str]:
+    """Where nested plain values differ, by full path, with both values.
+
+    >>> differences({"loop": {"batch": 8, "seed": 0}}, {"loop": {"batch": 4, "seed": 0}})
+    ['loop.batch (8, now 4)']
+    """
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        dot = where and "."
+        names = sorted(old.keys() | new.keys())
+        inner = [differences(old.get(n), new.get(n), f"{where}{dot}{n}") for n in names]
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = enumerate(zip(old, new, strict=True))
+        inner = [differences(*pair, f"{where}[{i}]") for i, pair in pairs]
+    else:
+        inner = [[f"{where} ({old!r:.80}, now {new!r:.80})"]] if old != new else []
+    return [each for some in inner for each in some]
 
 
 def to_plain(config: Any) -> dict[str, Any]:

@@ -24,9 +24,9 @@ from anyres_bench.core.errors import CheckpointError, ConfigError, TrainingError
 from anyres_bench.core.reporting import say
 from anyres_bench.training.batches import Parts, read_ahead
 from anyres_bench.training.checkpoints import read_newest_state, write_state
-from anyres_bench.training.config import LoopConfig
+from anyres_bench.training.config import LoopConfig, differences
 from anyres_bench.training.recipe import Phase, Recipe, StepContext
-from anyres_bench.training.run_folder import RunFolder, check_folder, stop_requests
+from anyres_bench.training.run_folder import RunFolder, alone_in, check_folder, stop_requests
 
 Seen = dict[int, dict[str, Tensor]]
 """Scores of a step by micro-batch: what its later phases may use."""
@@ -103,10 +103,18 @@ def train(
     Raises:
         TrainingError: a loss or gradient is not finite, or has diverged.
         ConfigError: the folder holds a run of another configuration.
-        UsageError: the folder holds something that a run would replace.
+        UsageError: the folder holds something that a run would replace, or another run is at work
+            there.
     """
-    run = _new_run(recipe, config, settings)
-    run_folder = _begin(run, folder, completed)
+    with alone_in(folder):
+        run = _new_run(recipe, config, settings)
+        run_folder = _begin(run, folder, completed)
+        return _go_on(run, run_folder, evaluation)
+
+
+def _go_on(run: Run, run_folder: RunFolder, evaluation: Evaluation | None) -> bool:
+    """Train from where a run is to its end, or until it is stopped; whether it is complete."""
+    recipe, config = run.recipe, run.config
     n_steps = math.ceil(config.total_kimg * 1000 / config.batch)
     ahead = read_ahead(recipe.items(), config, run.step, n_steps)
     with stop_requests() as stop, contextlib.closing(ahead) as batches:
@@ -150,7 +158,10 @@ def _begin(
     state = read_newest_state(folder)
     if state is not None:
         _resume(run, state, completed, folder)
-        say(f"resumed at {run.n_images / 1000:.1f} kimg")
+        done = run.n_images / 1000
+        is_complete = done >= run.config.total_kimg
+        end = "complete at {:.1f} kimg; raise loop.total_kimg to go on"
+        say((end if is_complete else "resumed at {:.1f} kimg").format(done))
     if distributed.is_main():
         check_folder(folder, is_resumed=state is not None)
     run_folder = RunFolder(folder, run.config)
@@ -297,12 +308,10 @@ def _check_same_run(old: Mapping[str, Any], new: Mapping[str, Any], folder: Path
         loop = {k: v for k, v in settings.get("loop", {}).items() if k not in _FREE}
         return {**settings, "loop": loop}
 
-    one, two = fixed(old), fixed(new)
-    changed = sorted(key for key in one.keys() | two.keys() if one.get(key) != two.get(key))
-    if changed:
+    if changed := differences(fixed(old), fixed(new)):
         raise ConfigError(
-            f"{folder} holds a run with other settings of {', '.join(changed)}; "
-            "use another folder, or the settings saved there"
+            f"{folder} holds a run with other settings of {', '.join(changed[:5])}"
+            f"{', ...' if changed[5:] else ''}; use another folder, or the settings saved there"
         )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib.util
 import json
+import os
 import re
 import resource
 import shutil
@@ -36,6 +38,48 @@ _DRAW_SHARE = 50  # times as long as a drawing took passes before the next one
 def exports(folder: Path) -> list[Path]:
     """The checkpoint folders that a run has written and not dropped, oldest first."""
     return sorted(path for path in folder.glob("ema-*") if _EXPORT.fullmatch(path.name))
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder while this one is at work in it, where the disk gives locks.
+
+    Raises:
+        UsageError: another run is at work there.
+    """
+    if not distributed.is_main():
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    _locked.add(descriptor)
+    try:
+        _lock(descriptor, folder)
+        yield
+    finally:
+        _locked.remove(descriptor)
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UsageError(
+            f"another training is at work in {folder}; let it end, or train into another folder"
+        ) from error
+    except OSError:  # this disk gives none
+        pass
+
+
+def _leave_locks() -> None:
+    for descriptor in _locked:
+        os.close(descriptor)
+
+
+# A run that is killed leaves its workers behind for some seconds, which would hold its lock.
+_locked: set[int] = set()
+os.register_at_fork(after_in_child=_leave_locks)
 
 
 def check_folder(folder: Path, is_resumed: bool) -> None:
@@ -85,7 +129,7 @@ class RunFolder:
         self._tick_step = 0
         self._waited = 0.0
         self._drawn, self._drawing_s, self._undrawn = self._started, 1.0, False
-        self._board = _tensorboard(self.folder) if distributed.is_main() else None
+        self._board: Any = None
 
     def due(self, step: int, last: bool) -> Due:
         """What is due after `step` steps; everything is, after the last one."""
@@ -178,9 +222,10 @@ class RunFolder:
             return
         write_json(self.folder / SETTINGS, dict(settings))
         kept = [entry for entry in read_entries(self.folder / LOG) if entry["images"] <= n_images]
-        self._seconds_before = kept[-1]["seconds"] if kept else 0.0
+        self._seconds_before = kept[-1].get("seconds", 0.0) if kept else 0.0
         with atomic_write(self.folder / LOG, "w") as file:
             file.writelines(json.dumps(entry) + "\n" for entry in kept)
+        self._board = _tensorboard(self.folder, n_images)
 
     def close(self) -> None:
         """Finish the logs, and draw what was logged."""
@@ -267,10 +312,10 @@ def _memory_gib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def _tensorboard(folder: Path) -> Any:
+def _tensorboard(folder: Path, n_images: int) -> Any:
     """A TensorBoard writer where the package is installed; log.jsonl holds the same."""
     if importlib.util.find_spec("tensorboard") is None:
         return None
     from torch.utils.tensorboard import SummaryWriter
 
-    return SummaryWriter(str(folder))
+    return SummaryWriter(str(folder), purge_step=n_images + 1 if n_images else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -17,6 +18,8 @@ from anyres_bench.training.config import LoopConfig, build, merge, read_settings
 from anyres_bench.training.loop import Evaluation, train
 
 WARM_START = "previous"  # stands in configurations for the folder of the stage before
+_TABLES = ("loop", "model")
+_NAME = re.compile(r"\w[\w-]*")
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,12 @@ def read_stages(
         raise UnknownNameError(f"unknown preset {preset!r}; {nearest(preset, presets())}")
     values = merge(_read_preset(preset) if preset else {}, read_settings(path) if path else {})
     listed = values.pop("stages", [{}])
-    names = [stage.get("name", "run") for stage in listed]
+    names = _names(listed)
     shared = {key: value for key, value in changes.items() if key not in names}
     stages = []
     for name, own in zip(names, listed, strict=True):
         tables = {key: value for key, value in own.items() if key != "name"}
-        whole = merge(values, tables, shared, changes.get(name, {}))
+        whole = merge(values, tables, shared, _table(changes.get(name, {}), name))
         stages.append(_stage(name, whole, data))
     return stages
 
@@ -95,16 +98,51 @@ def _read_preset(name: str) -> dict[str, Any]:
         return read_settings(path)
 
 
+def _names(listed: object) -> list[str]:
+    """Names of the stages of a file, which are those of their folders.
+
+    Raises:
+        ConfigError: they are no list of tables, or names are missing, twice there or of no folder.
+    """
+    if not isinstance(listed, list) or not listed:
+        raise ConfigError(f"stages is {listed!r:.80}; expected a list of tables, each with a name")
+    names: list[str] = []
+    for i, stage in enumerate(listed):
+        default = "run" if len(listed) == 1 else None
+        name = _table(stage, f"stages[{i}]").get("name", default)
+        if not isinstance(name, str) or not _NAME.fullmatch(name) or name in (*_TABLES, "recipe"):
+            raise ConfigError(
+                f"the name of stages[{i}] is {name!r:.80}; expected one of letters, digits, "
+                "'-' and '_' that is no table's"
+            )
+        if name in names:
+            raise ConfigError(f"two stages are named {name}; give each a name of its own")
+        names.append(name)
+    return names
+
+
+def _table(value: object, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{name} is {value!r:.80}; expected a table")
+    return value
+
+
 def _stage(name: str, values: dict[str, Any], data: Sequence[Path]) -> Stage:
     recipe = values.pop("recipe", None)
     if recipe is None:
         raise ConfigError(f"nothing says what to train; name a preset: {', '.join(presets())}")
+    if not isinstance(recipe, str):
+        raise ConfigError(f"recipe is {recipe!r:.80}; expected the name of one")
     for key in values:
-        if key not in ("loop", "model"):
-            raise ConfigError(f"unknown setting {key}; {nearest(key, ['loop', 'model', 'recipe'])}")
+        if key not in _TABLES:
+            raise ConfigError(f"unknown setting {key}; {nearest(key, [*_TABLES, 'recipe'])}")
+        _table(values[key], key)
     if data:
         model = values.setdefault("model", {})
         sources = model.get("sources", [{}])
+        if not isinstance(sources, list):
+            raise ConfigError(f"model.sources is {sources!r:.80}; expected a list of tables")
+        sources = [_table(source, f"model.sources[{i}]") for i, source in enumerate(sources)]
         filled = [{**source, "dataset": str(d)} for source in sources for d in data]
         model["sources"] = filled
     return Stage(name, recipe, values)

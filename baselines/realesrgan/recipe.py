@@ -118,6 +118,7 @@ class RealESRGANConfig:
 
     def __post_init__(self) -> None:
         above(self, lr=0)
+        at_least(self, halve_kimg=0)
         at_least(self, l1_weight=0, perceptual_weight=0, gan_weight=0, discriminator_feat=1)
         at_least(self, crop_side=max(SMALLEST, self.gt_side), gt_side=8)
         # the discriminator halves three times; small scales fold their input

@@ -33,6 +33,7 @@ def test_every_error_of_the_system_is_told_with_its_file(number: int) -> None:
         (sqlite3.OperationalError("database or disk is full"), "the disk is full"),
         (sqlite3.OperationalError("attempt to write a readonly database"), "read-only"),
         (RuntimeError("can't start new thread"), "no more processes"),
+        (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "), "was killed"),
         (RecursionError("maximum recursion depth exceeded"), "nested too deeply"),
         (UnicodeEncodeError("ascii", "\u56fe", 0, 1, "no"), "LC_ALL"),
         (ModuleNotFoundError("No module named 'jinja2'", name="jinja2"), "jinja2 is not installed"),

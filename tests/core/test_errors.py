@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 
 import pytest
 
@@ -30,6 +31,8 @@ def test_every_error_is_ours_described_and_drawn_where_it_stands(
 def test_errors_of_one_file_carry_a_reason_beside_the_sentence(
     kind: type[ImageError] | type[FetchError],
 ) -> None:
-    error = kind("truncated", "a.png is truncated; fetch it again")
-    assert error.reason == "truncated"
-    assert str(error) == "a.png is truncated; fetch it again"
+    made = kind("truncated", "a.png is truncated; fetch it again")
+    for error in (made, pickle.loads(pickle.dumps(made))):
+        assert type(error) is kind
+        assert error.reason == "truncated"
+        assert str(error) == "a.png is truncated; fetch it again"

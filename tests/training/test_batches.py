@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import pytest
 import torch
 
-from anyres_bench.core.errors import DatasetError
+from anyres_bench.core.errors import ImageError
 from anyres_bench.training.batches import read_ahead
 from anyres_bench.training.config import LoopConfig
 from tests.training.toy import ToyItems
@@ -47,7 +48,7 @@ class Counted(ToyItems):
     def micro_batch(self, step: int, start: int, n: int) -> torch.Tensor:
         self.read.append(step)
         if step == self.missing:
-            raise DatasetError(f"no item at step {step}")
+            raise ImageError("gone", f"no item at step {step}")
         return super().micro_batch(step, start, n)
 
 
@@ -60,9 +61,11 @@ def test_a_thread_reads_two_steps_ahead_and_ends_with_its_reader() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("data")]
 
 
-def test_what_a_thread_cannot_read_is_told_at_its_step() -> None:
+@pytest.mark.parametrize("n_workers", [0, 1])
+def test_what_cannot_be_read_is_told_at_its_step(n_workers: int) -> None:
     items = Counted(missing=1)
-    batches = read_ahead(items, LoopConfig(batch=2, micro_batch=2, n_workers=0), 0, 4)
+    batches = read_ahead(items, LoopConfig(batch=2, micro_batch=2, n_workers=n_workers), 0, 4)
     next(batches)
-    with pytest.raises(DatasetError, match="step 1"):
+    with contextlib.closing(batches), pytest.raises(ImageError) as told:
         next(batches)
+    assert (told.value.reason, str(told.value)) == ("gone", "no item at step 1")

@@ -12,7 +12,9 @@ from PIL import Image
 
 from anyres_bench.cli.main import main
 from anyres_bench.core.errors import UsageError
+from anyres_bench.core.reporting import report_to
 from anyres_bench.training.charts import draw, draw_run, read_entries, read_lines
+from tests.reporters import Recorder
 
 
 def write_log(folder: Path, entries: list[dict[str, Any]], tail: str = "") -> None:
@@ -82,6 +84,22 @@ def test_a_run_of_several_stages_is_drawn_by_the_command(
     drawn = [tmp_path / stage / "curves.png" for stage in ("global", "patch")]
     assert capsys.readouterr().out.split() == [str(path) for path in drawn]
     assert all(path.stat().st_size > 1000 for path in drawn)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\0\0\0", "[]", "5", '{"kind": "tick"}', '{"kind": "tick", "images": 1, "scores": {}}',
+        '{"kind": "evaluation", "images": 1, "scores": {"fd": "1"}}',
+        '{"kind": "evaluation", "images": "1", "scores": {}}', '{"kind": "other", "images": 1}',
+    ],
+)  # fmt: skip
+def test_lines_of_no_run_are_said_and_passed_over(line: str, tmp_path: Path) -> None:
+    write_log(tmp_path, [tick(1000, G=1.5), evaluation(1000, kid=4.0)], tail=f"{line}\n\xff\n")
+    recorder = Recorder()
+    with report_to(recorder):
+        assert len(read_entries(tmp_path / "log.jsonl")) == 2
+    assert recorder.told == [("say", f"passed over: 2 damaged lines of {tmp_path / 'log.jsonl'}")]
 
 
 def test_where_there_is_no_run_it_says_so(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from anyres_bench.core.errors import ConfigError
 from anyres_bench.training.config import (
     LoopConfig,
+    at_least,
     build,
     merge,
     parse_assignments,
@@ -30,6 +31,10 @@ class Outer:
     data: tuple[str, ...]
     inner: Inner = Inner()
     loop: LoopConfig = dataclasses.field(default_factory=LoopConfig)
+    halve: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        at_least(self, halve=0)
 
 
 def test_layers() -> None:
@@ -59,9 +64,16 @@ def test_layers() -> None:
         ({"data": ["a"], "loop": {"batch": 10}}, "no multiple of loop.micro_batch"),
         ({"data": ["a"], "loop": {"ema_kimg": 0}}, "ema_kimg is 0.0; expected more than 0"),
         ({"data": ["a"], "loop": {"keep": 0}}, "keep is 0; expected 1 or more"),
+        ({"data": ["a"], "loop": {"total_kimg": float("inf")}}, "total_kimg is inf; .* finite"),
+        ({"data": ["a"], "inner": {"rate": float("nan")}}, "inner.rate is nan; .* finite"),
+        ({"data": ["a"], "inner": {"rate": 10**400}}, "inner.rate is 1000.*; .* 64 bits"),
+        ({"data": ["a"], "loop": {"seed": 2**63}}, "loop.seed is 9223372036854775808; .* 64 bits"),
+        ({"data": ["a"], "halve": [2.0, -1.0]}, "halve is .*-1.0.*; expected 0 or more"),
+        ({"data": ["a"], "halve": 2}, "halve is 2; expected a list"),
+        (["data"], "expected a table"),
     ],
 )
-def test_errors_name_the_setting(values: dict[str, Any], message: str) -> None:
+def test_errors_name_the_setting(values: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         build(Outer, values)
 
@@ -72,10 +84,14 @@ def test_files(tmp_path: Path) -> None:
     assert read_settings(tmp_path / "a.toml") == read_settings(tmp_path / "a.json")
     (tmp_path / "b.toml").write_text("data = [")
     (tmp_path / "c.json").write_text("[1]")
+    (tmp_path / "twice.json").write_text('{"loop": {"batch": 8, "batch": 4}}')
+    (tmp_path / "bom.toml").write_text("a = 1", encoding="utf-8-sig")
+    assert read_settings(tmp_path / "bom.toml") == {"a": 1}
     for name, message in [
         ("b.toml", "no valid TOML"),
         ("c.json", "expected a table"),
         ("d.json", "cannot read"),
+        ("twice.json", "'batch' stands twice"),
         ("e.yaml", "neither"),
     ]:
         with pytest.raises(ConfigError, match=message):
@@ -85,3 +101,10 @@ def test_files(tmp_path: Path) -> None:
 def test_assignment_without_a_value() -> None:
     with pytest.raises(ConfigError, match="not key=value"):
         parse_assignments(["loop.batch"])
+
+
+def test_the_later_of_two_assignments_counts() -> None:
+    assert parse_assignments(["a.b=1", "a.b.c=2"]) == {"a": {"b": {"c": 2}}}
+    assert parse_assignments(["a=1", "a.b=2"]) == {"a": {"b": 2}}
+    assert parse_assignments(["a.b=2", "a=1"]) == {"a": 1}
+    assert parse_assignments(["a=" + "9" * 5000]) == {"a": "9" * 5000}

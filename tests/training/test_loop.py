@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import multiprocessing
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +20,12 @@ import pytest
 import torch
 
 from anyres_bench.core.errors import CheckpointError, ConfigError, TrainingError, UsageError
+from anyres_bench.core.reporting import report_to
 from anyres_bench.training.checkpoints import checkpoints, read_newest_state, write_state
 from anyres_bench.training.config import LoopConfig, to_plain
 from anyres_bench.training.loop import Evaluation, train
+from anyres_bench.training.run_folder import alone_in
+from tests.reporters import Recorder
 from tests.training.toy import ToyRecipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +85,10 @@ def test_the_log_is_drawn_where_that_is_wanted(charts: bool, tmp_path: Path) -> 
 
 def test_a_run_that_has_gone_further_is_complete(tmp_path: Path) -> None:
     assert run(tmp_path, config(4))
-    assert run(tmp_path, config(2)), "a stage cut short goes on to the next"
+    recorder = Recorder()
+    with report_to(recorder):
+        assert run(tmp_path, config(2)), "a stage cut short goes on to the next"
+    assert recorder.told == [("say", "complete at 0.0 kimg; raise loop.total_kimg to go on")]
     assert state(tmp_path)["step"] == 4
 
 
@@ -136,9 +147,35 @@ def test_the_average_follows_the_weights(tmp_path: Path) -> None:
     assert torch.allclose(state(tmp_path / "slow")["average"]["weight"], start["weight"], atol=1e-6)
 
 
+def test_two_runs_are_not_at_work_in_one_folder(tmp_path: Path) -> None:
+    with open_folder(tmp_path) as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(UsageError, match="another training is at work in"):
+            run(tmp_path, config(1))
+        assert not list(tmp_path.iterdir())
+    assert run(tmp_path, config(1))
+
+
+def test_a_process_that_a_run_leaves_behind_does_not_hold_its_folder(tmp_path: Path) -> None:
+    with alone_in(tmp_path):
+        left = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        left.start()
+    with alone_in(tmp_path):
+        assert left.is_alive()
+    left.kill()
+    left.join()
+
+
+@contextlib.contextmanager
+def open_folder(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    yield descriptor
+    os.close(descriptor)
+
+
 def test_other_settings_are_not_resumed(tmp_path: Path) -> None:
     run(tmp_path, config(2))
-    with pytest.raises(ConfigError, match="other settings of loop"):
+    with pytest.raises(ConfigError, match=r"other settings of loop\.\w+ \(\S+, now \S+\)"):
         run(tmp_path, config(4, seed=6))
 
 
