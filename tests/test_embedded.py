@@ -69,7 +69,11 @@ def test_what_is_complete_is_known_by_its_last_network(tmp_path: Path) -> None:
     assert not is_complete(tmp_path, system)
     assert images(stage) == 0
     (stage / "ema-000000016").mkdir(parents=True)
-    (stage / "log.jsonl").write_text('{"images": 16}\n{"images": 32}\n{"ima')
+    ticks = [
+        json.dumps({"kind": "tick", "images": n, "images_per_second": 1, "scores": {}})
+        for n in (16, 32, 48)
+    ]
+    (stage / "log.jsonl").write_text("\n".join(ticks)[:-3])
     assert images(stage) == 32
     assert not is_complete(tmp_path, system)
     (stage / "ema-000000032").mkdir()
