@@ -18,8 +18,8 @@ from typing import IO, Any, TypeVar, cast
 
 from anyres_bench.core.enclosure import open_regular
 from anyres_bench.core.errors import DatasetError, UsageError
-from anyres_bench.core.plain import is_too_deep
-from anyres_bench.data.parquet import plain_columns, read_batches
+from anyres_bench.core.plain import is_too_deep, unique_keys
+from anyres_bench.data.parquet import plain_columns, read_batches, refuse_twice
 
 Row = Mapping[str, Any]
 T = TypeVar("T")
@@ -122,14 +122,12 @@ def _csv_rows(path: Path) -> Iterator[Row | BadRow]:
         delimiter = "\t" if _suffix(path) == ".tsv" else ","
         lines = (line.replace("\0", "\ufffd") for line in _bounded(file))
         rows = csv.reader(lines, delimiter=delimiter, strict=True)
-        columns = next(_sound_rows(path, rows), None)
+        columns = next((row for row in _sound_rows(path, rows) if row), None)
         if columns is None:
             return
         if isinstance(columns, BadRow) or any(map(_NO_TEXT.search, columns)):
             raise DatasetError(f"{path} has no head that can be read; mend its first line")
-        named = [column for column in columns if column]
-        if twice := sorted({column for column in named if named.count(column) > 1}):
-            raise DatasetError(f"{path} has the columns {', '.join(twice)} twice; rename them")
+        refuse_twice(path, [column for column in columns if column])
         for number, cells in enumerate(_sound_rows(path, rows), 1):
             if isinstance(cells, BadRow):
                 yield BadRow(number, cells.message)
@@ -176,7 +174,7 @@ def _json_rows(path: Path) -> Iterator[Row | BadRow]:
                 yield BadRow(number, _NO_TEXT_TOLD)
                 continue
             try:
-                row = json.loads(line)
+                row = json.loads(line, object_pairs_hook=unique_keys)
             except (ValueError, RecursionError) as error:
                 yield BadRow(number, f"it is no JSON: {error!s:.200}")
                 continue

@@ -116,7 +116,10 @@ class Urls:
                 raise ConfigError(f"--column {field}{equals}{column} is not FIELD=COLUMN")
             if field not in _FIELDS:
                 raise UnknownNameError(f"no field {field!r}; {nearest(field, _FIELDS)}")
-        return {field: column for field, _, column in pairs}
+        renamed = {field: column for field, _, column in pairs}
+        if len(renamed) < len(pairs):
+            raise ConfigError("--column names a field twice; leave one of the columns out")
+        return renamed
 
     def _check_role(self, role: str, column: str) -> None:
         """Images of another role are in no number of any protocol, so nobody can have meant it."""
@@ -149,7 +152,12 @@ class Urls:
 
 
 def _text(value: Any) -> str:
-    """A cell as text that can be stored; NaN and null are empty."""
+    """A cell as text that can be stored; NaN and null are empty.
+
+    Bytes are text: so write programs that do not say that a column of Parquet is.
+    """
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "backslashreplace")
     return "" if value is None or value != value else storable(str(value))
 
 
@@ -166,8 +174,8 @@ def _plain(value: Any) -> Any:
     """The value as JSON can hold it."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    if isinstance(value, str):
-        return storable(value)
+    if isinstance(value, str | bytes):
+        return _text(value)
     if value is None or isinstance(value, int | float | bool):
         return value
     if isinstance(value, Mapping):

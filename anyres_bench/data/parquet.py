@@ -12,6 +12,7 @@ cell of memory is paid for once, however many rows show it.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,8 @@ def read_batches(
         required: those that it must have.
 
     Raises:
-        DatasetError: it is no Parquet, or damaged, a column is missing, or it says that it would
-            unpack to far more than it has.
+        DatasetError: it is no Parquet, or damaged, a column is missing or there twice, or it says
+            that it would unpack to far more than it has.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -66,9 +67,20 @@ def most_unpacked(n_bytes: int) -> int:
     return max(_MOST_UNPACKED, _RATIO * n_bytes)
 
 
+def refuse_twice(path: Path, columns: Sequence[str]) -> None:
+    """Refuse a table of which readers take either of two columns.
+
+    Raises:
+        DatasetError: two have one name.
+    """
+    if twice := sorted(name for name, n in Counter(columns).items() if n > 1):
+        raise DatasetError(f"{path} has the columns {', '.join(twice)} twice; rename them")
+
+
 def _check_table(path: Path, table: Any, n_bytes: int, required: Collection[str]) -> None:
     if missing := sorted(set(required).difference(table.schema_arrow.names)):
         raise DatasetError(f"{path} lacks the columns {', '.join(missing)}; rebuild it")
+    refuse_twice(path, table.schema_arrow.names)
     groups = map(table.metadata.row_group, range(table.metadata.num_row_groups))
     stated = sum(group.total_byte_size for group in groups)
     if stated > most_unpacked(n_bytes):

@@ -23,7 +23,7 @@ from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.collector import Candidate
 from anyres_bench.collectors.lists import BadRow, read_rows
 from anyres_bench.collectors.urls import Urls
-from anyres_bench.core.errors import AnyresBenchError, UsageError
+from anyres_bench.core.errors import AnyresBenchError, DatasetError, UsageError
 from tests.fuzz import fuzz, mutated, replay
 
 DEEP = '{"url": "http://a/", "x": ' + "[" * 900 + "]" * 900 + "}"
@@ -49,6 +49,8 @@ def rows(tmp_path: Path, name: str, data: str | bytes) -> list[object]:
         ("l.csv", 'url,c\na,"x"y\nb,"two\nlines"\n', ["bad 1", "b"]),
         ("l.csv", "url,c\na\0,b\n", ["a\ufffd"]),
         ("l.csv", "", []),
+        ("l.csv", "\n\r\n\nurl,c\na,1\n", ["a"]),
+        ("l.jsonl", '{"url": "a", "url": "b"}\n{"url": "c"}', ["bad 1", "c"]),
         ("l.csv", "url,,\na,,\n", ["a"]),
         ("l.tsv", "url\tc\na,b\td\n", ["a,b"]),
     ],
@@ -75,6 +77,21 @@ def test_a_date_in_the_year_10_000(tmp_path: Path) -> None:
     pq.write_table(pa.table({"url": ["a", "b", "c"], "day": days}), tmp_path / "l.parquet")
     found = list(read_rows(tmp_path / "l.parquet"))
     assert [isinstance(row, BadRow) for row in found] == [False, True, False]
+
+
+def test_a_parquet_file_with_a_column_twice_is_refused(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["url", "url"])
+    pq.write_table(table, tmp_path / "l.parquet")
+    with pytest.raises(DatasetError, match="has the columns url twice"):
+        list(read_rows(tmp_path / "l.parquet"))
+
+
+def test_a_column_of_bytes_is_text(tmp_path: Path) -> None:
+    table = pa.table({"url": [b"http://a/", b"http://b/\xff"], "more": [b"x", b"\xfe"]})
+    pq.write_table(table, tmp_path / "l.parquet")
+    found = list(Urls(tmp_path / "l.parquet").candidates())
+    assert [one.url for one in found] == ["http://a/", "http://b/\\xff"]
+    assert [one.extra for one in found] == [{"more": "x"}, {"more": "\\xfe"}]
 
 
 def test_bad_rows_are_rejects_and_counted(tmp_path: Path) -> None:

@@ -371,6 +371,8 @@ def test_options_that_make_no_sense(tmp_path: Path) -> None:
         Urls(tmp_path / "l.txt", column=("captoin=text",))
     with pytest.raises(ConfigError, match="is not FIELD=COLUMN"):
         Urls(tmp_path / "l.txt", column=("caption",))
+    with pytest.raises(ConfigError, match="names a field twice"):
+        Urls(tmp_path / "l.txt", column=("caption=a", "caption=b"))
     with pytest.raises(ConfigError, match="source is empty"):
         Urls(tmp_path / "l.txt", source="")
     with pytest.raises(UsageError, match="there is no list"):
