@@ -45,7 +45,7 @@ from anyres_bench.collectors.collector import Candidate
 from anyres_bench.core.enclosure import Enclosure
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.files import sha256_text
-from anyres_bench.core.plain import read_json
+from anyres_bench.core.plain import differences, read_json
 
 _GONE, _GONE_TOLD = "gone", "its source is not there any more"
 _WITHDRAWN = "withdrawn after it was collected"
@@ -123,11 +123,10 @@ class Ledger:
         text = json.dumps(recipe, sort_keys=True)
         known = self._meta("recipe") or text
         if known != text:
-            old, new = self.recipe, recipe
-            changed = sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k))
+            changed = ", ".join(differences(self.recipe, json.loads(text)))
             raise DatasetError(
-                f"{self.inside.path} holds another collection: it differs in "
-                f"{', '.join(changed)}; give another output folder, or the options of before"
+                f"{self.inside.path} holds another collection: it differs in {changed}; give "
+                "another output folder, or the options of before"
             )
         self._set_meta("recipe", text)
 
@@ -273,12 +272,16 @@ class Ledger:
         self._db.executemany("DELETE FROM candidates WHERE number = ?", forgotten)
         return n_gone
 
-    def begin(self, retry: Iterable[str] = ()) -> None:
-        """Make what may still come pending: what failed, and what was rejected for `retry`."""
+    def begin(self, retry: Iterable[str] = ()) -> list[str]:
+        """Make what may still come pending: what failed, and what was rejected for `retry`.
+
+        Returns:
+            Reasons of `retry` for which nothing was rejected.
+        """
         with self._db:
             self._db.execute(f"{SET_PENDING} WHERE state = 'failed'")
             again = f"{SET_PENDING} WHERE reason = ? AND state = 'rejected'"
-            self._db.executemany(again, [(reason,) for reason in retry])
+            return [why for why in retry if not self._db.execute(again, (why,)).rowcount]
 
     def withdraw(self, reasons: Mapping[str, str]) -> list[str]:
         """Reject the candidates of these images for good; the names of all files of theirs.

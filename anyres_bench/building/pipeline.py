@@ -91,7 +91,8 @@ def build(
         ledger.claim(order.recipe())
         ledger.set_notices(order.collector.notices if isinstance(order.collector, Noticing) else ())
         said = _list(order, ledger)
-        ledger.begin(order.retry)
+        missed = ledger.begin(order.retry)
+        said += [f"nothing was left out for {why}; none is tried again for it" for why in missed]
         ledger.redo(make_room(ledger))
         _run(order, engine or LocalEngine(), ledger, on_outcome)
         from anyres_bench.building.assemble import assemble

@@ -42,6 +42,12 @@ class Rules:
         for name in ("max_megapixels", "max_aspect"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}, it must be above 0 and finite")
+        if self.max_aspect < 1:
+            raise ConfigError(f"max_aspect is {self.max_aspect}; that of a square is 1")
+        if self.min_side > self.max_side:
+            raise ConfigError(
+                f"min_side is {self.min_side} and max_side {self.max_side}; no image is of both"
+            )
         for name, value, known in (
             ("measure", self.measure, MEASURES),
             ("near-duplicates", self.near_duplicates, DUPLICATES),

@@ -23,6 +23,7 @@ from anyres_bench.cli.groups import Group
 from anyres_bench.cli.options import Text
 from anyres_bench.collectors import COLLECTORS
 from anyres_bench.collectors.collector import Collector
+from anyres_bench.core.errors import UsageError
 from anyres_bench.core.quoting import from_shell
 
 
@@ -73,6 +74,9 @@ def _command_of(kind: type[Collector]) -> click.Command:
     """The subcommand of a collector."""
 
     def run(out: Path, **values: Any) -> None:
+        on_ray, address = values["engine"] == "ray", values["ray_address"]
+        if address and not on_ray:
+            raise UsageError(f"--ray-address {address} needs --engine ray; add it")
         collector, rules = _made(kind, values), _made(Rules, values)
         name = values["id"] or from_shell(out.resolve().name)
         order = Order(collector, out, name, rules, values["retry"], values["refresh"])
@@ -81,7 +85,6 @@ def _command_of(kind: type[Collector]) -> click.Command:
         if values["dry_run"]:
             show(plan(order, resources, policy).text())
             return
-        on_ray, address = values["engine"] == "ray", values["ray_address"]
         engine = RayEngine(resources, policy, address) if on_ray else LocalEngine(resources, policy)
         show(build(order, engine).text())
 

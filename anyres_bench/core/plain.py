@@ -53,6 +53,24 @@ def unique_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def differences(old: Any, new: Any, where: str = "") -> list[str]:
+    """Where nested plain values differ, by full path, with both values.
+
+    >>> differences({"loop": {"batch": 8, "seed": 0}}, {"loop": {"batch": 4, "seed": 0}})
+    ['loop.batch (8, now 4)']
+    """
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        dot = where and "."
+        names = sorted(old.keys() | new.keys())
+        inner = [differences(old.get(n), new.get(n), f"{where}{dot}{n}") for n in names]
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = enumerate(zip(old, new, strict=True))
+        inner = [differences(*pair, f"{where}[{i}]") for i, pair in pairs]
+    else:
+        inner = [[f"{where} ({old!r:.80}, now {new!r:.80})"]] if old != new else []
+    return [each for some in inner for each in some]
+
+
 def is_too_deep(value: Any) -> bool:
     """Whether a value nests more than 64 levels deep, told without recursion."""
     level = [value]

@@ -21,10 +21,11 @@ from torch import Tensor, nn
 
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import CheckpointError, ConfigError, TrainingError
+from anyres_bench.core.plain import differences
 from anyres_bench.core.reporting import say
 from anyres_bench.training.batches import Parts, read_ahead
 from anyres_bench.training.checkpoints import read_newest_state, write_state
-from anyres_bench.training.config import LoopConfig, differences
+from anyres_bench.training.config import LoopConfig
 from anyres_bench.training.recipe import Phase, Recipe, StepContext
 from anyres_bench.training.run_folder import RunFolder, alone_in, check_folder, stop_requests
 

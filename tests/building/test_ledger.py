@@ -52,7 +52,7 @@ def test_states(tmp_path: Path) -> None:
     with opened(tmp_path) as ledger:
         ledger.begin()
         assert states(ledger) == [c.number, e.number], "what failed in passing comes again"
-        ledger.begin(retry=["http-404"])
+        assert ledger.begin(retry=["http-404", "htp-404"]) == ["htp-404"]
         assert states(ledger) == [b.number, c.number, e.number]
         ledger.redo([d.number])
         assert [i.file_name for _, i in ledger.images()] == [name("a")], (
@@ -120,7 +120,9 @@ def test_another_recipe_is_refused(tmp_path: Path) -> None:
     with opened(tmp_path) as ledger:
         ledger.claim({"n": 1, "same": 2})
         ledger.claim({"same": 2, "n": 1})
-        with pytest.raises(DatasetError, match="it differs in n, other; give another"):
+        with pytest.raises(
+            DatasetError, match=r"it differs in n \(1, now 2\), other \(None, now 1\); give"
+        ):
             ledger.claim({"n": 2, "same": 2, "other": 1})
         assert ledger.recipe == {"n": 1, "same": 2}
 

@@ -40,6 +40,10 @@ def test_rules_that_make_no_sense() -> None:
         Rules(near_duplicates="delete")
     with pytest.raises(ConfigError, match="distance is 40"):
         Rules(distance=40)
+    with pytest.raises(ConfigError, match="min_side is 5 and max_side 4"):
+        Rules(min_side=5, max_side=4)
+    with pytest.raises(ConfigError, match=r"max_aspect is 0\.5; that of a square is 1"):
+        Rules(max_aspect=0.5)
 
 
 @pytest.mark.parametrize(

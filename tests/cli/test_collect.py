@@ -97,6 +97,7 @@ def test_a_dry_run_asks_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (("collect", "scenes", "{out}", "--n", "0"), "n is 0"),
         (("collect", "scenes", "{out}", "--measure", "everything"), "unknown measure"),
         (("collect", "urls", "nowhere.txt", "{out}"), "there is no list"),
+        (("collect", "scenes", "{out}", "--ray-address", "a:1"), "needs --engine ray"),
     ],
 )
 def test_wrong_calls_are_said_and_leave_nothing(
