@@ -19,7 +19,9 @@ from anyres_bench.core.reporting import say
     metavar="NAME[:OPTION=VALUE,...]",
     help="Only this tiler, any number of times; `anyres-bench tilers list` names them.",
 )
-@click.option("--budget", type=click.IntRange(min=1), metavar="N", help="Settings for N tokens.")
+@click.option(
+    "--budget", type=click.IntRange(1, 1 << 31), metavar="N", help="Settings for N tokens."
+)
 @click.option("--encoder", default="siglip-so400m", show_default=True, help="Vision encoder.")
 @click.option("--model", "language", default="qwen2-7b", show_default=True, help="Language model.")
 @click.option("--explain", "explained", is_flag=True, help="Say why, decision by decision.")
@@ -64,6 +66,8 @@ def command(
     from anyres_bench.tilers.reports import report_on
     from anyres_bench.tilers.workbench import models
 
+    if explained and as_json:
+        raise click.UsageError("--explain is no JSON; leave it or --json out")
     report = report_on(target, names, models(encoder, language), budget, pages)
     if csv:
         report.write_csv(csv)

@@ -61,14 +61,18 @@ def load(spec: str) -> Tiler:
 
     Raises:
         UnknownNameError: no tiler has this name.
-        ConfigError: it has no such option, or the value is not of the option's type.
+        ConfigError: it has no such option, the value is not of the option's type, or one is named
+            twice.
 
     >>> load("internvl:max_tiles=6").name
     'internvl:max_tiles=6'
     """
     name, _, options = spec.partition(":")
     tiler = TILERS.get(name)
-    changes = dict(_option(tiler, pair) for pair in options.split(",") if pair)
+    pairs = [_option(tiler, pair) for pair in options.split(",") if pair]
+    changes = dict(pairs)
+    if len(changes) < len(pairs):
+        raise ConfigError(f"{spec} names an option twice; leave one out")
     changed: Tiler = dataclasses.replace(tiler, name=spec, **changes) if changes else tiler
     return changed
 
@@ -107,20 +111,24 @@ def _option(tiler: Any, pair: str) -> tuple[str, Any]:
         if text not in allowed:
             raise ConfigError(f"option {key}={text}; {nearest(text, allowed)}")
         return key, text
+    if type(None) in allowed and text.lower() == "none":
+        return key, None
     return key, _read(key, text, getattr(tiler, key))
 
 
 def _read(key: str, text: str, now: Any) -> Any:
-    """`text` as a value of the type that the option has now."""
+    """`text` as a value of the type that the option has now; None stands for a whole number."""
     try:
         if isinstance(now, bool):
             return {"true": True, "false": False}[text.lower()]
         if now is None or isinstance(now, int):
-            return None if text.lower() == "none" else int(text)
+            return int(text)
         if isinstance(now, float):
             return float(text)
     except (ValueError, KeyError):
-        raise ConfigError(f"option {key}={text} is no {type(now).__name__}; now {now}") from None
+        raise ConfigError(
+            f"option {key}={text} is no {type(0 if now is None else now).__name__}; now {now}"
+        ) from None
     return _pairs(key, text) if isinstance(now, tuple) else text
 
 

@@ -97,10 +97,10 @@ class Llava:
 
     def __post_init__(self) -> None:
         sizes = (self.tile, self.patch, 1 if self.anyres_max is None else self.anyres_max)
-        if min(sizes) < 1:
+        if min(sizes) < 1 or self.tile < self.patch:
             raise ConfigError(
                 f"{self.name}: tile {self.tile}, patch {self.patch}, anyres_max {self.anyres_max}; "
-                "none may be below 1"
+                "none may be below 1, and a tile must hold a patch"
             )
         wrong = [p for p in self.pinpoints if p[0] % self.tile or p[1] % self.tile or min(p) < 1]
         if wrong or self.unpad not in UNPAD:

@@ -35,7 +35,11 @@ def test_a_folder_of_images(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
     [
         (["1080x1920", "--tiler", "intervl"], 2, "internvl"),
         (["1080x1920", "--tiler", "internvl:tiles=6"], 2, "has no option 'tiles=6'"),
-        (["1080x1920", "--budget", "0"], 2, "x>=1"),
+        (["1080x1920", "--budget", "0"], 2, "range 1<=x"),
+        (["1080x1920", "--budget", "9" * 30], 2, "range 1<=x"),
+        (["1080x1920", "--tiler", "internvl:max_tiles=6,max_tiles=7"], 2, "names an option twice"),
+        (["1080x1920", "--tiler", "qwen2-vl:patch=none"], 2, "patch=none is no int"),
+        (["1080x1920", "--explain", "--json"], 2, "--explain is no JSON"),
     ],
 )
 def test_wrong_calls(

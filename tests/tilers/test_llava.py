@@ -33,3 +33,9 @@ def test_the_canvas_keeps_most_of_the_image_and_wastes_least() -> None:
             other = effective_and_wasted(size, canvas)
             assert (other[0], -other[1]) <= (kept, -wasted)
         assert kept <= size.pixels
+
+
+@pytest.mark.parametrize("options", ["tile=13", "patch=400", "tile=0"])
+def test_a_tile_holds_a_patch(options: str) -> None:
+    with pytest.raises(ConfigError, match="a tile must hold a patch"):
+        load(f"llava-next:{options}")
