@@ -84,6 +84,8 @@ class GeneratorConfig:
 
     def __post_init__(self) -> None:
         _check_power_of_two(self.resolution, 8)
+        _check_whole(self, 0, "c_dim", "n_mapping_layers")
+        _check_whole(self, 1, "z_dim", "w_dim", "image_channels", "conv_kernel", "channel_max")
         self._check_scales()
         self._check_layers()
 
@@ -191,8 +193,9 @@ class DiscriminatorConfig:
 
     def __post_init__(self) -> None:
         _check_power_of_two(self.resolution, 8)
-        if self.mbstd_group_size < 1:
-            raise ConfigError(f"mbstd_group_size is {self.mbstd_group_size}; expected 1 or more")
+        _check_whole(self, 0, "c_dim", "n_mapping_layers")
+        _check_whole(self, 1, "image_channels", "channel_max", "mbstd_group_size")
+        _check_whole(self, self.resolution, "channel_base")
 
     def channels(self, resolution: int) -> int:
         """Channels of the block that sees this resolution."""
@@ -265,6 +268,13 @@ def _nested(kwargs: Mapping[str, Any], key: str, names: Mapping[str, str | None]
     if not isinstance(inner, Mapping):
         raise ConfigError(f"{key} is {type(inner).__name__}; expected a mapping")
     return _renamed(inner, names, key)
+
+
+def _check_whole(config: Any, least: int, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if type(value) is not int or value < least:
+            raise ConfigError(f"{name} is {value!r:.60}; expected a whole number from {least} up")
 
 
 def _check_power_of_two(resolution: int, least: int) -> None:

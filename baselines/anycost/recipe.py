@@ -47,7 +47,7 @@ from anyres_bench.training.adversarial import (
     rng_of,
     sample_grids,
 )
-from anyres_bench.training.config import LoopConfig, at_least
+from anyres_bench.training.config import LoopConfig, above, at_least
 from anyres_bench.training.items import ImageBatch, ImageItems, SourceConfig
 from anyres_bench.training.losses import discriminator_loss, generator_loss
 from anyres_bench.training.perceptual import Kind, load_distance
@@ -99,6 +99,8 @@ class AnycostConfig:
 
     def __post_init__(self) -> None:
         at_least(self, resolution=8, n_mlp=1, channel_max=1, n_res=_N_JUDGED, distil_weight=0)
+        at_least(self, style_dim=1)
+        above(self, channel_multiplier=0)
         if (self.stage == "plain") != (self.teacher is None):
             raise ConfigError(
                 f"stage {self.stage!r} with teacher {self.teacher!r}: the later stages, and they "

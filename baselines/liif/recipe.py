@@ -69,7 +69,7 @@ class LIIFConfig:
 
     def __post_init__(self) -> None:
         above(self, lr=0)
-        at_least(self, halve_kimg=0)
+        at_least(self, halve_kimg=0, hidden=1)
         at_least(self, n_resblocks=1, n_feats=1, input_side=4, scale_min=1, n_queries=1)
         if self.scale_max < self.scale_min:
             raise ConfigError(

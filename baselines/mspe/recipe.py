@@ -69,7 +69,9 @@ class MSPEConfig:
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
 
     def __post_init__(self) -> None:
-        at_least(self, out_size=8, num_mlps=1, channel_multiplier=1, channel_max=1)
+        at_least(
+            self, out_size=8, style_channels=1, num_mlps=1, channel_multiplier=1, channel_max=1
+        )
         if not self.scales or min(self.scales) < 0:
             raise ConfigError(f"scales are {self.scales}; expected one or more, from 0 up")
 

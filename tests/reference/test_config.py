@@ -102,12 +102,26 @@ def test_what_is_not_known_is_refused(extra: dict[str, Any], message: str) -> No
         {"filter_size": 0},
         {"lrelu_upsampling": 0},
         {"input_octaves": -1},
+        {"z_dim": 0},
+        {"w_dim": -1},
+        {"c_dim": -1},
+        {"image_channels": True},
+        {"channel_max": "64"},
+        {"conv_kernel": 0},
         {"input_octaves": 2, "panorama_fov": 60},
     ],
 )
 def test_values_out_of_range_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=r"expected|is not"):
         GeneratorConfig(64, **bad)
+
+
+@pytest.mark.parametrize(
+    "bad", [{"channel_base": 63}, {"channel_max": 0}, {"image_channels": 0}, {"c_dim": -1}]
+)
+def test_a_discriminator_has_channels_at_every_size(bad: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="expected a whole number from"):
+        DiscriminatorConfig(64, **bad)
 
 
 def test_config_r_is_wider_with_small_kernels() -> None:

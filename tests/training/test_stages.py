@@ -80,3 +80,19 @@ def test_settings_of_an_earlier_version_gain_what_came_later() -> None:
     assert job.completed(earlier) != job.settings
     earlier["model"]["generator"]["gone"] = 1
     assert job.completed(earlier) is earlier
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "value"),
+    [
+        ("anycost-scenes-tiny", "style_dim", 0),
+        ("anycost-scenes-tiny", "channel_multiplier", 0),
+        ("mspe-scenes-tiny", "style_channels", 0),
+        ("liif-scenes-tiny", "hidden", [64, 0]),
+        ("navit-mae-scenes", "max_rows", 0),
+    ],
+)
+def test_networks_without_width_are_refused(name: str, setting: str, value: Any) -> None:
+    changes = {"model": {setting: value}}
+    with pytest.raises(ConfigError, match=f"{setting} is .*; expected"):
+        plan_jobs(read_stages(name, None, changes, [Path("data")]), Path("runs"))

@@ -85,7 +85,7 @@ class MaskedConfig:
 
     def __post_init__(self) -> None:
         above(self, lr=0, hide=0)
-        at_least(self, halve_kimg=0)
+        at_least(self, halve_kimg=0, max_rows=1, max_columns=1)
         at_least(self, patch=1, dim=1, depth=1, heads=1, decoder_dim=1, decoder_depth=1, budget=1)
         if self.hide >= 1 or self.dim % self.heads or self.decoder_dim % self.heads:
             raise ConfigError(
