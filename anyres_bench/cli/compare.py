@@ -46,8 +46,11 @@ def command(
       anyres-bench compare photographs generated
       anyres-bench compare a b --extractor inception-v3 --metric frechet --size 299
     """
-    from anyres_bench.evaluation.api import compare
+    from anyres_bench.evaluation.api import compare_folders
     from anyres_bench.results import result_table
 
-    found = compare(a, b, size=size, metrics=metrics, extractor=extractor, out=out, device=device)
-    show(result_table(found))
+    outcome = compare_folders(
+        a, b, size=size, metrics=metrics, extractor=extractor, out=out, device=device
+    )
+    show(result_table(outcome.results))
+    outcome.check()

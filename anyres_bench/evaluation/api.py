@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.protocols import protocol_from
 from anyres_bench.evaluation.evaluate import (
+    EvaluationOutcome,
     EvaluationPlan,
     run_plan,
 )
+from anyres_bench.evaluation.queries import TaskQuery
 from anyres_bench.evaluation.reference_plans import ReferenceFile
 from anyres_bench.evaluation.requests import Request, plan_tasks
 from anyres_bench.evaluation.running import EvaluationOptions, run_request
+from anyres_bench.metrics.metric import metric_from
 from anyres_bench.models.controls import folder
 from anyres_bench.results import Result, to_frame
 
@@ -121,25 +126,47 @@ def compare(
     Raises:
         UsageError: a folder has no images, or too few for the metrics.
     """
+    outcome = compare_folders(
+        a, b, size=size, metrics=metrics, extractor=extractor, out=out, device=device
+    )
+    outcome.check()
+    return Results(outcome.results)
+
+
+def compare_folders(
+    a: str | Path,
+    b: str | Path,
+    *,
+    size: int | None,
+    metrics: Sequence[str],
+    extractor: str,
+    out: str | Path,
+    device: str | None,
+) -> EvaluationOutcome:
+    """`compare`, with the metrics that have no number beside those that have one.
+
+    Raises:
+        UsageError: a folder has no images, or too few.
+    """
     reference, other = folder(str(a)), folder(str(b))
-    side = size or _common_side([reference.images, other.images])
-    where = device or str(distributed.device())
-    n = min(len(reference.images.manifest), len(other.images.manifest))
-    data = reference.images
-    tasks = [f"{data.id}/anyres-full{side}-noflip-centre/{metric}" for metric in metrics]
-    complete, extractors = plan_tasks(data, Request(tuple(tasks), extractor, n, where))
+    data = replace(reference.images, id=reference.images.id.replace(":", "-"))  # ":half" is a part
+    protocol = protocol_from(
+        f"anyres-full{size or _common_side([data, other.images])}-noflip-centre"
+    )
+    n = min(len(data.manifest), protocol.n_drawn(other.images.manifest))
+    queries = [TaskQuery(protocol.id, metric_from(one).id, data.id, n=n) for one in metrics]
+    request = Request((), extractor, n, device or str(distributed.device()))
+    tasks, extractors = plan_tasks(data, request, queries)
     plan = EvaluationPlan(
         model=other,
         spec=f"folder:{b}",
         dataset=data,
-        tasks=complete,
+        tasks=tasks,
         extractors=extractors,
         out=Path(out),
     )
     with distributed.joined():
-        outcome = run_plan(plan)
-    outcome.check()
-    return Results(outcome.results)
+        return run_plan(plan)
 
 
 def _common_side(folders: Sequence[Dataset]) -> int:

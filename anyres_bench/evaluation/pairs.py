@@ -71,6 +71,7 @@ def paired(
 
     Raises:
         IncomparableError: they are not of one task, one set of images and one seed.
+        MetricError: they are of too few images for an interval.
     """
     task = require_one_task([Task.parse(a.task), Task.parse(b.task)])
     for what, one, two in (

@@ -7,10 +7,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from anyres_bench.core.errors import UsageError
+from anyres_bench.core.errors import MetricError, UsageError
 from anyres_bench.core.files import atomic_write
 from anyres_bench.core.quoting import one_line_each
-from anyres_bench.core.reporting import progress
+from anyres_bench.core.reporting import detail, progress
 from anyres_bench.core.seals import check_ours, sealed_write
 from anyres_bench.evaluation.pairs import Difference, at_infinity, paired
 from anyres_bench.evaluation.render import Asked, render_report
@@ -48,7 +48,11 @@ def write_report(
         @functools.cache
         def between(a: str, b: str) -> dict[str, Difference] | None:
             bar.update()
-            return paired(known[a], known[b])
+            try:
+                return paired(known[a], known[b])
+            except MetricError as error:  # of one pair, such as too few images; all others stand
+                detail(f"{known[a].model.id} and {known[b].model.id}: {error}")
+                return None
 
         def pairing(a: Result, b: Result) -> dict[str, Difference] | None:
             return between(a.key, b.key)
@@ -73,6 +77,7 @@ def compared(a: Result, b: Result) -> str:
         UsageError: the features of these results are not in this machine's cache, or their metric
             is not known here.
         IncomparableError: they are of two tasks.
+        MetricError: they are of too few images for an interval.
     """
     differences = paired(a, b)
     if differences is None:

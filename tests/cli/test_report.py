@@ -8,6 +8,7 @@ import pytest
 
 from anyres_bench.results import write_result
 from tests.cli.calls import call
+from tests.fakes import write_dataset
 from tests.results.records import TASK, model, result
 
 
@@ -37,3 +38,22 @@ def test_odd_files_are_said_and_the_rest_is_shown(
     code, _, err = call(capfd, "report", tmp_path / "results", "--out", tmp_path / "p.html")
     assert (code, "odd.json" in err) == (0, True)
     assert TASK in (tmp_path / "p.html").read_text()
+
+
+def test_models_of_too_few_images_for_a_difference_are_shown_without_one(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "results"
+    a, b, c = (write_dataset(tmp_path / x, [(40, 50), (41, 50 + i)]) for i, x in enumerate("abc"))
+    for other in (b, c):
+        code, _, err = call(
+            capfd, "compare", a.folder, other.folder, "--metric", "frechet", "--out", out
+        )
+        assert code == 0, err
+    files = sorted(out.rglob("*.json"))
+    assert len(files) == 2
+    code, _, err = call(capfd, "report", out, "--out", tmp_path / "page.html")
+    assert code == 0, err
+    code, _, err = call(capfd, "report", "--compare", *files)
+    assert (code, "use more images" in err) == (1, True)
