@@ -9,6 +9,7 @@ import click
 from anyres_bench.cli.console import show
 from anyres_bench.cli.options import device_option, label_options, option_option, read_options
 from anyres_bench.core import distributed
+from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.seeds import parse_seeds
 
@@ -32,10 +33,23 @@ from anyres_bench.core.seeds import parse_seeds
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("out"))
 @click.option("--format", "suffix", type=click.Choice(["png", "tif"]), default="png")
 @click.option("--grid", is_flag=True, help="Also one picture with all seeds.")
-@click.option("--interpolate", type=int, metavar="N", help="Walk through the seeds, N frames each.")
+@click.option(
+    "--interpolate",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Walk through the seeds, N frames each.",
+)
 @click.option("--zoom", metavar="SIZE", help="Grow the canvas up to SIZE around its centre.")
-@click.option("--frames", default=48, show_default=True, help="Frames of --zoom.")
-@click.option("--fps", default=16, show_default=True, help="Frames per second of animations.")
+@click.option(
+    "--frames", default=48, show_default=True, type=click.IntRange(min=1), help="Frames of --zoom."
+)
+@click.option(
+    "--fps",
+    default=16,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="Frames per second of animations.",
+)
 @click.option("--video", type=click.Choice(["webp", "mp4"]), default="webp", show_default=True)
 @device_option
 @click.option("--fresh", is_flag=True, help="Render again what is there already.")
@@ -80,6 +94,7 @@ def command(
     from anyres_bench.models.loading import load
     from anyres_bench.models.rendered_files import Film, RenderJob, write
 
+    _check_together(grid=grid, region=region, interpolate=interpolate, zoom=zoom)
     options = read_options(
         pairs, psi=psi, assembly=assembly, memory=memory, label=label, labels=labels
     )
@@ -90,3 +105,16 @@ def command(
     job = RenderJob(generator, window, out, suffix, fresh)
     for made in write(job, parse_seeds(seeds), film, grid):
         show(made)
+
+
+def _check_together(**given: object) -> None:
+    """Refuse options of which one would be passed over.
+
+    Raises:
+        UsageError: two exclude each other.
+    """
+    for one, other in (("interpolate", "zoom"), ("grid", "interpolate"), ("grid", "zoom")):
+        if given[one] and given[other]:
+            raise UsageError(f"--{one} and --{other} exclude each other; call generate for each")
+    if given["region"] and given["zoom"]:
+        raise UsageError("--zoom chooses its own windows; leave --region out")

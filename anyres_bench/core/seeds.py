@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from numpy.typing import DTypeLike, NDArray
 from anyres_bench.core.errors import UsageError
 
 _TWO_POW_53 = float(1 << 53)
+_PART = re.compile(r"\s*([0-9]{1,19})(?:-([0-9]{1,19}))?\s*")
+_MOST_SEEDS = 1_000_000  # of one call
 
 
 class _Key(ISeedSequence):
@@ -87,21 +90,38 @@ def stream(seed: int, *labels: Any) -> Stream:
     return Stream(hashlib.sha256(name.encode()).digest()[:16])
 
 
+def check_seed(seed: int) -> None:
+    """Refuse a seed that no record can hold.
+
+    Raises:
+        UsageError: it has more than 63 bits and a sign.
+    """
+    if not -(1 << 63) <= seed < 1 << 63:
+        raise UsageError(f"the seed has {seed.bit_length()} bits; expected 63 at most, and a sign")
+
+
 def parse_seeds(text: str) -> list[int]:
     """The seeds of a text.
 
     Raises:
-        UsageError: it is no list of numbers and ranges.
+        UsageError: it is no list of numbers and ranges, or they are too many or too large.
 
     >>> parse_seeds("0-3,7")
     [0, 1, 2, 3, 7]
     """
-    seeds: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdecimal() or (dash and not last.isdecimal()):
-            raise UsageError(f"seeds {text!r} are not numbers and ranges, such as 0-15 or 3,5,8")
-        seeds.extend(range(int(first), int(last or first) + 1))
-    if not seeds:
-        raise UsageError(f"seeds {text!r} name nothing; a range runs from low to high")
-    return seeds
+    matches = [_PART.fullmatch(part) for part in text.split(",")]
+    ranges = [(int(found[1]), int(found[2] or found[1])) for found in matches if found]
+    shown = f"seeds {text!r:.60}"
+    if len(ranges) < len(matches):
+        raise UsageError(
+            f"{shown} are not numbers and ranges of at most 19 digits, such as 0-15 or 3,5,8"
+        )
+    for first, last in ranges:
+        check_seed(last)
+        if first > last:
+            raise UsageError(
+                f"{shown}: {first}-{last} names nothing; a range runs from low to high"
+            )
+    if (n := sum(last - first + 1 for first, last in ranges)) > _MOST_SEEDS:
+        raise UsageError(f"{shown} are {n:,}; at most {_MOST_SEEDS:,} are rendered in one call")
+    return [seed for first, last in ranges for seed in range(first, last + 1)]

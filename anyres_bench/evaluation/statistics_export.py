@@ -7,6 +7,7 @@ from pathlib import Path
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.files import cache_dir
+from anyres_bench.core.seeds import check_seed
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import protocol_from
 from anyres_bench.data.reading import check_sizes
@@ -44,6 +45,7 @@ def export_statistics(
         UsageError: no or several tasks, or another ending.
         DatasetError, WeightsError, DataError: as for `evaluate`.
     """
+    check_seed(seed)
     if Path(out).suffix not in SUFFIXES:
         raise UsageError(f"{out}: expected a name that ends in {' or '.join(SUFFIXES)}")
     check_sizes(dataset)

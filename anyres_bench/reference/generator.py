@@ -345,7 +345,12 @@ def from_checkpoint(
         if assembly is None
         else read_choice("assembly", assembly, get_args(Assembly)),
         margin=None if margin is None else read_number("margin", margin, int),
-        memory=None if memory is None else int(read_number("memory", memory, float) * 2**30),
+        memory=None if memory is None else int(read_number("memory", memory, _gib)),
         labels=read_labels(label, labels, network.config.c_dim, counts),
     )
     return AnyResGenerator(network.to(device), checkpoint.title("anyres"), options)
+
+
+def _gib(text: str) -> float:
+    """Bytes of a number of GiB."""
+    return float(text) * 2**30

@@ -89,15 +89,18 @@ def default_margin(config: GeneratorConfig) -> int:
 
 
 def read_number(name: str, text: str, kind: Callable[[str], N]) -> N:
-    """A number of an option from text.
+    """A finite number of an option from text.
 
     Raises:
         UsageError: it is none.
     """
     try:
-        return kind(text)
+        number = kind(text)
     except ValueError as error:
-        raise UsageError(f"{name} is {text!r}; expected a number") from error
+        raise UsageError(f"{name} is {text!r:.60}; expected a number") from error
+    if not math.isfinite(number):
+        raise UsageError(f"{name} is {text!r:.60}; expected a finite number")
+    return number
 
 
 def read_choice(name: str, text: str, choices: tuple[C, ...]) -> C:

@@ -121,13 +121,17 @@ def test_a_zoom_is_an_animation(tmp_path: Path, video: str) -> None:
     ("arguments", "message"),
     [
         (["--seeds", "a"], "not numbers and ranges"),
-        (["--seeds", "5-3"], "name nothing"),
+        (["--seeds", "5-3"], "names nothing"),
         (["--size", "0"], "neither 512 nor HEIGHTxWIDTH"),
         (["--region", "1,2,3"], "is not TOP,LEFT,HEIGHT,WIDTH"),
         (["--size", "32", "--region", "0,0,40,8"], "does not lie inside"),
         (["--psi", "0.5"], "psi"),
         (["--interpolate", "4"], "at least two seeds"),
         (["--zoom", "8", "--size", "32"], "a zoom ends on"),
+        (["--zoom", "64", "--size", "32", "--region", "0,0,8,8"], "leave --region out"),
+        (["--zoom", "64", "--size", "32", "--grid"], "--grid and --zoom exclude"),
+        (["--zoom", "64", "--interpolate", "2"], "--interpolate and --zoom exclude"),
+        (["--interpolate", "2", "--seeds", "0-1", "--grid"], "--grid and --interpolate exclude"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -142,6 +146,19 @@ def test_the_command_line_says_what_is_wrong_and_exits_with_2(
     code, _, said = call(capfd, "generate", "scense", "--out", tmp_path)
     assert code == 2
     assert "did you mean scenes" in said
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--frames", 0], ["--fps", 0], ["--fps", 1001], ["--interpolate", 0]]
+)
+def test_films_have_frames(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], arguments: list[object]
+) -> None:
+    arguments += ["--zoom", 64, "--size", 32, "--out", tmp_path / "out"]
+    code, _, said = call(capfd, "generate", "scenes", *arguments)
+    assert code == 2
+    assert "range" in said
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

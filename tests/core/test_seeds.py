@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from anyres_bench.core.errors import UsageError
-from anyres_bench.core.seeds import parse_seeds, stream
+from anyres_bench.core.seeds import check_seed, parse_seeds, stream
 
 FROZEN_WORDS = [6806182852985850620, 11397129395101630591]
 FROZEN_NORMALS = [-1.4527054826784758, 0.29212250303069665]
@@ -59,7 +59,22 @@ def test_seeds_are_read() -> None:
     assert parse_seeds("0-2, 7") == [0, 1, 2, 7]
 
 
-@pytest.mark.parametrize("text", ["", "3-", "a", "5-3", "1,,2", "-1"])
+@pytest.mark.parametrize("text", ["", "3-", "a", "5-3", "1,,2", "-1", "0-1,9-7"])
 def test_what_is_no_list_of_seeds(text: str) -> None:
     with pytest.raises(UsageError, match="seeds"):
         parse_seeds(text)
+
+
+@pytest.mark.parametrize("text", ["0-99999999999999999999", "0-999999999999", "1" * 5000, "9" * 19])
+def test_seeds_are_neither_too_many_nor_too_large(text: str) -> None:
+    with pytest.raises(UsageError, match="seed") as caught:
+        parse_seeds(text)
+    assert len(str(caught.value)) < 200
+
+
+def test_a_seed_is_one_that_a_record_can_hold() -> None:
+    for seed in (-(1 << 63), (1 << 63) - 1):
+        check_seed(seed)
+    for seed in (-(1 << 63) - 1, 1 << 63):
+        with pytest.raises(UsageError, match="64 bits"):
+            check_seed(seed)

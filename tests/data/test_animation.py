@@ -40,10 +40,23 @@ def test_an_mp4_holds_all_frames_cut_to_even_sides(tmp_path: Path) -> None:
     np.testing.assert_allclose([frame.mean() for frame in frames], [10, 120, 240], atol=5)
 
 
-@pytest.mark.parametrize(("name", "fps"), [("a.gif", 4), ("a", 4), ("a.webp", 0), ("a.mp4", -1)])
+@pytest.mark.parametrize(
+    ("name", "fps"), [("a.gif", 4), ("a", 4), ("a.webp", 0), ("a.webp", 1001), ("a.mp4", -1)]
+)
 def test_other_files_and_no_rate_are_refused(tmp_path: Path, name: str, fps: int) -> None:
     with pytest.raises(UsageError, match=r"use \.webp or \.mp4"):
         write_animation(tmp_path / name, FRAMES, fps, BY)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("name", "size"), [("a.webp", (1, 16384)), ("a.mp4", (1, 8))])
+def test_sides_that_a_file_has_no_room_for_are_told(
+    tmp_path: Path, name: str, size: tuple[int, int]
+) -> None:
+    if name.endswith("mp4"):
+        pytest.importorskip("av")
+    with pytest.raises(UsageError, match="expected sides of"):
+        write_animation(tmp_path / name, [np.zeros((*size, 3), np.uint8)], 4, BY)
     assert not list(tmp_path.iterdir())
 
 
