@@ -118,16 +118,17 @@ def diff(a: Path, b: Path) -> None:
 def _lines(reference: Reference) -> list[str]:
     lines = [f"layout     {reference.layout}"]
     if (moments := reference.gaussian) is not None:
-        n = moments.n or "not said"
+        of = "not said of how many items" if moments.n is None else f"of {moments.n} items"
         lines += [
-            f"moments    {moments.dim} dimensions, of {n} items",
+            f"moments    {moments.dim} dimensions, {of}",
             f"digest     {moments.digest}",
         ]
     if (batch := reference.images) is not None:
         lines += [f"images     {batch.n} of {batch.size} px", f"digest     {batch.digest}"]
     origin = reference.origin
     if origin is None:
-        return [*lines, "not said   images, split, resize, codec, extractor"]
+        unknown = "images, split, resize, codec, extractor" if moments else "split, codec"
+        return [*lines, f"not said   {unknown}"]
     return [
         *lines,
         f"dataset    {origin.part} ({origin.dataset.digest[:12]})",

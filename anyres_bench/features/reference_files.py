@@ -94,7 +94,14 @@ def _reader(path: Path, head: bytes) -> Callable[[Path], Reference]:
 
 
 def _with_n(found: Reference, n: int | None) -> Reference:
-    if n is None or found.gaussian is None:
+    if n is None:
+        return found
+    if found.gaussian is None:
+        assert found.images is not None
+        if found.images.n != n:
+            raise DataError(
+                f"{found.path} holds {found.images.n} images, not the {n} that --reference-n says"
+            )
         return found
     known = found.gaussian.n
     if known not in (None, n):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ Pixels = NDArray[np.uint8]
 MOST_DIMENSIONS = 8192  # of a file that nothing else bounds: sigma has half a gigabyte
 BATCH = "arr_0"  # ADM's name of a batch of images
 _SYMMETRIC = 1e-5  # by which sigma may differ from its transpose, of its largest entry
+_NEGATIVE = 1e-4  # that negative eigenvalues may be together, of the trace: rounding to float32
+_LARGEST = 1e38  # float32 features have no larger mean, and variances of its square at most
 
 
 @dataclass(frozen=True)
@@ -161,15 +164,36 @@ def checked_gaussian(
     """Mean and covariance, if they can be those of features.
 
     Raises:
-        DataError: a value is not finite, a variance negative, or the covariance not symmetric.
+        DataError: a value is not finite or larger than features are, a variance negative, or the
+            covariance not symmetric or of no numbers at all.
     """
     if not np.isfinite(mean).all() or not np.isfinite(covariance).all():
         raise DataError(f"{path}: mean or covariance hold NaN or infinity; get the file again")
     largest = float(np.abs(covariance).max())
+    if float(np.abs(mean).max()) > _LARGEST or largest > _LARGEST**2:
+        raise DataError(f"{path}: mean or covariance are larger than features are; get it again")
     if float(np.abs(covariance - covariance.T).max()) > _SYMMETRIC * largest:
         raise DataError(f"{path}: sigma is not symmetric, so it is no covariance")
     if float(np.diag(covariance).min()) < -_SYMMETRIC * largest:
         raise DataError(f"{path}: sigma has a negative variance, so it is no covariance")
+    if (share := _negative_share(covariance)) > _NEGATIVE:
+        raise DataError(
+            f"{path}: sigma has negative eigenvalues, together {share:.2g} of its trace, so it is "
+            "no covariance; get the file again, or compute it in float64"
+        )
     if n is not None and n < 2:
         raise DataError(f"{path}: {n} images have no covariance")
     return Gaussian(mean, covariance, n)
+
+
+def _negative_share(covariance: NDArray[np.float64]) -> float:
+    """What negative eigenvalues are together, of the trace; at most `_NEGATIVE` may come as 0."""
+    dim, trace = len(covariance), float(np.trace(covariance))
+    if not covariance.any():
+        return 0.0
+    try:  # a factor takes a small part of the time that eigenvalues take
+        np.linalg.cholesky(covariance + _NEGATIVE * trace / dim * np.eye(dim))
+    except np.linalg.LinAlgError:
+        values = np.linalg.eigvalsh(covariance)
+        return float(-values[values < 0].sum()) / trace if trace > 0 else math.inf
+    return 0.0

@@ -45,6 +45,18 @@ def test_adms_reference_batch(tmp_path: Path) -> None:
     alone = read_reference(tmp_path / "b.npz")
     assert alone.gaussian is None
     assert alone.images.digest == found.images.digest
+    assert read_reference(tmp_path / "b.npz", n=24) == alone
+    with pytest.raises(DataError, match="holds 24 images, not the 25"):
+        read_reference(tmp_path / "b.npz", n=25)
+
+
+def test_a_covariance_may_be_singular_and_rounded_to_float32(tmp_path: Path) -> None:
+    features = np.random.default_rng(0).normal(size=(20, 60)) * np.logspace(0, 3, 60)
+    features[:, 1] = features[:, 0]
+    for covariance in (np.cov(features, rowvar=False).astype(np.float32), np.zeros((60, 60))):
+        np.savez(tmp_path / "a.npz", mu=features.mean(0), sigma=covariance)
+        found = read_reference(tmp_path / "a.npz").gaussian
+        np.testing.assert_array_equal(found.covariance, covariance)
 
 
 class Evil:
@@ -86,6 +98,10 @@ def test_pickles_that_are_something_else(tmp_path: Path, content: object, messag
         ({"mu": np.zeros(3), "sigma": np.eye(3) * np.nan}, "NaN"),
         ({"mu": np.zeros(2), "sigma": np.array([[1.0, 0.9], [0.1, 1.0]])}, "not symmetric"),
         ({"mu": np.zeros(2), "sigma": np.diag([1.0, -1.0])}, "negative variance"),
+        ({"mu": np.zeros(2), "sigma": np.ones((2, 2)) + np.eye(2)[::-1]}, "negative eigenvalues"),
+        ({"mu": np.zeros(2), "sigma": np.eye(2)[::-1]}, "negative eigenvalues"),
+        ({"mu": np.full(2, 1e200), "sigma": np.eye(2)}, "larger than features are"),
+        ({"mu": np.zeros(2), "sigma": np.eye(2) * 1e160}, "larger than features are"),
         ({"arr_0": np.zeros((4, 8, 8, 3))}, "expected images, uint8"),
         ({"arr_0": np.zeros((4, 3, 8, 8), np.uint8)}, "expected images, uint8"),
         ({"arr_0": np.zeros((1, 8, 8, 3), np.uint8)}, "expected images, uint8"),
