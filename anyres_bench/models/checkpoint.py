@@ -98,8 +98,13 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint as a new folder, whole or not at all.
 
     Raises:
-        CheckpointError: the folder is already there, or a field is not plain JSON.
+        CheckpointError: the folder is already there, the licence is not one line, or a field is
+            not plain JSON.
     """
+    if not checkpoint.licence.isprintable():
+        raise CheckpointError(
+            f"the licence {checkpoint.licence!r:.80} is not one line; give its name, such as MIT"
+        )
     metadata = {name: getattr(checkpoint, name) for name in _FIELDS}
     about = {**to_plain(metadata), "schema": SCHEMA, "digest": checkpoint.digest}
     about[_SEAL] = _seal(about)

@@ -6,12 +6,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import TypeGuard
 
 import numpy as np
 
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.files import sha256_text
 from anyres_bench.core.seeds import stream
+
+_MOST = 1 << 40  # images of one label
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def read_labels(
         chosen = int(label)
         return Labels(f"label{chosen}", tuple(int(i == chosen) for i in range(n_labels)))
     if labels == "dataset":
-        if counts is None or len(counts) != n_labels:
+        if not _are_counts(counts) or len(counts) != n_labels:
             raise UsageError(
                 "this checkpoint does not say how often its labels came in training; "
                 "use labels=uniform"
@@ -73,3 +76,12 @@ def read_labels(
     if labels not in (None, "uniform"):
         raise UsageError(f"labels {labels!r}: expected uniform or dataset")
     return Labels("labels-uniform", (1,) * n_labels)
+
+
+def _are_counts(counts: object) -> TypeGuard[Mapping[str, int]]:
+    """Whether this is what a trainer counts: a number of each label, and not of none."""
+    return (
+        isinstance(counts, Mapping)
+        and all(type(n) is int and 0 <= n < _MOST for n in counts.values())
+        and any(counts.values())
+    )

@@ -140,7 +140,7 @@ def read_snapshot(
     path = obtain(registered, accept_licence=accept_licence) if registered else Path(source)
     if path.suffix in (ncnn.LAYERS, ncnn.NUMBERS):
         return _read_ncnn(path, licence)
-    beside = path.with_name(TRAINING_OPTIONS)
+    beside = path.parent / TRAINING_OPTIONS
     options = training_options or (beside if beside.is_file() else None)
     training = read_training_options(options) if options else None
     return from_official(read_official_pickle(path), which, training, licence)

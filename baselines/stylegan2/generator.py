@@ -105,7 +105,7 @@ def from_checkpoint(
         psi: truncation.
         label, labels: see `read_labels`.
         noise: see `StyleGAN2Renderer`.
-        exact: any text refuses canvases of other sizes, which are resized otherwise.
+        exact: "yes" refuses canvases of other sizes, which are resized otherwise.
         device: where it renders, as torch names it.
 
     Raises:
@@ -114,6 +114,8 @@ def from_checkpoint(
     """
     if noise not in NOISES:
         raise UsageError(f"noise {noise!r}: expected {' or '.join(NOISES)}")
+    if exact not in ("", "no", "yes"):
+        raise UsageError(f"exact {exact!r}: expected yes or no")
     network = load_network(checkpoint)
     assert isinstance(network, StyleGAN2Network)
     counts = (checkpoint.training or {}).get("labels")
@@ -124,4 +126,4 @@ def from_checkpoint(
         read_labels(label, labels, network.config.c_dim, counts),
         noise,
     )
-    return FixedSizes(renderer, exact=bool(exact))
+    return FixedSizes(renderer, exact=exact == "yes")

@@ -125,3 +125,17 @@ def test_the_list_says_what_is_not_known(capsys: pytest.CaptureFixture[str]) -> 
     said = capsys.readouterr().out
     assert "not published" in said
     assert "Adobe Research License" in said
+
+
+@pytest.mark.parametrize("source", ["", ".", "/"])
+def test_a_folder_is_no_snapshot(
+    source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert convert(source, tmp_path / "out") == 1
+    assert "Is a directory" in capsys.readouterr().err
+
+
+def test_a_licence_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert convert(GOLDEN, tmp_path / "out", "--licence", "MIT\n\nPermission is granted") == 1
+    assert "is not one line" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -45,6 +45,9 @@ def test_options_change_pixels_and_id(snapshot: Path) -> None:
         exact.sample(exact.latents([3]), [Region.whole(Size(64, 64))])
     with pytest.raises(UsageError, match="seed or const"):
         load(str(snapshot), {"noise": "none"})
+    assert load(str(snapshot), {"exact": "no"}).canvases == "any"
+    with pytest.raises(UsageError, match="exact 'false': expected yes or no"):
+        load(str(snapshot), {"exact": "false"})
     with pytest.raises(UsageError, match="knows no labels"):
         load(str(snapshot), {"label": "1"})
 
