@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
@@ -27,7 +27,13 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in Path(folder).glob("state-*.pt") if _NAME.fullmatch(path.name))
 
 
-def write_state(folder: Path, n_images: int, state: Mapping[str, Any], keep: int) -> Path:
+def write_state(
+    folder: Path,
+    n_images: int,
+    state: Mapping[str, Any],
+    keep: int,
+    beside: Callable[[], None] = lambda: None,
+) -> Path:
     """Write a state and drop all but the newest `keep`.
 
     Args:
@@ -35,13 +41,27 @@ def write_state(folder: Path, n_images: int, state: Mapping[str, Any], keep: int
         n_images: images seen, which orders the states.
         state: tensors and plain values only; it is read back without executing anything.
         keep: how many states stay.
+        beside: writes what belongs to the state, once that is on the disk and before it has its
+            name: neither is there without the other, whichever the disk has no room for.
     """
     path = checkpoint_path(folder, n_images)
     with atomic_write(path) as file:
-        torch.save(dict(state), file)
+        _save(dict(state), file)
+        file.flush()
+        beside()
     for old in checkpoints(folder)[:-keep]:
         old.unlink()
     return path
+
+
+def _save(state: dict[str, Any], file: IO[bytes]) -> None:
+    """Write a state; what the disk said, where torch then fails to close its archive."""
+    try:
+        torch.save(state, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from error
+        raise
 
 
 def read_newest_state(folder: Path) -> dict[str, Any] | None:

@@ -371,6 +371,10 @@ def _write(run: Run, run_folder: RunFolder, is_best: bool) -> None:
         if run.config.precision == "fp16":
             state["scalers"] = {name: scaler.state_dict() for name, scaler in run.scalers.items()}
         metadata = {"settings": dict(run.settings), "images_seen": run.n_images, "best": run.best}
-        run_folder.export(run.n_images, run.recipe.export(run.average, metadata), is_best)
-        write_state(run_folder.folder, run.n_images, state, run.config.keep)
+
+        def export() -> None:
+            exported = run.recipe.export(run.average, metadata)
+            run_folder.export(run.n_images, exported, is_best)
+
+        write_state(run_folder.folder, run.n_images, state, run.config.keep, export)
     distributed.barrier()

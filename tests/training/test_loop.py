@@ -7,12 +7,14 @@ import fcntl
 import json
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +149,30 @@ def test_the_average_follows_the_weights(tmp_path: Path) -> None:
     assert torch.allclose(state(tmp_path / "slow")["average"]["weight"], start["weight"], atol=1e-6)
 
 
+def test_a_run_whose_disk_was_full_goes_on(tmp_path: Path) -> None:
+    """Neither the state nor the exported network has room, then only the state has none."""
+    for n_bytes in (300, 4000):
+        with files_of_at_most(n_bytes), pytest.raises(OSError, match="File too large"):
+            run(tmp_path / "full", config(4))
+        names = [path.name for path in (tmp_path / "full").iterdir()]
+        assert not [name for name in names if name.startswith(("state", "ema", "."))]
+    assert run(tmp_path / "full", config(4))
+    assert run(tmp_path / "whole", config(4))
+    assert_same(trained(tmp_path / "full"), trained(tmp_path / "whole"))
+
+
+@contextlib.contextmanager
+def files_of_at_most(n_bytes: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    heard = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, heard)
+
+
 def test_two_runs_are_not_at_work_in_one_folder(tmp_path: Path) -> None:
     with open_folder(tmp_path) as other:
         fcntl.flock(other, fcntl.LOCK_EX)
@@ -157,13 +183,20 @@ def test_two_runs_are_not_at_work_in_one_folder(tmp_path: Path) -> None:
 
 
 def test_a_process_that_a_run_leaves_behind_does_not_hold_its_folder(tmp_path: Path) -> None:
+    ours, theirs = multiprocessing.Pipe()
     with alone_in(tmp_path):
-        left = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        left = multiprocessing.get_context("fork").Process(target=_stay, args=(theirs,))
         left.start()
+    assert ours.recv() == "here"
     with alone_in(tmp_path):
         assert left.is_alive()
     left.kill()
     left.join()
+
+
+def _stay(pipe: Connection) -> None:
+    pipe.send("here")
+    time.sleep(60)
 
 
 @contextlib.contextmanager
