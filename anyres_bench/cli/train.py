@@ -89,6 +89,10 @@ def command(
         for picture in draw_run(out):
             show(picture)
         return
+    if task_dataset and not task:
+        raise click.UsageError(
+            f"--task-dataset {task_dataset} is the dataset of --task; name that too"
+        )
     stages = read_stages(preset, path, parse_assignments(assignments), data)
     jobs = plan_jobs(stages, out, stage)
     if dry_run:
