@@ -135,7 +135,7 @@ def command(
     \b
     The -- keeps torchrun from taking --n for one of its own options.
     """
-    from anyres_bench.evaluation.recipes import EvaluationRecipe, write_recipe
+    from anyres_bench.evaluation.recipes import EvaluationRecipe, check_place, write_recipe
     from anyres_bench.evaluation.reference_plans import ReferenceFile
     from anyres_bench.evaluation.requests import Request
     from anyres_bench.evaluation.running import EvaluationOptions, forecast_request, run_request
@@ -147,6 +147,8 @@ def command(
     recipe = None if recipe_file is None else _recipe(recipe_file)
     if model is None and recipe is None:
         raise UsageError("evaluate needs MODEL, or --recipe FILE; --help shows examples")
+    if save_recipe is not None:
+        check_place(save_recipe)
     where = device or str(distributed.device())
     request = Request(wanted, extractor, n, where, accept_licence, kind)
     how = EvaluationOptions(out, seed, batch_size, workers, fresh)

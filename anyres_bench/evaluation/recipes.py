@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -171,6 +172,23 @@ def _parsed(text: str) -> Task:
         return Task.parse(text)
     except UsageError as error:
         raise DataError(str(error)) from error
+
+
+def check_place(path: Path) -> None:
+    """Refuse to write a recipe where something else is; a path where nothing is passes.
+
+    Raises:
+        UsageError: there is something that is no recipe.
+    """
+    if not os.path.lexists(path):
+        return
+    try:
+        read_recipe(path)
+    except DataError:
+        raise UsageError(
+            f"{path} is there already and is no recipe; nothing was replaced: move it away, or "
+            "choose another name"
+        ) from None
 
 
 def write_recipe(path: Path, recipe: EvaluationRecipe) -> None:

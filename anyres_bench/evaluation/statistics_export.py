@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from anyres_bench.core import distributed
-from anyres_bench.core.errors import UsageError
+from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.core.files import cache_dir
 from anyres_bench.core.seeds import check_seed
 from anyres_bench.data.dataset import Dataset
@@ -18,6 +19,7 @@ from anyres_bench.evaluation.report_samples import keep_samples
 from anyres_bench.evaluation.requests import Request, plan_tasks
 from anyres_bench.evaluation.sample_sets import reference_samples
 from anyres_bench.features.own_references import SUFFIXES, write_reference
+from anyres_bench.features.reference_files import read_reference
 from anyres_bench.features.references import Gaussian, Origin
 from anyres_bench.features.store import FeatureStore
 from anyres_bench.metrics.frechet import moments_of
@@ -42,12 +44,13 @@ def export_statistics(
         What was written.
 
     Raises:
-        UsageError: no or several tasks, or another ending.
+        UsageError: no or several tasks, another ending, or there is a file of somebody else.
         DatasetError, WeightsError, DataError: as for `evaluate`.
     """
     check_seed(seed)
     if Path(out).suffix not in SUFFIXES:
         raise UsageError(f"{out}: expected a name that ends in {' or '.join(SUFFIXES)}")
+    _check_place(out)
     check_sizes(dataset)
     tasks, extractors = plan_tasks(dataset, request)
     if len(tasks) != 1:
@@ -75,3 +78,18 @@ def export_statistics(
 def as_task(text: str) -> str:
     """A protocol alone as a task of it."""
     return text if "/" in text or text.startswith("fid-") else f"{text}/frechet"
+
+
+def _check_place(out: Path) -> None:
+    """Refuse to replace what `stats export` has not written."""
+    if not os.path.lexists(out):
+        return
+    try:
+        ours = read_reference(out).origin is not None
+    except DataError:
+        ours = False
+    if not ours:
+        raise UsageError(
+            f"{out} is there already and is none of `anyres-bench stats export`; nothing was "
+            "replaced: move it away, or choose another name"
+        )
