@@ -20,6 +20,7 @@ _BY = "report"  # in seals
 
 
 TABLES = {".csv": to_csv, ".tex": to_latex}
+_PAGES = (".html", ".htm", "")
 
 
 def write_report(
@@ -35,12 +36,17 @@ def write_report(
             that it is not to be published then.
 
     Raises:
-        UsageError: there is a file that `report` has not written; a table replaces none at all.
+        UsageError: another ending, or there is a file that `report` has not written; a table
+            replaces none at all.
         OSError: it cannot be written.
     """
     if table := TABLES.get(out.suffix.lower()):
         write_new(out, table(results))
         return
+    if out.suffix.lower() not in _PAGES:
+        raise UsageError(
+            f"{out}: a report is a page (.html) or a table (.csv, .tex), not {out.suffix}"
+        )
     check_ours(out, _BY)
     known = {result.key: result for result in results}
     with progress("paired differences", None, unit="pair") as bar:

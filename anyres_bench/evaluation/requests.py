@@ -185,7 +185,8 @@ def _part(query: TaskQuery, dataset: Dataset) -> str:
 
 def extractor_spec(query: TaskQuery, request: Request) -> str:
     """The spec of the extractor that a query without a complete one gets."""
-    asked = request.extractor or query.default_extractor or DEFAULT_EXTRACTOR
+    proposed = query.default_extractor or DEFAULT_EXTRACTOR
+    asked = proposed if request.extractor is None else request.extractor
     return query.extractor or _own_spec(query, request) or asked
 
 
@@ -211,7 +212,7 @@ def asked_extractor(
 def _own_spec(query: TaskQuery, request: Request) -> str | None:
     """The spec for a metric that reads one extractor only: what was asked for if it is that one."""
     own = own_extractor(metric_from(query.metric))
-    asked = request.extractor or DEFAULT_EXTRACTOR
+    asked = DEFAULT_EXTRACTOR if request.extractor is None else request.extractor
     if own is None or _name(asked) == _name(own):
         return own and asked
     return own.format(asked)

@@ -55,12 +55,12 @@ def read_labels(
             it is not known how often they came.
     """
     if n_labels == 0:
-        if label or labels:
+        if label is not None or labels is not None:
             raise UsageError("this model knows no labels; leave the option away")
         return None
-    if label and labels:
+    if label is not None and labels is not None:
         raise UsageError(f"label {label!r} and labels {labels!r} exclude each other")
-    if label:
+    if label is not None:
         if not label.isdecimal() or int(label) >= n_labels:
             raise UsageError(f"label {label!r} is no number from 0 to {n_labels - 1}")
         chosen = int(label)

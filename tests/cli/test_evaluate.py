@@ -91,6 +91,11 @@ def test_a_full_id_is_understood_and_nothing_runs_twice(data: str, capfd) -> Non
         (["real", "--suite", "patch32-at40/frechett"], 2, "did you mean frechet"),
         (["reel", "--suite", TASK], 2, "did you mean real"),
         (["real", "--suite", TASK, "--extractor", "biultin"], 2, "did you mean builtin"),
+        (
+            ["real", "--suite", "anyres-full40/frechet", "--extractor", ""],
+            2,
+            "unknown extractor ''",
+        ),
         (["real", "--suite", TASK, "--n", "1"], 2, "not in the range x>=2"),
         (["real", "--suite", TASK, "--seed", str(1 << 63)], 2, "the seed has 64 bits"),
         (["real", "--suite", "patch32-at400/frechet"], 1, "0 of 10 are that large"),

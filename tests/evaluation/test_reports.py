@@ -22,3 +22,6 @@ def test_the_suffix_says_what_is_written(tmp_path: Path) -> None:
     for _ in range(2):
         write_report([result()], tmp_path / "page.html", "title")
     assert "frechet" in (tmp_path / "page.html").read_text()
+    with pytest.raises(UsageError, match=r"a page \(\.html\) or a table .* not \.pdf"):
+        write_report([result()], tmp_path / "page.pdf", "title")
+    assert not (tmp_path / "page.pdf").exists()
