@@ -110,8 +110,15 @@ class ReferenceBatch:
     digest: str
 
     def blocks(self, n_rows: int) -> Iterator[Pixels]:
-        """(n_rows, h, w, 3) uint8, in order."""
+        """(n_rows, h, w, 3) uint8, in order.
+
+        Raises:
+            DataError: the file is no longer the one that the digest was taken of, by which features
+                are kept.
+        """
         with NpzFile(self.path) as file:
+            if BATCH not in file.headers or file.digest(BATCH) != self.digest:
+                raise DataError(f"{self.path} was changed while it was used; evaluate again")
             yield from file.blocks(BATCH, n_rows)
 
 

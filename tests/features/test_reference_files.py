@@ -50,6 +50,15 @@ def test_adms_reference_batch(tmp_path: Path) -> None:
         read_reference(tmp_path / "b.npz", n=25)
 
 
+def test_a_batch_that_was_changed_after_it_was_read_is_told(tmp_path: Path) -> None:
+    for others in ({"arr_0": batch() ^ 1}, {"arr_1": batch()}):
+        np.savez(tmp_path / "a.npz", batch())
+        images = read_reference(tmp_path / "a.npz").images
+        np.savez(tmp_path / "a.npz", **others)
+        with pytest.raises(DataError, match="was changed while it was used"):
+            next(images.blocks(7))
+
+
 def test_a_covariance_may_be_singular_and_rounded_to_float32(tmp_path: Path) -> None:
     features = np.random.default_rng(0).normal(size=(20, 60)) * np.logspace(0, 3, 60)
     features[:, 1] = features[:, 0]
