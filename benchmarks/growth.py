@@ -1,15 +1,15 @@
 """Time and memory of commands against how much they are given: exponents in a table.
 
-    python -m benchmarks.growth [stored report evaluate builtin collect parts]
+    python -m benchmarks.growth [stored report evaluate builtin photographs collect parts]
         [--sizes 1000 10000 100000]
 
 Every command runs in processes of its own on n images of 32 px (`evaluate` compares one half of
-them with the other), or, for `report`, on n results. Its seconds are those of the processor, user
-and system, its children's included, since those of the clock depend on what else the machine does;
-its memory is the most that all of its processes held together. What took less than a minute is
-the median of three. Start-up is no growth: a + b n^k is laid through three sizes, which leaves no
-freedom, and k is the exponent; n log n has 1.09. Beside it stands what one more image costs between
-the two largest sizes.
+them with the other), on n photographs of 1 to 12 megapixels or, for `report`, on n results. Its
+seconds are those of the processor, user and system, its children's included, since those of the
+clock depend on what else the machine does; its memory is the most that all of its processes held
+together. What took less than a minute is the median of three. Start-up is no growth: a + b n^k is
+laid through three sizes, which leaves no freedom, and k is the exponent; n log n has 1.09. Beside
+it stands what one more image costs between the two largest sizes.
 
 `collect` finds, decodes and measures n files. Images that were stored before
 are put into a ledger by the ledger's own functions, each with its file and a hash of its own, and
@@ -44,6 +44,7 @@ from anyres_bench.core.files import sha256_file, write_json
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.results import Result, Task
 from anyres_bench.results.files import read_result, write_result
+from benchmarks import photographs
 from benchmarks.growth_parts import Table, parts
 from benchmarks.machine import machine
 from benchmarks.process_tree import measured
@@ -54,6 +55,7 @@ _WIDE = "benchmarks.wide_extractor:build"  # vectors as long as Inception's, at 
 _LONG = 20.0  # CPU seconds from which a command runs once
 _AGAIN = 3
 _RECORDS = Path("anyres_bench/results/scenes/constant")
+_PHOTOGRAPHS = 48  # that are drawn
 _TASKS = 10  # models that share a task, where results are of many tasks
 
 
@@ -128,6 +130,20 @@ def evaluating_builtin(place: Place) -> Iterator[Step]:
     command = ("evaluate", "real", "--dataset", str(place.data), "--n", str(place.n // 2))
     options = ("--extractor", "builtin", "--suite", f"{_VIEW}/frechet", "--out", str(place.out))
     yield Step("evaluate, built-in extractor", (*command, *options), (place.cache, place.out))
+
+
+def evaluating_photographs(place: Place) -> Iterator[Step]:
+    """A folder of n photographs, whole and in patches, by the features of Inception.
+
+    The folder holds a few of them again and again, under names of their own.
+    """
+    photographs.prepare(place.pictures, _PHOTOGRAPHS)
+    fake = place.pictures / "fake"
+    for i in range(_PHOTOGRAPHS, place.n):
+        os.link(fake / f"{i % _PHOTOGRAPHS:04}.jpg", fake / f"{i:04}.jpg")
+    extractor = photographs.extractor_of(place.pictures)
+    command = photographs.evaluation(place.pictures, place.out, place.n, extractor)
+    yield Step("evaluate, photographs", tuple(command), (place.cache, place.out))
 
 
 def reporting(place: Place) -> Iterator[Step]:
@@ -268,6 +284,7 @@ _COMMANDS = {
     "report": reporting,
     "evaluate": evaluating,
     "builtin": evaluating_builtin,
+    "photographs": evaluating_photographs,
     "collect": collecting,
 }
 

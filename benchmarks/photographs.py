@@ -68,14 +68,11 @@ def cut(source: Path, target: Path) -> None:
 def commands(folder: Path, scratch: Path, peer: Path, n: int) -> dict[str, list[list[str]]]:
     """The commands of every side."""
     weights = folder / "weights.pth"
+    extractor = extractor_of(folder)
 
     def ours(extractor: str) -> list[str]:
-        command = [sys.executable, "-m", "anyres_bench", "evaluate", f"folder:{folder / 'fake'}"]
-        command += ["--dataset", str(folder / "data"), "--n", str(n), "--extractor", extractor]
-        command += ["--out", str(scratch / "out"), "--fresh"]
-        for view in _VIEWS:
-            command += ["--suite", f"{view}/frechet-ddof1", "--suite", f"{view}/kid"]
-        return command
+        asked = evaluation(folder, scratch / "out", n, extractor)
+        return [sys.executable, "-m", "anyres_bench", *asked]
 
     def theirs(fake: Path, real: Path, ending: str, *more: str) -> list[str]:
         command = [str(peer), "--fid", "--kid", "--cpu", "--no-cache", "--json", "--silent"]
@@ -84,7 +81,6 @@ def commands(folder: Path, scratch: Path, peer: Path, n: int) -> dict[str, list[
         return [*command, "--input1", str(fake), "--input2", str(real)]
 
     cutting = [sys.executable, "-m", "benchmarks.photographs", str(folder), "--cut", str(scratch)]
-    extractor = f"inception-v3@file:{weights}+legacy_tensorflow"
     resized = ("--samples-resize-and-crop", str(WHOLE))
     sides = {
         "torch-fidelity": [
@@ -97,6 +93,20 @@ def commands(folder: Path, scratch: Path, peer: Path, n: int) -> dict[str, list[
     if torch.ops.mkldnn._is_mkldnn_bf16_supported():  # emulated it takes minutes an image
         sides["ours+bf16"] = [ours(f"{extractor}+bf16")]
     return sides
+
+
+def extractor_of(folder: Path) -> str:
+    """Inception's network with the weights that `prepare` drew."""
+    return f"inception-v3@file:{folder / 'weights.pth'}+legacy_tensorflow"
+
+
+def evaluation(folder: Path, out: Path, n: int, extractor: str) -> list[str]:
+    """FID and KID of both views of n photographs, as arguments of `anyres-bench`."""
+    command = ["evaluate", f"folder:{folder / 'fake'}", "--dataset", str(folder / "data")]
+    command += ["--n", str(n), "--extractor", extractor, "--out", str(out), "--fresh"]
+    for view in _VIEWS:
+        command += ["--suite", f"{view}/frechet-ddof1", "--suite", f"{view}/kid"]
+    return command
 
 
 def run(folder: Path, side: str, peer: Path, n: int) -> dict[str, float]:
