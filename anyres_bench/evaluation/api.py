@@ -72,6 +72,9 @@ def evaluate(
         MetricError: some tasks have no number; the others are written.
         UsageError, DataError, ModelError: as for the command.
     """
+    for name, value, least in (("n", n, 2), ("batch_size", batch_size, 1), ("workers", workers, 0)):
+        if value is not None and value < least:
+            raise UsageError(f"{name} is {value}; expected {least} or more")
     where = device or str(distributed.device())
     wanted = (suite,) if isinstance(suite, str) else tuple(suite)
     outcome = run_request(
@@ -103,7 +106,7 @@ def compare(
     b: str | Path,
     *,
     size: int | None = None,
-    metrics: Sequence[str] = ("frechet", "kid", "precision-recall"),
+    metrics: str | Sequence[str] = ("frechet", "kid", "precision-recall"),
     extractor: str = "builtin",
     out: str | Path = "results",
     device: str | None = None,
@@ -118,7 +121,7 @@ def compare(
         b: folder of images.
         size: side that images are shrunk to, px; by default the largest power of two that nine
             in ten images of both folders hold.
-        metrics: names or ids.
+        metrics: a name or id, or several.
         extractor: its spec.
         out: folder of the records.
         device: of the extractor.
@@ -126,8 +129,9 @@ def compare(
     Raises:
         UsageError: a folder has no images, or too few for the metrics.
     """
+    named = (metrics,) if isinstance(metrics, str) else metrics
     outcome = compare_folders(
-        a, b, size=size, metrics=metrics, extractor=extractor, out=out, device=device
+        a, b, size=size, metrics=named, extractor=extractor, out=out, device=device
     )
     outcome.check()
     return Results(outcome.results)

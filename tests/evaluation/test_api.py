@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from anyres_bench.core.errors import MetricError, UsageError
+from anyres_bench.core.errors import MetricError, UnknownNameError, UsageError
 from anyres_bench.core.reporting import report_to
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.evaluation.api import Results, compare, evaluate
@@ -64,3 +64,17 @@ def test_folders_of_small_images_are_not_compared(tmp_path: Path) -> None:
     small = write_dataset(tmp_path / "a", [(20, 40)] * 4).folder
     with pytest.raises(UsageError, match="32 px are the least"):
         compare(small, small, out=tmp_path / "results")
+
+
+@pytest.mark.parametrize("bad", [{"n": -1}, {"n": 1}, {"batch_size": 0}, {"workers": -1}])
+def test_numbers_that_nothing_can_be_done_with_are_refused(
+    photos: Dataset, tmp_path: Path, bad: dict[str, int]
+) -> None:
+    [(name, value)] = bad.items()
+    with pytest.raises(UsageError, match=f"{name} is {value}; expected"):
+        evaluate(Waves(), photos, TASK, out=tmp_path, **bad)
+
+
+def test_one_metric_may_be_named_alone(photos: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="unknown metric 'frechett'"):
+        compare(photos.folder, photos.folder, metrics="frechett", size=32, out=tmp_path)
