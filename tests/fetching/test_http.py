@@ -265,9 +265,9 @@ def test_expectations(host: ImageHost, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_full_disk_is_not_the_hosts_fault(host: ImageHost) -> None:
+def test_full_disk_is_not_the_hosts_fault(host: ImageHost, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
-        Fetcher(QUICK).fetch(host.url("/good.jpg"), Path("/nowhere/x"))
+        Fetcher(QUICK).fetch(host.url("/good.jpg"), tmp_path / "missing" / "x")
 
 
 def test_download_goes_on_where_it_was(tmp_path: Path) -> None:
