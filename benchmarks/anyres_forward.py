@@ -105,9 +105,14 @@ def adjoint(
 
 
 def direct_lrelu(
-    x: Tensor, scale: Tensor, bias: Tensor, kernels: Kernels, op: FilteredLRelu
+    x: Tensor,
+    scale: Tensor,
+    bias: Tensor,
+    kernels: Kernels,
+    op: FilteredLRelu,
+    workspace: object = None,
 ) -> Tensor:
-    """As `filtered_lrelu`."""
+    """As `filtered_lrelu`; its memory is always new."""
     x = x * scale[:, :, None, None] + bias[:, None, None]
     up_taps, down_taps = kernels
     if up_taps is None or down_taps is None:

@@ -72,7 +72,8 @@ def cases() -> Iterator[tuple[str, GeneratorConfig, int, int]]:
     yield "scenes-tiny", preset(), 128, 4
     slim = {"channel_base": 512, "channel_max": 16}
     yield "T-64, slim", GeneratorConfig(64, **slim), 256, 1
-    yield "T-256, slim", GeneratorConfig(256, **slim), 1024, 1
+    for side in (1024, 2048):
+        yield "T-256, slim", GeneratorConfig(256, **slim), side, 1
 
 
 def budgets() -> Iterator[tuple[int, int, int, float]]:

@@ -24,10 +24,12 @@ from anyres_bench.reference.dense import (
     in_parts,
 )
 from anyres_bench.reference.fused import fused
+from anyres_bench.reference.layers import Workspace
 
 _FINE_BLOCK = 32  # samples a block of a filter; less wastes calls, more wastes products with zeros
-_CPU_CHUNK, _GPU_CHUNK = 1 << 19, 1 << 27  # upsampled values at once: what the caches hold
-_CPU_BAND = 1 << 20  # of a larger plane: narrower bands call for too many small products
+_CPU_CHUNK, _GPU_CHUNK = 1 << 21, 1 << 27  # upsampled values at once: what the caches hold
+_CPU_BAND = 1 << 22  # of a larger plane: narrower bands call for too many small products
+_BACKWARD = 4  # times as many values are held at once for the gradient
 _DENSE_SIDE = 128  # of an upsampled image that is filtered by whole matrices on a CPU
 
 Terms = list[tuple[Fir, Fir]]
@@ -75,6 +77,7 @@ def filtered_lrelu(
     bias: Tensor,
     kernels: Kernels,
     op: FilteredLRelu,
+    workspace: Workspace | None = None,
 ) -> Tensor:
     """Scale, add the bias, upsample, leaky ReLU, gain, clamp, downsample.
 
@@ -91,6 +94,7 @@ def filtered_lrelu(
         kernels: to upsample and to downsample with, each (taps,) separable, (taps_y, taps_x), or
             None for the identity.
         op: what to do.
+        workspace: for the result of a pass without gradients.
 
     Returns:
         (n, c, h', w'), dtype of `x`.
@@ -105,7 +109,8 @@ def filtered_lrelu(
         whole = Dense(DenseFilter.of(filters.up), DenseFilter.of(filters.down), op.slope, op.bound)
         small: Tensor = DenseFunction.apply(x, scale, bias, whole)  # type: ignore[no-untyped-call]
         return small
-    result: Tensor = _Function.apply(x, scale, bias, filters, op)  # type: ignore[no-untyped-call]
+    given = x, scale, bias, filters, op, workspace
+    result: Tensor = _Function.apply(*given)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -286,12 +291,19 @@ class _Function(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, scale: Tensor, bias: Tensor, filters: Filters, op: FilteredLRelu
+        ctx: Any,
+        x: Tensor,
+        scale: Tensor,
+        bias: Tensor,
+        filters: Filters,
+        op: FilteredLRelu,
+        workspace: Workspace | None,
     ) -> Tensor:
         ctx.save_for_backward(x, scale, bias)
         ctx.plan = filters, op
         planes, scales, biases = _planes(x, scale, bias)
-        out = x.new_empty(len(planes), *filters.out)
+        shape = len(planes), *filters.out
+        out = x.new_empty(shape) if workspace is None else workspace.next(*shape)
         size, n_blocks = _chunk_size(planes, filters), _band_blocks(planes, filters, op)
 
         def run(some: Sequence[tuple[slice, slice]]) -> None:
@@ -313,7 +325,7 @@ class _Function(torch.autograd.Function):
         planes, scales, biases = _planes(x, scale, bias)
         grad = grad.reshape(len(planes), *filters.out)
         out = torch.empty_like(planes)
-        size = _chunk_size(planes, filters)
+        size = _chunk_size(planes, filters, _BACKWARD)
 
         def run(some: Sequence[slice]) -> None:
             chunk = _Backward(x, size, filters, op)
@@ -323,7 +335,8 @@ class _Function(torch.autograd.Function):
         in_parts(run, chunks(len(planes), size), planes)
         out = out.view(x.shape)
         by_scale = torch.einsum("nchw,nchw->nc", out, x)
-        return out * scale[:, :, None, None], by_scale, out.sum(dim=(0, 2, 3)), None, None
+        by_bias = out.sum(dim=(0, 2, 3))
+        return out * scale[:, :, None, None], by_scale, by_bias, None, None, None
 
 
 def _planes(x: Tensor, scale: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -336,9 +349,10 @@ def _at_once(like: Tensor, filters: Filters) -> int:
     return values_at_once(like.device, math.prod(filters.fine)) // (2 if like.is_cpu else 1)
 
 
-def _chunk_size(planes: Tensor, filters: Filters) -> int:
-    """Planes at a time."""
-    return max(1, min(len(planes), _at_once(planes, filters) // math.prod(filters.fine)))
+def _chunk_size(planes: Tensor, filters: Filters, share: int = 1) -> int:
+    """Planes at a time, where each has a share of what else it would."""
+    n = _at_once(planes, filters) // (share * math.prod(filters.fine))
+    return max(1, min(len(planes), n))
 
 
 def _band_blocks(planes: Tensor, filters: Filters, op: FilteredLRelu) -> int:

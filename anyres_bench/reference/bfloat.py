@@ -29,7 +29,7 @@ from anyres_bench.reference.dataflow import Dataflow, Part
 from anyres_bench.reference.dense import chunks
 from anyres_bench.reference.network import SynthesisLayer, SynthesisNetwork
 
-_CHANNELS = 64  # filtered at once at most: more leave the caches
+_VALUES = 3 << 20  # upsampled at once: more leave the caches, fewer keep threads waiting in turns
 _LANES = 16  # channels that a product works on together
 
 
@@ -79,7 +79,7 @@ def _layer(
     result = []
     for x, style, scale in zip(maps, styles, scales, strict=True):
         # whole weights are rounded once, and there are fewer of them than activations
-        own = weight * style[:, None, None] * scale[:, None, None, None]
+        own = (weight * style[:, None, None]).mul_(scale[:, None, None, None])
         own = own.to(torch.bfloat16, memory_format=torch.channels_last)
         x = F.conv2d(_padded(x, zeros), own, bias.to(torch.bfloat16), padding=padding)
         result.append(filtered(x, bias, kernels, op))
@@ -116,13 +116,14 @@ def filtered(x: Tensor, like: Tensor, kernels: Kernels, op: FilteredLRelu) -> Te
             bands[n] = bands.get(n) or _Bands(like, n, filters, op)
             bands[n].run(rows[..., part], out[..., part])
 
-    in_halves(run, chunks(x.shape[1], _at_once(x.shape[1])))
+    in_halves(run, chunks(x.shape[1], _at_once(x.shape[1], filters)))
     return out.permute(2, 0, 1)[None]
 
 
-def _at_once(channels: int) -> int:
+def _at_once(channels: int, filters: Filters) -> int:
     """How many channels are filtered at once, so that both halves have as many to do."""
-    even = -(-channels // (2 * -(-channels // (2 * _CHANNELS))))
+    most = max(1, _VALUES // (len(filters.down) * filters.down[0][0].block * filters.fine[1]))
+    even = -(-channels // (2 * -(-channels // (2 * most))))
     return _LANES * -(-even // _LANES)
 
 

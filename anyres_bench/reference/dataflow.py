@@ -22,7 +22,7 @@ from torch import Tensor
 from anyres_bench.core.geometry import Box, Size
 from anyres_bench.models.resample import Padding
 from anyres_bench.reference.activation import values_at_once
-from anyres_bench.reference.layers import STRIP
+from anyres_bench.reference.layers import LARGE, strip_pixels
 from anyres_bench.reference.schedule import LayerSpec, Signal
 
 _BYTES = 4  # of a value
@@ -112,15 +112,23 @@ def dataflow(schedule: Sequence[LayerSpec], window: Box, canvas: Size | None) ->
     return Dataflow(Box(y.low, x.low, y.length, x.length), schedule[0].source, tuple(parts))
 
 
+def largest_map(schedule: Sequence[LayerSpec], flow: Dataflow) -> int:
+    """Values of the largest map that a layer makes of one window."""
+    return max(
+        max(size.pixels for size in part.sizes[1:]) * layer.target.channels
+        for layer, part in zip(schedule, flow.parts, strict=True)
+    )
+
+
 def n_bytes(schedule: Sequence[LayerSpec], flow: Dataflow, device: torch.device) -> int:
     """About the most memory that one window needs at once, beside the weights.
 
     A layer's source stays while it is convolved: styled, laid out and convolved are copies of their
     own, and the result is laid out twice. After that it stays while the filters run. On a CPU
     channels are laid out in sixteens, and large planes convolved in strips, whose memory is not
-    given back.
+    given back, from one half of a workspace into the other; only what the first sees lies outside.
     """
-    needs = []
+    needs, held = [], 0
     for layer, part in zip(schedule, flow.parts, strict=True):
         source, convolved, target = part.sizes
         n_in, n_out, reach = layer.source.channels, layer.target.channels, layer.kernel - 1
@@ -130,12 +138,12 @@ def n_bytes(schedule: Sequence[LayerSpec], flow: Dataflow, device: torch.device)
         copies += convolved.pixels * _laid_out(n_out, device)
         fine = target.pixels * layer.down**2
         filtering = _BUFFERS * min(values_at_once(device, fine), fine * n_out)
-        filtering += target.pixels * n_out
-        if device.type == "cpu" and source.pixels > 2 * STRIP:
-            strips = (copies + after) * 2 * STRIP // convolved.pixels
-            needs.append(before + after + strips + filtering)
+        if device.type == "cpu" and source.pixels > LARGE:
+            held = held or before + 2 * largest_map(schedule, flow)
+            strips = (copies + after) * 2 * strip_pixels(n_out, n_in) // convolved.pixels
+            needs.append(held + strips + filtering)
         else:
-            needs.append(before + after + max(copies, filtering))
+            needs.append(before + after + max(copies, filtering + target.pixels * n_out))
     return _BYTES * max(needs)
 
 

@@ -15,7 +15,8 @@ from anyres_bench.core.geometry import Size
 from anyres_bench.core.threads import in_halves
 from anyres_bench.models.resample import NO_PADDING, Padding
 
-STRIP = 1 << 16  # pixels that are convolved at once, of large planes on a CPU
+LARGE = 1 << 15  # pixels; planes that have more are convolved in strips on a CPU
+_STRIP = 1 << 22  # values of one: memory that the system is not asked for anew each time
 
 Activation = Literal["linear", "lrelu"]
 _EPSILON = 1e-8
@@ -72,6 +73,30 @@ def normalize_rms(x: Tensor) -> Tensor:
     return x * (x.square().mean(dim=1, keepdim=True) + _EPSILON).rsqrt()
 
 
+class Workspace:
+    """Memory for the feature maps of one pass without gradients, which take turns in it.
+
+    A map lies where the one two before it lay, which nobody needs any more. Of large planes memory
+    that nothing has used yet would be waited for longer than for their filters.
+
+    Args:
+        like: dtype and device.
+        n_values: of the largest map. What is never written takes no memory.
+    """
+
+    def __init__(self, like: Tensor, n_values: int) -> None:
+        self._like, self._n_values = like, n_values
+        self._halves: list[Tensor] = []
+
+    def next(self, *shape: int) -> Tensor:
+        """Room for the next map; the one before stays."""
+        if len(self._halves) < 2:
+            self._halves.insert(0, self._like.new_empty(self._n_values))
+        else:
+            self._halves.reverse()
+        return self._halves[0][: math.prod(shape)].view(shape)
+
+
 class Modulation(NamedTuple):
     """A convolution's weights for each sample, in factors: weight * style * scale.
 
@@ -104,7 +129,11 @@ class Modulation(NamedTuple):
 
 
 def modulated_conv2d(
-    x: Tensor, modulation: Modulation, padding: int, zeros: Padding = NO_PADDING
+    x: Tensor,
+    modulation: Modulation,
+    padding: int,
+    zeros: Padding = NO_PADDING,
+    workspace: Workspace | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Convolve each sample with weights of its own.
 
@@ -116,6 +145,7 @@ def modulated_conv2d(
         modulation: float32.
         padding: zeros on every side.
         zeros: around `x`, beside those.
+        workspace: for the result of a large plane.
 
     Returns:
         (n, n_out, h', w') of the dtype of `x`, and the scale (n, n_out) that each output channel
@@ -123,8 +153,9 @@ def modulated_conv2d(
     """
     weight, style, scale = modulation
     if x.dtype != torch.float16:
-        if x.is_cpu and not torch.is_grad_enabled() and x[:, 0].numel() > 2 * STRIP:
-            return _in_strips(x, modulation, Padding(*(side + padding for side in zeros))), scale
+        if is_large(x):
+            around = Padding(*(side + padding for side in zeros))
+            return _in_strips(x, modulation, around, workspace), scale
         styled = _padded(x * style[:, :, None, None], zeros)
         return F.conv2d(styled, weight, padding=padding), scale
     x = _padded(x, zeros)
@@ -135,7 +166,19 @@ def modulated_conv2d(
     return x.view(n, n_out, *x.shape[2:]), torch.ones_like(scale)
 
 
-def _in_strips(x: Tensor, modulation: Modulation, zeros: Padding) -> Tensor:
+def is_large(x: Tensor) -> bool:
+    """Whether planes (n, c, h, w) are convolved in strips: without gradients, on a CPU."""
+    return x.is_cpu and not torch.is_grad_enabled() and x[:, 0].numel() > LARGE
+
+
+def strip_pixels(n_out: int, n_in: int) -> int:
+    """Pixels of a strip that is convolved from and to so many channels."""
+    return max(1, min(LARGE // 2, _STRIP // max(n_in, n_out)))
+
+
+def _in_strips(
+    x: Tensor, modulation: Modulation, zeros: Padding, workspace: Workspace | None
+) -> Tensor:
     """The convolution without its scale, a few rows at a time, both halves side by side.
 
     The library lays channels out anew, in sixteens, and of large planes that would be memory that
@@ -145,7 +188,8 @@ def _in_strips(x: Tensor, modulation: Modulation, zeros: Padding) -> Tensor:
     left, right, top, bottom = zeros
     (n, _, height, width), (n_out, _, k, _) = x.shape, weight.shape
     size = Size(height + top + bottom - k + 1, width + left + right - k + 1)
-    out = x.new_empty(n, n_out, *size)
+    shape = n, n_out, *size
+    out = x.new_empty(shape) if workspace is None else workspace.next(*shape)
 
     def run(some: Sequence[slice]) -> None:
         for rows in some:
@@ -154,7 +198,7 @@ def _in_strips(x: Tensor, modulation: Modulation, zeros: Padding) -> Tensor:
             strip = F.pad(x[:, :, max(first, 0) : last], own).mul_(style[:, :, None, None])
             out[:, :, rows] = F.conv2d(strip, weight)
 
-    n_strips = min(2 * -(-n * size.pixels // (2 * STRIP)), size.height)
+    n_strips = min(2 * -(-n * size.pixels // (2 * strip_pixels(*weight.shape[:2]))), size.height)
     cuts = [i * size.height // n_strips for i in range(n_strips + 1)]
     in_halves(run, [slice(*pair) for pair in itertools.pairwise(cuts)])
     return out

@@ -17,9 +17,16 @@ from torch import Tensor, nn
 from anyres_bench.models.resample import Padding
 from anyres_bench.reference.activation import FilteredLRelu, filtered_lrelu
 from anyres_bench.reference.config import GeneratorConfig
-from anyres_bench.reference.dataflow import Dataflow, Part
+from anyres_bench.reference.dataflow import Dataflow, Part, largest_map
 from anyres_bench.reference.inputs import PanoramaInput, SynthesisInput
-from anyres_bench.reference.layers import FullyConnected, Modulation, modulated_conv2d, normal
+from anyres_bench.reference.layers import (
+    FullyConnected,
+    Modulation,
+    Workspace,
+    is_large,
+    modulated_conv2d,
+    normal,
+)
 from anyres_bench.reference.mapping import (
     FourierScaleMapping,
     MappingNetwork,
@@ -78,6 +85,7 @@ class SynthesisLayer(nn.Module):
         update_emas: bool = False,
         force_fp32: bool = False,
         part: Part | None = None,
+        workspace: Workspace | None = None,
     ) -> Tensor:
         """Next feature maps.
 
@@ -88,17 +96,19 @@ class SynthesisLayer(nn.Module):
             update_emas: follow the power of `x`.
             force_fp32: no half precision on GPUs.
             part: that `x` is a window of the source, and what becomes of it; None for all of it.
+            workspace: for large planes.
         """
         if update_emas:
             self._follow(x)
         modulation = self.modulation(w, scale_w)
         use_half = self.in_half and x.is_cuda and not force_fp32
         x = x.to(torch.float16 if use_half else self.weight.dtype)
+        workspace = workspace if is_large(x) else None
         if part is None:
-            x, scale = modulated_conv2d(x, modulation, self.padding)
-            return self.activate(x, scale)
-        x, scale = modulated_conv2d(x, modulation, 0, part.zeros)
-        return self.activate(x, scale, part.padding)
+            x, scale = modulated_conv2d(x, modulation, self.padding, workspace=workspace)
+            return self.activate(x, scale, workspace=workspace)
+        x, scale = modulated_conv2d(x, modulation, 0, part.zeros, workspace)
+        return self.activate(x, scale, part.padding, workspace)
 
     def modulation(self, w: Tensor, scale_w: Tensor | None) -> Modulation:
         """The convolution's weights for styles (n, w_dim), and for those of the scale."""
@@ -110,10 +120,17 @@ class SynthesisLayer(nn.Module):
         gain = self.magnitude_ema.rsqrt()
         return Modulation.of(self.weight, style, gain, demodulate=not self.layer.is_torgb)
 
-    def activate(self, x: Tensor, scale: Tensor, padding: Padding | None = None) -> Tensor:
+    def activate(
+        self,
+        x: Tensor,
+        scale: Tensor,
+        padding: Padding | None = None,
+        workspace: Workspace | None = None,
+    ) -> Tensor:
         """The filtered leaky ReLU of `x` (n, c, h, w) times `scale` (n, c)."""
         op = self.op if padding is None else replace(self.op, padding=padding)
-        return filtered_lrelu(x, scale, self.bias, (self.up_filter, self.down_filter), op)
+        kernels = self.up_filter, self.down_filter
+        return filtered_lrelu(x, scale, self.bias, kernels, op, workspace)
 
     @torch.no_grad()
     def _follow(self, x: Tensor) -> None:
@@ -127,11 +144,11 @@ class SynthesisNetwork(nn.Module):
     def __init__(self, config: GeneratorConfig, rng: torch.Generator) -> None:
         super().__init__()
         self.config = config
-        schedule = layers(config)
+        self.schedule = layers(config)
         make_input = SynthesisInput if config.panorama_fov is None else PanoramaInput
-        self.input = make_input(config, schedule[0].source, rng)
-        self.layer_names = [layer.name for layer in schedule]
-        for layer in schedule:
+        self.input = make_input(config, self.schedule[0].source, rng)
+        self.layer_names = [layer.name for layer in self.schedule]
+        for layer in self.schedule:
             self.add_module(layer.name, SynthesisLayer(config, layer, rng))
 
     def forward(
@@ -164,9 +181,11 @@ class SynthesisNetwork(nn.Module):
         first, *others = ws.unbind(dim=1)
         x = self.input(first, transform, None if flow is None else flow.source.size)
         parts = [None] * len(others) if flow is None else flow.parts
+        options: dict[str, Any] = {"update_emas": update_emas, "force_fp32": force_fp32}
+        if flow is not None:
+            options["workspace"] = Workspace(x, len(x) * largest_map(self.schedule, flow))
         for name, w, part in zip(self.layer_names, others, parts, strict=True):
-            layer = self.get_submodule(name)
-            x = layer(x, w, scale_w, update_emas=update_emas, force_fp32=force_fp32, part=part)
+            x = self.get_submodule(name)(x, w, scale_w, part=part, **options)
         image: Tensor = x.to(first.dtype) * self.config.output_scale
         return image
 

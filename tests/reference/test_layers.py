@@ -13,6 +13,7 @@ from anyres_bench.reference import layers
 from anyres_bench.reference.layers import (
     FullyConnected,
     Modulation,
+    Workspace,
     modulated_conv2d,
     normalize_rms,
 )
@@ -57,13 +58,22 @@ def test_each_sample_is_convolved_with_its_own_weights(demodulate: bool) -> None
         torch.testing.assert_close(y[i] * scale[i, :, None, None], want, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("strip", [1, 40])  # pixels: a row at a time, and some
+@pytest.mark.parametrize("strip", [1, 240])  # values: a row at a time, and some
 def test_strips_of_a_large_plane_are_the_whole(monkeypatch: pytest.MonkeyPatch, strip: int) -> None:
     x, made, zeros = torch.randn(3, 6, 11, 8, generator=rng(2)), modulation(True), Padding(0, 2, 1)
     whole, _ = modulated_conv2d(x, made, 1, zeros)  # with a gradient, never in strips
-    monkeypatch.setattr(layers, "STRIP", strip)
+    monkeypatch.setattr(layers, "LARGE", 1)
+    monkeypatch.setattr(layers, "_STRIP", strip)
     with torch.no_grad():
         torch.testing.assert_close(modulated_conv2d(x, made, 1, zeros)[0], whole)
+
+
+def test_a_map_takes_the_place_of_the_one_two_before_it() -> None:
+    workspace = Workspace(torch.empty(0, dtype=torch.float64), 12)
+    first, second, third = (workspace.next(n, 2) for n in (3, 6, 4))
+    assert [x.shape for x in (first, second, third)] == [(3, 2), (6, 2), (4, 2)]
+    assert {x.dtype for x in (first, second, third)} == {torch.float64}
+    assert third.data_ptr() == first.data_ptr() != second.data_ptr()
 
 
 def test_demodulated_weights_have_the_power_of_the_gain() -> None:
