@@ -58,11 +58,11 @@ def test_each_sample_is_convolved_with_its_own_weights(demodulate: bool) -> None
         torch.testing.assert_close(y[i] * scale[i, :, None, None], want, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("strip", [1, 240])  # values: a row at a time, and some
+@pytest.mark.parametrize("strip", [1, 240])  # values: a row at a time, and 40 pixels
 def test_strips_of_a_large_plane_are_the_whole(monkeypatch: pytest.MonkeyPatch, strip: int) -> None:
     x, made, zeros = torch.randn(3, 6, 11, 8, generator=rng(2)), modulation(True), Padding(0, 2, 1)
     whole, _ = modulated_conv2d(x, made, 1, zeros)  # with a gradient, never in strips
-    monkeypatch.setattr(layers, "LARGE", 1)
+    monkeypatch.setattr(layers, "LARGE", 80)
     monkeypatch.setattr(layers, "_STRIP", strip)
     with torch.no_grad():
         torch.testing.assert_close(modulated_conv2d(x, made, 1, zeros)[0], whole)
