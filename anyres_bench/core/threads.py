@@ -9,6 +9,7 @@ them each never wait for each other, and what else the machine does delays one o
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -31,9 +32,10 @@ def one_blas_thread() -> Iterator[None]:
 def side_by_side(run: Callable[[Job], Made], jobs: Sequence[Job]) -> list[Made]:
     """What a network on a CPU makes of every job, two at a time.
 
-    Every job has half of torch's threads, however many there are, so what is made does not depend
-    on what it came with. Threads of the caller are as before, also after an error; gradients and
-    inference mode are as the caller's.
+    The caller's thread and one more take one job after another. Every job has half of torch's
+    threads, however many there are, so what is made does not depend on what it came with. Threads
+    of the caller are as before, also after an error; gradients and inference mode are as the
+    caller's.
     """
     import torch
 
@@ -41,19 +43,25 @@ def side_by_side(run: Callable[[Job], Made], jobs: Sequence[Job]) -> list[Made]:
     if n_threads == 1 or not jobs:
         return [run(job) for job in jobs]
     inference, gradients = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+    left, made = iter(range(len(jobs))), dict[int, Made]()
 
-    def as_called(job: Job) -> Made:
+    def work() -> None:
+        torch.set_num_threads(-(-n_threads // _ABREAST))
         with torch.inference_mode(inference), torch.set_grad_enabled(gradients):
-            return run(job)
+            try:
+                for i in left:
+                    made[i] = run(jobs[i])
+            finally:
+                deque(left, maxlen=0)  # after an error nobody takes another
 
-    each = -(-n_threads // _ABREAST)
     try:
-        with ThreadPoolExecutor(
-            _ABREAST, "network", initializer=torch.set_num_threads, initargs=(each,)
-        ) as pool:
-            return list(pool.map(as_called, jobs))
+        with ThreadPoolExecutor(_ABREAST - 1, "network") as pool:
+            other = pool.submit(work)
+            work()  # two new threads would take longer to be on two processors
+            other.result()
     finally:
         torch.set_num_threads(n_threads)  # threads that are yet to come take the last number
+    return [made[i] for i in range(len(jobs))]
 
 
 def in_halves(run: Callable[[Sequence[Job]], None], jobs: Sequence[Job]) -> None:

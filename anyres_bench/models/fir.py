@@ -195,6 +195,7 @@ class PlaneFilter:
                 if between is None or halo:  # what is kept is each term's own
                     shape = halo + height, width // x.step * x.outputs
                     between = buffer(source, n_planes, *shape)
+                    between[:, :halo] = 0
                     self._kept.append(between)
                 first = AxisPass.along_x(x, source, between[:, halo:])
                 second = AxisPass.along_y(y, between[:, :height], target)
@@ -237,7 +238,7 @@ class Inlet:
         n_y, n_x = n_blocks or (y.n_blocks, x.n_blocks)
         self._y, self._is_band = y, n_y < y.n_blocks
         below = max(0, y.reach - y.step) if self._is_band else 0
-        self._rows = buffer(like, n_planes, n_y * y.step + below, n_x * x.step)
+        self._rows = buffer(like, n_planes, n_y * y.step + below, n_x * x.step).zero_()
         self._columns = x.place(n_x * x.step)
         self.buffer = self._rows[:, : n_y * y.step]
 
@@ -257,9 +258,11 @@ class Inlet:
 
 
 def buffer(like: Tensor, n_planes: int, height: int, width: int) -> Tensor:
-    """Zeros (n_planes, height, width) with room behind them for the last window to overrun."""
+    """Memory (n_planes, height, width) with zeros behind it for the last window to overrun."""
     used = n_planes * height * width
-    return like.new_zeros(used + _OVERRUN * (width + 1))[:used].view(n_planes, height, width)
+    memory = like.new_empty(used + _OVERRUN * (width + 1))
+    memory[used:] = 0
+    return memory[:used].view(n_planes, height, width)
 
 
 def separate(kernel: Tensor) -> list[tuple[Tensor, Tensor]]:

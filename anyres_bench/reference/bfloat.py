@@ -137,7 +137,7 @@ class _Bands:
         down_x = [x for _, x in filters.down]
         n_blocks = max(up_x.n_blocks, *(x.n_blocks for x in down_x))
         width, self._grow = n_blocks * up_x.step, self._up_y.matrix()
-        self._source = buffer(like, self._grow.shape[1], width, channels)
+        self._source = buffer(like, self._grow.shape[1], width, channels).zero_()
         self._columns = up_x.place(width)
         self._between = buffer(like, self._up_y.block, width, channels)
         self._up = AxisPass.along_y(up_x, self._between, None)
@@ -154,7 +154,7 @@ class _Bands:
                     term.passes[i % 2].run()
             if i:
                 for k, term in enumerate(self._terms):
-                    term.into(made, i - 1, add=k > 0)
+                    term.into(made, i - 1, k > 0, i * block < self._fine[0])
                 target = out[(i - 1) * n_outputs : i * n_outputs]
                 wide = made.view(n_outputs, -1, out.shape[2])
                 target.copy_(wide[: len(target), : out.shape[1]])
@@ -199,9 +199,10 @@ class _Down:
         even, odd = (AxisPass.along_y(x, source, None) for _ in range(2))
         return cls(y, matrix, (even, odd))
 
-    def into(self, out: Tensor, i: int, add: bool) -> None:
-        """Rows of block `i`, once the one below has passed."""
+    def into(self, out: Tensor, i: int, add: bool, follows: bool) -> None:
+        """Rows of block `i`, once the one below has passed, if one follows."""
         above, below = (self.passes[j % 2].target.flatten(1) for j in (i, i + 1))
         block, reach = len(above), self.matrix.shape[1]
         torch.addmm(out, self.matrix[:, :block], above, beta=int(add), out=out)
-        out.addmm_(self.matrix[:, block:], below[: reach - block])
+        if follows:
+            out.addmm_(self.matrix[:, block:], below[: reach - block])

@@ -122,10 +122,12 @@ class Modulation(NamedTuple):
         """
         if not demodulate:
             return cls(weight, style, gain.expand(len(style), len(weight)))
-        weight = weight * weight.square().mean(dim=(1, 2, 3), keepdim=True).rsqrt()
+        taps = weight.square().flatten(2)
+        power = taps @ taps.new_ones(taps.shape[2])  # faster than the sum of so few
+        mean = power.sum(dim=1) / taps[0].numel()
         style = style * style.square().mean(dim=1, keepdim=True).rsqrt()
-        power = style.square() @ weight.square().sum(dim=(2, 3)).T
-        return cls(weight, style, (power + _EPSILON).rsqrt() * gain)
+        of_unit = style.square() @ power.T / mean
+        return cls(weight, style, (of_unit + _EPSILON).rsqrt() * mean.rsqrt() * gain)
 
 
 def modulated_conv2d(

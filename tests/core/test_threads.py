@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np  # noqa: F401 - brings a BLAS
@@ -61,6 +62,20 @@ def test_an_error_ends_it_and_leaves_the_threads(
         side_by_side(run, range(9))
     assert torch.get_num_threads() == n_threads
     assert of_new_thread() == n_threads
+
+
+def test_after_an_error_nobody_takes_another_job(n_threads: int) -> None:
+    started: list[int] = []
+
+    def run(job: int) -> None:
+        started.append(job)
+        if job == 0:
+            raise ModelError("stop")
+        time.sleep(0.01)
+
+    with pytest.raises(ModelError, match="stop"):
+        side_by_side(run, range(1000))
+    assert len(started) < 100
 
 
 def test_jobs_are_in_the_mode_of_the_caller(n_threads: int) -> None:
