@@ -24,7 +24,7 @@ from anyres_bench.reference.dense import (
     in_parts,
 )
 from anyres_bench.reference.fused import fused
-from anyres_bench.reference.layers import Workspace
+from anyres_bench.reference.layers import Workspace, room
 
 _FINE_BLOCK = 32  # samples a block of a filter; less wastes calls, more wastes products with zeros
 _CPU_CHUNK, _GPU_CHUNK = 1 << 21, 1 << 27  # upsampled values at once: what the caches hold
@@ -302,8 +302,7 @@ class _Function(torch.autograd.Function):
         ctx.save_for_backward(x, scale, bias)
         ctx.plan = filters, op
         planes, scales, biases = _planes(x, scale, bias)
-        shape = len(planes), *filters.out
-        out = x.new_empty(shape) if workspace is None else workspace.next(*shape)
+        out = room(x, workspace, len(planes), *filters.out)
         size, n_blocks = _chunk_size(planes, filters), _band_blocks(planes, filters, op)
 
         def run(some: Sequence[tuple[slice, slice]]) -> None:

@@ -97,6 +97,11 @@ class Workspace:
         return self._halves[0][: math.prod(shape)].view(shape)
 
 
+def room(like: Tensor, workspace: Workspace | None, *shape: int) -> Tensor:
+    """Memory for a map, in the workspace if there is one; dtype and device of `like`."""
+    return like.new_empty(shape) if workspace is None else workspace.next(*shape)
+
+
 class Modulation(NamedTuple):
     """A convolution's weights for each sample, in factors: weight * style * scale.
 
@@ -190,8 +195,7 @@ def _in_strips(
     left, right, top, bottom = zeros
     (n, _, height, width), (n_out, _, k, _) = x.shape, weight.shape
     size = Size(height + top + bottom - k + 1, width + left + right - k + 1)
-    shape = n, n_out, *size
-    out = x.new_empty(shape) if workspace is None else workspace.next(*shape)
+    out = room(x, workspace, n, n_out, *size)
 
     def run(some: Sequence[slice]) -> None:
         for rows in some:
