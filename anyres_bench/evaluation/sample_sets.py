@@ -326,7 +326,7 @@ class _Rendering:
         self._check(images, len(views), windows[0].size)
         if self.protocol.warp is not None:
             images = warped(self.protocol.warp, images, views[0].region.canvas)
-        levels = to_uint8(images, self.protocol.rounding)
+        levels = to_uint8(images, self.protocol.rounding).cpu()
         return torch.stack(
             [part_of(image, view) for image, view in zip(levels, views, strict=True)]
         )

@@ -133,7 +133,7 @@ def _write_images(job: RenderJob, seeds: Sequence[int]) -> str:
 def _bands(job: RenderJob, seed: int) -> Iterator[NDArray[np.uint8]]:
     z = job.generator.latents([seed])
     for band in bands(job.generator, z, job.region):
-        yield to_uint8(band).permute(1, 2, 0).numpy()
+        yield to_uint8(band).permute(1, 2, 0).cpu().numpy()
 
 
 def _note_of(path: Path) -> str | None:
@@ -201,7 +201,8 @@ def _write_zooms(job: RenderJob, seeds: Sequence[int], largest: Size, film: Film
 
 
 def _picture(generator: Generator, z: Any, region: Region) -> NDArray[np.uint8]:
-    return np.asarray(to_uint8(generator.sample(z, [region])[0]).permute(1, 2, 0).numpy())
+    image = to_uint8(generator.sample(z, [region])[0])
+    return np.asarray(image.permute(1, 2, 0).cpu().numpy())
 
 
 def _write_film(

@@ -81,7 +81,8 @@ class Attention(nn.Module):
         k, v = self.to_kv(x if context is None else context).chunk(2, dim=-1)
         q, k, v = (self._split(part) for part in (self.to_q(x), k, v))
         q, k = self.q_norm(q), self.k_norm(k)
-        logits = (q @ k.transpose(-1, -2)).masked_fill(~mask, torch.finfo(q.dtype).min)
+        logits = q @ k.transpose(-1, -2)
+        logits = logits.masked_fill(~mask, torch.finfo(logits.dtype).min)
         out: Tensor = self.to_out((logits.softmax(-1) @ v).transpose(1, 2).flatten(2))
         return out
 
