@@ -50,7 +50,7 @@ def _resample_one(x: Tensor, matrix: Tensor, reach: int) -> tuple[Tensor, Tensor
     """`reach` is the number of the filter's taps on either side of its centre."""
     height, width = x.shape[2:]
     grid = _grid(matrix.to(x), height, width, reach)
-    a, b, c, d = (float(v) for v in matrix[:2, :2].flatten())
+    a, b, c, d = matrix[:2, :2].flatten().tolist()
     if b == 0 and c == 0:
         along_y = _axis_matrix(_axis_filter(d, reach), grid[0, :, 0, 1], reach)
         along_x = _axis_matrix(_axis_filter(a, reach), grid[0, 0, :, 0], reach)
@@ -133,7 +133,7 @@ def plane_filter(matrix: Tensor, *, support: int = _SUPPORT, up: int = _UP) -> T
 
     Source: Alias-Free Generative Adversarial Networks (Karras et al., 2021), appendix E.3.
     """
-    a, b, c, d = (float(v) for v in matrix[:2, :2].flatten())
+    a, b, c, d = matrix[:2, :2].flatten().tolist()
     reach = support * up - 1
     if b == 0 and c == 0 and up == _UP:
         return torch.from_numpy(np.outer(_axis_filter(d, reach), _axis_filter(a, reach)))

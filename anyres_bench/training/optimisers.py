@@ -37,7 +37,8 @@ class SteppedAdam(torch.optim.Adam):
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step at the rate of its number."""
-        done = max((int(state["step"]) for state in self.state.values()), default=0)
+        steps = [state["step"] for state in self.state.values()] if self._milestones else []
+        done = int(torch.stack(steps).max()) if steps else 0  # a GPU is waited for once
         passed = sum(milestone <= done for milestone in self._milestones)
         for group in self.param_groups:
             group["lr"] = self._start * self._factor**passed
