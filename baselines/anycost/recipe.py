@@ -149,7 +149,7 @@ class AnycostRecipe(AdversarialRecipe[AnycostNetwork, nn.Module]):
         self.sides = network.resolutions[-n_judged:]
         self.teacher: AnycostNetwork | None = None
         if config.teacher is not None:
-            self._start_from(Path(config.teacher), make())
+            self._start_from(Path(config.teacher), seeded(loop.seed, make))
 
     def _generator_loss(self, batch: ImageBatch, context: StepContext) -> Loss:
         rng = rng_of(context)
