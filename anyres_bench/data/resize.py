@@ -35,7 +35,8 @@ from anyres_bench.data.kernels import KERNELS
 from anyres_bench.data.pixels import FILTERS, resize_uint8
 
 # Output rows (or columns) a matrix product makes at once. A row needs a few input rows only, so
-# the matrices of a block are small and nearly full; 16 was fastest from 256 to 4096 pixels.
+# the matrices of a block are small and nearly full; 16 was fastest from 256 to 4096 pixels on CPUs.
+# A GPU makes all at once: to be told of a product takes it longer than the product.
 _BLOCK = 16
 
 
@@ -83,22 +84,24 @@ def _pil_float(image: Tensor, size: Size, filter_name: str) -> Tensor:
     _, height, width = image.shape
     device = str(image.device)
     rows = torch.empty((3, size.height, width), device=image.device)
-    for block in _blocks(height, size.height, filter_name, device):
+    n_rows, n_columns = (_BLOCK if image.is_cpu else n for n in size)
+    for block in _blocks(height, size.height, filter_name, device, n_rows):
         band = image[:, block.low : block.high].float()
         rows[:, block.first : block.last] = block.weights @ band
     flat = rows.view(-1, width)
     resized = torch.empty((len(flat), size.width), device=image.device)
-    for block in _blocks(width, size.width, filter_name, device):
+    for block in _blocks(width, size.width, filter_name, device, n_columns):
         resized[:, block.first : block.last] = flat[:, block.low : block.high] @ block.weights.T
     return resized.clamp_(0, 255).view(3, *size)
 
 
 @functools.lru_cache(maxsize=64)
-def _blocks(n_in: int, n_out: int, filter_name: str, device: str) -> tuple[_Block, ...]:
+def _blocks(n_in: int, n_out: int, filter_name: str, device: str, side: int) -> tuple[_Block, ...]:
+    """Outputs of an axis, `side` at a time."""
     low, taps = _taps(n_in, n_out, filter_name)
     blocks = []
-    for first in range(0, n_out, _BLOCK):
-        last = min(first + _BLOCK, n_out)
+    for first in range(0, n_out, side):
+        last = min(first + side, n_out)
         start, stop = int(low[first]), min(int(low[last - 1]) + taps.shape[1], n_in)
         weights = np.zeros((last - first, stop - start + taps.shape[1]))
         columns = (low[first:last, None] - start) + np.arange(taps.shape[1])
@@ -146,15 +149,21 @@ def _legacy_pytorch(image: Tensor, size: Size) -> Tensor:
 def _legacy_tensorflow(image: Tensor, size: Size) -> Tensor:
     """Output i looks at i * in / out, without the half-pixel shift, between its two neighbours."""
 
-    def neighbours(n_in: int, n_out: int) -> tuple[Tensor, Tensor, Tensor]:
-        place = torch.arange(n_out, device=image.device) * (torch.tensor(n_in) / n_out)
-        low = place.floor().long()
-        return low, (low + 1).clamp_(max=n_in - 1), place - low
-
-    up, down, y = neighbours(image.shape[1], size.height)
-    left, right, x = neighbours(image.shape[2], size.width)
+    up, down, y = _neighbours(image.shape[1], size.height, str(image.device))
+    left, right, x = _neighbours(image.shape[2], size.width, str(image.device))
     columns = _between(_columns(image, left).float(), _columns(image, right).float(), x)
     return _between(columns.index_select(1, up), columns.index_select(1, down), y[:, None])
+
+
+@functools.lru_cache(maxsize=64)
+def _neighbours(n_in: int, n_out: int, device: str) -> tuple[Tensor, Tensor, Tensor]:
+    """The inputs that outputs lie between, and how far they are from the first."""
+    place = torch.arange(n_out) * (torch.tensor(n_in) / n_out)
+    low = place.floor().long()
+    first, second, share = (
+        each.to(device) for each in (low, (low + 1).clamp_(max=n_in - 1), place - low)
+    )
+    return first, second, share
 
 
 def _columns(image: Tensor, which: Tensor) -> Tensor:

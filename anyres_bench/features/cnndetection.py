@@ -208,7 +208,7 @@ class CNNDetection:
         picture = image[0].permute(1, 2, 0).cpu().numpy()
         shown = prepare(picture, self._rule, self._resize_mode).to(self._device)
         logit: Tensor = self._network(pixel_by_pixel(shown))
-        return logit.float().cpu()
+        return logit.float()
 
 
 def _source(digest: str) -> str:

@@ -20,6 +20,8 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from anyres_bench.core.precision import single_precision
+
 BOUND = 1e-5
 """Of a row's norm: how far features may move and keep their id."""
 
@@ -61,8 +63,11 @@ def folded(network: nn.Module) -> nn.Module:
 
 
 def pixel_by_pixel(images: Tensor) -> Tensor:
-    """Images or weights (n, c, h, w), laid out so that a pixel's channels lie together on a CPU."""
-    if images.device.type != "cpu":
+    """Images or weights (n, c, h, w), laid out so that a pixel's channels lie together.
+
+    On a GPU in half precision alone, whose tensor cores want them so.
+    """
+    if images.device.type != "cpu" and images.dtype == torch.float32:
         return images
     return images.contiguous(memory_format=torch.channels_last)
 
@@ -85,6 +90,7 @@ def arranged(network: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Modul
     return network
 
 
+@single_precision()
 @torch.inference_mode()
 def quickened(network: nn.Module, side: int) -> nn.Module:
     """The network folded and arranged, if its vectors of noise stay where they are; else itself.

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from anyres_bench.core.errors import CheckpointError, UnknownNameError, UsageError
+from anyres_bench.core.precision import single_precision
 from anyres_bench.core.registry import nearest
 from anyres_bench.features.folding import laid_out, pixel_by_pixel
 from anyres_bench.features.tensors import read_tensors
@@ -113,6 +114,7 @@ class LPIPS:
         """
         return self.per_layer(a, b).sum(dim=1)
 
+    @single_precision()
     @torch.inference_mode()
     def per_layer(self, a: Tensor, b: Tensor) -> Tensor:
         """The taps' shares of the distance, (n, taps).

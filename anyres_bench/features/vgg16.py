@@ -19,7 +19,7 @@ from torch import Tensor
 from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.resize import MODES, resize
-from anyres_bench.features.batches import in_batches
+from anyres_bench.features.batches import images_at_once, in_batches
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.folding import laid_out, pixel_by_pixel
 from anyres_bench.features.tensors import read_weights
@@ -35,7 +35,6 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # torchvision's numbers of the convolutions; a maximum pool stands behind every block
 _BLOCKS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 _LINEAR = ("classifier.0", "classifier.3")
-_BATCH = 8  # images that go through the network together: a row must not depend on its neighbours
 
 
 class VGG16:
@@ -71,7 +70,8 @@ class VGG16:
             )
         own = {name: tensors[name].to(device, torch.float32) for name in names}
         self._tensors = {name: laid_out(tensor) for name, tensor in own.items()}
-        self._tap, self._source, self._device = tap, source, device
+        self._tap, self._source, self._device = tap, source, torch.device(device)
+        self._n_at_once = images_at_once(self._device)
         self._resize_mode = resize_mode
 
     @property
@@ -87,13 +87,13 @@ class VGG16:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Features of a batch, (n, 3, h, w) uint8 to (n, 4096) float32."""
-        return in_batches(self._batch, images, _BATCH, DIM, torch.device(self._device))
+        return in_batches(self._batch, images, self._n_at_once, DIM, self._device)
 
     @torch.inference_mode()
     def _batch(self, images: Tensor) -> Tensor:
-        filled = torch.cat([images, images[-1:].expand(_BATCH - len(images), -1, -1, -1)])
+        filled = torch.cat([images, images[-1:].expand(self._n_at_once - len(images), -1, -1, -1)])
         x = resize(filled.contiguous(), Size.square(SIDE), self._resize_mode).to(self._device)
-        return self.features(x)[self._tap][: len(images)].cpu()
+        return self.features(x)[self._tap][: len(images)]
 
     def features(self, x: Tensor) -> dict[str, Tensor]:
         """Both taps of resized pictures, (n, 3, 224, 224) float32 in [0, 255]."""

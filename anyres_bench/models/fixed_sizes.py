@@ -15,6 +15,7 @@ from torch import Tensor
 
 from anyres_bench.core.errors import GeneratorError
 from anyres_bench.core.geometry import Box, Region, Size
+from anyres_bench.core.precision import single_precision
 from anyres_bench.models.generator import Canvases
 from anyres_bench.models.interpolation import find_filter, resample
 
@@ -87,6 +88,7 @@ class FixedSizes:
         """One latent a seed."""
         return [self.renderer.latent(seed) for seed in seeds]
 
+    @single_precision()
     @torch.inference_mode()
     def sample(self, z: list[Any], regions: Sequence[Region]) -> Tensor:
         """Windows of whole images; images are made one by one, so none depends on its batch.

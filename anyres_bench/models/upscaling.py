@@ -15,6 +15,7 @@ from torch import Tensor
 
 from anyres_bench.core.errors import GeneratorError, UsageError
 from anyres_bench.core.geometry import Box, Region, Size
+from anyres_bench.core.precision import each_in_single_precision, single_precision
 from anyres_bench.data.pixels import to_float, to_uint8
 from anyres_bench.models.fixed_sizes import check_inside
 from anyres_bench.models.generator import (
@@ -143,6 +144,7 @@ class Upscaled:
             self.base.latents([seed], [label]) for seed, label in zip(seeds, labels, strict=True)
         ]
 
+    @single_precision()
     @torch.inference_mode()
     def sample(self, z: list[Any], regions: Sequence[Region]) -> Tensor:
         """Windows of enlarged images, made one by one.
@@ -165,7 +167,9 @@ class Upscaled:
         [latent] = z
         image = self.base_size(latent, canvas)
         pixels = self._pixels(latent, image, Box.whole(image))
-        yield from (band[0] for band in self.upscaler.bands(pixels, canvas))
+        with single_precision():
+            bands = self.upscaler.bands(pixels, canvas)
+        yield from (band[0] for band in each_in_single_precision(bands))
 
     def _pixels(self, latent: Any, image: Size, window: Box) -> Tensor:
         pixels = self.base.sample(latent, [Region.whole(image).crop(window)])

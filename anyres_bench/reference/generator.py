@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Region, Size
+from anyres_bench.core.precision import single_precision, tf32
 from anyres_bench.core.seeds import stream
 from anyres_bench.core.threads import side_by_side
 from anyres_bench.models.checkpoint import Checkpoint
@@ -140,6 +140,7 @@ class AnyResGenerator:
         side = self.network.config.resolution
         return Size(side, round(side * (self._frames_a_turn or 1)))
 
+    @single_precision()
     @torch.no_grad()
     def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> Latents:
         """Styles for seeds, and for labels if the network knows any.
@@ -161,6 +162,7 @@ class AnyResGenerator:
         ws = self.network.mapping(z, c)[:, None].expand(-1, config.n_ws, -1)
         return Latents(self.network.mapping.truncate(ws, self.options.psi, self.options.cutoff), c)
 
+    @single_precision()
     @torch.no_grad()
     def sample(self, z: Latents | Tensor, regions: Sequence[Region]) -> Tensor:
         """Render one region a latent.
@@ -198,6 +200,7 @@ class AnyResGenerator:
                 :, source.top : source.bottom, source.left : source.right
             ]
 
+    @single_precision()
     @torch.no_grad()
     def sample_moved(self, z: Latents | Tensor, transforms: Tensor) -> Tensor:
         """Whole pictures of the native size under transforms of the input's Fourier features.
@@ -269,13 +272,10 @@ class AnyResGenerator:
         transform = transform.to(self.device, torch.float32)
         if self.options.precision == "bf16":
             return synthesize(self.network.synthesis, z.ws, transform, scale_w, flow)
-        with _without_tf32(self.device):
+        is_mixed = self.options.precision == "mixed"  # TF32 has as many bits as half precision
+        with tf32(is_mixed):
             images: Tensor = self.network.synthesis(
-                z.ws.to(self.device),
-                transform,
-                scale_w,
-                force_fp32=self.options.precision == "float32",
-                flow=flow,
+                z.ws.to(self.device), transform, scale_w, force_fp32=not is_mixed, flow=flow
             )
         return images
 
@@ -297,20 +297,6 @@ class AnyResGenerator:
             )
         index = torch.tensor(list(labels), device=self.device)
         return torch.nn.functional.one_hot(index, n_labels).float()
-
-
-@contextlib.contextmanager
-def _without_tf32(device: torch.device) -> Iterator[None]:
-    """No TF32 in convolutions on GPUs, which would cost three digits of single precision."""
-    if device.type == "cpu":  # which has none; threads would share the setting
-        yield
-        return
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before
 
 
 def from_checkpoint(

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import CheckpointError, ConfigError, TrainingError
 from anyres_bench.core.plain import differences
+from anyres_bench.core.precision import single_precision
 from anyres_bench.core.reporting import say
 from anyres_bench.training.batches import Parts, read_ahead
 from anyres_bench.training.checkpoints import read_newest_state, write_state
@@ -107,7 +108,7 @@ def train(
         UsageError: the folder holds something that a run would replace, or another run is at work
             there.
     """
-    with alone_in(folder):
+    with alone_in(folder), single_precision():
         run = _new_run(recipe, config, settings)
         run_folder = _begin(run, folder, completed)
         return _go_on(run, run_folder, evaluation)

@@ -20,6 +20,7 @@ from anyres_bench.baselines.infinitygan.network import (
 from anyres_bench.baselines.infinitygan.patches import Patches
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Box, Region, Size
+from anyres_bench.core.precision import single_precision
 from anyres_bench.models.checkpoint import Checkpoint
 from anyres_bench.models.fitting import fitted
 from anyres_bench.models.fixed_sizes import check_inside
@@ -66,6 +67,7 @@ class InfinityGAN:
         """The seeds: every field is drawn where it is needed."""
         return list(seeds)
 
+    @single_precision()
     @torch.inference_mode()
     def sample(self, z: list[int], regions: Sequence[Region]) -> Tensor:
         """Windows, from the patches that they touch, one patch at a time.
