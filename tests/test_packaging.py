@@ -22,7 +22,11 @@ IMPORTED_AS = {
     "scikit-learn": "sklearn",
 }
 FOR_TESTS = {"dev", "tilers"}  # extras that tests compare with, and running never needs
-WRAPPED = {"torch.utils.tensorboard": "tensorboard"}  # torch's module is empty without it
+PACKAGES = {
+    "torch.utils.tensorboard": "tensorboard",  # torch's module is empty without it
+    "triton": "torch",  # whose wheels for CUDA bring it
+    "triton.language": "torch",
+}
 PROGRAM = """
 import importlib, sys
 import anyres_bench.metrics
@@ -71,7 +75,7 @@ def imported() -> set[str]:
                     modules = [alias.name for alias in node.names]
                 else:
                     modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-                names |= {WRAPPED.get(module, module).split(".")[0] for module in modules}
+                names |= {PACKAGES.get(module, module).split(".")[0] for module in modules}
     return names - set(sys.stdlib_module_names) - {"anyres_bench"}
 
 

@@ -9,6 +9,7 @@ have to, and runs several times faster, because it runs in the BLAS and from cac
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -53,7 +54,7 @@ class Fir:
         n_out = (n_in * up + sum(padding) - len(kernel)) // down + 1
         return cls(kernel.flip(0), n_in, n_out, up, down, padding[0], block)
 
-    @property
+    @functools.cached_property
     def adjoint(self) -> Fir:
         """The transposed matrix: factors swapped, taps reversed."""
         before = len(self.taps) - 1 - self.before
@@ -85,17 +86,28 @@ class Fir:
         """Blocks that cover all outputs, and all inputs that these look at."""
         return max(-(-self.n_out // self.outputs), -(-self._reach(self.n_out) // self.step))
 
+    @functools.cached_property
     def matrix(self) -> Tensor:
         """One block, (outputs, inputs), dtype and device of the taps."""
-        return self._weights(self.outputs, self.first, self.reach)
+        return self.window(0, self.outputs)[1]
 
+    @functools.cached_property
     def whole(self) -> Tensor:
         """The whole axis as one matrix (n_out, n_in), dtype and device of the taps."""
-        return self._weights(self.n_out, 0, self.n_in)
+        return self._weights(0, self.n_out, 0, self.n_in)
 
-    def _weights(self, n_out: int, first: int, n_in: int) -> Tensor:
-        """What the first outputs take of the inputs from `first` on, (n_out, n_in)."""
-        outputs = torch.arange(n_out, device=self.taps.device)
+    def window(self, start: int, n_out: int) -> tuple[int, Tensor]:
+        """The first input that outputs from `start` on look at, and what they take, (n_out, n_in).
+
+        Inputs and outputs beyond the axis are those of an axis without ends.
+        """
+        first = -((self.before - self.down * start) // self.up)
+        last = (self.down * (start + n_out - 1) - self.before + len(self.taps) - 1) // self.up
+        return first, self._weights(start, n_out, first, last - first + 1)
+
+    def _weights(self, start: int, n_out: int, first: int, n_in: int) -> Tensor:
+        """What outputs from `start` on take of the inputs from `first` on, (n_out, n_in)."""
+        outputs = torch.arange(n_out, device=self.taps.device) + start
         inputs = torch.arange(n_in, device=self.taps.device) + first
         tap = self.up * inputs[None, :] + self.before - self.down * outputs[:, None]
         inside = (tap >= 0) & (tap < len(self.taps))
@@ -141,7 +153,7 @@ class AxisPass:
         assert rest == 0, (height, fir)
         assert n >= fir.n_blocks or n_planes == 1, (height, fir)  # one plane may come in bands
         target = buffer(source, n_planes, n * fir.outputs, width) if target is None else target
-        matrix = fir.matrix()
+        matrix = fir.matrix
         shape = (n_planes * n, matrix.shape[1], width)
         windows = source.as_strided(shape, (fir.step * width, width, 1))
         out = target.view(n_planes * n, fir.outputs, width)
@@ -154,7 +166,7 @@ class AxisPass:
         assert rest == 0, (width, fir)
         assert n >= fir.n_blocks, (width, fir)
         target = buffer(source, n_planes, height, n * fir.outputs) if target is None else target
-        matrix = fir.matrix().T
+        matrix = fir.matrix.T
         rows = n_planes * height
         windows = source.as_strided((n, rows, len(matrix)), (fir.step, width, 1))
         out = target.as_strided((n, rows, fir.outputs), (fir.outputs, n * fir.outputs, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -23,13 +24,14 @@ from anyres_bench.reference.dense import (
     chunks,
     in_parts,
 )
-from anyres_bench.reference.fused import fused
+from anyres_bench.reference.fused import Tiles, on_gpu, tiled, tiled_gradient
 from anyres_bench.reference.layers import Workspace, room
 
 _FINE_BLOCK = 32  # samples a block of a filter; less wastes calls, more wastes products with zeros
 _CPU_CHUNK, _GPU_CHUNK = 1 << 21, 1 << 27  # upsampled values at once: what the caches hold
 _CPU_BAND = 1 << 22  # of a larger plane: narrower bands call for too many small products
 _BACKWARD = 4  # times as many values are held at once for the gradient
+_KEPT = 256  # filters of layers and sizes: several networks take turns
 _DENSE_SIDE = 128  # of an upsampled image that is filtered by whole matrices on a CPU
 
 Terms = list[tuple[Fir, Fir]]
@@ -106,7 +108,9 @@ def filtered_lrelu(
         return _unfiltered(x, scale, bias, kernels[0], op)
     filters = Filters.make(x, Size(*x.shape[2:]), kernels, op)
     if x.device.type == "cpu" and max(filters.fine) <= _DENSE_SIDE:
-        whole = Dense(DenseFilter.of(filters.up), DenseFilter.of(filters.down), op.slope, op.bound)
+        # As the type rounds it: what was clamped is seen to be so by the gradient.
+        bound = float(torch.tensor(op.bound, dtype=x.dtype))
+        whole = Dense(*filters.dense, op.slope, bound)
         small: Tensor = DenseFunction.apply(x, scale, bias, whole)  # type: ignore[no-untyped-call]
         return small
     given = x, scale, bias, filters, op, workspace
@@ -140,7 +144,7 @@ def _upsample(x: Tensor, kernel: Tensor, op: FilteredLRelu) -> Tensor:
 
 def _product(terms: Terms, x: Tensor) -> Tensor:
     """One matrix an axis, and the sum over the terms."""
-    first, *more = (y.whole() @ (x @ along.whole().T) for y, along in terms)
+    first, *more = (y.whole @ (x @ along.whole.T) for y, along in terms)
     return sum(more, first)
 
 
@@ -155,10 +159,13 @@ class Filters:
     def make(cls, like: Tensor, size: Size, kernels: Kernels, op: FilteredLRelu) -> Filters:
         """Filters for images of a size, of the dtype and device of `like`.
 
-        They carry the gains of the whole operation.
+        They carry the gains of the whole operation, and are kept for who asks next.
         """
-        identity = like.new_ones(1)
-        up, down = (identity if kernel is None else kernel.to(like.dtype) for kernel in kernels)
+        up, down = map(_Taps, kernels)
+        return _made(up, down, size, op, like.dtype, like.device)
+
+    @classmethod
+    def _of(cls, up: Tensor, down: Tensor, size: Size, op: FilteredLRelu) -> Filters:
         unit = math.lcm(op.up, op.down)
         block = unit * -(-_FINE_BLOCK // unit)
         left, right, top, bottom = op.padding
@@ -179,10 +186,26 @@ class Filters:
         ]
         return cls(grow, shrink)
 
+    @functools.cached_property
+    def dense(self) -> tuple[DenseFilter, DenseFilter]:
+        """Both stages as whole matrices."""
+        return DenseFilter.of(self.up), DenseFilter.of(self.down)
+
     @property
     def fine(self) -> tuple[int, int]:
         """Height and width of the upsampled image."""
         return self.down[0][0].n_in, self.down[0][1].n_in
+
+    @functools.cached_property
+    def tiles(self) -> Tiles | None:
+        """How a GPU takes planes through both stages at once, where it can."""
+        return Tiles.of(self.down, self.up) if len(self.up) == 1 else None
+
+    @functools.cached_property
+    def gradient_tiles(self) -> Tiles | None:
+        """The same for the gradient."""
+        back, up = _adjoint(self.down), _adjoint(self.up)
+        return Tiles.of(up, back, self.up) if len(up) == 1 else None
 
     @property
     def n_blocks(self) -> int:
@@ -199,6 +222,34 @@ class Filters:
     def out(self) -> tuple[int, int]:
         """Height and width of the result."""
         return self.down[0][0].n_out, self.down[0][1].n_out
+
+
+class _Taps:
+    """A kernel, None for the identity; equal to another that is the same tensor, unchanged."""
+
+    def __init__(self, kernel: Tensor | None) -> None:
+        self._kernel = kernel
+        counts = kernel is not None and not kernel.is_inference()
+        self._key = id(kernel), kernel._version if counts and kernel is not None else 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Taps) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def to(self, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """As a tensor."""
+        kernel = self._kernel
+        return torch.ones(1, dtype=dtype, device=device) if kernel is None else kernel.to(dtype)
+
+
+@functools.lru_cache(_KEPT)
+def _made(
+    up: _Taps, down: _Taps, size: Size, op: FilteredLRelu, dtype: torch.dtype, device: torch.device
+) -> Filters:
+    """A dozen small steps a filter and, of a radial one, a decomposition: of what never changes."""
+    return Filters._of(up.to(dtype, device), down.to(dtype, device), size, op)
 
 
 class _Forward:
@@ -251,8 +302,7 @@ class _Backward:
     """The same for the gradient; the upsampled image is computed again."""
 
     def __init__(self, like: Tensor, n_planes: int, filters: Filters, op: FilteredLRelu) -> None:
-        down = [(y.adjoint, x.adjoint) for y, x in filters.down]
-        up = [(y.adjoint, x.adjoint) for y, x in filters.up]
+        down, up = _adjoint(filters.down), _adjoint(filters.up)
         self._forward = _Forward(like, n_planes, filters, op)
         self._inlet = Inlet(like, n_planes, *down[0])
         self._down = PlaneFilter(down, self._inlet.buffer)
@@ -272,13 +322,11 @@ class _Backward:
         return self._up.target[: len(x), : self._out[0], : self._out[1]]
 
 
-@fused
 def activate(x: Tensor, slope: float, bound: float) -> Tensor:
     """Leaky ReLU and clamp, in place."""
     return F.leaky_relu_(x, slope).clamp_(-bound, bound)
 
 
-@fused
 def _gradient(grad: Tensor, x: Tensor, slope: float, bound: float) -> Tensor:
     """Gradient at the input `x` of leaky ReLU and clamp."""
     grad = torch.ops.aten.hardtanh_backward(grad, F.leaky_relu(x, slope), -bound, bound)
@@ -301,6 +349,9 @@ class _Function(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(x, scale, bias)
         ctx.plan = filters, op
+        tiles = filters.tiles if on_gpu(x) else None
+        if (made := tiled(x, scale, bias, tiles, op.slope, op.bound)) is not None:
+            return made
         planes, scales, biases = _planes(x, scale, bias)
         out = room(x, workspace, len(planes), *filters.out)
         size, n_blocks = _chunk_size(planes, filters), _band_blocks(planes, filters, op)
@@ -321,21 +372,36 @@ class _Function(torch.autograd.Function):
         check_single()
         x, scale, bias = ctx.saved_tensors
         filters, op = ctx.plan
-        planes, scales, biases = _planes(x, scale, bias)
-        grad = grad.reshape(len(planes), *filters.out)
-        out = torch.empty_like(planes)
-        size = _chunk_size(planes, filters, _BACKWARD)
-
-        def run(some: Sequence[slice]) -> None:
-            chunk = _Backward(x, size, filters, op)
-            for part in some:
-                out[part] = chunk(grad[part], planes[part], scales[part], biases[part])
-
-        in_parts(run, chunks(len(planes), size), planes)
-        out = out.view(x.shape)
+        tiles = filters.gradient_tiles if on_gpu(x) else None
+        out = tiled_gradient(grad, x, scale, bias, tiles, op.slope, op.bound)
+        if out is None:
+            out = _in_chunks(grad, x, scale, bias, filters, op)
         by_scale = torch.einsum("nchw,nchw->nc", out, x)
         by_bias = out.sum(dim=(0, 2, 3))
         return out * scale[:, :, None, None], by_scale, by_bias, None, None, None
+
+
+def _in_chunks(
+    grad: Tensor, x: Tensor, scale: Tensor, bias: Tensor, filters: Filters, op: FilteredLRelu
+) -> Tensor:
+    """Gradient at the scaled and biased input, some planes at a time."""
+    planes, scales, biases = _planes(x, scale, bias)
+    grad = grad.reshape(len(planes), *filters.out)
+    out = torch.empty_like(planes)
+    size = _chunk_size(planes, filters, _BACKWARD)
+
+    def run(some: Sequence[slice]) -> None:
+        chunk = _Backward(x, size, filters, op)
+        for part in some:
+            out[part] = chunk(grad[part], planes[part], scales[part], biases[part])
+
+    in_parts(run, chunks(len(planes), size), planes)
+    return out.view(x.shape)
+
+
+def _adjoint(terms: Terms) -> Terms:
+    """The transposed filters."""
+    return [(y.adjoint, x.adjoint) for y, x in terms]
 
 
 def _planes(x: Tensor, scale: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -136,7 +136,7 @@ class _Bands:
         self._op, self._fine = op, filters.fine
         down_x = [x for _, x in filters.down]
         n_blocks = max(up_x.n_blocks, *(x.n_blocks for x in down_x))
-        width, self._grow = n_blocks * up_x.step, self._up_y.matrix()
+        width, self._grow = n_blocks * up_x.step, self._up_y.matrix
         self._source = buffer(like, self._grow.shape[1], width, channels).zero_()
         self._columns = up_x.place(width)
         self._between = buffer(like, self._up_y.block, width, channels)
@@ -194,7 +194,7 @@ class _Down:
     @classmethod
     def of(cls, y: Fir, x: Fir, source: Tensor) -> _Down:
         """From upsampled rows (block, w, c)."""
-        matrix = y.matrix()
+        matrix = y.matrix
         assert y.block <= matrix.shape[1] <= 2 * y.block
         even, odd = (AxisPass.along_y(x, source, None) for _ in range(2))
         return cls(y, matrix, (even, odd))

@@ -36,7 +36,7 @@ class DenseFilter:
     @classmethod
     def of(cls, terms: Sequence[tuple[Fir, Fir]]) -> DenseFilter:
         """From filters (y, x)."""
-        return cls([(y.whole(), x.whole().T) for y, x in terms])
+        return cls([(y.whole, x.whole.T) for y, x in terms])
 
     @property
     def adjoint(self) -> DenseFilter:

@@ -144,8 +144,8 @@ def modulated_conv2d(
 ) -> tuple[Tensor, Tensor]:
     """Convolve each sample with weights of its own.
 
-    In single precision the styles go onto the input and all samples share one convolution. In
-    half precision that could overflow, so each sample's weights are made whole first, in single.
+    The styles go onto the input, and all samples share one convolution. So that nothing overflows
+    in half precision its weights have unit norm there: what comes out is as large as what will be.
 
     Args:
         x: (n, n_in, h, w).
@@ -165,12 +165,10 @@ def modulated_conv2d(
             return _in_strips(x, modulation, around, workspace), scale
         styled = _padded(x * style[:, :, None, None], zeros)
         return F.conv2d(styled, weight, padding=padding), scale
-    x = _padded(x, zeros)
-    (n, n_in, height, width), n_out = x.shape, len(weight)
-    own = weight * style[:, None, :, None, None] * scale[:, :, None, None, None]
-    x = x.reshape(1, n * n_in, height, width)
-    x = F.conv2d(x, own.to(x.dtype).flatten(0, 1), padding=padding, groups=n)
-    return x.view(n, n_out, *x.shape[2:]), torch.ones_like(scale)
+    norm = weight.detach().square().sum(dim=(1, 2, 3)).sqrt()
+    styled = _padded(x * style.to(x.dtype)[:, :, None, None], zeros)
+    unit = (weight / norm[:, None, None, None]).to(x.dtype)
+    return F.conv2d(styled, unit, padding=padding), scale * norm
 
 
 def is_large(x: Tensor) -> bool:

@@ -60,6 +60,30 @@ def test_it_is_its_stages_one_after_the_other(op: FilteredLRelu, kernels: Kernel
             torch.testing.assert_close(filtered_lrelu(x, scale, bias, kernels, op), want)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_what_was_clamped_has_no_gradient_in_half_precision(dtype: torch.dtype) -> None:
+    op, kernels = FilteredLRelu(2, 2, Padding(5, 4, 5, 4), slope=1.0, clamp=0.7), (TAPS, TAPS)
+    x, scale, bias = (tensor.to(dtype) for tensor in inputs())
+    x.requires_grad_()
+    filtered_lrelu(x, 1000 * scale.sign(), bias, kernels, op).sum().backward()
+    assert x.grad is not None
+    assert float((x.grad != 0).float().mean()) < 0.2  # those beside a change of sign
+
+
+@pytest.mark.parametrize("width", [KEPT, COMPUTED_AGAIN])
+def test_filters_follow_a_kernel_that_changes(width: int) -> None:
+    x, scale, bias = inputs(width)
+    op, taps = CASES[1][0], TAPS.clone()
+    with torch.inference_mode():  # what is kept from here is used for gradients too
+        before = filtered_lrelu(x, scale, bias, (taps, taps), op)
+    x.requires_grad_()
+    filtered_lrelu(x, scale, bias, (taps, taps), op).sum().backward()
+    taps.mul_(0.5)
+    after = filtered_lrelu(x, scale, bias, (taps, taps), op)
+    torch.testing.assert_close(after, filtered_lrelu(x, scale, bias, (taps.clone(),) * 2, op))
+    assert not torch.allclose(before, after)
+
+
 @pytest.mark.parametrize("width", [KEPT, COMPUTED_AGAIN])
 @pytest.mark.parametrize(("op", "kernels"), CASES)
 def test_gradients_are_those_of_the_stages(op: FilteredLRelu, kernels: Kernels, width: int) -> None:

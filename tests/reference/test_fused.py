@@ -1,52 +1,85 @@
-"""The compiled path: it runs where it should, and failing it falls back with one line."""
+"""Tiles of the filtered leaky ReLU hold what a plane needs, and give way where they cannot."""
 
 from __future__ import annotations
 
 import logging
+from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from anyres_bench.reference.fused import fused
+from anyres_bench.core.geometry import Size
+from anyres_bench.reference import activation, fused
+from anyres_bench.reference.activation import FilteredLRelu, Filters, filtered_lrelu
+from anyres_bench.reference.fused import Tiles
+from tests.reference.test_activation import CASES, TAPS
 
 
-def half_of(x: Tensor, by: float) -> Tensor:
-    return x / by
+def tiles_of(op: FilteredLRelu, kernels: Any, size: Size) -> tuple[Filters, Tiles | None]:
+    filters = Filters.make(torch.empty(0, dtype=torch.float64), size, kernels, op)
+    return filters, filters.tiles
 
 
-def test_other_devices_run_as_written() -> None:
-    run = fused(half_of, backend="no such backend")
-    assert run(torch.ones(3), 2.0).tolist() == [0.5] * 3
-    assert run.__name__ == "half_of"
+@pytest.mark.parametrize(("op", "kernels"), CASES[1:4])
+def test_tiles_side_by_side_are_the_plane(op: FilteredLRelu, kernels: Any) -> None:
+    size = Size(67, 90)
+    filters, tiles = tiles_of(op, kernels, size)
+    assert tiles is not None
+    [patch] = tiles.patches
+    plane = torch.randn(size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    made = torch.zeros(tiles.size, dtype=torch.float64)
+    far = torch.nn.functional.pad(plane, (200, 200, 200, 200))
+    for i in range(tiles.counts[0]):
+        for j in range(tiles.counts[1]):
+            top, left = 200 + patch.top + i * patch.step, 200 + patch.left + j * patch.step
+            seen = far[top : top + patch.side, left : left + patch.side]
+            fine = patch.y[0] @ seen @ patch.x[0]
+            out = sum(y @ fine @ x for y, x in zip(tiles.y, tiles.x, strict=True))
+            assert isinstance(out, Tensor)
+            part = made[i * tiles.tile :, j * tiles.tile :][: tiles.tile, : tiles.tile]
+            part.copy_(out[: part.shape[0], : part.shape[1]])
+    up, down = filters.dense
+    fine = sum((y @ plane @ x for y, x in up.terms), torch.zeros(()))
+    want = sum((y @ fine @ x for y, x in down.terms), torch.zeros(()))
+    torch.testing.assert_close(made, want)
 
 
-@pytest.mark.slow
-def test_compiled_gives_the_same() -> None:
-    run = fused(half_of, device="cpu", backend="aot_eager")
-    x = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(run(x, 3.0), x / 3.0)
-    assert torch.equal(run(x[:2], 5.0), x[:2] / 5.0)
+def test_filters_longer_than_a_tile_have_none() -> None:
+    long = torch.ones(60) / 60
+    assert tiles_of(FilteredLRelu(2, 2), (TAPS, long), Size(80, 80))[1] is None
 
 
-def test_failing_compilation_falls_back_once(caplog: pytest.LogCaptureFixture) -> None:
-    tried: list[int] = []
+def test_what_cannot_be_compiled_runs_as_written(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(ModuleType):
+        @property
+        def forward(self) -> Any:
+            raise RuntimeError("no compiler here\nsecond line")
 
-    def broken(module: torch.fx.GraphModule, inputs: list[Tensor]) -> None:
-        tried.append(len(inputs))
-        raise RuntimeError("no Triton here\nsecond line")
-
-    run = fused(half_of, device="cpu", backend=broken)
+    kernels = fused._Kernels()
+    kernels.__dict__["module"] = Broken("kernels")
+    monkeypatch.setattr(fused, "KERNELS", kernels)
+    monkeypatch.setattr(activation, "_DENSE_SIDE", 0)
+    op, taps = CASES[1]
+    x, scale, bias = torch.randn(2, 3, 40, 40), torch.ones(2, 3), torch.zeros(3)
+    want = filtered_lrelu(x, scale, bias, taps, op)
+    monkeypatch.setattr(activation, "on_gpu", lambda tensor: True)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            assert run(torch.ones(3), 2.0).tolist() == [0.5] * 3
-    assert len(tried) == 1
+            assert torch.equal(filtered_lrelu(x, scale, bias, taps, op), want)
     assert len(caplog.records) == 1
-    assert "half_of runs uncompiled" in caplog.text
+    assert "no compiler here" in caplog.text
 
 
-@pytest.mark.slow
-def test_errors_of_the_function_itself_are_not_swallowed() -> None:
-    run = fused(half_of, device="cpu", backend="aot_eager")
-    with pytest.raises(TypeError):
-        run(torch.ones(3), "two")  # type: ignore[arg-type]
+def test_memory_that_is_not_there_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(kernels: Any) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    kernels = fused._Kernels()
+    kernels.__dict__["module"] = ModuleType("kernels")
+    with pytest.raises(torch.OutOfMemoryError):
+        kernels.attempt(full)
+    assert kernels.works
