@@ -11,9 +11,10 @@ PIP := $(BIN)/python -m pip install --no-compile --disable-pip-version-check --c
 RUNNING := $(if $(wildcard .venv/installed),.venv/installed,.venv/running)
 
 # One thread for each worker; what Python compiled is kept for the processes to come.
-PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal
+# On the processor, also where there is a GPU, which test-gpu holds against it.
+PYTEST := OMP_NUM_THREADS=1 CUDA_VISIBLE_DEVICES= PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/gpu
 
-.PHONY: install demo test test-slow test-full-size check vendor clean
+.PHONY: install demo test test-slow test-full-size test-gpu check vendor clean
 
 install: .venv/installed
 
@@ -43,6 +44,9 @@ test-slow: install
 # Networks at their published size: an hour on two cores, so not part of test-slow.
 test-full-size: install
 	$(BIN)/python -m pytest -m slow -s --timeout 3600 $(FULL_SIZE)
+
+test-gpu: install
+	$(BIN)/python -m pytest tests/gpu
 
 check: install
 	$(BIN)/ruff check .
