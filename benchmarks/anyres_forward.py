@@ -222,11 +222,13 @@ def cases(resolution: int, channel_base: int, batch: int) -> Iterator[tuple[str,
     )
 
 
-def make(resolution: int, channel_base: int, batch: int) -> tuple[GeneratorNetwork, Tensor]:
+def make(
+    resolution: int, channel_base: int, batch: int, device: str = "cpu"
+) -> tuple[GeneratorNetwork, Tensor]:
     """A random generator of config T with activations at unit power, and latents."""
     config = GeneratorConfig(resolution, channel_base=channel_base, channel_max=channel_base // 64)
-    network = GeneratorNetwork(config)
-    z = torch.randn(batch, config.z_dim, generator=torch.Generator().manual_seed(0))
+    network = GeneratorNetwork(config).to(device)
+    z = torch.randn(batch, config.z_dim, generator=torch.Generator().manual_seed(0)).to(device)
     for layer in network.synthesis.children():
         if isinstance(layer, SynthesisLayer):
             layer.ema_beta = 0.0

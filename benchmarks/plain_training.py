@@ -55,7 +55,9 @@ class PlainSynthesisLayer(SynthesisLayer):
             style = style + self.scale_affine(scale_w)
         if self.layer.is_torgb:
             style = style / math.sqrt(self.layer.source.channels)
-        x = self._convolved(x, style) + self.bias[:, None, None]
+        half = self.in_half and x.is_cuda and not force_fp32
+        x = x.to(torch.float16 if half else self.weight.dtype)
+        x = self._convolved(x, style) + self.bias.to(x.dtype)[:, None, None]
         return self._activated(x)
 
     def _convolved(self, x: Tensor, style: Tensor) -> Tensor:
@@ -70,7 +72,7 @@ class PlainSynthesisLayer(SynthesisLayer):
             own = own * (own.square().sum(dim=(2, 3, 4), keepdim=True) + 1e-8).rsqrt()
         own = own * self.magnitude_ema.rsqrt()
         x = x.reshape(1, n * c, *x.shape[2:])
-        x = F.conv2d(x, own.flatten(0, 1), padding=self.layer.kernel - 1, groups=n)
+        x = F.conv2d(x, own.to(x.dtype).flatten(0, 1), padding=self.layer.kernel - 1, groups=n)
         return x.view(n, -1, *x.shape[2:])
 
     def _activated(self, x: Tensor) -> Tensor:
@@ -88,12 +90,13 @@ class PlainConvLayer(ConvLayer):
     """A layer of the discriminator whose parts are plain torch."""
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
-        weight, padding = self.weight * self.weight_gain, self.kernel // 2
+        weight, padding = (self.weight * self.weight_gain).to(x.dtype), self.kernel // 2
         if self.down == 2:
             before, after = (padding + side for side in downsample_padding(4, 2))
             x = F.pad(x, tuple(Padding(before, after, before, after)))
             x, padding = filtered(x, self.resample_filter.sum(dim=0)), 0
-        x = F.conv2d(x, weight, self.bias, stride=self.down, padding=padding)
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        x = F.conv2d(x, weight, bias, stride=self.down, padding=padding)
         if self.bias is None:
             return x * gain
         x = F.leaky_relu(x, 0.2) * (math.sqrt(2) * gain)
