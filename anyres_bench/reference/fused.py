@@ -40,12 +40,13 @@ class _Kernels:
         """Imported when it is first needed."""
         return importlib.import_module("anyres_bench.reference.kernels")
 
-    def attempt(self, run: Callable[[Any], Made]) -> Made | None:
-        """What `run` makes with the module; None where that is not possible here."""
+    def attempt(self, where: Tensor, run: Callable[[Any], Made]) -> Made | None:
+        """What `run` makes with the module where a tensor is; None if that is not possible here."""
         if not self.works:
             return None
         try:
-            return run(self.module)
+            with torch.cuda.device(where.get_device()):
+                return run(self.module)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # noqa: BLE001  (a compiler's errors have no class in common)
@@ -175,7 +176,7 @@ def tiled(
         )  # fmt: skip
         return made
 
-    return KERNELS.attempt(run)
+    return KERNELS.attempt(x, run)
 
 
 def tiled_gradient(
@@ -212,7 +213,7 @@ def tiled_gradient(
         )  # fmt: skip
         return made
 
-    return KERNELS.attempt(run)
+    return KERNELS.attempt(x, run)
 
 
 def _precision(x: Tensor) -> str:

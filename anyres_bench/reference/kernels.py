@@ -17,6 +17,13 @@ _compiled_once = triton.jit(do_not_specialize=_SIZES)  # not again for sizes tha
 
 
 @triton.jit
+def _whose(tiles_y, tiles_x):
+    """The plane, row and column of this program's tile."""
+    program = tl.program_id(0)
+    return program // (tiles_x * tiles_y), program // tiles_x % tiles_y, program % tiles_x
+
+
+@triton.jit
 def _patch(plane, top, left, h, w, rows, columns, K: tl.constexpr):
     """Where a (K, K) patch of a plane lies in it, and which of its pixels there are."""
     k = tl.arange(0, K)
@@ -77,9 +84,7 @@ def forward(
         top, left, rows, columns, step: where the first tile's inputs lie, how many they are, and
             how far the next tile's are.
     """
-    program = tl.program_id(0)
-    tile_x, tile_y = program % tiles_x, program // tiles_x % tiles_y
-    plane = program // (tiles_x * tiles_y)
+    plane, tile_y, tile_x = _whose(tiles_y, tiles_x)
     fine = _upsampled(
         x, scale, bias, up_y, up_x, plane, n_channels,
         top + tile_y * step, left + tile_x * step, h, w, rows, columns, K, FINE, PRECISION,
@@ -111,9 +116,7 @@ def backward(
         shrink_y, shrink_x: adjoints of what upsamples, (OUT, FINE) and (FINE, OUT).
         tiles_y, tiles_x, tile, top, left, rows, columns, step: as in `forward`; `grad_` of `grad`.
     """
-    program = tl.program_id(0)
-    tile_x, tile_y = program % tiles_x, program // tiles_x % tiles_y
-    plane = program // (tiles_x * tiles_y)
+    plane, tile_y, tile_x = _whose(tiles_y, tiles_x)
     fine = _upsampled(
         x, scale, bias, up_y, up_x, plane, n_channels,
         top + tile_y * step, left + tile_x * step, h, w, rows, columns, K, FINE, PRECISION,

@@ -81,5 +81,5 @@ def test_memory_that_is_not_there_is_not_passed_over(monkeypatch: pytest.MonkeyP
     kernels = fused._Kernels()
     kernels.__dict__["module"] = ModuleType("kernels")
     with pytest.raises(torch.OutOfMemoryError):
-        kernels.attempt(full)
+        kernels.attempt(torch.ones(1), full)
     assert kernels.works
