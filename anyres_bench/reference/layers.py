@@ -159,16 +159,15 @@ def modulated_conv2d(
         is still to be multiplied by.
     """
     weight, style, scale = modulation
-    if x.dtype != torch.float16:
-        if is_large(x):
-            around = Padding(*(side + padding for side in zeros))
-            return _in_strips(x, modulation, around, workspace), scale
-        styled = _padded(x * style[:, :, None, None], zeros)
-        return F.conv2d(styled, weight, padding=padding), scale
-    norm = weight.detach().square().sum(dim=(1, 2, 3)).sqrt()
-    styled = _padded(x * style.to(x.dtype)[:, :, None, None], zeros)
-    unit = (weight / norm[:, None, None, None]).to(x.dtype)
-    return F.conv2d(styled, unit, padding=padding), scale * norm
+    if x.dtype == torch.float16:
+        norm = (weight.detach().square().sum(dim=(1, 2, 3)) + _EPSILON).sqrt()
+        weight, scale = weight / norm[:, None, None, None], scale * norm
+        weight, style = weight.to(x.dtype), style.to(x.dtype)
+    elif is_large(x):
+        around = Padding(*(side + padding for side in zeros))
+        return _in_strips(x, modulation, around, workspace), scale
+    styled = _padded(x * style[:, :, None, None], zeros)
+    return F.conv2d(styled, weight, padding=padding), scale
 
 
 def is_large(x: Tensor) -> bool:

@@ -93,3 +93,11 @@ def test_half_precision_holds_the_largest_activations(size: float) -> None:
     want = single * factor[:, :, None, None]
     got = y.float() * scale[:, :, None, None]
     torch.testing.assert_close(got, want, atol=1e-2 * size, rtol=1e-2)
+
+
+def test_half_precision_takes_a_channel_without_weights() -> None:
+    made = modulation(demodulate=False)
+    made.weight[1] = 0
+    y, scale = modulated_conv2d(torch.ones(3, 6, 7, 8).half(), made, padding=1)
+    assert not y[:, 1].any()
+    assert scale.isfinite().all()
