@@ -1,7 +1,7 @@
 """AnyRes-GAN and Inception on a GPU, against plain torch, torch.compile and torch-fidelity.
 
     python -m benchmarks.gpu [--only generator|inception] [--out benchmarks/results/gpu.json]
-    python -m benchmarks.gpu --profile      # which kernels an image takes its time in
+    python -m benchmarks.gpu --profile 8    # which kernels an image takes its time in
 
 Generators of config T with random weights render batches of their own size, 256, 512 and 1,024 px,
 in single precision (never TF32) and mixed. The plain side (`plain_training.py`) is the same

@@ -23,13 +23,15 @@ def tf32(allowed: bool) -> Iterator[None]:
         cudnn.allow_tf32, matmul.allow_tf32 = before
 
 
-def single_precision() -> contextlib._GeneratorContextManager[None]:
+@contextlib.contextmanager
+def single_precision() -> Iterator[None]:
     """Within the block, or the function that it decorates, single precision is never TF32.
 
     By default GPUs convolve float32 with ten bits of mantissa, an error of one part in a thousand:
     more than what two extractors of one id may differ by, and images depend on the card then.
     """
-    return tf32(False)
+    with tf32(False):
+        yield
 
 
 def each_in_single_precision(made: Iterable[Made]) -> Iterator[Made]:

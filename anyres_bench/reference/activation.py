@@ -229,8 +229,8 @@ class _Taps:
 
     def __init__(self, kernel: Tensor | None) -> None:
         self._kernel = kernel
-        counts = kernel is not None and not kernel.is_inference()
-        self._key = id(kernel), kernel._version if counts and kernel is not None else 0
+        counted = None if kernel is None or kernel.is_inference() else kernel
+        self._key = id(kernel), None if counted is None else counted._version
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Taps) and self._key == other._key

@@ -8,23 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from anyres_bench.core.geometry import Size
 from anyres_bench.reference import activation, fused
 from anyres_bench.reference.activation import FilteredLRelu, filtered_lrelu
-from tests.reference.test_activation import CASES, plain
+from tests.gpu.agreement import apart
+from tests.reference.test_activation import CASES, plain, run
 
 TOLERANCES = {torch.float32: 1e-5, torch.float16: 1e-2}
 SIZES = (Size(9, 11), Size(40, 31))
-
-
-def run(function: Any, given: list[Tensor], kernels: Any, op: FilteredLRelu) -> list[Tensor]:
-    """The result and the gradients of x, scale and bias."""
-    tensors = [tensor.clone().requires_grad_() for tensor in given]
-    out = function(*tensors, kernels, op)
-    towards = torch.linspace(-1, 1, out.numel()).view(out.shape).to(out)
-    return [out.detach(), *torch.autograd.grad((out * towards).sum(), tensors)]
 
 
 def check(op: FilteredLRelu, kernels: Any, size: Size, dtype: torch.dtype) -> None:
@@ -37,8 +29,7 @@ def check(op: FilteredLRelu, kernels: Any, size: Size, dtype: torch.dtype) -> No
         want = run(plain, [tensor.double() for tensor in given], kernels, each)[:n]
         got = run(filtered_lrelu, given, kernels, each)[:n]
         for one, other in zip(got, want, strict=True):
-            off = float((one.double() - other).norm() / other.norm())
-            assert off < TOLERANCES[dtype], (op, size, dtype, off)
+            assert apart(one, other) < TOLERANCES[dtype], (op, size, dtype)
 
 
 def main() -> None:

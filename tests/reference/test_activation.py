@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -51,6 +53,19 @@ def plain(
     return upfirdn2d(fine, square(kernels[1]), down=op.down)
 
 
+def run(
+    function: Callable[..., torch.Tensor],
+    given: Iterable[torch.Tensor],
+    kernels: Kernels,
+    op: FilteredLRelu,
+) -> list[torch.Tensor]:
+    """The result, and the gradients of x, scale and bias."""
+    tensors = [tensor.clone().requires_grad_() for tensor in given]
+    out = function(*tensors, kernels, op)
+    weights = torch.linspace(-1, 1, out.numel()).to(out).view_as(out)
+    return [out.detach(), *torch.autograd.grad((out * weights).sum(), tensors)]
+
+
 @pytest.mark.parametrize(("op", "kernels"), CASES)
 def test_it_is_its_stages_one_after_the_other(op: FilteredLRelu, kernels: Kernels) -> None:
     x, scale, bias = inputs()
@@ -87,12 +102,7 @@ def test_filters_follow_a_kernel_that_changes(width: int) -> None:
 @pytest.mark.parametrize("width", [KEPT, COMPUTED_AGAIN])
 @pytest.mark.parametrize(("op", "kernels"), CASES)
 def test_gradients_are_those_of_the_stages(op: FilteredLRelu, kernels: Kernels, width: int) -> None:
-    found = []
-    for function in (filtered_lrelu, plain):
-        tensors = [tensor.requires_grad_() for tensor in inputs(width)]
-        out = function(*tensors, kernels, op)
-        weights = torch.linspace(-1, 1, out.numel()).to(out).view_as(out)
-        found.append(torch.autograd.grad((out * weights).sum(), tensors))
+    found = [run(function, inputs(width), kernels, op) for function in (filtered_lrelu, plain)]
     torch.testing.assert_close(*found)
 
 
