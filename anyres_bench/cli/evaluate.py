@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
-from click.core import ParameterSource
 
 from anyres_bench.cli.console import show
 from anyres_bench.cli.options import (
+    check_owners,
     device_option,
+    given_options,
     label_options,
     option_option,
     read_options,
@@ -143,6 +144,9 @@ def command(
 
     if (folder is None) == (reference is None):
         raise UsageError("evaluate needs --dataset DIR or --reference FILE, and not both")
+    check_owners(reference_n=["reference"], reference_part=["reference"])
+    if kind is not None and "paper" not in wanted:
+        raise UsageError(f"--as {kind} is of --suite paper; give that too, or leave it out")
     source = folder or ReferenceFile(Path(str(reference)), reference_n, reference_part)
     recipe = None if recipe_file is None else _recipe(recipe_file)
     if model is None and recipe is None:
@@ -178,8 +182,8 @@ def _recipe(path: Path) -> EvaluationRecipe:
     """
     from anyres_bench.evaluation.recipes import read_recipe
 
-    context = click.get_current_context()
+    given = given_options()
     for name, flag in _SAID.items():
-        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+        if name in given:
             raise UsageError(f"the recipe says what {flag} would say; leave one of them out")
     return read_recipe(path)

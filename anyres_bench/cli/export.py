@@ -8,6 +8,7 @@ import click
 
 from anyres_bench.building.export import PIXELS, export_stylegan_zip, export_webdataset
 from anyres_bench.cli.console import show
+from anyres_bench.cli.options import given_options
 from anyres_bench.core.errors import UsageError
 from anyres_bench.data.dataset import Dataset
 
@@ -48,5 +49,7 @@ def command(
             raise UsageError("--size is of stylegan-zip; shards hold images of their own sizes")
         made = export_webdataset(dataset, out, pixels or "original", shard_mb << 20)
     else:
+        if "shard_mb" in given_options():
+            raise UsageError("--shard-mb is of webdataset; stylegan-zip is one file")
         made = export_stylegan_zip(dataset, out, pixels or "png", size)
     show(f"written: {made}")

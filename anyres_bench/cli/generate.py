@@ -7,7 +7,13 @@ from pathlib import Path
 import click
 
 from anyres_bench.cli.console import show
-from anyres_bench.cli.options import device_option, label_options, option_option, read_options
+from anyres_bench.cli.options import (
+    check_owners,
+    device_option,
+    label_options,
+    option_option,
+    read_options,
+)
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Region, Size
@@ -94,6 +100,8 @@ def command(
     from anyres_bench.models.loading import load
     from anyres_bench.models.rendered_files import Film, RenderJob, write
 
+    films = ("interpolate", "zoom")
+    check_owners(frames=["zoom"], fps=films, video=films)
     _check_together(grid=grid, region=region, interpolate=interpolate, zoom=zoom)
     options = read_options(
         pairs, psi=psi, assembly=assembly, memory=memory, label=label, labels=labels

@@ -11,6 +11,7 @@ import click
 from anyres_bench.cli import leaderboard_runs
 from anyres_bench.cli.console import show
 from anyres_bench.cli.groups import Group
+from anyres_bench.cli.options import check_owners
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.quoting import one_line_each, terminal
 from anyres_bench.core.reporting import say
@@ -129,8 +130,7 @@ def check(folder: Path | None, board_log: Path | None, base: Path | None) -> Non
 
     if folder is None and board_log is None:
         raise UsageError("check needs the folder of a submission, --board-log FILE, or both")
-    if base is not None and board_log is None:
-        raise UsageError("--base is what --board-log was before; give both")
+    check_owners(base=["board_log"])
     checked = None if folder is None else check(folder)
     verdicts = list(checked.verdicts) if checked else []
     verdicts += check_log(board_log, base, checked) if board_log else []

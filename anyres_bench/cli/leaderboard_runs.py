@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from anyres_bench.cli.console import show
-from anyres_bench.cli.options import device_option, option_option, read_options
+from anyres_bench.cli.options import (
+    check_owners,
+    device_option,
+    option_option,
+    read_options,
+)
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
 
@@ -112,6 +117,7 @@ def reproduce(
       anyres-bench leaderboard reproduce scenes --only ours-seed0 --only real
       anyres-bench leaderboard reproduce paper --dataset ffhq6k=data/ffhq6k --device cuda
     """
+    check_owners(seed=["fraction"])
     where = device or str(distributed.device())
     if what == "scenes":
         from anyres_bench.leaderboard.reproducing import CommittedRun, reproduce, reproduction_text
@@ -259,6 +265,8 @@ def log(
     from anyres_bench.leaderboard.log import RETRACTED, TABLE_HEAD, TIERS, load_log
     from anyres_bench.leaderboard.logged import add_submission, change_state
 
+    states = ("re_rendered", "retract")
+    check_owners(record=states, why=states)
     if sum(one is not None for one in (add, re_rendered, retract)) > 1:
         raise UsageError("one line at a time: --add, --re-rendered or --retract")
     if add is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
@@ -79,6 +80,49 @@ def reference_options(command: F) -> F:
         help="Where FILE holds both.  [default: moments for frechet, images for others]",
     )
     return file(n(part(command)))
+
+
+def check_owners(**owners: Sequence[str]) -> None:
+    """Refuse options that would be passed over, since they speak of another that was not given.
+
+    Args:
+        owners: by an option's parameter those of the options that it speaks of.
+
+    Raises:
+        UsageError: one was given, and none of its owners.
+    """
+    given, flags = given_options(), _flags(click.get_current_context())
+    for name, of in owners.items():
+        if name in given and not given & set(of):
+            wanted = " or ".join(flags[owner] for owner in of)
+            raise UsageError(f"{flags[name]} is of {wanted}; give that too, or leave it out")
+
+
+def check_alone(name: str) -> None:
+    """Refuse what would be passed over beside an option that does one thing and stops.
+
+    Raises:
+        UsageError: it was given, and something else.
+    """
+    given, flags = given_options(), _flags(click.get_current_context())
+    others = ", ".join(sorted(flags[other] for other in given - {name}))
+    if name in given and others:
+        raise UsageError(f"{flags[name]} stands alone; leave {others} out")
+
+
+def given_options() -> set[str]:
+    """Parameters of the command that were written out, arguments among them."""
+    context = click.get_current_context()
+    source = context.get_parameter_source
+    return {name for name in _flags(context) if source(name) is not ParameterSource.DEFAULT}
+
+
+def _flags(context: click.Context) -> dict[str, str]:
+    """What a user calls every parameter."""
+    return {
+        str(one.name): one.opts[0] if isinstance(one, click.Option) else one.make_metavar(context)
+        for one in context.command.params
+    }
 
 
 def read_options(pairs: Iterable[str], **named: Any) -> dict[str, str]:

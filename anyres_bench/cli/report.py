@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from anyres_bench.cli.console import show
+from anyres_bench.cli.options import check_alone
 from anyres_bench.core.quoting import one_line_each
 from anyres_bench.core.reporting import say
 
@@ -56,6 +57,7 @@ def command(
     from anyres_bench.metrics import is_known
     from anyres_bench.results import read_result, read_results
 
+    check_alone("pair")
     if pair is not None:
         show(compared(*(read_result(path) for path in pair)))
         return

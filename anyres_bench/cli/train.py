@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from anyres_bench.cli.console import show
+from anyres_bench.cli.options import check_owners
 
 if TYPE_CHECKING:
     from anyres_bench.training.loop import Evaluation
@@ -89,10 +90,7 @@ def command(
         for picture in draw_run(out):
             show(picture)
         return
-    if task_dataset and not task:
-        raise click.UsageError(
-            f"--task-dataset {task_dataset} is the dataset of --task; name that too"
-        )
+    check_owners(task_dataset=["task"], task_n=["task"])
     stages = read_stages(preset, path, parse_assignments(assignments), data)
     jobs = plan_jobs(stages, out, stage)
     if dry_run:

@@ -64,7 +64,7 @@ def test_plan_as_text_and_json(capsys: pytest.CaptureFixture[str]) -> None:
         (("log", "log.csv", "--add", "a", "--retract", "b"), "one line at a time"),
         (("check",), "--board-log"),
         (("export", "none", "--out", "o", "--benchmark", "x", "--licence", "y"), "ORGANISATION"),
-        (("check", "mine", "--base", "log.csv"), "give both"),
+        (("check", "mine", "--base", "log.csv"), "give that too"),
     ],
 )
 def test_mistakes_say_what_to_do(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from anyres_bench.cli.options import read_options
 from anyres_bench.core.errors import UsageError
+from tests.cli.calls import call
 
 
 def test_options_of_models_are_named_and_checked() -> None:
@@ -17,3 +20,29 @@ def test_options_of_models_are_named_and_checked() -> None:
         read_options(["weights"])
     with pytest.raises(UsageError, match="psi is given twice"):
         read_options(["psi=1"], psi=0.5)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("evaluate real --dataset {data} --reference-n 9", "--reference-n is of --reference;"),
+        ("evaluate real --dataset {data} --as ffhq6k", "--as ffhq6k is of --suite paper;"),
+        ("generate scenes --size 64 --frames 48", "--frames is of --zoom;"),
+        ("generate scenes --size 64 --fps 16", "--fps is of --interpolate or --zoom;"),
+        ("generate scenes --size 64 --grid --video mp4", "--video is of --interpolate or --zoom;"),
+        ("train {out} --preset scenes-tiny --task-n 9", "--task-n is of --task;"),
+        ("report --compare a.json b.json --out {out} c", "leave --out, [RESULTS]... out"),
+        ("leaderboard reproduce scenes --seed 7", "--seed is of --fraction;"),
+        ("leaderboard check {data} --base log.csv", "--base is of --board-log;"),
+        ("leaderboard log {out} --why nothing", "--why is of --re-rendered or --retract;"),
+    ],
+)
+def test_an_option_that_would_be_passed_over_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], command: str, said: str
+) -> None:
+    """Before anything is read or written."""
+    out = tmp_path / "out"
+    code, printed, errors = call(capfd, *command.format(data=tmp_path, out=out).split())
+    assert (code, printed) == (2, "")
+    assert said in " ".join(errors.split())
+    assert not out.exists()

@@ -27,7 +27,7 @@ def test_a_dry_run_tells_every_setting(tmp_path: Path, capfd: pytest.CaptureFixt
         (["--preset", "scenes-tny"], "scenes-tiny"),
         (["--preset", "scenes-tiny", "--set", "model.r1_gama=3"], "r1_gamma"),
         (["--preset", "scenes-tiny", "--stage", "pach"], "patch"),
-        (["--preset", "scenes-tiny", "--task-dataset", "d"], "is the dataset of --task"),
+        (["--preset", "scenes-tiny", "--task-dataset", "d"], "--task-dataset is of --task"),
     ],
 )
 def test_wrong_settings_suggest_the_nearest_and_leave_nothing(
