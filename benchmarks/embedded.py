@@ -9,9 +9,9 @@
 `train` goes on where it was stopped (Ctrl-C and SIGTERM stop it after a checkpoint; after SIGKILL
 it repeats what came after the last one), and takes some systems only where `--only PREFIX` says so.
 
-The budget: every system has seen 140 thousand images when it is done. For AnyRes-GAN these are 100
-of whole images and 40 of the patch stage, and all variants of the patch stage share the first; the
-upscalers enlarge that first stage, so theirs are 100 and 40 as well.
+The budget: every system has seen 280 thousand images when it is done. For AnyRes-GAN these are 200
+of whole images and 80 of the patch stage, and all variants of the patch stage share the first; the
+upscalers enlarge that first stage, so theirs are 200 and 80 as well.
 """
 
 from __future__ import annotations
@@ -37,11 +37,14 @@ from benchmarks.training_curves import curve
 RESULTS = Path("benchmarks/results")
 LICENCE = "Apache-2.0"  # trained here, on pictures that the package draws
 _LARGE = 1000  # numbers of a tensor from which half precision is worth it
+_ONLY = "run"  # stage of a preset that lists none
 WHOLE = "patch32-at32/frechet"
 PATCHES = "anyres-patch32-min32max128/frechet"
 FIRST_LOW = 1_000_000  # first latent of the low-resolution set; tasks render 0, 1, 2, ...
 N_LOW, N_HIGH, N_TEST = 6000, 500, 2000
-WHOLE_KIMG, PATCH_KIMG = 100.0, 40.0
+BASE = 32  # px
+_LOW = {"dataset": "data/low", "use": "whole", "probability": 2}  # half, beside two others
+WHOLE_KIMG, PATCH_KIMG = 200.0, 80.0
 KIMG = WHOLE_KIMG + PATCH_KIMG  # of every system
 
 
@@ -52,30 +55,34 @@ class System:
     Attributes:
         name: of its folder.
         preset: what is trained.
-        stage: of the preset; None for all.
+        kimg: where each of its stages ends, by name, in their order.
         sets: settings that differ from the preset's.
-        needs: folder of the stage-1 run that it starts from.
         task: what it is measured by while it trains.
-        kimg: where each of its stages ends, by name.
     """
 
     name: str
     preset: str
     kimg: dict[str, float]
-    stage: str | None = None
     sets: tuple[str, ...] = ()
     task: str | None = None
 
 
 def _global(seed: int) -> System:
     name, seeded = f"stage1-seed{seed}", (f"loop.seed={seed}",)
-    return System(name, "houses", {"global": WHOLE_KIMG}, "global", seeded, WHOLE)
+    stages = {"global": WHOLE_KIMG / 2, "finetune": WHOLE_KIMG / 2}
+    return System(name, "houses", stages, seeded, WHOLE)
 
 
 def _patch(variant: str, seed: int, *sets: str, kimg: float = PATCH_KIMG) -> System:
-    teacher = f'model.teacher="runs/stage1-seed{seed}/global"'
+    teacher = f'model.teacher="runs/stage1-seed{seed}/finetune"'
     every = (f"loop.seed={seed}", teacher, *sets)
-    return System(f"{variant}-seed{seed}", "houses", {"patch": kimg}, "patch", every, PATCHES)
+    return System(f"{variant}-seed{seed}", "houses", {"patch": kimg}, every, PATCHES)
+
+
+def _at(side: int) -> dict[str, object]:
+    """A source of windows of canvases of one size."""
+    scale = BASE / side
+    return {"dataset": "data/high", "use": "patch", "scale_min": scale, "scale_max": scale}
 
 
 def systems() -> list[System]:
@@ -85,7 +92,9 @@ def systems() -> list[System]:
         (f'model.generator.scale_embedding="{name}"', without_octaves)
         for name in ("official", "none")
     )
-    scratch = ("model.teacher=null", f"loop.total_kimg={KIMG}")
+    discrete = f"model.sources={json.dumps([_LOW, _at(64), _at(128)])}"
+    length = (f"loop.total_kimg={KIMG}", f"model.halve_kimg={[KIMG - 30, KIMG - 15]}")
+    scratch = ("model.teacher=null", *length)
     first, second = (
         [
             _global(seed),
@@ -109,6 +118,7 @@ def systems() -> list[System]:
         System("infinitygan-seed0", "infinitygan-houses", {"run": KIMG}),
         *(_patch("no-teacher", seed, "model.teacher_options.weight=0") for seed in (0, 1)),
         *(_patch("no-scale", seed, *no_scale) for seed in (0, 1)),
+        *(_patch("discrete", seed, discrete) for seed in (0, 1)),
         *(_patch("scratch", seed, *scratch, kimg=KIMG) for seed in (0, 1)),
     ]
 
@@ -149,13 +159,13 @@ def train(folder: Path, only: str) -> None:
     for system in systems():
         if not system.name.startswith(only) or is_complete(folder / "runs", system):
             continue
+        print(system.name, flush=True)
         command = ["train", f"runs/{system.name}", "--preset", system.preset]
-        command += ["--stage", system.stage] if system.stage else []
         command += [part for setting in system.sets for part in ("--set", setting)]
         if system.task:
             command += ["--task", system.task, "--task-dataset", "data/test", "--task-n", "1000"]
-        print(system.name, flush=True)
-        _run(folder, command)
+        for stage in system.kimg:
+            _run(folder, [*command, *(["--stage", stage] if stage != _ONLY else [])])
 
 
 def _run(folder: Path, command: list[str]) -> None:

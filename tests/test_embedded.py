@@ -15,13 +15,13 @@ from anyres_bench.training.config import LoopConfig, build, parse_assignments
 from anyres_bench.training.stages import read_stages
 from benchmarks.embedded import System, gather_weights, images, is_complete, systems
 
-BUDGET = 140  # thousands of images
+BUDGET = 280  # thousands of images
 
 
 def stages_of(system: System) -> dict[str, dict[str, object]]:
     """Settings of every stage that a system trains, by name."""
     stages = read_stages(system.preset, None, parse_assignments(system.sets))
-    wanted = [stage for stage in stages if system.stage in (None, stage.name)]
+    wanted = [stage for stage in stages if stage.name in system.kimg]
     for stage in wanted:
         model = {k: "before" if v == "previous" else v for k, v in stage.values["model"].items()}
         build(parts("recipes").get(stage.recipe), model, "model.")
@@ -43,9 +43,9 @@ def test_every_system_has_seen_the_budget() -> None:
     assert len(listed) == len(systems())
     for name, system in listed.items():
         seen = sum(system.kimg.values())
-        shares = name.startswith(("ours", "official", "no-", "liif", "realesrgan"))
+        shares = name.startswith(("ours", "official", "no-", "discrete", "liif", "realesrgan"))
         if not name.startswith("stage1"):
-            assert seen + 100 * shares == BUDGET
+            assert seen + 200 * shares == BUDGET
 
 
 def test_variants_of_the_patch_stage_differ_in_what_their_name_says_alone() -> None:
@@ -61,6 +61,11 @@ def test_variants_of_the_patch_stage_differ_in_what_their_name_says_alone() -> N
             inner = ours["generator"], other["generator"]
             assert {k for k in inner[0] if inner[0][k] != inner[1][k]} == keys
         assert {k for k in ours if ours[k] != no_teacher[k]} == {"teacher_options"}
+        discrete = stages_of(named[f"discrete-seed{seed}"])["patch"]["model"]
+        assert {k for k in ours if ours[k] != discrete[k]} == {"sources"}
+        whole, *windows = discrete["sources"]
+        assert whole | {"probability": 1} == ours["sources"][0] | {"probability": 1}
+        assert [(w["scale_min"], w["scale_max"]) for w in windows] == [(0.5, 0.5), (0.25, 0.25)]
 
 
 def test_what_is_complete_is_known_by_its_last_network(tmp_path: Path) -> None:
@@ -83,7 +88,7 @@ def test_what_is_complete_is_known_by_its_last_network(tmp_path: Path) -> None:
 def test_weights_are_those_of_complete_systems_in_half_precision(tmp_path: Path) -> None:
     state = {"weight": torch.linspace(-1, 1, 2000), "bias": torch.linspace(-1, 1, 7)}
     trained = Checkpoint("liif", {}, state, "unknown", {})
-    for seen, run in ((40_000, "liif-seed0"), (39_992, "mspe-seed0")):
+    for seen, run in ((80_000, "liif-seed0"), (79_992, "mspe-seed0")):
         write_checkpoint(tmp_path / "runs" / run / "run" / f"ema-{seen:09d}", trained)
     for _ in range(2):  # the second replaces the first
         n_bytes = gather_weights(tmp_path, tmp_path / "out")
@@ -97,6 +102,6 @@ def test_weights_are_those_of_complete_systems_in_half_precision(tmp_path: Path)
     assert json.loads((tmp_path / "out" / "weights.json").read_text()) == {
         "liif-seed0": {
             "digest": shipped.digest,
-            "of": {"stage": "run", "images": 40_000, "digest": trained.digest},
+            "of": {"stage": "run", "images": 80_000, "digest": trained.digest},
         }
     }
