@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -35,6 +37,7 @@ from anyres_bench.leaderboard.committed import (
 )
 from anyres_bench.leaderboard.reproducing import CommittedRun, reproduce, reproduction_text
 from anyres_bench.results import Result, Task
+from benchmarks.embedded_floors import REAL_PICTURES, committed_floors
 
 PAGES = (Path("README.md"), Path("docs/findings.md"))
 PICTURED = ("patch32-at32", "patch32-at128", "anyres-full128")
@@ -65,10 +68,14 @@ PAIRS = (
     ("ours-seed1", "official-seed1"),
     ("ours-seed1", "no-octaves-seed1"),
     ("no-octaves-seed1", "official-seed1"),
+    ("ours-seed0", "no-teacher-seed0"),
     ("ours-seed1", "no-teacher-seed1"),
+    ("official-seed0", "no-scale-seed0"),
     ("official-seed1", "no-scale-seed1"),
+    ("no-octaves-seed0", "no-scale-seed0"),
+    ("no-octaves-seed1", "no-scale-seed1"),
+    ("ours-seed0", "no-scale-seed0"),
     ("ours-seed1", "no-scale-seed1"),
-    ("ours-seed1", "scratch-seed1"),
     ("ours-seed0", "stage1-seed0"),
     ("ours-seed1", "stage1-seed1"),
     ("official-seed0", "stage1-seed0"),
@@ -94,6 +101,8 @@ PAIRS = (
 
 def add(names: Sequence[str], out: Path) -> None:
     """Measure systems, and replace what the package holds of them."""
+    for name in names:  # a network of before may have had the name; features are in the cache
+        shutil.rmtree(out / "results" / name, ignore_errors=True)
     found = reproduce(CommittedRun(out, "cpu", only=tuple(names)))
     print(reproduction_text(found))
     for name in names:
@@ -143,20 +152,26 @@ def is_task(task: Task, wanted: str) -> bool:
 def write_differences(out: Path) -> None:
     """The values of one system minus those of another, with intervals.
 
-    For `PAIRS`, and for every two models, as the leaderboard ranks them by it.
+    For `PAIRS`, and for every two models, as the leaderboard ranks them by it. What `out` holds of
+    the same two records stays.
     """
     records, rows = all_records(), []
+    held = json.loads(out.read_text())["differences"] if out.exists() else []
+    kept = {(row["a"], row["b"], row["task"], *row["seals"].values()): row for row in held}
     models = [name for name, of in records.items() if is_model(of)]
     pairs = dict.fromkeys([*PAIRS, *combinations(models, 2)])
     for one, other in tqdm([pair for pair in pairs if all(map(records.get, pair))]):
         for task in sorted(records[one].keys() & records[other].keys()):
             two = records[one][task], records[other][task]
-            found = paired(*two)
-            if found is None:
-                raise SystemExit(f"features of {one} or {other} are gone: `add` them again")
-            values = {name: astuple(of) for name, of in found.items()}
             seals = dict(zip("ab", (of.seal for of in two), strict=True))
-            rows.append({"a": one, "b": other, "task": task, "values": values, "seals": seals})
+            row = kept.get((one, other, task, *seals.values()))
+            if row is None:
+                found = paired(*two)
+                if found is None:
+                    raise SystemExit(f"features of {one} or {other} are gone: `add` them again")
+                values = {name: astuple(of) for name, of in found.items()}
+                row = {"a": one, "b": other, "task": task, "values": values, "seals": seals}
+            rows.append(row)
     write_json(out, {"differences": rows})
 
 
@@ -209,7 +224,36 @@ def difference_table(path: Path) -> str:
     for (one, other), values in found.items():
         cells = [_told(values.get(key)) for key in columns.values()]
         rows.append([f"`{one}` − `{other}`", *cells])
+        twin = found.get((_other_seed(one), _other_seed(other)))
+        if twin and one.endswith("seed1"):
+            both = {key: _mean(values[key], twin[key]) for key in values.keys() & twin.keys()}
+            cells = [_told(both.get(key)) for key in columns.values()]
+            names = (f"`{name.removesuffix('-seed1')}`" for name in (one, other))
+            rows.append([" − ".join(names) + ", mean of both seeds", *cells])
     return markdown(rows)
+
+
+def _other_seed(name: str) -> str:
+    return f"{name[:-1]}{1 - int(name[-1])}" if name.endswith(("seed0", "seed1")) else name
+
+
+def _mean(a: Sequence[float], b: Sequence[float]) -> Sequence[float]:
+    """Value and ends of the mean of two differences, whose errors are each its own."""
+    value = (a[0] + b[0]) / 2
+    down, up = (math.hypot(a[0] - a[i], b[0] - b[i]) / 2 for i in (1, 2))
+    return value, value - down, value + up
+
+
+def floor_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Distances of AnyRes-GAN from real pictures and from every floor."""
+    systems, others = (list(dict.fromkeys(row[key] for row in rows)) for key in ("of", "to"))
+    found = {(row["of"], row["to"]): row for row in rows}
+    table = [["distance from", *(f"`{name}`" for name in systems)]]
+    for other in others:
+        of = [found[name, other] for name in systems]
+        cells = [f"{number(r['value'])} [{number(r['low'])}, {number(r['high'])}]" for r in of]
+        table.append([other if other == REAL_PICTURES else f"`{other}`", *cells])
+    return markdown(table)
 
 
 def _told(found: Sequence[float] | None) -> str:
@@ -225,6 +269,7 @@ def blocks() -> Iterator[tuple[str, str]]:
     for name, columns in TABLES.items():
         yield name, table(columns)
     yield "differences", difference_table(DIFFERENCES)
+    yield "floors", floor_table(committed_floors())
 
 
 def filled(text: str) -> str:

@@ -9,10 +9,13 @@ import pytest
 from anyres_bench.evaluation.report_samples import samples_path
 from anyres_bench.leaderboard.committed import DIFFERENCES, PICTURES, read_benchmark
 from anyres_bench.results import Task
+from benchmarks.embedded_floors import TASK, committed_floors
 from benchmarks.embedded_records import (
     PAGES,
     PICTURED,
     TABLES,
+    _mean,
+    _other_seed,
     all_records,
     cell,
     filled,
@@ -46,6 +49,13 @@ def test_differences_are_of_the_committed_records() -> None:
             assert low <= value <= high
 
 
+def test_floors_are_of_the_committed_records() -> None:
+    seals = {one.seal for of in all_records().values() for task, one in of.items() if task == TASK}
+    for row in committed_floors():
+        assert set(row["seals"]) <= seals, "run: python -m benchmarks.embedded_floors"
+        assert row["low"] <= row["value"] <= row["high"]
+
+
 def test_committed_pictures_are_of_committed_records() -> None:
     """Every trained system has them all."""
     rows = {
@@ -71,3 +81,9 @@ def test_tasks_are_told_by_their_short_names() -> None:
 def test_numbers_are_short() -> None:
     assert [number(v) for v in (1234.5, 99.94, 0.12345, -2.0)] == ["1234", "99.9", "0.123", "-2"]
     assert cell(None, "frechet") == ""
+
+
+def test_the_mean_of_two_seeds_is_told_apart_before_either() -> None:
+    assert _mean((-2.0, -5.0, 1.0), (-4.0, -8.0, 0.0)) == pytest.approx((-3.0, -5.5, -0.5))
+    names = ("ours-seed0", "lanczos-stage1-seed1", "lanczos-64")
+    assert [*map(_other_seed, names)] == ["ours-seed1", "lanczos-stage1-seed0", "lanczos-64"]
