@@ -149,7 +149,7 @@ def make_data(folder: Path) -> None:
         sizes = ["--n", str(n), "--min-size", "128", "--max-size", "256", "--seed", str(seed)]
         _run(folder, ["collect", "houses", f"data/{name}", "--id", f"houses-{name}", *sizes, *keep])
     seeds = f"{FIRST_LOW}-{FIRST_LOW + N_LOW - 1}"
-    rendered = ["--seeds", seeds, "--size", "32", "--out", "data/low-files"]
+    rendered = ["--seeds", seeds, "--size", str(BASE), "--out", "data/low-files"]
     _run(folder, ["generate", "houses:128-256", *rendered])
     _run(folder, ["collect", "folder", "data/low-files", "data/low", "--id", "houses-low", *keep])
 
