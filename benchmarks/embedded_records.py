@@ -192,7 +192,12 @@ def cell(record: Result | None, name: str) -> str:
     text, interval = number(record.values[name]), record.intervals.get(name)
     if interval and "near-bound" in interval.cautions:
         return f"{text} (at its bound)"
-    return f"{text} [{number(interval.low)}, {number(interval.high)}]" if interval else text
+    return between(record.values[name], interval.low, interval.high) if interval else text
+
+
+def between(value: float, low: float, high: float) -> str:
+    """A value and the ends of its interval."""
+    return f"{number(value)} [{number(low)}, {number(high)}]"
 
 
 def markdown(rows: Sequence[Sequence[str]]) -> str:
@@ -251,7 +256,7 @@ def floor_table(rows: Sequence[Mapping[str, Any]]) -> str:
     table = [["distance from", *(f"`{name}`" for name in systems)]]
     for other in others:
         of = [found[name, other] for name in systems]
-        cells = [f"{number(r['value'])} [{number(r['low'])}, {number(r['high'])}]" for r in of]
+        cells = [between(row["value"], row["low"], row["high"]) for row in of]
         table.append([other if other == REAL_PICTURES else f"`{other}`", *cells])
     return markdown(table)
 
@@ -260,7 +265,7 @@ def _told(found: Sequence[float] | None) -> str:
     if found is None:
         return ""
     value, low, high, *_ = found
-    text = f"{number(value)} [{number(low)}, {number(high)}]"
+    text = between(value, low, high)
     return text if low <= 0 <= high else f"**{text}**"
 
 

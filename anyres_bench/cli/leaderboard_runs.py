@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from anyres_bench.cli.console import show
-from anyres_bench.cli.options import (
-    check_owners,
-    device_option,
-    option_option,
-    read_options,
-)
+from anyres_bench.cli.options import check_owners, device_option, option_option, read_options
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
 
