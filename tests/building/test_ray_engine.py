@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ QUICK = Policy(backoff_s=0.05, n_retries=2, allow_private=True)
 RULES = Rules(measure="decode")
 N_IMAGES = 600
 RATE = 60.0
+WAIT_S = 60.0  # for a node of a busy machine
 
 
 def test_without_ray_the_error_says_what_to_do(
@@ -78,11 +80,16 @@ def cluster() -> Iterator[Any]:
 
 @pytest.fixture
 def second_node(cluster: Any) -> Any:
-    """The node beside the driver's; a new one where a test has killed it."""
+    """The node beside the driver's, at work already; a new one where a test has killed it."""
+    import ray
+
     if not cluster.worker_nodes:
         cluster.add_node(num_cpus=1, object_store_memory=100 << 20)
         cluster.wait_for_nodes(timeout=60)
     (other,) = cluster.worker_nodes
+    there = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(other.node_id, soft=False)
+    # Its first process may take half a minute on a busy machine; it stays for the tasks to come.
+    ray.get(ray.remote(num_cpus=1, scheduling_strategy=there)(lambda: None).remote(), timeout=120)
     return other
 
 
@@ -96,7 +103,7 @@ def test_a_node_dies_half_way(cluster: Any, second_node: Any, tmp_path: Path) ->
         number = int(h.path[1:].split(".")[0])
         if hold.is_set() and number % 20 != 8:
             held.release()
-            go_on.wait(30)
+            go_on.wait(2 * WAIT_S)
         if number % 20 == 7:
             send(h, b"gone", 404)
         elif number % 20 == 8 and host.hits[h.path] == 1:
@@ -113,18 +120,21 @@ def test_a_node_dies_half_way(cluster: Any, second_node: Any, tmp_path: Path) ->
         def kill_a_node(outcome: Outcome) -> None:
             done.append(outcome)
             if len(done) == N_IMAGES // 3:
-                hold.set()  # until both nodes are in the middle of a shard
-                until = time.monotonic() + 25  # a node starts slowly on a busy machine
-                for _ in range(2 * resources.threads):
+                hold.set()  # until more wait than one node has threads: both are in a shard
+                until = time.monotonic() + WAIT_S
+                waiting = [
                     held.acquire(timeout=max(until - time.monotonic(), 0))
+                    for _ in range(resources.threads + 1)
+                ]
                 cluster.remove_node(second_node, allow_graceful=False)
                 hold.clear()
                 go_on.set()
+                assert all(waiting), "both nodes are in the middle of a shard"
 
         start = time.monotonic()
         on_ray = build(
             Order(urls, tmp_path / "ray", "r", RULES),
-            RayEngine(resources, QUICK),
+            RayEngine(resources, replace(QUICK, stall_s=3 * WAIT_S)),
             on_outcome=kill_a_node,
         )
         seconds = time.monotonic() - start
