@@ -20,7 +20,7 @@ from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.cli.console import show
 from anyres_bench.cli.groups import Group
-from anyres_bench.cli.options import Text
+from anyres_bench.cli.options import LocalPath, Text
 from anyres_bench.collectors import COLLECTORS
 from anyres_bench.collectors.collector import Collector
 from anyres_bench.core.errors import UsageError
@@ -90,7 +90,7 @@ def _command_of(kind: type[Collector]) -> click.Command:
 
     parameters = list(_parameters(kind))
     parameters += [
-        click.Argument(["out"], type=click.Path(path_type=Path)),
+        click.Argument(["out"], type=LocalPath()),
         click.Option(
             ["--id"], type=Text(), default="", help="The dataset's name; the folder's by default."
         ),
@@ -138,7 +138,7 @@ def _parameters(kind: type[Any]) -> Iterator[click.Parameter]:
         many = typing.get_origin(type_) is tuple
         optional = typing.get_origin(type_) is types.UnionType  # X | None
         plain: Any = typing.get_args(type_)[0] if many or optional else type_
-        plain = {Path: click.Path(path_type=Path), str: Text()}.get(plain, plain)
+        plain = {Path: LocalPath(), str: Text()}.get(plain, plain)
         if field.default is dataclasses.MISSING:
             yield click.Argument([field.name], type=plain)
             continue

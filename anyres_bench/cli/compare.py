@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from anyres_bench.cli.console import show
-from anyres_bench.cli.options import device_option
+from anyres_bench.cli.options import LocalPath, device_option
 
-_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+_FOLDER = LocalPath(exists=True, file_okay=False)
 
 
 @click.command()
@@ -25,7 +25,7 @@ _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
     help="What to measure; may be given several times.",
 )
 @click.option("--extractor", default="builtin", show_default=True)
-@click.option("--out", default="results", show_default=True, type=click.Path(path_type=Path))
+@click.option("--out", default="results", show_default=True, type=LocalPath())
 @device_option
 def command(
     a: Path,

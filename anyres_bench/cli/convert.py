@@ -8,16 +8,17 @@ from pathlib import Path
 import click
 
 from anyres_bench.cli.console import show
+from anyres_bench.cli.options import LocalPath
 from anyres_bench.core.errors import UnknownNameError, UsageError
 
 
 @click.command()
 @click.argument("source", required=False)
-@click.argument("out", required=False, type=click.Path(path_type=Path))
+@click.argument("out", required=False, type=LocalPath())
 @click.option("--which", default="G_ema", show_default=True, help="Network: G_ema, G or D.")
 @click.option(
     "--training-options",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=LocalPath(exists=True, dir_okay=False),
     help="The trainer's JSON.  [default: training_options.json beside SOURCE, if it is there]",
 )
 @click.option("--licence", help="Licence of these weights.  [default: that of the code]")

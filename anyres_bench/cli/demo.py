@@ -18,6 +18,7 @@ import click
 
 import anyres_bench
 from anyres_bench.cli.console import Console, show
+from anyres_bench.cli.options import LocalPath
 from anyres_bench.core.reporting import progress, say
 
 _MODELS = ("real", "resample:lanczos@64", "resample:bicubic@32", "constant")  # the fastest first
@@ -32,10 +33,10 @@ _GLANCE_S = 0.05  # between two looks at running processes
 
 
 @click.command()
-@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("out", type=LocalPath(file_okay=False))
 @click.option(
     "--images",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=LocalPath(exists=True, file_okay=False),
     help="A folder of photographs to use instead of the procedural world.",
 )
 def command(out: Path, images: Path | None) -> None:

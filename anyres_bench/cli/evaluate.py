@@ -10,6 +10,7 @@ import click
 
 from anyres_bench.cli.console import show
 from anyres_bench.cli.options import (
+    LocalPath,
     check_owners,
     device_option,
     given_options,
@@ -29,7 +30,7 @@ _SAID = {"wanted": "--suite", "extractor": "--extractor", "n": "--n", "seed": "-
 
 @click.command()
 @click.argument("model", required=False)
-@click.option("--dataset", "folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--dataset", "folder", type=LocalPath(), metavar="DIR")
 @reference_options
 @click.option(
     "--suite",
@@ -43,13 +44,13 @@ _SAID = {"wanted": "--suite", "extractor": "--extractor", "n": "--n", "seed": "-
 @click.option(
     "--recipe",
     "recipe_file",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="FILE",
     help="Measure what a recipe says; MODEL may be left out, or be another.",
 )
 @click.option(
     "--save-recipe",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="FILE",
     help="Write down all that it takes to get these numbers again.",
 )
@@ -64,7 +65,7 @@ _SAID = {"wanted": "--suite", "extractor": "--extractor", "n": "--n", "seed": "-
     type=click.IntRange(min=0),
     help="Threads that decode images.",
 )
-@click.option("--out", default="results", show_default=True, type=click.Path(path_type=Path))
+@click.option("--out", default="results", show_default=True, type=LocalPath())
 @device_option
 @click.option("--psi", help="Truncation, for models that have it.")
 @click.option("--assembly", help="How tiles become an image, for models that have a choice.")

@@ -8,7 +8,7 @@ import click
 
 from anyres_bench.building.export import PIXELS, export_stylegan_zip, export_webdataset
 from anyres_bench.cli.console import show
-from anyres_bench.cli.options import given_options
+from anyres_bench.cli.options import LocalPath, given_options
 from anyres_bench.core.errors import UsageError
 from anyres_bench.data.dataset import Dataset
 
@@ -16,9 +16,9 @@ _SHARD_MB = 512
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DATASET")
+@click.argument("folder", type=LocalPath(file_okay=False), metavar="DATASET")
 @click.argument("form", type=click.Choice(["webdataset", "stylegan-zip"]), metavar="FORMAT")
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=LocalPath())
 @click.option("--pixels", type=click.Choice(PIXELS), help="original bytes, or decoded as png.")
 @click.option(
     "--size",

@@ -8,6 +8,7 @@ import click
 
 from anyres_bench.cli.console import show
 from anyres_bench.cli.options import (
+    LocalPath,
     check_owners,
     device_option,
     label_options,
@@ -36,7 +37,7 @@ from anyres_bench.core.seeds import parse_seeds
 )
 @label_options
 @option_option
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("out"))
+@click.option("--out", type=LocalPath(file_okay=False), default=Path("out"))
 @click.option("--format", "suffix", type=click.Choice(["png", "tif"]), default="png")
 @click.option("--grid", is_flag=True, help="Also one picture with all seeds.")
 @click.option(

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from anyres_bench.cli.console import Console
+from anyres_bench.cli.options import LocalPath
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.registry import nearest
 
@@ -53,7 +54,7 @@ def with_options(command: click.Command) -> click.Command:
             ),
             click.Option(
                 ["--log"],
-                type=click.Path(path_type=Path, dir_okay=False),
+                type=LocalPath(dir_okay=False),
                 metavar="FILE",
                 expose_value=False,
                 callback=_log_to,

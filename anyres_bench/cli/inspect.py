@@ -9,13 +9,14 @@ import click
 
 from anyres_bench.building.summary import summary, summary_text, verify
 from anyres_bench.cli.console import show
+from anyres_bench.cli.options import LocalPath
 from anyres_bench.core.reporting import say
 from anyres_bench.data.dataset import Dataset
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DATASET")
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw it: a PNG.")
+@click.argument("folder", type=LocalPath(file_okay=False), metavar="DATASET")
+@click.option("--plot", type=LocalPath(dir_okay=False), help="Draw it: a PNG.")
 @click.option("--verify", "check", is_flag=True, help="Read every file and compare its digest.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
 def command(folder: Path, plot: Path | None, check: bool, as_json: bool) -> None:

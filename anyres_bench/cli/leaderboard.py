@@ -11,7 +11,7 @@ import click
 from anyres_bench.cli import leaderboard_runs
 from anyres_bench.cli.console import show
 from anyres_bench.cli.groups import Group
-from anyres_bench.cli.options import check_owners
+from anyres_bench.cli.options import LocalPath, check_owners
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.quoting import one_line_each, terminal
 from anyres_bench.core.reporting import say
@@ -42,8 +42,8 @@ for _part in (
 
 
 @command.command()
-@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder.")
+@click.argument("results", nargs=-1, required=True, type=LocalPath())
+@click.option("--out", required=True, type=LocalPath(), help="New folder.")
 @click.option("--model", help="Whose results, where there are those of several: id or spec.")
 @click.option("--licence", required=True, help="Of the model's weights.")
 @click.option("--training-data", required=True, help="What the model was trained on.")
@@ -106,11 +106,9 @@ def submit(
 
 
 @command.command()
-@click.argument("folder", required=False, type=click.Path(path_type=Path), metavar="[DIR]")
-@click.option(
-    "--board-log", type=click.Path(path_type=Path), help="Log of the board, checked as well."
-)
-@click.option("--base", type=click.Path(path_type=Path), help="That log before.")
+@click.argument("folder", required=False, type=LocalPath(), metavar="[DIR]")
+@click.option("--board-log", type=LocalPath(), help="Log of the board, checked as well.")
+@click.option("--base", type=LocalPath(), help="That log before.")
 def check(folder: Path | None, board_log: Path | None, base: Path | None) -> None:
     """Hold the submission DIR to every rule; one line each, and the exit code is the verdict.
 
@@ -143,16 +141,16 @@ def check(folder: Path | None, board_log: Path | None, base: Path | None) -> Non
 
 
 @command.command()
-@click.argument("results", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--out", default="site", show_default=True, type=click.Path(path_type=Path))
+@click.argument("results", nargs=-1, type=LocalPath())
+@click.option("--out", default="site", show_default=True, type=LocalPath())
 @click.option(
     "--submissions",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="DIR",
     help="Folder in which every folder is a submission; may be given several times.",
 )
-@click.option("--board-log", type=click.Path(path_type=Path), help="Log of the board.")
+@click.option("--board-log", type=LocalPath(), help="Log of the board.")
 @click.option("--embedded", is_flag=True, help="Also the records that the package holds.")
 @click.option("--title", default="anyres-bench leaderboard", show_default=True)
 def build(

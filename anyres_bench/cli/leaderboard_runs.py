@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from anyres_bench.cli.console import show
-from anyres_bench.cli.options import check_owners, device_option, option_option, read_options
+from anyres_bench.cli.options import (
+    LocalPath,
+    check_owners,
+    device_option,
+    option_option,
+    read_options,
+)
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
 
@@ -84,7 +90,7 @@ def plan(
 @click.option("--only", multiple=True, metavar="NAME", help="A system of `scenes`.  [default: all]")
 @click.option("--fresh", is_flag=True, help="Measure again what is there already.")
 @click.option("--accept-licence", is_flag=True, help="Accept the licence of downloaded weights.")
-@click.option("--out", default="reproduced", show_default=True, type=click.Path(path_type=Path))
+@click.option("--out", default="reproduced", show_default=True, type=LocalPath())
 @device_option
 def reproduce(
     what: str,
@@ -155,10 +161,8 @@ def _reproduce_paper(
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
-@click.option(
-    "--dataset", required=True, type=click.Path(path_type=Path), help="Folder of the images."
-)
+@click.argument("folder", type=LocalPath(), metavar="DIR")
+@click.option("--dataset", required=True, type=LocalPath(), help="Folder of the images.")
 @click.option("--model", help="Its spec here; a record names only models without files.")
 @click.option(
     "--fraction",
@@ -207,7 +211,7 @@ def verify(
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", type=LocalPath(), metavar="DIR")
 @click.option(
     "--port",
     default=0,
@@ -234,8 +238,8 @@ def serve(folder: Path, port: int) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--add", type=click.Path(path_type=Path), metavar="DIR", help="Enter a submission.")
+@click.argument("file", type=LocalPath())
+@click.option("--add", type=LocalPath(), metavar="DIR", help="Enter a submission.")
 @click.option("--re-rendered", metavar="SEAL", help="It was verified: say so.")
 @click.option("--retract", metavar="SEAL", help="It no longer stands: say so, and --why.")
 @click.option("--record", default="", metavar="KEY", help="One record of it alone.")
@@ -275,8 +279,8 @@ def log(
 
 
 @click.command()
-@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder.")
+@click.argument("results", nargs=-1, required=True, type=LocalPath())
+@click.option("--out", required=True, type=LocalPath(), help="New folder.")
 @click.option("--benchmark", required=True, metavar="ORG/NAME", help="Dataset repository.")
 @click.option("--licence", required=True, help="Of the table of results.")
 @click.option("--title", default="anyres-bench", show_default=True)

@@ -26,6 +26,19 @@ class Text(click.ParamType):  # type: ignore[type-arg]
         return from_shell(str(value))
 
 
+class LocalPath(click.Path):
+    """A path; a nameless one, such as a variable that is not set leaves, is not this folder."""
+
+    def __init__(self, **kinds: bool) -> None:
+        super().__init__(path_type=Path, **kinds)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path as a `Path`."""
+        if value == "":
+            self.fail("an empty path; write . for the folder that you are in", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class Device(click.ParamType):  # type: ignore[type-arg]
     """A device that this machine has."""
 
@@ -65,7 +78,7 @@ def label_options(command: F) -> F:
 
 def reference_options(command: F) -> F:
     """`--reference`, `--reference-n` and `--reference-part`."""
-    path = click.Path(path_type=Path)
+    path = LocalPath()
     file = click.option(
         "--reference", type=path, metavar="FILE", help="Statistics in the place of a dataset."
     )

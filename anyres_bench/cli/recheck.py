@@ -9,15 +9,16 @@ import click
 from anyres_bench.building.assemble import withdraw
 from anyres_bench.building.withdrawn import recheck
 from anyres_bench.cli.console import show
+from anyres_bench.cli.options import LocalPath
 from anyres_bench.collectors.flickr_api import API_URL, PER_HOUR, FlickrApi, rates, read_key
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.fetching.limits import TokenBuckets
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DATASET")
+@click.argument("folder", type=LocalPath(file_okay=False), metavar="DATASET")
 @click.option("--drop", is_flag=True, help="Remove the withdrawn images from the dataset.")
-@click.option("--key-file", type=click.Path(path_type=Path), help="Mode 600, with the API key.")
+@click.option("--key-file", type=LocalPath(), help="Mode 600, with the API key.")
 @click.option("--api", default=API_URL, show_default=True, help="Address of the API.")
 @click.option(
     "--calls-per-hour", default=PER_HOUR, show_default=True, help="Flickr allows a key 3600."

@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from anyres_bench.cli.console import show
-from anyres_bench.cli.options import check_alone
+from anyres_bench.cli.options import LocalPath, check_alone
 from anyres_bench.core.quoting import one_line_each
 from anyres_bench.core.reporting import say
 
 
 @click.command()
-@click.argument("results", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--out", default="report.html", show_default=True, type=click.Path(path_type=Path))
+@click.argument("results", nargs=-1, type=LocalPath())
+@click.option("--out", default="report.html", show_default=True, type=LocalPath())
 @click.option("--title", default="anyres-bench", show_default=True)
 @click.option(
     "--show-pixels",
@@ -25,7 +25,7 @@ from anyres_bench.core.reporting import say
     "--compare",
     "pair",
     nargs=2,
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="A.json B.json",
     help="Print the paired difference of two results instead of making a page.",
 )

@@ -9,14 +9,14 @@ import click
 
 from anyres_bench.cli.console import show
 from anyres_bench.cli.groups import Group
-from anyres_bench.cli.options import device_option
+from anyres_bench.cli.options import LocalPath, device_option
 from anyres_bench.core import distributed
 from anyres_bench.core.quoting import one_line_each
 
 if TYPE_CHECKING:
     from anyres_bench.features.references import Reference
 
-_FILE = click.Path(path_type=Path)
+_FILE = LocalPath()
 
 
 @click.group(cls=Group)
@@ -32,7 +32,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), metavar="DATASET")
+@click.argument("folder", type=LocalPath(file_okay=False), metavar="DATASET")
 @click.argument("out", type=_FILE)
 @click.option("--task", required=True, metavar="PROTOCOL|TASK", help="How images are seen.")
 @click.option("--extractor", help="Where the task names none.  [default: builtin]")

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from anyres_bench.cli.console import show
+from anyres_bench.cli.options import LocalPath
 
 
 @click.command()
 @click.option(
     "--dataset",
     "folder",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="DIR",
     help="Write the suites out for this dataset.",
 )

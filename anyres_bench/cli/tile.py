@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from anyres_bench.cli.console import show
+from anyres_bench.cli.options import LocalPath
 from anyres_bench.core.reporting import say
 
 
@@ -33,11 +34,9 @@ from anyres_bench.core.reporting import say
     metavar="PAGES",
     help="Draw so many documents of the size and say what can still be read; seconds a tiler.",
 )
-@click.option("--csv", "csv", type=click.Path(path_type=Path, dir_okay=False), help="Write a CSV.")
+@click.option("--csv", "csv", type=LocalPath(dir_okay=False), help="Write a CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")
-@click.option(
-    "--page", type=click.Path(path_type=Path, dir_okay=False), help="Draw it: an offline page."
-)
+@click.option("--page", type=LocalPath(dir_okay=False), help="Draw it: an offline page.")
 def command(
     target: str,
     names: tuple[str, ...],

@@ -9,6 +9,7 @@ import click
 
 from anyres_bench.cli.console import show
 from anyres_bench.cli.groups import Group
+from anyres_bench.cli.options import LocalPath
 
 
 @click.group(cls=Group)
@@ -37,7 +38,7 @@ def list_() -> None:
 
 
 @command.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="KIT")
+@click.argument("folder", type=LocalPath(), metavar="KIT")
 def export(folder: Path) -> None:
     """Write the plans of every tiler as JSON lines into the folder KIT, with a schema.
 

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING
 import click
 
 from anyres_bench.cli.console import show
-from anyres_bench.cli.options import check_owners
+from anyres_bench.cli.options import LocalPath, check_owners
 
 if TYPE_CHECKING:
     from anyres_bench.training.loop import Evaluation
 
 
 @click.command()
-@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("out", type=LocalPath(file_okay=False))
 @click.option("--preset", help="A ready configuration, such as scenes-tiny.")
-@click.option("--config", "path", type=click.Path(path_type=Path), help="A TOML or JSON file.")
+@click.option("--config", "path", type=LocalPath(), help="A TOML or JSON file.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
-@click.option("--data", multiple=True, type=click.Path(path_type=Path), help="A dataset folder.")
+@click.option("--data", multiple=True, type=LocalPath(), help="A dataset folder.")
 @click.option("--stage", help="Run only this stage of a preset.")
 @click.option("--task", help="Evaluate by this task, such as anyres-patch32-min32max128/frechet.")
 @click.option(
     "--task-dataset",
-    type=click.Path(path_type=Path),
+    type=LocalPath(),
     metavar="DIR",
     help="Dataset of --task.  [default: the first that is trained on]",
 )

@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from anyres_bench.cli.console import show
-from anyres_bench.cli.options import device_option
+from anyres_bench.cli.options import LocalPath, device_option
 from anyres_bench.core import distributed
 from anyres_bench.data.containers import LARGEST_PIXELS, MAX_PIXELS
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path, exists=True))
-@click.argument("out", metavar="OUT", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("source", metavar="IN", type=LocalPath(exists=True))
+@click.argument("out", metavar="OUT", type=LocalPath(file_okay=False))
 @click.option("--model", required=True, help="liif, realesrgan, lanczos, bicubic, ...")
 @click.option("--size", required=True, help="The longer side in pixels, or HEIGHTxWIDTH.")
 @click.option("--weights", help="A registered name (`convert --list`) or an official file.")

@@ -133,11 +133,22 @@ def read_snapshot(
         licence, accept_licence: as `from_official` and `load` have them.
 
     Raises:
+        UnknownNameError: nothing has that name.
         CheckpointError: it cannot be read, or has no such network.
         WeightsError: a registered snapshot is not here and cannot be had.
     """
     registered = snapshot_files().get(source)
     path = obtain(registered, accept_licence=accept_licence) if registered else Path(source)
+    if (checkpoint_folder(source) / ABOUT).is_file():
+        raise CheckpointError(
+            f"{source} is converted already: what reads checkpoints takes it as it is"
+        )
+    if path.is_dir():
+        raise CheckpointError(f"{source!r} is a folder; expected a .pkl, or a .param of ncnn")
+    if not path.exists():
+        raise UnknownNameError(
+            f"{source!r} is no file and no registered snapshot; {nearest(source, snapshot_files())}"
+        )
     if path.suffix in (ncnn.LAYERS, ncnn.NUMBERS):
         return _read_ncnn(path, licence)
     beside = path.parent / TRAINING_OPTIONS

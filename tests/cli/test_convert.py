@@ -132,7 +132,7 @@ def test_a_folder_is_no_snapshot(
     source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert convert(source, tmp_path / "out") == 1
-    assert "Is a directory" in capsys.readouterr().err
+    assert "is a folder; expected a" in capsys.readouterr().err
 
 
 def test_a_licence_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

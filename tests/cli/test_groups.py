@@ -41,6 +41,20 @@ def test_every_command_takes_the_options_that_all_have(by_name: dict[str, click.
         assert len(set(spelled)) == len(spelled), name
 
 
+def test_an_empty_path_is_not_the_folder_that_one_is_in(by_name: dict[str, click.Command]) -> None:
+    """What `--out "$OUT"` says where OUT is not set."""
+    paths = [
+        one
+        for command in by_name.values()
+        for one in command.params
+        if isinstance(one.type, click.Path)
+    ]
+    assert len(paths) > 60
+    for one in paths:
+        with pytest.raises(click.BadParameter, match="an empty path; write"):
+            one.type.convert("", one, None)
+
+
 def test_every_command_teaches_with_examples_that_parse(
     by_name: dict[str, click.Command], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

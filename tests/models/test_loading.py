@@ -20,6 +20,7 @@ from anyres_bench.models.checkpoint import (
     write_checkpoint,
 )
 from anyres_bench.models.controls import HeldOut
+from anyres_bench.models.embedded import checkpoint_folder
 from anyres_bench.models.loading import load, read_snapshot, resolve, snapshot_files
 from anyres_bench.models.networks import load_network
 from tests.models.official_pickles import tiny_network, write_snapshot
@@ -114,6 +115,16 @@ def test_a_factory_that_breaks_the_contract_is_named(factories: str) -> None:
 
 
 # -- official snapshots as checkpoints -------------------------------------------------------------
+
+
+def test_what_is_no_file_to_convert_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="no registered snapshot; did you mean anyres"):
+        read_snapshot("anyres-ffhq")
+    with pytest.raises(CheckpointError, match="is a folder; expected a"):
+        read_snapshot(str(tmp_path))
+    for converted in ("embedded:ours-seed0", str(checkpoint_folder("embedded:ours-seed0"))):
+        with pytest.raises(CheckpointError, match="is converted already"):
+            read_snapshot(converted)
 
 
 def test_training_options_beside_a_snapshot_are_kept(tmp_path: Path) -> None:
