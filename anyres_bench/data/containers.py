@@ -5,7 +5,7 @@ structure of the file alone: no pixel is decoded, and nothing is believed that t
 does not bear out.
 
     PNG    chunks of text are passed over, an EXIF block is found wherever it stands, an IDAT chunk
-           has the checksum that it states
+           has the checksum that it states; one whose pixels stop early is told
     JPEG   scans are counted, because each one goes over all pixels again
     GIF    frames are counted; where the first one lies is known
     TIFF   see `anyres_bench.data.tiff`
@@ -44,6 +44,13 @@ _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 # Chunks that say how IDAT becomes colours; of the others, Pillow needs to know nothing.
 _PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"pHYs")
 _PNG_SIGNATURE, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
+# Passes of an interlaced PNG: first row and column, steps down and across.
+# fmt: off
+_ADAM7 = (
+    (0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4),
+    (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1),
+)
+# fmt: on
 _AVIF_HEAD = 1 << 16  # bytes in which an AVIF says what its colours are
 _WIDE_PRIMARIES, _HDR_TRANSFERS = (9, 11, 12), (16, 17, 18)  # of H.273: BT.2020, P3; PQ, HLG
 _SRGB_CICP = bytes((1, 13, 0, 1))
@@ -197,6 +204,26 @@ def png(file: IO[bytes], name: str, max_pixels: int | None) -> Container:
     n_frames = _png_frames(file, chunks, first)
     orientation = _png_orientation(file, chunks)
     return Container(io.BytesIO(b"".join(head)), n_frames, orientation, profile=profile)
+
+
+def is_whole_png(file: IO[bytes], name: str) -> bool:
+    """Whether the pixels of a PNG unpack to as many bytes as its header asks for.
+
+    Pillow takes it for the end of the picture when they stop at the end of a row.
+    """
+    header, *rest = _chunks(file, name)
+    width, height, depth, kind, _, _, interlace = struct.unpack(">IIBBBBB", _data(file, header))
+    bits = depth * {2: 3, 4: 2, 6: 4}.get(kind, 1)
+    passes = _ADAM7 if interlace else ((0, 0, 1, 1),)
+    sizes = [(-(-(height - y) // dy), -(-(width - x) // dx)) for y, x, dy, dx in passes]
+    missing: int = sum(h * (1 + -(-w * bits // 8)) for h, w in sizes if h > 0 and w > 0)
+    machine = zlib.decompressobj()
+    for chunk in rest:
+        packed = _data(file, chunk) if chunk.kind == b"IDAT" else b""
+        while packed and missing > 0:
+            missing -= len(machine.decompress(packed, 1 << 20))
+            packed = machine.unconsumed_tail
+    return missing <= 0
 
 
 def _chunks(file: IO[bytes], name: str) -> Iterator[_Chunk]:
@@ -390,6 +417,16 @@ def _check_frame(marker: int, segment: bytes, name: str) -> int:
     if n_components not in (1, 3, 4):
         raise unsupported(name, f"a JPEG of {n_components} components")
     return n_components
+
+
+def jpeg_size(data: bytes, name: str) -> Size | None:
+    """Height and width of the first frame; None where there is none."""
+    for marker, start, _ in _segments(data, 2, name):
+        if marker in _SOF and start + 9 <= len(data):
+            return Size(*struct.unpack_from(">HH", data, start + 5))
+        if marker == 0xDA:
+            break
+    return None
 
 
 def _count_scans(data: bytes, place: int, name: str) -> None:

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anyres_bench.core.errors import GeneratorError, UnknownNameError, UsageError
+from anyres_bench.core.errors import GeneratorError, ImageError, UnknownNameError, UsageError
 from anyres_bench.core.geometry import Box, Size
 from anyres_bench.core.registry import nearest
 from anyres_bench.data.colour import (
@@ -36,7 +36,7 @@ from anyres_bench.data.colour import (
     to_srgb,
     without_alpha,
 )
-from anyres_bench.data.containers import MAX_PIXELS
+from anyres_bench.data.containers import MAX_PIXELS, Container, is_whole_png
 from anyres_bench.data.headers import (
     ImageInfo,
     Source,
@@ -129,6 +129,8 @@ def decode(
             image.draft(None, (image.width // shrink, image.height // shrink))
         pixels = fast_decode(image, data, padded) if shrink == 1 and is_srgb(profile) else None
         flat, notes = (None, ()) if pixels is not None else to_8_bits(image, container, layout)
+        if flat is not None and info.format == "PNG":
+            _check_whole(image, flat, container, name)
     del image  # its memory goes before more is needed
     if flat is not None:
         flat, colour_notes = to_srgb(flat, profile)
@@ -236,6 +238,18 @@ def to_uint8(images: Tensor, rounding: Rounding = "round") -> Tensor:
 def to_float(images: Tensor) -> Tensor:
     """uint8 to float32 in [-1, 1]: x / 127.5 - 1; `to_uint8` takes it back exactly."""
     return images.float() / 127.5 - 1
+
+
+def _check_whole(image: Image.Image, flat: Image.Image, container: Container, name: str) -> None:
+    """Refuse a PNG whose rows stop early, which Pillow leaves black.
+
+    To count them is to unpack all again, so it is done where the last row is of one colour alone,
+    as those that never came are, or where rows come in passes.
+    """
+    last = np.asarray(flat.crop((0, flat.height - 1, flat.width, flat.height)))[0]
+    is_plain = not image.info.get("interlace") and bool((last != last[0]).any())
+    if not is_plain and not is_whole_png(container.stream, name):
+        raise ImageError("truncated", f"{name} is truncated: rows are missing; fetch it again")
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:

@@ -25,6 +25,7 @@ from anyres_bench.data.containers import (
     MAX_SCANS,
     ORIENTATION_TAG,
     Container,
+    jpeg_size,
     over_budget,
     stated_orientation,
     unsupported,
@@ -140,14 +141,16 @@ def tiff(file: IO[bytes], name: str, max_pixels: int | None) -> Container:
     n_parts = max(reader.count(273), reader.count(324))
     if n_parts > MAX_PARTS:
         raise over_budget(name, f"{n_parts} strips or tiles, at most {MAX_PARTS} are decoded")
+    stored = Size(*(tags.get(tag, (0,))[0] for tag in (257, 256)))
+    parts = _parts(tags, stored, len(layout.bits) if layout.planar == 2 else 1)
+    reader.check_parts(parts)
     if layout.compression == JPEG and max_pixels is not None:
-        reader.check_scans()
+        reader.check_jpegs(parts)
     if layout.photometric == _PALETTE:
         reader.check_palette()
     [orientation] = tags.get(ORIENTATION_TAG, (0,))[:1] or (0,)
     if orientation not in range(1, 9):
         orientation = stated_orientation([], [reader.data(700)])
-    stored = Size(*(tags.get(tag, (0,))[0] for tag in (257, 256)))
     inverted = layout.photometric == _WHITE_IS_ZERO and layout.bits == (16,)
     return Container(file, reader.n_pages(), orientation, stored=stored, inverted=inverted)
 
@@ -190,6 +193,43 @@ def _not_a_picture(tags: Mapping[int, tuple[int, ...]]) -> str | None:
     if one(32997, 1) != 1:
         return "a TIFF of a volume"
     return None
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The strips or tiles of the first page: how many down, across and in planes, and their sizes.
+
+    Where a size is 0, they hold nothing.
+    """
+
+    n_down: int
+    n_across: int
+    n_planes: int
+    size: Size
+    last_height: int
+
+    def __len__(self) -> int:
+        return self.n_down * self.n_across * self.n_planes
+
+    def height(self, i: int) -> int:
+        """Rows of the picture in part i; of a tile, those beyond its edge too."""
+        is_last = i // self.n_across % self.n_down == self.n_down - 1
+        return self.last_height if is_last else self.size.height
+
+
+def _parts(tags: Mapping[int, tuple[int, ...]], stored: Size, n_planes: int) -> _Parts:
+    def one(tag: int, default: int) -> int:
+        return (tags.get(tag) or (default,))[0]
+
+    is_tiled = 322 in tags
+    size = (
+        Size(one(323, 0), one(322, 0)) if is_tiled else Size(one(278, stored.height), stored.width)
+    )
+    if not size.pixels:
+        return _Parts(0, 0, 0, size, 0)
+    n_down, n_across = (-(-whole // part) for whole, part in zip(stored, size, strict=True))
+    last = size.height if is_tiled else stored.height - (n_down - 1) * size.height
+    return _Parts(n_down, n_across, n_planes, size, last)
 
 
 class _Reader:
@@ -238,19 +278,43 @@ class _Reader:
         self._file.seek(place)
         return self._file.read(count * _TYPE_BYTES.get(kind, 1))
 
-    def check_scans(self) -> None:
-        """Refuse JPEG strips of many scans.
+    def check_parts(self, parts: _Parts) -> None:
+        """Refuse a picture of which strips or tiles are missing: those rows would be black.
 
         Raises:
-            ImageError: `too-costly`.
+            ImageError: `corrupt` or `unsupported-mode`.
         """
-        offsets = self._numbers(273) or self._numbers(324)
+        offsets = self._offsets()
+        if not len(parts):
+            raise self._corrupt("strips or tiles without an extent")
+        if len(offsets) < len(parts):
+            raise self._corrupt(f"{len(offsets)} strips or tiles where its size needs {len(parts)}")
+        if 0 in offsets[: len(parts)]:
+            raise unsupported(self._name, "a sparse TIFF, some of whose pixels are not stored")
+
+    def check_jpegs(self, parts: _Parts) -> None:
+        """Refuse JPEG strips of many scans, and such as are smaller than what they should fill.
+
+        Raises:
+            ImageError: `too-costly` or `corrupt`.
+        """
         lengths = self._numbers(279) or self._numbers(325)
-        for offset, length in zip(offsets, lengths, strict=False):
+        for i, (offset, length) in enumerate(zip(self._offsets(), lengths, strict=False)):
             self._file.seek(offset)
-            n = self._file.read(min(length, self._end)).count(b"\xff\xda")
+            data = self._file.read(min(length, self._end))
+            n = data.count(b"\xff\xda")
             if n > MAX_SCANS:
                 raise over_budget(self._name, f"{n} scans, at most {MAX_SCANS} are decoded")
+            size = jpeg_size(data, self._name)
+            if (
+                i < len(parts)
+                and size
+                and not (size.height >= parts.height(i) and size.width >= parts.size.width)
+            ):
+                raise self._corrupt(f"strip or tile {i} holds {size} pixels")
+
+    def _offsets(self) -> tuple[int, ...]:
+        return self._numbers(273) or self._numbers(324)
 
     def check_palette(self) -> None:
         """Refuse a table of colours that holds 8-bit numbers, which would look black.
@@ -289,7 +353,9 @@ class _Reader:
             if size > inline:
                 n_bytes += size
                 where = self._unpack(wide, body[(i + 1) * entry - inline : (i + 1) * entry])
-            entries.setdefault(tag, (kind, count, where))
+            if tag in entries:
+                raise self._corrupt(f"tag {tag} stands twice, and readers differ in which counts")
+            entries[tag] = (kind, count, where)
         if n_bytes > self._end:
             raise self._corrupt("tags of more bytes than the file has")
         return entries, self._after(place)

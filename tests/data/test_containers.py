@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import tracemalloc
 import zlib
 
 import numpy as np
+import png
 import pytest
 from PIL import Image
 
@@ -90,6 +92,34 @@ def test_a_wrong_checksum_in_the_pixels_is_damage() -> None:
     place = whole.index(b"IEND") - 5
     whole[place] ^= 1  # the last byte of the checksum of the last IDAT
     assert refused(bytes(whole)) == "corrupt"
+
+
+@pytest.mark.parametrize("kind", ["RGB", "P", "L", "RGBA"])
+def test_pixels_that_stop_at_the_end_of_a_row_are_truncated(kind: str) -> None:
+    """Sound to the last checksum; Pillow makes black rows of what is missing."""
+    image = Image.fromarray(picture(8, 6)).convert(kind)
+    rows = b"".join(b"\0" + row.tobytes() for row in np.asarray(image))
+    whole = encode(image, "PNG")
+    start, stop = whole.index(b"IDAT") - 4, whole.index(b"IEND") - 4
+
+    def with_rows(n: int) -> bytes:
+        pixels = chunk(b"IDAT", zlib.compress(rows[: n * len(rows) // 8]))
+        return whole[:start] + pixels + whole[stop:]
+
+    np.testing.assert_array_equal(decode(with_rows(8)).pixels, decode(whole).pixels)
+    assert refused(with_rows(7)) == refused(with_rows(3)) == "truncated"
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (9, 1), (3, 5), (8, 8), (17, 10)])
+@pytest.mark.parametrize("interlace", [False, True])
+@pytest.mark.parametrize("depth", [1, 2, 8, 16])
+def test_pictures_of_one_colour_are_whole(
+    height: int, width: int, interlace: bool, depth: int
+) -> None:
+    file = io.BytesIO()
+    writer = png.Writer(width, height, greyscale=True, bitdepth=depth, interlace=interlace)
+    writer.write(file, [[0] * width] * height)
+    assert not decode(file.getvalue()).pixels.any()
 
 
 def test_another_colour_space_by_cicp_is_refused() -> None:

@@ -54,3 +54,50 @@ def test_tags_that_name_the_whole_file_again_and_again_are_refused() -> None:
     entry = struct.pack("<HHII", 65000, 1, len(data), 0)
     struct.pack_into("<I", data, 4, start)
     assert refused(bytes(data) + struct.pack("<H", n) + entry * n + bytes(4)) == "corrupt"
+
+
+def changed(data: bytes, **values: int) -> bytes:
+    """A little-endian TIFF whose tags of one number have others, as `t257=48`."""
+    whole = bytearray(data)
+    [place] = struct.unpack_from("<I", whole, 4)
+    for entry in range(place + 2, place + 2 + 12 * whole[place], 12):
+        tag, kind = struct.unpack_from("<HH", whole, entry)
+        if f"t{tag}" in values:
+            struct.pack_into("<H" if kind == 3 else "<I", whole, entry + 8, values[f"t{tag}"])
+    return bytes(whole)
+
+
+def strips(compression: str, rows: int) -> bytes:
+    """A picture of 24 rows, so many a strip."""
+    return encode(picture(24, 16), "TIFF", compression=compression, tiffinfo={278: rows})
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+def test_rows_that_no_strip_holds_are_no_black_rows(compression: str) -> None:
+    whole = strips(compression, 24)
+    decode(whole)
+    assert refused(changed(whole, t257=48)) == "corrupt"
+    assert refused(changed(whole, t278=0)) == "corrupt"
+
+
+def test_strips_that_are_nowhere_are_no_pixels() -> None:
+    """As GDAL writes what has no data; from offset 0 on, the header would be the pixels."""
+    assert refused(changed(strips("raw", 24), t273=0)) == "unsupported-mode"
+
+
+def test_a_jpeg_strip_that_is_too_small_leaves_no_black_rows() -> None:
+    whole = strips("jpeg", 24)
+    decode(whole)
+    for values in ({"t257": 48, "t278": 48}, {"t256": 32}):
+        assert refused(changed(whole, **values)) == "corrupt"
+
+
+def test_a_tag_that_stands_twice_is_refused() -> None:
+    """Pillow takes the last one, others the first."""
+    whole = encode(Image.fromarray(picture()[..., 0]), "TIFF")
+    [place] = struct.unpack_from("<I", whole, 4)
+    [n] = struct.unpack_from("<H", whole, place)
+    entries = whole[place + 2 : place + 2 + 12 * n]
+    directory = struct.pack("<H", n + 1) + entries + struct.pack("<HHIHH", 262, 3, 1, 0, 0)
+    twice = whole[:4] + struct.pack("<I", len(whole)) + whole[8:] + directory + bytes(4)
+    assert refused(twice) == "corrupt"
