@@ -21,6 +21,7 @@ from anyres_bench.core.errors import DatasetError
 
 WORK_NAME = ".collect"
 LEDGER_NAME = f"{WORK_NAME}/ledger.sqlite"
+INCOMING_NAME = f"{WORK_NAME}/incoming"
 _VERSION = 1  # of the schema, as PRAGMA user_version; 0 had no seals and no stamps
 _SEAL_BYTES = 8
 _SCHEMA = """

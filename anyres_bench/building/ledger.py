@@ -17,6 +17,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from anyres_bench.building.database import (
+    INCOMING_NAME,
     LEDGER_NAME,
     SET_PENDING,
     WORK_NAME,
@@ -419,10 +421,13 @@ def _candidate(key: str, text: str) -> Candidate:
 def opened(folder: Path) -> Iterator[Ledger]:
     """The ledger of a dataset folder, for this process alone.
 
+    Of a new folder in which not even the candidates could be listed, nothing stays.
+
     Raises:
         DatasetError: another run is at work in the folder, the ledger is damaged or not ours, or
             what should be a file or a folder of it is a link.
     """
+    is_made = not os.path.lexists(folder)
     inside = Enclosure(Path(folder), make=True)
     inside.make_folder(WORK_NAME)
     try:
@@ -435,10 +440,28 @@ def opened(folder: Path) -> Iterator[Ledger]:
         except BlockingIOError as error:
             raise DatasetError(f"another run is collecting into {folder}; let it end") from error
         try:
-            with contextlib.closing(Ledger(inside)) as ledger:
+            with _kept_if_begun(inside, is_made), contextlib.closing(Ledger(inside)) as ledger:
                 yield ledger
         except sqlite3.Error as error:
             raise DatasetError(
                 f"{inside.path / LEDGER_NAME} cannot be used ({error}); if the disk is full make "
                 "room, if it is damaged remove the folder and collect again"
             ) from error
+
+
+@contextlib.contextmanager
+def _kept_if_begun(inside: Enclosure, is_made: bool) -> Iterator[None]:
+    """Remove a new ledger again when nothing was obtained by it; and its folder, if made for it.
+
+    Under the lock: a run that finds another one at work has nothing to remove.
+    """
+    is_new = not inside.exists(LEDGER_NAME)
+    try:
+        yield
+    except BaseException:
+        if is_new and not inside.exists(INCOMING_NAME):
+            shutil.rmtree(inside.path / WORK_NAME, ignore_errors=True)
+            if is_made:
+                with contextlib.suppress(OSError):  # somebody put something else there
+                    inside.path.rmdir()
+        raise

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anyres_bench.building.database import LEDGER_NAME, WORK_NAME
+from anyres_bench.building.database import INCOMING_NAME, LEDGER_NAME, WORK_NAME
 from anyres_bench.building.engines import Engine, LocalEngine
 from anyres_bench.building.files import make_room
 from anyres_bench.building.ledger import Ledger, opened
 from anyres_bench.building.outcomes import Outcome
 from anyres_bench.building.rules import Rules
-from anyres_bench.building.steps import INCOMING_NAME, Site
+from anyres_bench.building.steps import Site
 from anyres_bench.collectors.collector import (
     Candidate,
     Collector,
@@ -87,7 +86,7 @@ def build(
         DatasetError: it holds something else, cannot be written to, or nothing came.
     """
     _refuse_foreign(order)
-    with _kept_if_begun(order.folder), opened(order.folder) as ledger:
+    with opened(order.folder) as ledger:
         ledger.claim(order.recipe())
         ledger.set_notices(order.collector.notices if isinstance(order.collector, Noticing) else ())
         said = _list(order, ledger)
@@ -147,18 +146,6 @@ def _refuse_foreign(order: Order) -> None:
         raise DatasetError(
             f"{order.folder} is not empty and no collection was begun there; give a new folder"
         )
-
-
-@contextmanager
-def _kept_if_begun(folder: Path) -> Iterator[None]:
-    """Remove a new folder again when not even its candidates could be listed."""
-    is_new = not folder.exists()
-    try:
-        yield
-    except BaseException:
-        if is_new and not (folder / INCOMING_NAME).exists():
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _run(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from anyres_bench.building.database import WORK_NAME
+from anyres_bench.building.database import INCOMING_NAME
 from anyres_bench.building.outcomes import Image, Job, Outcome, image_name
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.collector import Candidate, Collector, Derived, Deriver, Resolver
@@ -23,7 +23,6 @@ from anyres_bench.fetching.http import Fetcher, is_transient
 from anyres_bench.fetching.limits import Rate
 from anyres_bench.fetching.sniff import refuse_others
 
-INCOMING_NAME = f"{WORK_NAME}/incoming"
 _EXTENSIONS = {
     "JPEG": "jpg",
     "MPO": "jpg",

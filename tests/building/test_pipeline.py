@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ import pytest
 from anyres_bench.building.ledger import opened
 from anyres_bench.building.outcomes import Outcome
 from anyres_bench.building.pipeline import Order, build
+from anyres_bench.collectors.collector import Candidate
+from anyres_bench.collectors.folder import Folder
 from anyres_bench.core.errors import DatasetError, UsageError
 from tests.building.builds import ENGINE, HEADER, files, rejects
 from tests.building.rogues import given
@@ -74,3 +78,41 @@ def test_ids_that_no_task_can_name(tmp_path: Path, id_: str) -> None:
     with pytest.raises(UsageError, match=r"cannot be the id of a dataset.*--id birds-2024"):
         Order(given("1"), tmp_path / "out", id_, HEADER)
     assert not (tmp_path / "out").exists()
+
+
+@dataclass(frozen=True)
+class Unlisted(Folder):
+    """A folder that cannot be listed to its end; meanwhile something may come to where it goes."""
+
+    meanwhile: Path | None = None
+
+    def candidates(self) -> Iterator[Candidate]:
+        yield from super().candidates()
+        if self.meanwhile is not None:
+            self.meanwhile.write_text("mine", encoding="utf-8")
+        raise UsageError("the list ends here")
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_of_a_collection_that_could_not_be_listed_nothing_stays(
+    tmp_path: Path, is_there: bool
+) -> None:
+    (tmp_path / "source").mkdir()
+    out = tmp_path / "out"
+    if is_there:
+        out.mkdir()
+    with pytest.raises(UsageError, match="ends here"):
+        build(Order(Unlisted(tmp_path / "source"), out, "pictures", HEADER), ENGINE)
+    assert out.exists() == is_there
+    assert not is_there or not list(out.iterdir())
+
+
+def test_what_came_into_the_new_folder_meanwhile_is_somebody_elses(tmp_path: Path) -> None:
+    """Another run that began a moment before, for one: its ledger went, and its run failed."""
+    (tmp_path / "source").mkdir()
+    mine = tmp_path / "out" / "notes.txt"
+    with pytest.raises(UsageError, match="ends here"):
+        build(
+            Order(Unlisted(tmp_path / "source", meanwhile=mine), mine.parent, "a", HEADER), ENGINE
+        )
+    assert [path.read_text(encoding="utf-8") for path in mine.parent.iterdir()] == ["mine"]
