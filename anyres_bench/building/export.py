@@ -14,7 +14,7 @@ import os
 import re
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
@@ -22,7 +22,7 @@ from typing import IO
 from PIL import Image
 
 from anyres_bench.core.errors import DatasetError, UnknownNameError, UsageError
-from anyres_bench.core.files import atomic_write, sha256_file, write_json
+from anyres_bench.core.files import atomic_write, sha256_file, sha256_of, sha256_text, write_json
 from anyres_bench.core.geometry import Box, Size
 from anyres_bench.core.plain import read_json
 from anyres_bench.core.registry import nearest
@@ -36,6 +36,7 @@ PIXELS = ("original", "png")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip can state
 _MODE = 0o644
 _INDEX_NAME = "index.json"
+_BEGUN_NAME = "index.begun.json"  # while shards are written, in place of the index
 
 
 def export_webdataset(
@@ -65,22 +66,37 @@ def export_webdataset(
     _check(pixels)
     folder.mkdir(parents=True, exist_ok=True)
     before = _earlier_shards(dataset, folder)
+    noted = [{"name": name, "sha256": digest} for name, digest in sorted(before)]
+    _note(dataset, folder, noted)
+    (folder / _INDEX_NAME).unlink(missing_ok=True)
     shards: list[dict[str, object]] = []
     samples = iter(_stems(dataset))
     sample = next(samples, None)
     while sample is not None:
         path = folder / f"{dataset.id}-{len(shards):06d}.tar"
         n = 0
-        with atomic_write(path) as file, tarfile.open(fileobj=file, mode="w") as tar:
-            while sample is not None and (n == 0 or file.tell() < shard_bytes):
-                _add_sample(tar, dataset, *sample, pixels)
-                n, sample = n + 1, next(samples, None)
-        shards.append({"name": path.name, "images": n, "sha256": sha256_file(path)})
+        with atomic_write(path, "w+b") as file:
+            with tarfile.open(fileobj=file, mode="w") as tar:
+                while sample is not None and (n == 0 or file.tell() < shard_bytes):
+                    _add_sample(tar, dataset, *sample, pixels)
+                    n, sample = n + 1, next(samples, None)
+            file.seek(0)
+            digest = sha256_of(os.fdopen(os.dup(file.fileno()), "rb"))
+            noted.append({"name": path.name, "sha256": digest})
+            _note(dataset, folder, noted)
+        shards.append({"name": path.name, "images": n, "sha256": digest})
+    written = {shard["name"] for shard in shards}
+    for name in {name for name, _ in before if (folder / name).exists()} - written:
+        (folder / name).unlink()  # of a longer export; no reader of *.tar must meet it
     index = {**_about(dataset, pixels), "images": len(dataset.manifest), "shards": shards}
     write_json(folder / _INDEX_NAME, index)
-    for name in before.difference(str(shard["name"]) for shard in shards):
-        (folder / name).unlink()  # of a longer export; no reader of *.tar must meet it
+    (folder / _BEGUN_NAME).unlink()
     return folder / _INDEX_NAME
+
+
+def _note(dataset: Dataset, folder: Path, shards: Sequence[Mapping[str, object]]) -> None:
+    """Keep which shards are ours before they have their names, for when this run is stopped."""
+    write_json(folder / _BEGUN_NAME, {"dataset": dataset.id, "shards": shards})
 
 
 def export_stylegan_zip(
@@ -116,7 +132,10 @@ def export_stylegan_zip(
     if path.suffix != ".zip":
         raise UsageError(f"{path} does not end in .zip; name the zip, such as {path}.zip")
     if os.path.lexists(path) and not _is_our_zip(path):
-        raise UsageError(f"{path} is there and was not written by an export; name another file")
+        raise UsageError(
+            f"{path} is there and was not written by an export, or was changed since; name "
+            "another file"
+        )
     names = sorted({record.label for record in dataset.manifest} - {""})
     number = {name: i for i, name in enumerate(names)}
     labels: list[list[object]] = []
@@ -131,33 +150,45 @@ def export_stylegan_zip(
         listed = labels if names else None
         made = {} if side is None else {"side": side, "crop": "centre", "resampler": "lanczos"}
         about = {"labels": listed, "label_names": names, **_about(dataset, pixels), **made}
+        about["seal"] = _seal(about, archive)
         _add_member(archive, "dataset.json", json.dumps(about, indent=1).encode())
     return path
 
 
-def _earlier_shards(dataset: Dataset, folder: Path) -> set[str]:
-    """Names of the shards that an earlier export wrote there.
+def _earlier_shards(dataset: Dataset, folder: Path) -> set[tuple[str, str]]:
+    """Names and digests of the shards that an earlier export, finished or stopped, wrote there.
 
     Raises:
         UsageError: there is something else of their names.
     """
-    index = folder / _INDEX_NAME
-    ours: dict[str, str] = {}
-    if os.path.lexists(index):
-        try:
-            about = read_json(index.read_bytes(), str(index))
-            ours = about["recipe_id"] and {
-                str(shard["name"]): str(shard["sha256"]) for shard in about["shards"]
-            }
-        except (OSError, DatasetError, KeyError, TypeError):
-            raise UsageError(f"{index} was not written by an export; give a new folder") from None
-    there = [path for path in folder.iterdir() if _is_shard(path.name, dataset.id)]
-    for path in there:
-        if path.is_symlink() or not path.is_file() or sha256_file(path) != ours.get(path.name):
+    ours = {*_listed(dataset, folder / _INDEX_NAME), *_listed(dataset, folder / _BEGUN_NAME)}
+    for path in folder.iterdir():
+        if _is_shard(path.name, dataset.id) and (
+            path.is_symlink() or not path.is_file() or (path.name, sha256_file(path)) not in ours
+        ):
             raise UsageError(
                 f"{path} was not written by an export, or was changed since; give a new folder"
             )
-    return {path.name for path in there}
+    return ours
+
+
+def _listed(dataset: Dataset, index: Path) -> set[tuple[str, str]]:
+    """Names and digests of the shards that an index names; none where there is no index.
+
+    Raises:
+        UsageError: it is no index, or that of another dataset.
+    """
+    if not os.path.lexists(index):
+        return set()
+    try:
+        about = read_json(index.read_bytes(), str(index))
+        id_ = str(about["dataset"])
+        listed = {(str(shard["name"]), str(shard["sha256"])) for shard in about["shards"]}
+    except (OSError, DatasetError, KeyError, TypeError):
+        raise UsageError(f"{index} was not written by an export; give a new folder") from None
+    if id_ != dataset.id:
+        raise UsageError(f"{index} is that of {id_!r:.200}, not of {dataset.id}; give a new folder")
+    return {(name, digest) for name, digest in listed if _is_shard(name, dataset.id)}
 
 
 def _is_shard(name: str, id_: str) -> bool:
@@ -168,13 +199,24 @@ def _is_shard(name: str, id_: str) -> bool:
 
 
 def _is_our_zip(path: Path) -> bool:
-    """Whether a file is a zip that `export_stylegan_zip` wrote."""
+    """Whether a file is a zip as `export_stylegan_zip` wrote it."""
     try:
         with zipfile.ZipFile(path) as archive:
             about = read_json(archive.read("dataset.json"), str(path))
-            return isinstance(about, dict) and {"labels", "recipe_id", "digest"} <= about.keys()
+            return isinstance(about, dict) and about.get("seal") == _seal(about, archive)
     except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile, DatasetError):
         return False
+
+
+def _seal(about: Mapping[str, object], archive: zipfile.ZipFile) -> str:
+    """SHA-256 of what a zip says of itself and of the names, lengths and checksums in it."""
+    said = {name: value for name, value in about.items() if name != "seal"}
+    members = [
+        [member.filename, member.file_size, member.CRC]
+        for member in archive.infolist()
+        if member.filename != "dataset.json"
+    ]
+    return sha256_text(json.dumps([said, members], sort_keys=True))
 
 
 def _check(pixels: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import tarfile
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -108,6 +110,51 @@ def test_only_what_an_export_wrote_is_replaced(dataset: Dataset, tmp_path: Path)
     with pytest.raises(UsageError, match="was not written by an export"):
         export_stylegan_zip(dataset, zipped)
     assert zipped.read_bytes() == b"mine"
+
+
+def test_an_export_that_was_stopped_is_gone_on_with(dataset: Dataset, tmp_path: Path) -> None:
+    """A full disk, a changed image or Ctrl-C left shards that the next run took for another's."""
+    path = dataset.path(dataset.manifest[3])
+    original = path.read_bytes()
+    for earlier in (False, True):
+        folder = tmp_path / f"earlier-{earlier}"
+        if earlier:
+            export_webdataset(dataset, folder, pixels="png", shard_bytes=1)
+        path.write_bytes(original[:-1])
+        try:
+            with pytest.raises(DatasetError, match="not the file that was collected"):
+                export_webdataset(dataset, folder, shard_bytes=1)
+        finally:
+            path.write_bytes(original)
+        assert not (folder / "index.json").exists(), "what is not whole has no index"
+        export_webdataset(dataset, folder)
+        assert sorted(p.name for p in folder.iterdir()) == ["index.json", "seven-000000.tar"]
+
+
+def test_a_folder_holds_one_export(dataset: Dataset, tmp_path: Path) -> None:
+    export_webdataset(dataset, tmp_path / "w")
+    index = (tmp_path / "w/index.json").read_bytes()
+    other = dataclasses.replace(dataset, id="other")
+    with pytest.raises(UsageError, match=r"index\.json is that of 'seven', not of other"):
+        export_webdataset(other, tmp_path / "w")
+    assert (tmp_path / "w/index.json").read_bytes() == index
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "dataset.json"])
+def test_a_zip_that_was_added_to_is_not_replaced(
+    dataset: Dataset, tmp_path: Path, name: str
+) -> None:
+    path = export_stylegan_zip(dataset, tmp_path / "s.zip")
+    with zipfile.ZipFile(path) as archive:
+        about = json.loads(archive.read("dataset.json"))
+    about["labels"][0][1] = 1
+    with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a name that stands twice counts the second time
+        archive.writestr(name, json.dumps(about))
+    changed = path.read_bytes()
+    with pytest.raises(UsageError, match="or was changed since"):
+        export_stylegan_zip(dataset, path)
+    assert path.read_bytes() == changed
 
 
 def test_what_was_changed_is_not_exported(dataset: Dataset, tmp_path: Path) -> None:
