@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 DIGITS = 12  # of a digest in an id
 _DEPTH = 4  # attributes of attributes that are looked through for networks
@@ -47,14 +47,59 @@ def _closed_over(value: Any) -> list[Any]:
     return held if bound is None else [*held, bound]
 
 
-def state_digest(found: list[nn.Module]) -> str:
-    """Digest of names, shapes, types and values of all parameters and buffers."""
+def arrays(value: Any, depth: int = _DEPTH) -> Iterator[Tensor]:
+    """Tensors and arrays that an object, or what it is made of, holds beside its networks' states.
+
+    Such as a mean latent. What has a name with an underscore, as caches have, is left out.
+    """
+    yield from {id(found): found for found in _arrays(value, depth)}.values()
+
+
+def _arrays(value: Any, depth: int) -> Iterator[Tensor]:
+    import numpy as np
     import torch
 
+    if isinstance(value, torch.Tensor):
+        if value.layout is torch.strided and not value.is_meta:
+            yield value
+    elif isinstance(value, np.ndarray):
+        if value.dtype.kind in "biuf":
+            yield torch.from_numpy(value.astype(np.float64))
+    elif isinstance(value, torch.nn.Module):
+        for part in value.modules():
+            yield from _arrays_of(vars(part), 1)
+    elif depth and isinstance(value, list | tuple):
+        for item in value:
+            yield from _arrays(item, depth - 1)
+    elif depth and isinstance(value, dict):
+        for item in value.values():
+            yield from _arrays(item, depth - 1)
+    elif depth and not isinstance(value, type):
+        yield from _arrays_of(getattr(value, "__dict__", {}), depth)
+        for held in _closed_over(value):
+            yield from _arrays(held, depth - 1)
+
+
+def _arrays_of(attributes: Mapping[str, Any], depth: int) -> Iterator[Tensor]:
+    for name, part in list(attributes.items()):
+        if not name.startswith("_"):
+            yield from _arrays(part, depth - 1)
+
+
+def state_digest(found: Sequence[nn.Module], beside: Sequence[Tensor] = ()) -> str:
+    """Digest of names, shapes, types and values of all parameters and buffers, and of arrays."""
     sha = hashlib.sha256()
     for network in found:
         for name, tensor in sorted(network.state_dict().items()):
-            array = tensor.detach().cpu().contiguous()
-            sha.update(f"{name}\0{tuple(array.shape)}\0{array.dtype}\0".encode())
-            sha.update(array.flatten().view(torch.uint8).numpy().tobytes())
+            _add(sha, name, tensor)
+    for array in beside:
+        _add(sha, "", array)
     return sha.hexdigest()[:DIGITS]
+
+
+def _add(sha: Any, name: str, tensor: Tensor) -> None:
+    import torch
+
+    array = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+    sha.update(f"{name}\0{tuple(array.shape)}\0{array.dtype}\0".encode())
+    sha.update(array.flatten().view(torch.uint8).numpy().tobytes())

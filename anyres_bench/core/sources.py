@@ -13,7 +13,7 @@ import hashlib
 import importlib.util
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +21,7 @@ from typing import Any, cast
 from anyres_bench.core.errors import GeneratorError
 
 _DIGITS = 12
+CODE = "code@"  # in an id, before the digest
 _known: dict[str, tuple[ModuleSpec | None, str | None]] = {}
 
 
@@ -36,20 +37,25 @@ def source_digest(module_name: str) -> str | None:
     return known[1]
 
 
-def with_source(generator: Any, digest: str | None, mark: str = "") -> Any:
-    """The same generator, its code and its fingerprint in its id, or that its code is unknown.
+def with_source(generator: Any, digest: str | None, marks: Sequence[str] = ()) -> Any:
+    """The same generator, its code and more in its id, or that its code is unknown.
 
     Args:
         generator: of the user.
         digest: of its code; None if not known.
-        mark: its fingerprint, where its own id has none.
+        marks: what else it is known by: options, its fingerprint where its own id has none.
 
     Raises:
         GeneratorError: its class cannot be derived from.
     """
-    code = f"+code@{digest[:_DIGITS] if digest else 'unknown'}"
-    suffix = f"{code}+{mark}" if mark else code
-    if code in str(generator.id):  # a factory may give one object again and again
+    code = f"{CODE}{digest[:_DIGITS] if digest else 'unknown'}"
+    return with_marks(generator, [code, *marks])
+
+
+def with_marks(generator: Any, marks: Sequence[str]) -> Any:
+    """The same generator, with more in its id; raises as `with_source`."""
+    suffix = "".join(f"+{mark}" for mark in marks)
+    if suffix in str(generator.id):  # a factory may give one object again and again
         return generator
     try:
         if "id" in getattr(generator, "__dict__", {}):

@@ -31,6 +31,7 @@ from anyres_bench.features.reference_files import read_reference
 from anyres_bench.fetching.weights import MissingWeightsError, WeightFile, nothing_fetched
 from anyres_bench.models.adapters import Pipeline
 from anyres_bench.models.controls import HeldOut
+from anyres_bench.models.fingerprints import as_it_is_now
 from anyres_bench.models.generator import Generator
 from anyres_bench.models.loading import resolve
 from anyres_bench.results import Task, unsealed_remark
@@ -297,14 +298,15 @@ def _generator(
     if options:
         raise UsageError("options are of a model given by its spec; make the generator with them")
     if isinstance(model, Generator | HeldOut):
-        return model, f"python:{model.id}"
+        made = as_it_is_now(model)
+        return made, f"python:{made.id}"
     if hasattr(model, "state_dict"):
         raise UsageError(
             f"a {type(model).__name__} alone does not say what its latents and sizes are; wrap it: "
             "anyres_bench.FixedSize(module, size, z_dim=...)"
         )
     if callable(model):
-        made = Pipeline(model)
+        made = as_it_is_now(Pipeline(model))
         return made, f"python:{made.id}"
     raise UsageError(
         f"a {type(model).__name__} is no spec, path, generator ({_MEMBERS}) or function of a seed "

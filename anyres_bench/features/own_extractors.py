@@ -15,7 +15,7 @@ from torch import Tensor
 from anyres_bench.core.errors import ModelError, UsageError
 from anyres_bench.core.factories import imported_factory
 from anyres_bench.core.geometry import Size
-from anyres_bench.core.networks import DIGITS, networks, state_digest
+from anyres_bench.core.networks import DIGITS, arrays, networks, state_digest
 from anyres_bench.core.sources import source_digest
 from anyres_bench.features.extractor import FeatureExtractor
 
@@ -97,7 +97,7 @@ def build(spec: str, device: str) -> OwnExtractor:
 def _fingerprint(extractor: FeatureExtractor) -> str:
     """Digest of the weights that it holds, else of its vectors of two pictures, rounded."""
     if found := list(networks(extractor)):
-        return f"weights@{state_digest(found)}"
+        return f"weights@{state_digest(found, list(arrays(extractor)))}"
     from anyres_bench.features.contract import pictures
 
     views = [pictures(2, _SHOWN)] * extractor.n_views

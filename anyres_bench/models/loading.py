@@ -10,7 +10,8 @@ A spec is one of these:
     package.module:factory   a function without arguments, or a class: anything that keeps the
                              contract of `Generator`, such as an adapter of
                              `anyres_bench.models.adapters`; modules of the current folder are
-                             found. Digests of its code and of its weights join its id
+                             found. Digests of its code and of its weights join its id, and
+                             its options
     file.py:factory          the same, from a file
 """
 
@@ -42,7 +43,7 @@ from anyres_bench.models.checkpoint import (
 from anyres_bench.models.controls import HeldOut
 from anyres_bench.models.embedded import checkpoint_folder, embedded_name
 from anyres_bench.models.families import parts, published_weights, read_layout
-from anyres_bench.models.fingerprints import fingerprint, has_fingerprint
+from anyres_bench.models.fingerprints import fingerprint, has_fingerprint, option_marks
 from anyres_bench.models.generator import GENERATORS, Generator
 
 _MEMBERS = ("id", "native", "canvases", "latents", "sample")
@@ -100,8 +101,10 @@ def resolve(
         made = _make(spec, factory, (), options or {}, ours)
         if isinstance(made, HeldOut):
             return made
-        mark = "" if has_fingerprint(made.id) else fingerprint(made)
-        return cast(Generator, with_source(made, source_digest(module), mark))
+        marks = option_marks(options or {}, made.id)
+        if not has_fingerprint(made.id):
+            marks.append(fingerprint(made))
+        return cast(Generator, with_source(made, source_digest(module), marks))
     raise UnknownNameError(
         f"{spec!r} is no file, folder or package.module:factory, and no registered model; "
         f"{_nearest_model(head)}"

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
+import anyres_bench as ab
 from anyres_bench.core.errors import MetricError, UnknownNameError, UsageError
 from anyres_bench.core.reporting import report_to
 from anyres_bench.data.dataset import Dataset
@@ -33,6 +35,18 @@ def test_a_generator_and_a_request_give_the_same_record(photos: Dataset, tmp_pat
     outcome.check()
     assert isinstance(found, Results)
     assert list(found.to_frame()["name"]) == ["frechet"]
+
+
+def test_a_model_that_was_changed_is_measured_again(photos: Dataset, tmp_path: Path) -> None:
+    """As in a training loop, or where its class was written anew under the same name."""
+    network = torch.nn.Linear(8, 3 * 40 * 40)
+    model = ab.FixedSize(lambda z: network(z).tanh().view(-1, 3, 40, 40), 40, z_dim=8)
+    found = [evaluate(model, photos, TASK, n=8, out=tmp_path)[0]]
+    with torch.no_grad():
+        network.weight.zero_()
+    found += [evaluate(model, photos, TASK, n=8, out=tmp_path)[0] for _ in range(2)]
+    assert found[0].values != found[1].values
+    assert found[1] == found[2]  # the last one was kept
 
 
 def test_a_task_without_a_number_is_told_after_the_others(photos: Dataset, tmp_path: Path) -> None:
