@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import http.client
 import ipaddress
 import math
 import os
@@ -255,12 +256,25 @@ def _connect(host: str, port: int) -> socket.socket:
     raise FetchError("connect", f"{host}:{port} cannot be reached: {refused}") from refused
 
 
+class _Response(http.client.HTTPResponse):
+    """Python's, which passes over 100 alone: 103 (early hints) would be the answer itself."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        is_interim = 100 <= status < 200 and status != http.client.SWITCHING_PROTOCOLS
+        return version, http.client.CONTINUE if is_interim else status, reason
+
+
 class _HTTPConnection(urllib3.connection.HTTPConnection):
+    response_class = _Response
+
     def _new_conn(self) -> socket.socket:
         return _connect(self._dns_host, self.port)
 
 
 class _HTTPSConnection(urllib3.connection.HTTPSConnection):
+    response_class = _Response
+
     def _new_conn(self) -> socket.socket:
         return _connect(self._dns_host, self.port)
 

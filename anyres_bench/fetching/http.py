@@ -227,6 +227,8 @@ class Fetcher:
         location = response.headers.get("Location")
         if not location:
             raise FetchError("bad-redirect", f"{url} redirects without saying where to")
+        with contextlib.suppress(UnicodeError):  # hosts write UTF-8, http.client reads Latin-1
+            location = location.encode("latin-1").decode()
         try:
             target = urljoin(url, location)
         except ValueError as error:
@@ -338,7 +340,8 @@ def opt_outs(lines: Iterable[str]) -> list[str]:
         ours = True
         for item in line.lower().split(","):
             name, colon, rest = item.strip().partition(":")
-            if colon and name not in _WITH_VALUE:
+            # A date may hold a comma, and what is behind that a colon; no robot's name has a space.
+            if colon and name not in _WITH_VALUE and not re.search(r"\s", name.strip()):
                 ours, name = name.strip() in (AGENT, "*"), rest.strip()
             if ours and name in _OPT_OUTS:
                 words.append(name)

@@ -106,6 +106,25 @@ def test_what_a_host_can_do(
     assert time.monotonic() - start < 8
 
 
+def test_hints_before_the_answer_are_passed_over(host: ImageHost, tmp_path: Path) -> None:
+    """A 103 was the picture's fate for good."""
+    body = host.files["/good.jpg"]
+    early = "HTTP/1.1 103 Early Hints\nLink: </a.css>\n\nHTTP/1.1 200 OK\n"
+    host.routes["/hints"] = lambda h: raw(h, f"{early}Content-Length: {len(body)}", body)
+    assert reason(host.url("/hints"), tmp_path / "x") is None
+    assert (tmp_path / "x").read_bytes() == body
+
+
+def test_a_redirect_that_is_written_in_utf_8(host: ImageHost, tmp_path: Path) -> None:
+    host.files["/caf%C3%A9.jpg"] = host.files["/good.jpg"]
+    written = "/caf\u00e9.jpg".encode().decode("latin-1")
+    host.routes["/utf-8"] = lambda h: raw(h, f"HTTP/1.1 302 Found\nLocation: {written}")
+    host.routes["/latin-1"] = lambda h: raw(h, "HTTP/1.1 302 Found\nLocation: /caf\u00e9.jpg")
+    for path in ("/utf-8", "/latin-1"):
+        (tmp_path / path[1:]).mkdir()
+        assert reason(host.url(path), tmp_path / path[1:] / "x") is None
+
+
 def test_placeholder_is_never_asked_for(host: ImageHost, tmp_path: Path) -> None:
     host.hits.clear()
     assert reason(host.url("/gone"), tmp_path / "x") == "placeholder"
@@ -378,6 +397,7 @@ def test_stop_ends_waits(host: ImageHost, tmp_path: Path) -> None:
         (["NoImageAI, nofollow"], ["noimageai"]),
         (["max-image-preview:large, noai"], ["noai"]),
         (["unavailable_after: 25 Jun 2030 15:00:00 PST", "noindex"], ["noindex"]),
+        (["unavailable_after: Friday, 25-Jun-30 15:00:00 PST, noai"], ["noai"]),
         (["googlebot: noindex, noai"], []),
         (["anyres-bench: noai"], ["noai"]),
         (["googlebot: noai", "noimageindex"], ["noimageindex"]),

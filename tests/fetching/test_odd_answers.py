@@ -117,7 +117,7 @@ def test_a_run_goes_on(tmp_path: Path) -> None:
             assert n_left + len(built.dataset.manifest) == len(answers)
             assert "fault" not in built.rejects
             assert built.rejects["duplicate"] == len(SOUND) - 1
-            assert built.rejects["bad-redirect"] == 2
+            assert built.rejects["bad-redirect"] == 3
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "Fri, 31 Dec 99999 23:59:59 GMT", "٣٣", "1e9",
