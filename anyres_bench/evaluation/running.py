@@ -32,7 +32,7 @@ from anyres_bench.fetching.weights import MissingWeightsError, WeightFile, nothi
 from anyres_bench.models.adapters import Pipeline
 from anyres_bench.models.controls import HeldOut
 from anyres_bench.models.fingerprints import as_it_is_now
-from anyres_bench.models.generator import Generator
+from anyres_bench.models.generator import Generator, check_members
 from anyres_bench.models.loading import resolve
 from anyres_bench.results import Task, unsealed_remark
 
@@ -298,6 +298,8 @@ def _generator(
     if options:
         raise UsageError("options are of a model given by its spec; make the generator with them")
     if isinstance(model, Generator | HeldOut):
+        if isinstance(model, Generator):
+            check_members(type(model).__name__, model)
         made = as_it_is_now(model)
         return made, f"python:{made.id}"
     if hasattr(model, "state_dict"):

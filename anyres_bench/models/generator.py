@@ -145,6 +145,34 @@ class FiniteGenerator(Generator, Protocol):
     def n_pictures(self) -> int: ...
 
 
+def check_members(name: str, generator: Generator) -> None:
+    """Whether id, native and canvases are what the contract says.
+
+    Args:
+        name: what messages call the generator.
+        generator: has these members, of whatever type.
+
+    Raises:
+        GeneratorError: one of them is not.
+    """
+    known, native, canvases = generator.id, generator.native, generator.canvases
+    if not isinstance(known, str) or not known.isprintable() or not known:
+        raise GeneratorError(f"{name} has the id {known!r:.80}; expected a line of text")
+    if not isinstance(native, Size) or min(native) < 1:
+        raise GeneratorError(
+            f"{name} has native = {native!r:.80}; expected the size that it was made for, px: "
+            "anyres_bench.Size(height, width)"
+        )
+    sizes = canvases if isinstance(canvases, tuple) else ()
+    if canvases not in ("any", "per-image") and (
+        not sizes or not all(isinstance(size, Size) and min(size) > 0 for size in sizes)
+    ):
+        raise GeneratorError(
+            f'{name} has canvases = {canvases!r:.80}; expected "any", or a tuple of '
+            "anyres_bench.Size(height, width)"
+        )
+
+
 def check_output(generator_id: str, images: Tensor, n: int, size: Size) -> None:
     """Hold one batch of samples to the contract of `Generator.sample`.
 

@@ -44,7 +44,7 @@ from anyres_bench.models.controls import HeldOut
 from anyres_bench.models.embedded import checkpoint_folder, embedded_name
 from anyres_bench.models.families import parts, published_weights, read_layout
 from anyres_bench.models.fingerprints import fingerprint, has_fingerprint, option_marks
-from anyres_bench.models.generator import GENERATORS, Generator
+from anyres_bench.models.generator import GENERATORS, Generator, check_members
 
 _MEMBERS = ("id", "native", "canvases", "latents", "sample")
 
@@ -234,12 +234,20 @@ def _make(
     try:
         signature.bind(*arguments, **chosen)
     except TypeError as error:
-        raise UsageError(f"{spec} cannot be made from its options alone: {error}") from error
+        raise UsageError(
+            f"{spec} cannot be made from its options alone: {error}; expected a function or class "
+            "that makes a generator. A function that draws pictures is wrapped by one that returns "
+            "anyres_bench.Pipeline(it), see docs/your_model.md"
+        ) from error
     generator = factory(*arguments, **chosen)
     if not isinstance(generator, Generator | HeldOut):
         missing = [name for name in _MEMBERS if not hasattr(generator, name)]
+        wrap = "; a network is wrapped: return anyres_bench.FixedSize(it, size, z_dim=...)"
         raise GeneratorError(
-            f"{spec} gives a {type(generator).__name__} without {', '.join(missing)}; "
+            f"{spec} gives a {type(generator).__name__} without {', '.join(missing)}"
+            f"{wrap if hasattr(generator, 'state_dict') else ''}; "
             "see anyres_bench.models.generator.Generator"
         )
+    if isinstance(generator, Generator):
+        check_members(spec, generator)
     return generator

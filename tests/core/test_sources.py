@@ -20,11 +20,12 @@ from anyres_bench.models.loading import load
 MODEL = """
 import json
 import torch
+from anyres_bench.core.geometry import Size
 from {package}.levels import LEVEL
 
 class Model:
     id = "mine"
-    native, canvases, matched = (64, 64), "any", True
+    native, canvases, matched = Size(64, 64), "any", True
     def latents(self, seeds, labels=None): return seeds
     def sample(self, z, regions):
         from {package} import late

@@ -28,10 +28,11 @@ from tests.models.official_pickles import tiny_network, write_snapshot
 GOLDEN = Path(__file__).parents[1] / "golden" / "anyres_snapshot_tiny.pkl"
 
 FACTORIES = """
+from anyres_bench.core.geometry import Size
 from anyres_bench.models.loading import load
 
 class Grey:
-    id, native, canvases = "grey", (8, 8), "any"
+    id, native, canvases = "grey", Size(8, 8), "any"
     def __init__(self, level="0"):
         self.id = f"grey:{level}"
     def latents(self, seeds, labels=None):
@@ -44,6 +45,15 @@ def broken():
 
 def needy(size):
     return Grey()
+
+def network():
+    from torch import nn
+    return nn.Linear(1, 1)
+
+def flat():
+    grey = Grey()
+    grey.native = (8, 8)
+    return grey
 
 constant = 3
 """
@@ -106,8 +116,12 @@ def test_a_factory_that_breaks_the_contract_is_named(factories: str) -> None:
         load(f"{factories}:Gray")
     with pytest.raises(UnknownNameError, match="no 'constant'"):
         load(f"{factories}:constant")
-    with pytest.raises(UsageError, match="missing a required argument: 'size'"):
+    with pytest.raises(UsageError, match=r"missing a required argument: 'size'.*Pipeline\(it\)"):
         load(f"{factories}:needy")
+    with pytest.raises(GeneratorError, match=r"a Linear without id, .*FixedSize\(it, size"):
+        load(f"{factories}:network")
+    with pytest.raises(GeneratorError, match=r"factories_.*:flat has native = \(8, 8\)"):
+        load(f"{factories}:flat")
     with pytest.raises(UsageError, match="No module named 'nowhere'"):
         load("nowhere.at_all:factory")
     with pytest.raises(UsageError, match=r"No module named 'floder'.*did you mean folder"):
