@@ -20,6 +20,7 @@ from anyres_bench.cli.groups import Group, with_options
 from anyres_bench.cli.interrupts import Interrupts
 from anyres_bench.cli.memory import check_room
 from anyres_bench.core import distributed
+from anyres_bench.core.errors import UsageError
 from anyres_bench.core.reporting import SILENT, report_to
 
 # Libraries ask for these once, when they are loaded.
@@ -76,12 +77,25 @@ class LazyGroup(Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] in COMMANDS and not {"-h", "--help"}.intersection(args):
+            _check_here()
             check_room(args[0])
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+def _check_here() -> None:
+    """Refuse to run in a folder that is gone: there MKL ends the process in words of its own.
+
+    Raises:
+        UsageError: it is.
+    """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise UsageError("the folder that you are in was removed; cd to one that exists") from None
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,7 +28,11 @@ class Text(click.ParamType):  # type: ignore[type-arg]
 
 
 class LocalPath(click.Path):
-    """A path; a nameless one, such as a variable that is not set leaves, is not this folder."""
+    """A path; a nameless one, such as a variable that is not set leaves, is not this folder.
+
+    `~/` is home also where no shell has said so, as behind the = of `--out=~/results`: a folder of
+    the name ~ would be made, and nobody should have to remove one.
+    """
 
     def __init__(self, **kinds: bool) -> None:
         super().__init__(path_type=Path, **kinds)
@@ -36,6 +41,8 @@ class LocalPath(click.Path):
         """The path as a `Path`."""
         if value == "":
             self.fail("an empty path; write . for the folder that you are in", param, ctx)
+        if isinstance(value, str) and value.startswith("~/"):
+            value = os.path.expanduser(value)
         return super().convert(value, param, ctx)
 
 

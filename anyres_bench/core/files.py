@@ -272,11 +272,12 @@ def cache_dir() -> Path:
         ConfigError: neither is known, as for a user without a home folder.
     """
     configured = os.environ.get("ANYRES_BENCH_CACHE")
-    if configured:
-        return Path(configured)
-    caches = os.environ.get("XDG_CACHE_HOME")
+    caches = os.environ.get("XDG_CACHE_HOME", "")
     try:
-        return Path(caches or Path.home() / ".cache") / "anyres-bench"
+        if configured:
+            return Path(configured).expanduser()  # no shell has where it stands in quotes or a file
+        # A relative one is invalid, says the XDG specification: there would be caches everywhere.
+        return Path(caches if os.path.isabs(caches) else Path.home() / ".cache") / "anyres-bench"
     except RuntimeError:
         raise ConfigError(
             "no folder for the cache: this user has no home folder; set ANYRES_BENCH_CACHE to a "

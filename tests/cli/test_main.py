@@ -98,3 +98,16 @@ def test_output_without_a_reader_is_quiet() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+def test_a_folder_that_is_gone_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """There MKL ended the process: "cannot load libtorch_cpu.so"."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    here.rmdir()
+    code, _, told = call(capfd, "doctor")
+    assert code == 2
+    assert told == "error: the folder that you are in was removed; cd to one that exists\n"

@@ -46,3 +46,15 @@ def test_an_option_that_would_be_passed_over_is_refused(
     assert (code, printed) == (2, "")
     assert said in " ".join(errors.split())
     assert not out.exists()
+
+
+def test_home_is_home_where_no_shell_has_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "home").mkdir()
+    assert call(capfd, "collect", "scenes", "~/scenes", "--n=1", "--log=~/log")[0] == 0
+    assert (tmp_path / "home/scenes/dataset.json").exists()
+    assert (tmp_path / "home/log").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]

@@ -78,6 +78,11 @@ def test_cache_dir_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.delenv("ANYRES_BENCH_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_dir() == tmp_path / "anyres-bench"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert cache_dir() == tmp_path / ".cache/anyres-bench"
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", "~/c")
+    assert cache_dir() == tmp_path / "c"
 
 
 def killed_while(tmp_path: Path, kind: str) -> None:
