@@ -6,6 +6,9 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -47,7 +50,7 @@ def _closed_over(value: Any) -> list[Any]:
     return held if bound is None else [*held, bound]
 
 
-def arrays(value: Any, depth: int = _DEPTH) -> Iterator[Tensor]:
+def arrays(value: Any, depth: int = _DEPTH) -> Iterator[Tensor | NDArray[Any]]:
     """Tensors and arrays that an object, or what it is made of, holds beside its networks' states.
 
     Such as a mean latent. What has a name with an underscore, as caches have, is left out.
@@ -55,8 +58,7 @@ def arrays(value: Any, depth: int = _DEPTH) -> Iterator[Tensor]:
     yield from {id(found): found for found in _arrays(value, depth)}.values()
 
 
-def _arrays(value: Any, depth: int) -> Iterator[Tensor]:
-    import numpy as np
+def _arrays(value: Any, depth: int) -> Iterator[Tensor | NDArray[Any]]:
     import torch
 
     if isinstance(value, torch.Tensor):
@@ -64,7 +66,7 @@ def _arrays(value: Any, depth: int) -> Iterator[Tensor]:
             yield value
     elif isinstance(value, np.ndarray):
         if value.dtype.kind in "biuf":
-            yield torch.from_numpy(value.astype(np.float64))
+            yield value
     elif isinstance(value, torch.nn.Module):
         for part in value.modules():
             yield from _arrays_of(vars(part), 1)
@@ -80,13 +82,13 @@ def _arrays(value: Any, depth: int) -> Iterator[Tensor]:
             yield from _arrays(held, depth - 1)
 
 
-def _arrays_of(attributes: Mapping[str, Any], depth: int) -> Iterator[Tensor]:
+def _arrays_of(attributes: Mapping[str, Any], depth: int) -> Iterator[Tensor | NDArray[Any]]:
     for name, part in list(attributes.items()):
         if not name.startswith("_"):
             yield from _arrays(part, depth - 1)
 
 
-def state_digest(found: Sequence[nn.Module], beside: Sequence[Tensor] = ()) -> str:
+def state_digest(found: Sequence[nn.Module], beside: Sequence[Tensor | NDArray[Any]] = ()) -> str:
     """Digest of names, shapes, types and values of all parameters and buffers, and of arrays."""
     sha = hashlib.sha256()
     for network in found:
@@ -97,9 +99,13 @@ def state_digest(found: Sequence[nn.Module], beside: Sequence[Tensor] = ()) -> s
     return sha.hexdigest()[:DIGITS]
 
 
-def _add(sha: Any, name: str, tensor: Tensor) -> None:
+def _add(sha: Any, name: str, array: Tensor | NDArray[Any]) -> None:
     import torch
 
-    array = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+    if isinstance(array, torch.Tensor):
+        array = array.detach().cpu().resolve_conj().resolve_neg().contiguous()
+        levels = array.flatten().view(torch.uint8).numpy()
+    else:
+        levels = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     sha.update(f"{name}\0{tuple(array.shape)}\0{array.dtype}\0".encode())
-    sha.update(array.flatten().view(torch.uint8).numpy().tobytes())
+    sha.update(levels.data)
