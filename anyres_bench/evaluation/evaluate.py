@@ -17,7 +17,7 @@ from anyres_bench.core.quoting import from_shell
 from anyres_bench.core.reporting import say, tracked
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import EvalProtocol, protocol_from
-from anyres_bench.data.reading import check_sizes
+from anyres_bench.data.reading import check_files
 from anyres_bench.data.splits import HALF, reference_and_held_out
 from anyres_bench.evaluation.banks import FeatureRun, feature_banks
 from anyres_bench.evaluation.costs import render_cost
@@ -188,7 +188,7 @@ def comparisons(plan: EvaluationPlan) -> Iterator[tuple[Comparison, list[Task]]]
     Raises:
         UsageError, DatasetError: as for `evaluate`.
     """
-    check_sizes(plan.dataset)
+    check_files(plan.dataset)
     for (part, protocol_id, n), tasks in by_view(plan.tasks):
         protocol = protocol_from(protocol_id)
         reference, held_out = reference_and_held_out(plan.dataset, part, protocol)

@@ -11,7 +11,7 @@ from anyres_bench.core.files import cache_dir
 from anyres_bench.core.seeds import check_seed
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import protocol_from
-from anyres_bench.data.reading import check_sizes
+from anyres_bench.data.reading import check_files
 from anyres_bench.data.splits import reference_and_held_out
 from anyres_bench.evaluation.banks import FeatureRun, feature_banks
 from anyres_bench.evaluation.metadata import codec_versions, dataset_record, versions
@@ -51,7 +51,7 @@ def export_statistics(
     if Path(out).suffix not in SUFFIXES:
         raise UsageError(f"{out}: expected a name that ends in {' or '.join(SUFFIXES)}")
     _check_place(out)
-    check_sizes(dataset)
+    check_files(dataset)
     tasks, extractors = plan_tasks(dataset, request)
     if len(tasks) != 1:
         raise UsageError(f"{len(tasks)} tasks were asked for; a file is of one: name a protocol")

@@ -27,6 +27,7 @@ from anyres_bench.core.geometry import Size
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import to_uint8
 from anyres_bench.data.protocols import EvalProtocol, protocol_from
+from anyres_bench.data.reading import check_files
 from anyres_bench.data.splits import reference_and_held_out
 from anyres_bench.data.views import Item, View
 from anyres_bench.evaluation.banks import FeatureRun, feature_banks
@@ -38,6 +39,7 @@ from anyres_bench.features.stats import FeatureBank
 from anyres_bench.features.store import FeatureStore
 from anyres_bench.metrics.measuring import measure
 from anyres_bench.metrics.metric import metric_from
+from anyres_bench.models.generator import check_images, check_range
 from anyres_bench.results import Task
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
 DEFAULT_N = 1000
 _REAL_BATCH = 16
+_BATCH = "the loop's model"  # in messages, of batches that were given to update()
 
 
 @dataclass
@@ -77,6 +80,8 @@ class TaskMetric:
     n_seen: int = 0
     _fake: FeatureBank = field(default_factory=FeatureBank.empty)
     _real: FeatureBank | None = None
+    _low: float = np.inf
+    _high: float = -np.inf
 
     @classmethod
     def of(
@@ -122,8 +127,9 @@ class TaskMetric:
 
         Raises:
             UsageError: they have another shape or type.
+            GeneratorError: values are not finite, or look like [0, 1] or [0, 255].
         """
-        levels = _levels(images)
+        levels = self._levels(images)
         world = distributed.world_size()
         index = (self.n_seen + np.arange(len(levels))) * world + distributed.rank()
         index = index[index < self.task.n]
@@ -157,6 +163,27 @@ class TaskMetric:
     def reset(self) -> None:
         """Forget all images; the reference is kept."""
         self._fake, self.n_seen = FeatureBank.empty(), 0
+        self._low, self._high = np.inf, -np.inf
+
+    def _levels(self, images: Tensor) -> Tensor:
+        """A batch as uint8 on the CPU, by the protocol's rounding."""
+        import torch
+
+        if not isinstance(images, torch.Tensor) or images.ndim != 4 or images.shape[1] != 3:
+            is_tensor = isinstance(images, torch.Tensor)
+            got = tuple(images.shape) if is_tensor else type(images).__name__
+            raise UsageError(f"update() got {got}; expected a tensor (n, 3, height, width)")
+        images = images.detach().cpu()
+        if images.dtype == torch.uint8 or not len(images):
+            return images
+        if not images.is_floating_point():
+            raise UsageError(f"update() got {images.dtype}; expected floats in [-1, 1], or uint8")
+        images = images.float()
+        check_images(_BATCH, images, len(images), Size(*images.shape[2:]))
+        self._low = min(self._low, float(images.min()))
+        self._high = max(self._high, float(images.max()))
+        check_range(_BATCH, self._low, self._high, self.n_seen + len(images))
+        return to_uint8(images, self.protocol.rounding)
 
     @functools.cached_property
     def _items(self) -> list[Item[View]]:
@@ -165,6 +192,7 @@ class TaskMetric:
 
     def _reference(self) -> FeatureBank:
         if self._real is None:
+            check_files(self.reference)
             samples = reference_samples(self.reference, self.protocol, self.task.n, self.seed)
             store = FeatureStore(cache_dir() / "features")
             run = FeatureRun(store, _REAL_BATCH, f"{self.protocol.id} reference", _show_nothing)
@@ -175,21 +203,6 @@ class TaskMetric:
 
 def _show_nothing(samples: object, images: object) -> None:
     """The samples of a training loop are its own."""
-
-
-def _levels(images: Tensor) -> Tensor:
-    """A batch as uint8 on the CPU."""
-    import torch
-
-    if not isinstance(images, torch.Tensor) or images.ndim != 4 or images.shape[1] != 3:
-        got = tuple(images.shape) if isinstance(images, torch.Tensor) else type(images).__name__
-        raise UsageError(f"update() got {got}; expected a tensor (n, 3, height, width)")
-    images = images.detach().cpu()
-    if images.dtype == torch.uint8:
-        return images
-    if not images.is_floating_point():
-        raise UsageError(f"update() got {images.dtype}; expected floats in [-1, 1], or uint8")
-    return to_uint8(images.float())
 
 
 def _window(image: Tensor, view: View) -> Tensor:

@@ -34,7 +34,7 @@ from anyres_bench.data.containers import MAX_PIXELS
 from anyres_bench.data.dataset import DATASET_NAME, Dataset
 from anyres_bench.data.headers import content_of, probe
 from anyres_bench.data.pixels import FILTERS, Pixels, crop, resize_uint8, to_float
-from anyres_bench.data.reading import read_image
+from anyres_bench.data.reading import check_files, read_image
 from anyres_bench.data.records import ImageRecord, Manifest
 from anyres_bench.data.trees import files_below
 from anyres_bench.models.generator import Canvases
@@ -204,12 +204,12 @@ def folder(rest: str) -> StoredImages:
 
     Raises:
         UsageError: no path is given.
-        DatasetError: there is no such folder, or it holds no image.
+        DatasetError: there is no such folder, it holds no image, or a dataset's files were changed.
     """
     if not rest:
         raise UsageError("folder needs a path: folder:PATH")
     path = Path(rest).expanduser()
-    images = Dataset.read(path) if (path / DATASET_NAME).is_file() else _tree(path)
+    images = _collected(path) if (path / DATASET_NAME).is_file() else _tree(path)
     return StoredImages(f"folder:{images.id}@{images.digest[:12]}", images)
 
 
@@ -227,6 +227,13 @@ class _Tree(Dataset):
     def path(self, record: ImageRecord) -> Path:
         """Where the file of a record is."""
         return self.folder / local_name(record.file_name)
+
+
+def _collected(path: Path) -> Dataset:
+    """A dataset, by whose digest features are kept, so its files must be those of its records."""
+    images = Dataset.read(path)
+    check_files(images)
+    return images
 
 
 def _tree(path: Path) -> Dataset:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.geometry import Box, Region, Size
-from anyres_bench.data.reading import ItemPixels, view_pixels
+from anyres_bench.data.dataset import DATASET_NAME
+from anyres_bench.data.reading import ItemPixels, check_files, view_pixels
 from anyres_bench.data.views import ImageView, Item, View
+from tests.fakes import write_dataset
 
 IMAGES = [
     np.random.default_rng(i).integers(0, 256, (70 + 9 * i, 92, 3), dtype=np.uint8) for i in range(3)
@@ -40,3 +46,19 @@ def test_every_view_of_every_item(n_workers: int) -> None:
         for got, view in zip(views, one.views, strict=True):
             want = view_pixels(IMAGES[one.group], view).transpose(2, 0, 1)
             np.testing.assert_array_equal(got.numpy(), want)
+
+
+@pytest.mark.parametrize("n_edited", [1, 24])
+def test_files_that_were_edited_in_place_are_noticed(tmp_path: Path, n_edited: int) -> None:
+    """Also where no length tells it, as of pictures that are not compressed."""
+    dataset = write_dataset(tmp_path, [(8, 9)] * 24)
+    check_files(dataset)
+    for record in dataset.manifest[:n_edited]:
+        path = dataset.path(record)
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
+        later = (tmp_path / DATASET_NAME).stat().st_mtime_ns + 10**9
+        os.utime(path, ns=(later, later))
+    with pytest.raises(DatasetError, match="is not the file that was collected"):
+        check_files(dataset)

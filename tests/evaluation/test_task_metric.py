@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from anyres_bench.core.errors import MetricError, UsageError
+from anyres_bench.core.errors import DatasetError, GeneratorError, MetricError, UsageError
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.evaluation.api import evaluate
@@ -61,6 +62,43 @@ def test_what_a_training_loop_is_told_is_what_evaluate_says(
 def test_what_is_no_batch(photos: Dataset, images: torch.Tensor, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         PatchKID(photos, window=32, at=64, n=N).update(images)
+
+
+@pytest.mark.parametrize(
+    ("scaled", "message"),
+    [
+        (lambda x: (x + 1) / 2, r"looks like \[0, 1\]"),
+        (lambda x: (x + 1) * 127.5, r"looks like \[0, 255\]"),
+        (lambda x: torch.where(x > 0.99, torch.inf, x), "NaN or infinite"),
+    ],
+)
+def test_values_of_another_range_are_told(
+    photos: Dataset, scaled: Callable[[torch.Tensor], torch.Tensor], message: str
+) -> None:
+    """As `evaluate` tells them; batches of one image are seen together."""
+    batch = scaled(torch.linspace(-1, 1, N * 3 * 64 * 64).reshape(N, 3, 64, 64)[torch.randperm(N)])
+    metric = PatchFrechet(photos, window=32, at=64, n=N)
+    with pytest.raises(GeneratorError, match=message):
+        for image in batch:
+            metric.update(image[None])
+    metric.reset()
+    metric.update(torch.linspace(-1, 1, N * 3 * 64 * 64).reshape(N, 3, 64, 64))
+
+
+def test_the_reference_is_what_its_records_say(tmp_path: Path) -> None:
+    photos = write_dataset(tmp_path / "photos", [(70, 80)] * N)
+    batch = torch.linspace(-1, 1, N * 3 * 64 * 64).reshape(N, 3, 64, 64)
+    for edited in (False, True):
+        metric = PatchFrechet(photos, window=32, at=64, n=N)
+        metric.update(batch)
+        if not edited:
+            metric.compute()
+            for record in photos.manifest:
+                path = photos.path(record)
+                path.write_bytes(path.read_bytes() + b"more")
+            continue
+        with pytest.raises(DatasetError, match="is not the file that was collected"):
+            metric.compute()
 
 
 def test_items_of_several_views_are_for_evaluate(photos: Dataset) -> None:

@@ -191,3 +191,12 @@ def test_a_folder_is_the_same_under_any_locale(tmp_path: Path) -> None:
     }
     assert len(told) == 1, told
     assert told.pop().endswith(b"\n4\n")
+
+
+def test_a_dataset_in_the_place_of_a_model_is_what_its_records_say(tmp_path: Path) -> None:
+    """Its features are kept under their digest."""
+    dataset = write_dataset(tmp_path, [(8, 9)] * 3)
+    assert folder(str(tmp_path)).images.digest == dataset.digest
+    Image.new("RGB", (9, 8)).save(dataset.path(dataset.manifest[1]))
+    with pytest.raises(DatasetError, match="is not the file that was collected"):
+        folder(str(tmp_path))
