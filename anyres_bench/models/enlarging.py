@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,7 +74,17 @@ def enlarge_files(
         say(f"left out: {line}")
     if not done.n_made + done.n_kept:
         raise ImageError("not-an-image", f"{source} holds no image that can be read")
+    if source.is_dir() and (others := _others(out, {target for _, target in jobs})):
+        say(
+            f"{len(others)} images in {out} were made by earlier calls of what is no image of "
+            f"{source} now, such as {others[0]}; remove them unless they belong there"
+        )
     return done
+
+
+def _others(out: Path, targets: Collection[Path]) -> list[Path]:
+    """Files of earlier calls that are none of the targets: whoever reads the folder reads them."""
+    return [path for path in files_below(out)[0] if path not in targets and is_ours(path, _BY)]
 
 
 def make_upscaler(

@@ -162,6 +162,25 @@ def test_another_size_replaces_what_was_made(tmp_path: Path) -> None:
     assert Image.open(tmp_path / "out" / "0.png").size == (60, 48)
 
 
+def test_what_is_left_of_images_that_are_gone_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i in range(3):
+        write_picture(tmp_path / "in" / f"{i}.png", i)
+    assert upscale(tmp_path / "in", tmp_path / "out", *LANCZOS) == 0
+    write_picture(tmp_path / "out" / "mine.png", 9)
+    assert "earlier calls" not in capsys.readouterr().err
+    (tmp_path / "in" / "1.png").unlink()
+    (tmp_path / "in" / "2.png").write_bytes(b"damaged")
+    assert upscale(tmp_path / "in", tmp_path / "out", *LANCZOS) == 0
+    said = capsys.readouterr().err
+    assert "2 images in" in said
+    assert "such as" in said
+    assert "1.png; remove them" in said
+    assert sorted(path.name for path in (tmp_path / "out").iterdir())[0] == "0.png"
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
 def test_captions_links_and_leftovers_beside_pictures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
