@@ -15,6 +15,7 @@ import numpy as np
 
 from anyres_bench.core.errors import GeneratorError
 from anyres_bench.core.geometry import Size
+from anyres_bench.core.reporting import say
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pairing import Paired, pair_items, pairs
@@ -24,6 +25,7 @@ from anyres_bench.data.reading import ItemPixels, read_image
 from anyres_bench.data.views import ImageView, Item, Moved, View
 from anyres_bench.evaluation.warps import warped
 from anyres_bench.models.families import parts
+from anyres_bench.models.fingerprints import is_users
 from anyres_bench.models.generator import (
     FiniteGenerator,
     Generator,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 N_SHOWN = 8  # items that a report may show; they come first
 OURS = "generated"  # licence of what a model renders
+_SAME = 3.0  # grey levels that rounding of half precision in another batch stays below
 _RULES = 1  # raised when the pixels of a key change
 
 Parts = Sequence[Sequence[int]]
@@ -268,7 +271,11 @@ def _of_one_shape(native: Size) -> str:
 
 @dataclass
 class _Rendering:
-    """Samples of a model as uint8; notices a model whose range is wrong."""
+    """Samples of a model as uint8; notices a model whose range is wrong.
+
+    Of a model of the user's one item is drawn twice, in its batch and alone, and it is told where
+    they differ: numbers of such a model depend on the batch size and on what was drawn before.
+    """
 
     generator: Generator
     protocol: EvalProtocol
@@ -279,8 +286,26 @@ class _Rendering:
     n_seen: int = 0
 
     def batches(self, parts: Parts) -> Iterator[Views]:
+        first = is_users(self.generator.id)
         for part in parts:
-            yield self._batch([self.items[i] for i in part])
+            items = [self.items[i] for i in part]
+            views = self._batch(items)
+            if first:
+                self._tell_other(views, self._batch(items[-1:]))
+                first = False
+            yield views
+
+    def _tell_other(self, batch: Views, alone: Views) -> None:
+        """Tell where the last item of a batch is another than when it is drawn by itself."""
+        pairs = zip(batch, alone, strict=True)
+        squares = [(a[-1].float() - b[0].float()).square().mean() for a, b in pairs]
+        rms = max(map(float, squares)) ** 0.5
+        if rms > _SAME:
+            say(
+                f"{self.generator.id} draws a latent otherwise when it is asked for it again, by "
+                f"itself ({rms:.0f} grey levels, root mean square): its numbers depend on the "
+                "batch size and cannot be had again. `anyres-bench check-model` says how to mend it"
+            )
 
     def _batch(self, items: Sequence[Item[View]]) -> Views:
         """Each view of the items, of the same latents."""

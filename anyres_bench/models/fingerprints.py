@@ -104,6 +104,11 @@ def has_fingerprint(generator_id: str) -> bool:
     return any(f"+{kind}@" in generator_id for kind in ("weights", "canary"))
 
 
+def is_users(generator_id: str) -> bool:
+    """Whether an id is of a model that the user's own code makes, which nobody has tested here."""
+    return f"+{CODE}" in generator_id or has_fingerprint(generator_id)
+
+
 def canary_digest(generator: Generator) -> str:
     """Digest of two pictures at the generator's native size, rounded to 8 bits."""
     from anyres_bench.data.pixels import to_uint8

@@ -12,6 +12,7 @@ import torch
 
 from anyres_bench.core.errors import DatasetError, GeneratorError
 from anyres_bench.core.geometry import Region, Size
+from anyres_bench.core.reporting import report_to
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.pixels import to_uint8
 from anyres_bench.data.protocols import protocol_from
@@ -21,6 +22,7 @@ from anyres_bench.features.stats import FeatureBank
 from anyres_bench.metrics.metric import metric_from
 from anyres_bench.models.loading import load
 from tests.fakes import Tiled, Waves, write_dataset
+from tests.reporters import Recorder
 
 
 def test_enlarged_images_are_a_set_of_images(tmp_path: Path) -> None:
@@ -102,3 +104,29 @@ def test_overlapping_windows_agree_unless_tiles_know_their_borders(reference) ->
         [(first, second)] = samples.batches([[0, 1, 2, 3]])
         assert first.shape == (4, 3, 24, 24)
         assert torch.equal(first, second) is agrees
+
+
+class Noisy(Waves):
+    """Waves of a user whose noise is of the run, or of the batch; or neither."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(id=f"noisy+canary@{how}", native=Size(40, 40))
+        object.__setattr__(self, "how", how)
+
+    def sample(self, z: Any, regions: Any) -> torch.Tensor:
+        images = super().sample(z, regions)
+        if self.how == "run":
+            images = images + 0.1 * torch.randn_like(images)
+        return images - images.mean() if self.how == "batch" else images
+
+
+@pytest.mark.parametrize(("how", "told"), [("run", 1), ("batch", 1), ("none", 0)])
+def test_a_model_that_draws_a_latent_otherwise_is_told(tmp_path: Path, how: str, told: int) -> None:
+    reference = write_dataset(tmp_path, [(64, 64)] * 8)
+    said = Recorder()
+    with report_to(said):
+        samples = model_samples(Noisy(how), reference, protocol_from("patch32-at40"), 8, 0)
+        batches = list(samples.batches([range(5), range(5, 8)]))
+    assert [len(images) for (images,) in batches] == [5, 3]
+    assert len(said.said) == told
+    assert all("draws a latent otherwise" in text for text in said.said)
