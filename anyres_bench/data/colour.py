@@ -69,11 +69,17 @@ def to_8_bits(
     if image.format == "PNG" and isinstance(key := image.info.get("transparency"), int):
         white = _WHITE.get(layout, 255)  # the key is a sample as stored, the pixels are scaled
         image.info["transparency"] = (key & white) * (255 // white)
-    if image.has_transparency_data:
+    if image.has_transparency_data and not _has_unused_alpha(image):
         return image.convert("RGBA"), ()
     if container.frame is not None:
         return _uncovered(image, container.frame), ()
     return (image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")), ()
+
+
+def _has_unused_alpha(image: Image.Image) -> bool:
+    """Whether a BMP states opacity and then sets none: its fourth byte was left 0, as for long."""
+    has_alpha = image.format == "BMP" and image.mode == "RGBA"
+    return has_alpha and image.getchannel("A").getextrema() == (0, 0)
 
 
 def _uncovered(image: Image.Image, frame: Box) -> Image.Image:

@@ -166,6 +166,26 @@ def test_alpha_policies() -> None:
         decode(data, alpha="whit")  # type: ignore[arg-type]
 
 
+def test_a_bmp_whose_opacity_was_never_set_is_no_white_picture() -> None:
+    """Programs name a mask and leave the fourth byte 0; browsers show the colours."""
+    image = picture(8, 6)
+
+    def bmp(opacity: np.ndarray) -> bytes:
+        rows = np.dstack([image[..., ::-1], opacity]).tobytes()
+        masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+        head = struct.pack("<IiiHHII", 108, 6, -8, 1, 32, 3, len(rows)) + bytes(16) + masks
+        head += bytes(108 - len(head))
+        return b"BM" + struct.pack("<III", 122 + len(rows), 0, 122) + head + rows
+
+    unset = np.zeros((8, 6), np.uint8)
+    np.testing.assert_array_equal(decode(bmp(unset)).pixels, image)
+    unset[0, 0] = 255
+    decoded = decode(bmp(unset))
+    assert decoded.notes == ("alpha-over-white",)
+    np.testing.assert_array_equal(decoded.pixels[0, 0], image[0, 0])
+    assert (decoded.pixels[1:] == 255).all()
+
+
 def test_transparent_palette_and_colour_key() -> None:
     palette = Image.fromarray(picture()).quantize(8)
     indices = np.asarray(palette)
