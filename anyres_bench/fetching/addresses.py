@@ -22,6 +22,7 @@ import socket
 import ssl
 import threading
 import time
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from contextvars import ContextVar
@@ -50,6 +51,8 @@ _NOT_PUBLIC = tuple(
 _PUBLIC_V6 = ipaddress.ip_network("2000::/3")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+_DOTS = re.compile("[.\u3002\uff0e\uff61]")  # of a name that is not in ASCII
+_DEVIATIONS = re.compile("[\u00df\u1e9e\u03c2]")  # letters that IDNA 2003 has no room for
 _LONGEST_NAME = 253  # of a host in DNS
 _SAFE_PATH = "/%:@!$&'()*+,;=~-._"  # what RFC 3986 lets stand, and "%" of what is quoted already
 
@@ -137,7 +140,7 @@ def check_url(url: str, allow_private: bool = False, ports: Collection[int] = (8
 def _checked_host(host: str) -> str:
     """The host in ASCII, where it is an address or a name that DNS can hold."""
     try:
-        name = host if host.isascii() else host.encode("idna").decode()
+        name = host if host.isascii() else ".".join(map(_ascii_label, _DOTS.split(host)))
         if ":" in name:
             ipaddress.IPv6Address(name)
     except ValueError as error:
@@ -149,6 +152,19 @@ def _checked_host(host: str) -> str:
             f"and _, in parts of 1 to 63 between dots",
         )
     return name
+
+
+def _ascii_label(label: str) -> str:
+    """A part of a host's name in ASCII, as browsers and registries have it (IDNA 2008).
+
+    Python's own codec is of 2003 and makes another host of four letters: ss of \u00df, for one.
+    """
+    if not _DEVIATIONS.search(label):
+        return label.encode("idna").decode()
+    letters = unicodedata.normalize("NFKC", label.lower())
+    if "." in letters:
+        raise ValueError("a letter of it stands for a dot")
+    return f"xn--{letters.encode('punycode').decode()}"
 
 
 def _is_name(host: str) -> bool:

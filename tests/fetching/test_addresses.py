@@ -36,6 +36,12 @@ def test_urls_are_quoted_not_changed() -> None:
         "http://example.com/a%20b/%C3%BC.jpg?q=%C3%A4"
     )
     assert check_url("https://bücher.example/a%20b") == "https://xn--bcher-kva.example/a%20b"
+    # Not strasse.example, which may be somebody else's.
+    assert check_url("https://Stra\u00dfe.B\u00fccher\u3002example./") == (
+        "https://xn--strae-oqa.xn--bcher-kva.example./"
+    )
+    with pytest.raises(FetchError, match="stands for a dot"):
+        check_url("http://\u2488\u00df.example/")
     assert check_url("http://a.example") == "http://a.example/"
 
 
