@@ -28,6 +28,7 @@ from anyres_bench.data.pixels import to_float
 from anyres_bench.models.fingerprints import fingerprint
 from anyres_bench.models.fixed_sizes import FixedSizes, check_inside
 from anyres_bench.models.generator import Canvases
+from anyres_bench.models.labels import refuse_labels
 
 Latent = tuple[int, int | None]  # seed, label
 
@@ -123,6 +124,12 @@ class _Module:
             return (z,)
         return z, torch.tensor([stream(seed, "label").integer(0, self.n_labels - 1)])
 
+    def labelled(self, seed: int, label: int) -> tuple[Tensor, ...]:
+        if not 0 <= label < self.n_labels:
+            known = f"0 to {self.n_labels - 1}" if self.n_labels else "none"
+            raise UsageError(f"{self.name} has no label {label}; its labels: {known}")
+        return normal(seed, self.z_dim), torch.tensor([label])
+
     def render(self, latent: tuple[Tensor, ...], size: Size) -> Tensor:
         with torch.inference_mode():
             image = self.module(*(part.to(self.device) for part in latent))
@@ -187,7 +194,8 @@ class Coordinates:
         return f"{self.name or _name(self.function)}+{fingerprint(self)}"
 
     def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> Tensor:
-        """(n, z_dim) float32 normals."""
+        """(n, z_dim) float32 normals; a function of coordinates knows no labels."""
+        refuse_labels(self.name or _name(self.function), labels)
         return torch.cat([normal(seed, self.z_dim) for seed in seeds])
 
     @torch.inference_mode()

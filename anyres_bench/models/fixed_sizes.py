@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from anyres_bench.core.errors import GeneratorError
+from anyres_bench.core.errors import GeneratorError, UsageError
 from anyres_bench.core.geometry import Box, Region, Size
 from anyres_bench.core.precision import single_precision
 from anyres_bench.models.generator import Canvases
 from anyres_bench.models.interpolation import find_filter, resample
+from anyres_bench.models.labels import refuse_labels
 
 FILTER = "lanczos"
 
@@ -43,6 +44,15 @@ class Renderer(Protocol):
 
     def n_parameters(self, size: Size) -> int:
         """Weights that take part in an image of one of the sizes."""
+        ...
+
+
+@runtime_checkable
+class LabelledRenderer(Renderer, Protocol):
+    """A renderer that can be asked for a class."""
+
+    def labelled(self, seed: int, label: int) -> Any:
+        """The latent of a seed and a class."""
         ...
 
 
@@ -85,7 +95,17 @@ class FixedSizes:
 
     @torch.inference_mode()
     def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> list[Any]:
-        """One latent a seed."""
+        """One latent a seed, of its label where labels are given.
+
+        Raises:
+            UsageError: labels are not wanted, too many or unknown.
+        """
+        if labels is not None and isinstance(self.renderer, LabelledRenderer):
+            if len(labels) != len(seeds):
+                raise UsageError(f"{len(labels)} labels for {len(seeds)} seeds; give one a seed")
+            pairs = zip(seeds, labels, strict=True)
+            return [self.renderer.labelled(seed, label) for seed, label in pairs]
+        refuse_labels(self.id, labels)
         return [self.renderer.latent(seed) for seed in seeds]
 
     @single_precision()

@@ -78,6 +78,16 @@ def read_labels(
     return Labels("labels-uniform", (1,) * n_labels)
 
 
+def refuse_labels(name: str, labels: Sequence[int] | None) -> None:
+    """Hold that nobody asks a model that knows no labels for one.
+
+    Raises:
+        UsageError: somebody does.
+    """
+    if labels is not None:
+        raise UsageError(f"{name} takes no labels by number, got {list(labels)!r:.60}; give none")
+
+
 def _are_counts(counts: object) -> TypeGuard[Mapping[str, int]]:
     """Whether this is what a trainer counts: a number of each label, and not of none."""
     return (

@@ -24,6 +24,7 @@ from anyres_bench.data.scenes import SCENES
 from anyres_bench.data.windows import combine, window_taps
 from anyres_bench.data.worlds import World
 from anyres_bench.models.generator import Canvases
+from anyres_bench.models.labels import refuse_labels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,7 +67,8 @@ class WorldGenerator:
         return "any"
 
     def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> list[int]:
-        """The seeds themselves."""
+        """The seeds themselves; drawn worlds know no labels."""
+        refuse_labels(self.id, labels)
         return list(seeds)
 
     def sample(self, z: Sequence[int], regions: Sequence[Region]) -> Tensor:

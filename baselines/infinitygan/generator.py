@@ -25,6 +25,7 @@ from anyres_bench.models.checkpoint import Checkpoint
 from anyres_bench.models.fitting import fitted
 from anyres_bench.models.fixed_sizes import check_inside
 from anyres_bench.models.generator import Canvases
+from anyres_bench.models.labels import refuse_labels
 from anyres_bench.models.noise import latent_vector, normal_field
 from anyres_bench.models.official_files import (
     OfficialFile,
@@ -64,7 +65,8 @@ class InfinityGAN:
         return "any"
 
     def latents(self, seeds: Sequence[int], labels: Sequence[int] | None = None) -> list[int]:
-        """The seeds: every field is drawn where it is needed."""
+        """The seeds: every field is drawn where it is needed. There are no labels."""
+        refuse_labels(self.id, labels)
         return list(seeds)
 
     @single_precision()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import anyres_bench as ab
-from anyres_bench.core.errors import GeneratorError
+from anyres_bench.core.errors import GeneratorError, UsageError
 from anyres_bench.core.geometry import Region
 
 
@@ -19,6 +19,22 @@ def test_labels_of_a_fixed_size_are_drawn_and_said() -> None:
     images = model.sample(model.latents(range(30)), [Region.whole(ab.Size(2, 2))] * 30)
     assert len(images.unique()) == 5
     assert "labels-uniform5" in model.id
+    chosen = model.sample(model.latents(range(30), [3] * 30), [Region.whole(ab.Size(2, 2))] * 30)
+    assert chosen.unique().tolist() == [pytest.approx(0.3)]
+    with pytest.raises(UsageError, match="has no label 5; its labels: 0 to 4"):
+        model.latents([0], [5])
+    with pytest.raises(UsageError, match="1 labels for 2 seeds"):
+        model.latents([0, 1], [3])
+
+
+def test_labels_are_not_passed_over_where_there_are_none() -> None:
+    plain = ab.FixedSize(lambda z: z.view(-1, 3, 2, 2), 2, z_dim=12)
+    with pytest.raises(UsageError, match="has no label 1; its labels: none"):
+        plain.latents([0], [1])
+    waves = ab.Coordinates(lambda x, z, cell: x, native=ab.Size(2, 2), name="waves")
+    for model in (waves, ab.load("scenes"), ab.load("houses")):
+        with pytest.raises(UsageError, match=r"takes no labels by number, got \[1\]"):
+            model.latents([0], [1])
 
 
 def test_a_pipeline_is_given_what_it_asks_for_and_held_to_it() -> None:
