@@ -43,6 +43,7 @@ _XMP_KEYWORD, _RAW_EXIF = b"XML:com.adobe.xmp", b"Raw profile type exif"
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 # Chunks that say how IDAT becomes colours; of the others, Pillow needs to know nothing.
 _PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"pHYs")
+_PNG_CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _PNG_SIGNATURE, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
 # Passes of an interlaced PNG: first row and column, steps down and across.
 # fmt: off
@@ -178,6 +179,7 @@ def png(file: IO[bytes], name: str, max_pixels: int | None) -> Container:
     pixels = chunks[first:last]
     if (n_profiles := sum(chunk.kind == b"iCCP" for chunk in chunks[:first])) > 1:
         raise unsupported(name, f"a PNG with {n_profiles} colour profiles")
+    _check_kinds([chunk.kind for chunk in chunks], first, name)
     head = [_PNG_SIGNATURE]
     profile = None
     for chunk in chunks[:first]:
@@ -277,6 +279,18 @@ def _long_profile(data: bytes, name: str) -> bytes | None:
 
 def _is_end(file: IO[bytes], chunk: _Chunk) -> bool:
     return chunk.kind == b"IEND" and len(_raw(file, chunk)) == 12
+
+
+def _check_kinds(kinds: list[bytes], first: int, name: str) -> None:
+    """Refuse what a decoder must know and does not, and what stands twice, as readers differ."""
+    for kind in dict.fromkeys(kinds):
+        if kind.isalpha() and kind[:1].isupper() and kind not in _PNG_CRITICAL:
+            raise unsupported(name, f"a PNG with the critical chunk {kind.decode('latin-1')!r}")
+    for kind in (b"IHDR", b"PLTE", b"tRNS"):
+        if kinds[:first].count(kind) > 1:
+            raise ImageError(
+                "corrupt", f"{name} is corrupt: {kind.decode()} stands twice; write it anew"
+            )
 
 
 def _check_palette(chunks: list[_Chunk], name: str) -> None:

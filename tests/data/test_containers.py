@@ -129,6 +129,24 @@ def test_another_colour_space_by_cicp_is_refused() -> None:
     np.testing.assert_array_equal(decode(whole).pixels, picture())
 
 
+def test_a_chunk_that_must_be_known_and_is_not() -> None:
+    """As Apple's CgBI, behind which colours are stored in another order."""
+    unknown = chunk(b"CgBI", bytes(4))
+    assert refused(with_chunk(encode(picture(), "PNG"), unknown, b"IHDR")) == "unsupported-mode"
+    passed = chunk(b"caBX", bytes(4))
+    np.testing.assert_array_equal(
+        decode(with_chunk(encode(picture(), "PNG"), passed, b"IDAT")).pixels, picture()
+    )
+
+
+@pytest.mark.parametrize("kind", [b"IHDR", b"PLTE", b"tRNS"])
+def test_what_stands_twice_in_a_png_is_refused(kind: bytes) -> None:
+    palette = encode(Image.fromarray(picture()).quantize(16), "PNG", transparency=bytes(16))
+    start = palette.index(kind) - 4
+    stop = start + 12 + struct.unpack(">I", palette[start : start + 4])[0]
+    assert refused(palette[:stop] + palette[start:]) == "corrupt"
+
+
 def test_indices_without_a_palette_are_damage() -> None:
     palette = encode(Image.fromarray(picture()).quantize(16), "PNG")
     start = palette.index(b"PLTE") - 4
