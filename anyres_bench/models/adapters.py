@@ -19,11 +19,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from anyres_bench.core.errors import GeneratorError, UsageError
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.seeds import stream
+from anyres_bench.data.colour import without_alpha
 from anyres_bench.data.pixels import to_float
 from anyres_bench.models.fingerprints import fingerprint
 from anyres_bench.models.fixed_sizes import FixedSizes, check_inside
@@ -215,9 +217,9 @@ class Pipeline:
     while the next window is of the same.
 
     Attributes:
-        function: (seed, size, **options) -> a PIL image, or an (h, w, 3) array of uint8, or of
-            floats in [0, 1]; `size` is (height, width). Where labels are used it is also given
-            `label`.
+        function: (seed, size, **options) -> a PIL image of 8 bits, whose transparency lies on
+            white, or an (h, w, 3) array of uint8, or of floats in [0, 1]; `size` is
+            (height, width). Where labels are used it is also given `label`.
         native: the size that the function was made for, px.
         canvases: the sizes that it makes; "any" by default.
         name: in the id; by default that of the function.
@@ -264,8 +266,12 @@ class Pipeline:
 
 def _picture(made: Any, canvas: Size, name: str) -> Tensor:
     """What a function made, as (1, 3, h, w) float32 in [-1, 1]."""
-    mode = getattr(made, "mode", None)
-    pixels = np.asarray(made.convert("RGB") if mode not in (None, "RGB") else made)
+    if isinstance(made, Image.Image):
+        made = _rgb(made, name)
+    elif isinstance(made, Tensor):
+        made = made.detach().cpu()
+        made = made.float() if made.is_floating_point() else made
+    pixels = np.asarray(made)
     if pixels.shape != (*canvas, 3):
         raise GeneratorError(
             f"{name} made a picture of shape {pixels.shape} for a canvas of {canvas}; expected "
@@ -279,6 +285,17 @@ def _picture(made: Any, canvas: Size, name: str) -> Tensor:
             "expected uint8, or floats in [0, 1]"
         )
     return torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None] * 2 - 1
+
+
+def _rgb(image: Image.Image, name: str) -> Image.Image:
+    """8-bit RGB of a picture, as of a file: what is transparent lies on white."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        raise GeneratorError(
+            f"{name} made a picture of mode {image.mode}, whose white nobody knows; expected RGB, "
+            "or an array of uint8 or of floats in [0, 1]"
+        )
+    colours = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    return without_alpha(colours, "white", name)[0]
 
 
 def _ready(module: Any, device: str) -> Any:

@@ -52,3 +52,28 @@ def test_a_pipeline_is_given_what_it_asks_for_and_held_to_it() -> None:
     wrong = ab.Pipeline(lambda seed, size: draw(seed, size).transpose(1, 0, 2), name="turned")
     with pytest.raises(GeneratorError, match=r"shape \(12, 8, 3\)"):
         wrong.sample(wrong.latents([0]), [Region.whole(ab.Size(8, 12))])
+
+
+def test_pictures_become_pixels_as_files_do() -> None:
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    side = ab.Size(2, 2)
+
+    def drawn(made: Any) -> Any:
+        model = ab.Pipeline(lambda seed, size: made, native=side, name="odd")
+        return model.sample(model.latents([0]), [Region.whole(side)])
+
+    clear = Image.new("RGBA", (2, 2), (255, 0, 0, 0))
+    keyed = Image.new("P", (2, 2), 0)
+    keyed.info["transparency"] = 0
+    for white in (clear, clear.convert("LA"), keyed, torch.ones(2, 2, 3, dtype=torch.bfloat16)):
+        assert drawn(white).unique().tolist() == [1]
+    assert drawn(Image.new("L", (2, 2), 255)).unique().tolist() == [1]
+    deep = Image.fromarray(np.full((2, 2), 300, np.uint16))
+    for mode, unknown in (("I;16", deep), ("F", deep.convert("F")), ("I", deep.convert("I"))):
+        with pytest.raises(GeneratorError, match=f"odd made a picture of mode {mode}"):
+            drawn(unknown)
+    with pytest.raises(GeneratorError, match=r"shape \(3, 2, 2\)"):
+        drawn(torch.zeros(3, 2, 2))
