@@ -29,7 +29,7 @@ from anyres_bench.data.colour import without_alpha
 from anyres_bench.data.pixels import to_float
 from anyres_bench.models.fingerprints import fingerprint
 from anyres_bench.models.fixed_sizes import FixedSizes, check_inside
-from anyres_bench.models.generator import Canvases
+from anyres_bench.models.generator import Canvases, check_images
 from anyres_bench.models.labels import refuse_labels
 
 Latent = tuple[int, int | None]  # seed, label
@@ -134,8 +134,9 @@ class _Module:
 
     def render(self, latent: tuple[Tensor, ...], size: Size) -> Tensor:
         with torch.inference_mode():
-            image = self.module(*(part.to(self.device) for part in latent))
-        return image.float().cpu() if isinstance(image, Tensor) else image
+            image = _floats(self.module(*(part.to(self.device) for part in latent)), self.name)
+        check_images(self.name, image, 1, self.size)
+        return image
 
     def n_parameters(self, size: Size) -> int:
         parameters = getattr(self.module, "parameters", None)
@@ -206,7 +207,7 @@ class Coordinates:
         grid = torch.stack([region.coords() for region in regions]).float()
         cell = torch.tensor([region.cell() for region in regions], dtype=torch.float32)
         inputs = (x.to(self.device) for x in (grid, z, cell))
-        return self.function(*inputs).float().cpu()
+        return _floats(self.function(*inputs), self.name or _name(self.function))
 
 
 @dataclass(frozen=True)
@@ -262,6 +263,16 @@ class Pipeline:
             self._last.clear()
             self._last[latent, canvas] = _picture(made, canvas, self.name or _name(self.function))
         return self._last[latent, canvas]
+
+
+def _floats(made: Any, name: str) -> Tensor:
+    """What a network or function returned, as float32 on the CPU."""
+    if not isinstance(made, Tensor) or not made.is_floating_point():
+        got = made.dtype if isinstance(made, Tensor) else type(made).__name__
+        raise GeneratorError(
+            f"{name} returned {got}; expected a tensor of floats in [-1, 1], (n, 3, height, width)"
+        )
+    return made.float().cpu()
 
 
 def _picture(made: Any, canvas: Size, name: str) -> Tensor:

@@ -77,3 +77,40 @@ def test_pictures_become_pixels_as_files_do() -> None:
             drawn(unknown)
     with pytest.raises(GeneratorError, match=r"shape \(3, 2, 2\)"):
         drawn(torch.zeros(3, 2, 2))
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((1, 3, 8, 8), r"shape \(1, 3, 8, 8\); expected \(1, 3, 4, 4\)"),  # was cut, in silence
+        ((1, 3, 2, 2), r"shape \(1, 3, 2, 2\)"),
+        ((1, 4, 4, 3), r"shape \(1, 4, 4, 3\); .* \(n, channels, height, width\)"),
+        ((1, 1, 4, 4), r"shape \(1, 1, 4, 4\)"),
+        ((2, 3, 4, 4), r"shape \(2, 3, 4, 4\)"),
+    ],
+)
+def test_a_network_of_another_size_is_named(shape: tuple[int, ...], message: str) -> None:
+    import torch
+
+    model = ab.FixedSize(lambda z: torch.zeros(shape), 4, z_dim=8, name="net")
+    for side in (4, 16):
+        with pytest.raises(GeneratorError, match=f"net returned {message}"):
+            model.sample(model.latents([0]), [Region.whole(ab.Size(side, side))])
+
+
+def test_what_is_no_tensor_of_floats_is_named() -> None:
+    import torch
+
+    whole = [Region.whole(ab.Size(4, 4))]
+    for made, got in (
+        (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), "torch.uint8"),
+        ((torch.zeros(1, 3, 4, 4),), "tuple"),
+        ({"sample": torch.zeros(1, 3, 4, 4)}, "dict"),
+    ):
+        fixed = ab.FixedSize(lambda z, made=made: made, 4, z_dim=8, name="net")
+        waves = ab.Coordinates(lambda x, z, c, made=made: made, native=ab.Size(4, 4), name="net")
+        for model in (fixed, waves):
+            with pytest.raises(GeneratorError, match=f"net returned {got}; expected a tensor of"):
+                model.sample(model.latents([0]), whole)
+    half = ab.FixedSize(lambda z: torch.zeros(1, 3, 4, 4).half(), 4, z_dim=8)
+    assert half.sample(half.latents([0]), whole).dtype == torch.float32
