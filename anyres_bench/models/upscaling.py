@@ -24,6 +24,7 @@ from anyres_bench.models.generator import (
     Generator,
     ImageGenerator,
     SelectiveGenerator,
+    check_output,
 )
 from anyres_bench.models.interpolation import find_filter, resample, source_window
 from anyres_bench.models.loading import load
@@ -173,6 +174,7 @@ class Upscaled:
 
     def _pixels(self, latent: Any, image: Size, window: Box) -> Tensor:
         pixels = self.base.sample(latent, [Region.whole(image).crop(window)])
+        check_output(self.base.id, pixels, 1, window.size)  # rounding would hide another range
         return to_float(to_uint8(pixels)) if self.quantised else pixels
 
     def base_size(self, latent: Any, canvas: Size) -> Size:

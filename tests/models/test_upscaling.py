@@ -25,6 +25,7 @@ from anyres_bench.models.generator import FiniteGenerator, Generator
 from anyres_bench.models.loading import load
 from anyres_bench.models.upscaling import Filtered, Upscaled
 from tests.baselines import tiny
+from tests.fakes import Broken
 
 PILLOW = {
     "nearest": Image.Resampling.NEAREST,
@@ -172,3 +173,14 @@ def test_receptive_fields_are_not_too_small() -> None:
 
 
 # Real-ESRGAN.
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [("bytes", r"looks like \[0, 255\]"), ("shape", "shape"), ("nan", "NaN or infinite")],
+)
+def test_a_base_that_breaks_its_contract_is_named(how: str, message: str) -> None:
+    """Rounding to 8 bits would cut [0, 255] off to white, which no later check can tell."""
+    model = Upscaled(Broken(how), Filtered("nearest"))
+    with pytest.raises(GeneratorError, match=f"broken:{how} .*{message}"):
+        model.sample(model.latents([0]), [Region.whole(Size(96, 96))])
