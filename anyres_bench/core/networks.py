@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,15 +26,17 @@ def _networks(value: Any, depth: int) -> Iterator[nn.Module]:
 
     if isinstance(value, nn.Module):
         yield value
-    elif depth and isinstance(value, list | tuple):
-        for item in value:
-            yield from _networks(item, depth - 1)
-    elif depth and isinstance(value, dict):
-        for item in value.values():
+    elif depth and isinstance(value, list | tuple | dict):
+        for item in _items(value):
             yield from _networks(item, depth - 1)
     elif depth and not isinstance(value, type):
         for part in [*getattr(value, "__dict__", {}).values(), *_closed_over(value)]:
             yield from _networks(part, depth - 1)
+
+
+def _items(value: Any) -> Iterable[Any]:
+    """What a list, tuple or dict holds."""
+    return value.values() if isinstance(value, dict) else value
 
 
 def _closed_over(value: Any) -> list[Any]:
@@ -70,11 +72,8 @@ def _arrays(value: Any, depth: int) -> Iterator[Tensor | NDArray[Any]]:
     elif isinstance(value, torch.nn.Module):
         for part in value.modules():
             yield from _arrays_of(vars(part), 1)
-    elif depth and isinstance(value, list | tuple):
-        for item in value:
-            yield from _arrays(item, depth - 1)
-    elif depth and isinstance(value, dict):
-        for item in value.values():
+    elif depth and isinstance(value, list | tuple | dict):
+        for item in _items(value):
             yield from _arrays(item, depth - 1)
     elif depth and not isinstance(value, type):
         yield from _arrays_of(getattr(value, "__dict__", {}), depth)
