@@ -39,6 +39,9 @@ from anyres_bench.data.pixels import FILTERS, resize_uint8
 # A GPU makes all at once: to be told of a product takes it longer than the product.
 _BLOCK = 16
 
+# Values of images that a GPU resizes at once, so that floats of all of them find room
+_PIXELS = 1 << 26
+
 
 def resize(images: Tensor, size: Size, mode: str = "clean") -> Tensor:
     """Resize 8-bit images by the named rule.
@@ -63,8 +66,12 @@ def resize(images: Tensor, size: Size, mode: str = "clean") -> Tensor:
             "(n, 3, h, w): use anyres_bench.data.pixels.to_uint8"
         )
     resized = images.new_empty((len(images), 3, *size), dtype=torch.float32)
-    for i, image in enumerate(images):
-        resized[i] = MODES[mode](image, size)
+    at_once = 1
+    if not images.is_cpu:
+        images = images.contiguous()  # of another layout products are other kernels
+        at_once = max(1, _PIXELS // max(1, images[:1].numel()))
+    for i in range(0, len(images), at_once):
+        resized[i : i + at_once] = MODES[mode](images[i : i + at_once], size)
     return resized
 
 
@@ -79,20 +86,45 @@ class _Block:
     weights: Tensor
 
 
-def _pil_float(image: Tensor, size: Size, filter_name: str) -> Tensor:
-    """Pillow's antialiased resize of float pixels as two passes of small matrix products."""
+def _pil_float(images: Tensor, size: Size, filter_name: str) -> Tensor:
+    """Pillow's antialiased resize of float pixels as two passes of matrix products."""
+    if not images.is_cpu:
+        return _pil_float_in_two(images, size, filter_name)
+    each = [_pil_float_in_blocks(image, size, filter_name) for image in images]
+    return torch.stack(each) if len(each) > 1 else each[0][None]
+
+
+def _pil_float_in_blocks(image: Tensor, size: Size, filter_name: str) -> Tensor:
+    """One image, by small products."""
     _, height, width = image.shape
-    device = str(image.device)
-    rows = torch.empty((3, size.height, width), device=image.device)
-    n_rows, n_columns = (_BLOCK if image.is_cpu else n for n in size)
-    for block in _blocks(height, size.height, filter_name, device, n_rows):
+    rows = torch.empty((3, size.height, width))
+    for block in _blocks(height, size.height, filter_name, "cpu", _BLOCK):
         band = image[:, block.low : block.high].float()
         rows[:, block.first : block.last] = block.weights @ band
     flat = rows.view(-1, width)
-    resized = torch.empty((len(flat), size.width), device=image.device)
-    for block in _blocks(width, size.width, filter_name, device, n_columns):
+    resized = torch.empty((len(flat), size.width))
+    for block in _blocks(width, size.width, filter_name, "cpu", _BLOCK):
         resized[:, block.first : block.last] = flat[:, block.low : block.high] @ block.weights.T
     return resized.clamp_(0, 255).view(3, *size)
+
+
+def _pil_float_in_two(images: Tensor, size: Size, filter_name: str) -> Tensor:
+    """Every image by two products of its own.
+
+    A library takes another kernel for another number of matrices, and for matrices that begin
+    elsewhere: each result begins at a multiple of 256 bytes.
+    """
+    height, width = images.shape[2:]
+    device, n_values = str(images.device), 3 * size.height * size.width
+    [down] = _blocks(height, size.height, filter_name, device, size.height)
+    [across] = _blocks(width, size.width, filter_name, device, size.width)
+    apart = torch.empty((len(images), -(-n_values // 64) * 64), device=images.device)
+    rows = torch.empty((3, size.height, width), device=images.device)
+    flat, by_row = rows.view(-1, width)[:, across.low : across.high], down.weights.expand(3, -1, -1)
+    for image, place in zip(images, apart, strict=True):
+        torch.bmm(by_row, image[:, down.low : down.high].float(), out=rows)
+        torch.mm(flat, across.weights.T, out=place[:n_values].view(-1, size.width))
+    return apart[:, :n_values].unflatten(1, (3, *size)).clamp(0, 255)
 
 
 @functools.lru_cache(maxsize=64)
@@ -129,30 +161,30 @@ def _taps(n_in: int, n_out: int, filter_name: str) -> tuple[NDArray[np.int64], N
     return low, weights / weights.sum(axis=1, keepdims=True)
 
 
-def _quantised(image: Tensor, size: Size, filter_name: str) -> Tensor:
-    pixels = resize_uint8(image.permute(1, 2, 0).cpu().numpy(), size, filter_name)
-    return torch.from_numpy(pixels).to(image.device).permute(2, 0, 1).float()
+def _quantised(images: Tensor, size: Size, filter_name: str) -> Tensor:
+    pictures = images.cpu().permute(0, 2, 3, 1).numpy()
+    resized = np.stack([resize_uint8(pixels, size, filter_name) for pixels in pictures])
+    return torch.from_numpy(resized).to(images.device).permute(0, 3, 1, 2).float()
 
 
-def _torch(image: Tensor, size: Size, filter_name: str, antialias: bool) -> Tensor:
-    batch = image[None].float()
+def _torch(images: Tensor, size: Size, filter_name: str, antialias: bool) -> Tensor:
     resized: Tensor = functional.interpolate(
-        batch, tuple(size), mode=filter_name, align_corners=False, antialias=antialias
+        images.float(), tuple(size), mode=filter_name, align_corners=False, antialias=antialias
     )
-    return resized[0]
+    return resized
 
 
-def _legacy_pytorch(image: Tensor, size: Size) -> Tensor:
-    return _torch(image, size, "bilinear", antialias=False).clamp_(0, 255)
+def _legacy_pytorch(images: Tensor, size: Size) -> Tensor:
+    return _torch(images, size, "bilinear", antialias=False).clamp_(0, 255)
 
 
-def _legacy_tensorflow(image: Tensor, size: Size) -> Tensor:
+def _legacy_tensorflow(images: Tensor, size: Size) -> Tensor:
     """Output i looks at i * in / out, without the half-pixel shift, between its two neighbours."""
 
-    up, down, y = _neighbours(image.shape[1], size.height, str(image.device))
-    left, right, x = _neighbours(image.shape[2], size.width, str(image.device))
-    columns = _between(_columns(image, left).float(), _columns(image, right).float(), x)
-    return _between(columns.index_select(1, up), columns.index_select(1, down), y[:, None])
+    up, down, y = _neighbours(images.shape[2], size.height, str(images.device))
+    left, right, x = _neighbours(images.shape[3], size.width, str(images.device))
+    columns = _between(_columns(images, left).float(), _columns(images, right).float(), x)
+    return _between(columns.index_select(2, up), columns.index_select(2, down), y[:, None])
 
 
 @functools.lru_cache(maxsize=64)
@@ -166,11 +198,11 @@ def _neighbours(n_in: int, n_out: int, device: str) -> tuple[Tensor, Tensor, Ten
     return first, second, share
 
 
-def _columns(image: Tensor, which: Tensor) -> Tensor:
-    """Columns of (3, h, w) uint8; numpy gathers single bytes three times as fast."""
-    if image.device.type != "cpu":
-        return image.index_select(2, which)
-    return torch.from_numpy(image.numpy().take(which.numpy(), axis=2))
+def _columns(images: Tensor, which: Tensor) -> Tensor:
+    """Columns of (n, 3, h, w) uint8; numpy gathers single bytes three times as fast."""
+    if not images.is_cpu:
+        return images.index_select(3, which)
+    return torch.from_numpy(images.numpy().take(which.numpy(), axis=3))
 
 
 def _between(low: Tensor, high: Tensor, share: Tensor) -> Tensor:
@@ -192,4 +224,4 @@ MODES: dict[str, Callable[[Tensor, Size], Tensor]] = {
     },
     **{f"quantised-{name}": functools.partial(_quantised, filter_name=name) for name in FILTERS},
 }
-"""Name -> rule for one image, (3, h, w) uint8 -> (3, H, W) float32."""
+"""Name -> rule, (n, 3, h, w) uint8 -> (n, 3, H, W) float32; a CPU is given one image at a time."""

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.resize import MODES, resize
-from anyres_bench.features.batches import in_batches
+from anyres_bench.features.batches import in_batches, upload
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.folding import arranged, folded, pixel_by_pixel
 from anyres_bench.features.tensors import Undrawn, read_weights
@@ -194,20 +194,20 @@ class CNNDetection:
         weights = read_weights(path, "model")
         network = load_network(weights.tensors, path.name)
         self._network = arranged(folded(network).to(device))
-        self._rule, self._device = RULES[rule], device
+        self._rule, self._device = RULES[rule], torch.device(device)
         self._resize_mode = resize_mode
         how = rule if resize_mode == RESIZES[0] else f"{rule}+{resize_mode}"
         self.id = f"cnndetection{_source(weights.sha256)}+{how}"
 
     def __call__(self, images: Tensor) -> Tensor:
         """(n, 3, h, w) uint8 -> (n, 1) float32 logits; pictures go in one at a time."""
-        return in_batches(self._logit, images, 1, 1, torch.device(self._device))
+        return in_batches(self._logit, images, 1, 1, self._device)
 
     @torch.inference_mode()
     def _logit(self, image: Tensor) -> Tensor:
         picture = image[0].permute(1, 2, 0).cpu().numpy()
-        shown = prepare(picture, self._rule, self._resize_mode).to(self._device)
-        logit: Tensor = self._network(pixel_by_pixel(shown))
+        shown = prepare(picture, self._rule, self._resize_mode)
+        logit: Tensor = self._network(pixel_by_pixel(upload(shown, self._device)))
         return logit.float()
 
 

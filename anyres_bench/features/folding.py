@@ -1,9 +1,9 @@
 """Networks made ready to look at images: batch norms and ReLUs inside the convolutions before them.
 
 A batch norm that is not trained scales and shifts channels, which the convolution before it can do
-itself: one pass over the activations less for each. On a CPU the same goes for ReLUs, and the
-channels of a pixel lie beside each other, as its fastest convolutions want them. Features move by
-rounding alone, and not at all by a ReLU.
+itself: one pass over the activations less for each. The same goes for ReLUs, by oneDNN on a CPU and
+by cuDNN on an NVIDIA GPU. On a CPU the channels of a pixel lie beside each other, as its fastest
+convolutions want them; on a GPU those of half precision. Features move by rounding alone.
 
 Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference", CVPR 2018, section 3.2.
@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections import Counter
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -24,6 +25,8 @@ from anyres_bench.core.precision import single_precision
 
 BOUND = 1e-5
 """Of a row's norm: how far features may move and keep their id."""
+
+_CUDNN = (torch.float32, torch.float16, torch.bfloat16)  # in which it convolves and rectifies
 
 # What a library's `forward` may raise when it is given a stand-in for its input
 _UNTRACEABLE = (
@@ -78,14 +81,13 @@ def laid_out(weights: Tensor) -> Tensor:
 
 
 def arranged(network: nn.Module, dtype: torch.dtype = torch.float32) -> nn.Module:
-    """The network with its convolutions of a dtype, their weights laid out `pixel_by_pixel`; on a
-    CPU one that is `folded` has its ReLUs in them too."""
+    """The network with its convolutions of a dtype, their weights laid out `pixel_by_pixel`; one
+    that is `folded` has its ReLUs in them too, where it is."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             weight = module.to(dtype).weight
             weight.data = pixel_by_pixel(weight.data)
-    has_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    if isinstance(network, fx.GraphModule) and has_onednn:
+    if isinstance(network, fx.GraphModule):
         _rectify(network)
     return network
 
@@ -132,6 +134,20 @@ class _Rectified(nn.Module):
         return y
 
 
+class _RectifiedOnGPU(nn.Module):
+    """A convolution, its bias and the ReLU behind it in one kernel of cuDNN; without gradients."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, x: Tensor) -> Tensor:
+        conv = self.conv
+        how: tuple[Any, ...] = (conv.stride, conv.padding, conv.dilation, conv.groups)
+        y: Tensor = torch.cudnn_convolution_relu(x, conv.weight, conv.bias, *how)
+        return y
+
+
 @functools.cache
 def _has_own_order(dtype: torch.dtype) -> bool:
     """Whether torch lets oneDNN order weights: not where it has to emulate bfloat16."""
@@ -148,8 +164,9 @@ def _rectify(network: fx.GraphModule) -> None:
             continue
         conv = modules.get(str(before.target)) if before.op == "call_module" else None
         alone = len(before.users) == calls[before.target] == 1
-        if alone and type(conv) is nn.Conv2d and _on_cpu(conv):
-            network.set_submodule(str(before.target), _Rectified(conv))
+        both = _rectified(conv) if alone and type(conv) is nn.Conv2d else None
+        if both is not None:
+            network.set_submodule(str(before.target), both)
             _leave_out(network, node)
     network.recompile()
 
@@ -163,10 +180,18 @@ def _is_relu(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     return kinds == [nn.ReLU]
 
 
-def _on_cpu(conv: nn.Conv2d) -> bool:
-    """Whether oneDNN can take a convolution."""
-    padded = isinstance(conv.padding, tuple) and conv.padding_mode == "zeros"
-    return conv.weight.device.type == "cpu" and padded
+def _rectified(conv: nn.Conv2d) -> nn.Module | None:
+    """A convolution with a ReLU behind it; None where no library here does both at once."""
+    if not isinstance(conv.padding, tuple) or conv.padding_mode != "zeros":
+        return None
+    device, dtype = conv.weight.device.type, conv.weight.dtype
+    if device == "cpu":
+        has_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        return _Rectified(conv) if has_onednn else None
+    # AMD's GPUs call themselves so too. Of groups cuDNN has slow kernels, or none.
+    has_cudnn = device == "cuda" and torch.version.hip is None
+    has_cudnn = has_cudnn and torch.backends.cudnn.is_available()  # type: ignore[no-untyped-call]
+    return _RectifiedOnGPU(conv) if has_cudnn and conv.groups == 1 and dtype in _CUDNN else None
 
 
 def _leave_out(network: fx.GraphModule, node: fx.Node) -> None:

@@ -16,7 +16,7 @@ from torch.nn import functional
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.resize import MODES, resize
-from anyres_bench.features.batches import images_at_once, in_batches
+from anyres_bench.features.batches import images_at_once, in_batches, upload
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.folding import arranged, folded, pixel_by_pixel
 from anyres_bench.features.inception_network import SPATIAL, InceptionNetwork, load_network
@@ -82,7 +82,7 @@ class InceptionV3:
         self._dtype = torch.bfloat16 if bf16 else torch.float32
         self._unnormalised = unnormalised
         self._device = torch.device(device)
-        self._n_at_once = images_at_once(self._device)
+        self.n_at_once = images_at_once(self._device)
         weights = read_weights(path)
         self._network = prepared(load_network(weights.tensors).to(self._device), tap, self._dtype)
         self._source = _source(weights.sha256)
@@ -114,13 +114,13 @@ class InceptionV3:
         The network always sees batches of one size, the last filled up with black: a row is the
         same bit for bit whatever batch it came in, on one machine with one number of threads.
         """
-        return in_batches(self._features, images, self._n_at_once, self.dim, self._device)
+        return in_batches(self._features, images, self.n_at_once, self.dim, self._device)
 
     @torch.inference_mode()
     def _features(self, images: Tensor) -> Tensor:
-        pixels = resize(images.to(self._device), Size.square(SIDE), self._resize_mode)
+        pixels = resize(upload(images, self._device), Size.square(SIDE), self._resize_mode)
         inputs = pixels / 255 if self._unnormalised else scale_input(pixels, self._resize_mode)
-        padded = functional.pad(inputs, (0, 0, 0, 0, 0, 0, 0, self._n_at_once - len(images)))
+        padded = functional.pad(inputs, (0, 0, 0, 0, 0, 0, 0, self.n_at_once - len(images)))
         features: Tensor = self._network(pixel_by_pixel(padded.to(self._dtype)))[self._tap]
         return features[: len(images)].float()
 

@@ -19,7 +19,7 @@ from anyres_bench.core.errors import ModelError, UsageError, WeightsError
 from anyres_bench.core.geometry import Box, Size
 from anyres_bench.core.networks import state_digest
 from anyres_bench.data.pixels import FILTERS, Pixels, crop, resize_uint8
-from anyres_bench.features.batches import images_at_once, in_batches
+from anyres_bench.features.batches import images_at_once, in_batches, upload
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.folding import pixel_by_pixel, quickened
 
@@ -195,7 +195,7 @@ class PretrainedExtractor:
         if vectors is network:
             self._network = self._vectors = quickened(network, preprocessing.side)
         self.preprocessing, self._dim, self._device = preprocessing, dim, torch.device(device)
-        self._n_at_once = images_at_once(self._device)
+        self.n_at_once = images_at_once(self._device)
 
     @property
     def id(self) -> str:
@@ -210,13 +210,13 @@ class PretrainedExtractor:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Features of a batch, (n, 3, h, w) uint8 to (n, dim) float32."""
-        return in_batches(self._batch, images, self._n_at_once, self._dim, self._device)
+        return in_batches(self._batch, images, self.n_at_once, self._dim, self._device)
 
     @torch.inference_mode()
     def _batch(self, images: Tensor) -> Tensor:
         shown = self.preprocessing(images)
-        filled = torch.cat([shown, shown.new_zeros(self._n_at_once - len(shown), *shown.shape[1:])])
-        vectors = self._vectors(pixel_by_pixel(filled.to(self._device)))[: len(images)].float()
+        filled = torch.cat([shown, shown.new_zeros(self.n_at_once - len(shown), *shown.shape[1:])])
+        vectors = self._vectors(pixel_by_pixel(upload(filled, self._device)))[: len(images)].float()
         if vectors.shape != (len(images), self._dim):
             raise ModelError(
                 f"{self._name} gave {tuple(vectors.shape)}; expected {(len(images), self._dim)}: "

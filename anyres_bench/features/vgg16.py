@@ -19,7 +19,7 @@ from torch import Tensor
 from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.resize import MODES, resize
-from anyres_bench.features.batches import images_at_once, in_batches
+from anyres_bench.features.batches import images_at_once, in_batches, upload
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.folding import laid_out, pixel_by_pixel
 from anyres_bench.features.tensors import read_weights
@@ -71,7 +71,10 @@ class VGG16:
         own = {name: tensors[name].to(device, torch.float32) for name in names}
         self._tensors = {name: laid_out(tensor) for name, tensor in own.items()}
         self._tap, self._source, self._device = tap, source, torch.device(device)
-        self._n_at_once = images_at_once(self._device)
+        self.n_at_once = images_at_once(self._device)
+        self._mean, self._std = (
+            255 * torch.tensor(v).view(3, 1, 1).to(device) for v in (_MEAN, _STD)
+        )
         self._resize_mode = resize_mode
 
     @property
@@ -87,18 +90,17 @@ class VGG16:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Features of a batch, (n, 3, h, w) uint8 to (n, 4096) float32."""
-        return in_batches(self._batch, images, self._n_at_once, DIM, self._device)
+        return in_batches(self._batch, images, self.n_at_once, DIM, self._device)
 
     @torch.inference_mode()
     def _batch(self, images: Tensor) -> Tensor:
-        filled = torch.cat([images, images[-1:].expand(self._n_at_once - len(images), -1, -1, -1)])
-        x = resize(filled.contiguous(), Size.square(SIDE), self._resize_mode).to(self._device)
-        return self.features(x)[self._tap][: len(images)]
+        x = resize(upload(images, self._device), Size.square(SIDE), self._resize_mode)
+        filled = torch.cat([x, x[-1:].expand(self.n_at_once - len(x), -1, -1, -1)])
+        return self.features(filled)[self._tap][: len(images)]
 
     def features(self, x: Tensor) -> dict[str, Tensor]:
         """Both taps of resized pictures, (n, 3, 224, 224) float32 in [0, 255]."""
-        mean, std = (255 * torch.tensor(v, device=x.device).view(3, 1, 1) for v in (_MEAN, _STD))
-        x = pixel_by_pixel((x - mean) / std)
+        x = pixel_by_pixel((x - self._mean) / self._std)
         for block in _BLOCKS:
             for i in block:
                 x = F.relu(F.conv2d(x, *self._layer(f"features.{i}"), padding=1), inplace=True)

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from anyres_bench.core.errors import UnknownNameError, UsageError
 from anyres_bench.core.geometry import Size
-from anyres_bench.data.resize import MODES, resize
+from anyres_bench.data.resize import MODES, _pil_float_in_two, resize
 
 SHAPES = [(37, 53), (301, 299), (299, 299), (150, 611), (1, 1), (2, 5), (700, 460)]
 
@@ -99,6 +99,27 @@ def test_the_batch_and_the_memory_layout_change_no_bit(mode: str) -> None:
         assert torch.equal(
             resize(images[i : i + 1].contiguous(), Size(31, 64), mode)[0], together[i]
         )
+
+
+@pytest.mark.parametrize("mode", sorted(MODES))
+def test_a_batch_at_once_is_the_images_one_by_one(mode: str) -> None:
+    """As a GPU is given them."""
+    images = torch.from_numpy(np.stack([noise(70, 45, seed=i) for i in range(5)]))
+    images = images.permute(0, 3, 1, 2).contiguous()
+    assert torch.equal(MODES[mode](images, Size(31, 64)), resize(images, Size(31, 64), mode))
+
+
+@pytest.mark.parametrize("mode", ["clean", "clean-bilinear", "clean-lanczos", "clean-box"])
+def test_products_of_a_gpu_give_the_same_pixels(mode: str) -> None:
+    images = torch.from_numpy(np.stack([noise(70, 45, seed=i) for i in range(5)]))
+    images = images.permute(0, 3, 1, 2).contiguous()
+    filter_name = mode.removeprefix("clean").lstrip("-") or "bicubic"
+    together = _pil_float_in_two(images, Size(31, 65), filter_name)
+    assert together.is_contiguous()
+    torch.testing.assert_close(together, resize(images, Size(31, 65), mode), atol=1e-4, rtol=0)
+    for i in range(5):
+        alone = _pil_float_in_two(images[i : i + 1], Size(31, 65), filter_name)
+        assert torch.equal(alone[0], together[i])
 
 
 @pytest.mark.parametrize("mode", sorted(MODES))

@@ -51,7 +51,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two pictures of 99 px at a time, where slow tests show sixteen of 299 px."""
+    """Two pictures of 99 px at a time, where slow tests show eight of 299 px."""
     monkeypatch.setattr(inception, "images_at_once", lambda device: 2)
     monkeypatch.setattr(inception, "SIDE", 99)
 
