@@ -12,8 +12,9 @@ from anyres_bench.leaderboard.machine import processor
 
 
 def machine() -> dict[str, Any]:
-    """The processor, what torch uses of it, and how busy it is: ask before measuring."""
-    return {
+    """The processor, what torch uses of it, how busy it is, and the GPU: ask before measuring."""
+    card = {"card": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
+    return card | {
         "processor": processor(),
         "cores": os.cpu_count(),
         "instructions": torch.backends.cpu.get_cpu_capability(),

@@ -27,6 +27,7 @@ _FINE = 64  # upsampled pixels of a tile's side: as many as the registers of a p
 _LEAST = 8  # outputs of a tile's side; fewer compute more beside the tile than in it
 _DTYPES = torch.float32, torch.float16, torch.bfloat16
 _WARPS = 4
+_SAMPLES, _CHANNELS = 8, 64  # of a program that modulates, at once
 
 
 class _Kernels:
@@ -214,6 +215,44 @@ def tiled_gradient(
         return made
 
     return KERNELS.attempt(x, run)
+
+
+def modulated(
+    weight: Tensor, style: Tensor, gain: Tensor, dtype: torch.dtype, epsilon: float
+) -> tuple[Tensor, Tensor, Tensor] | None:
+    """What brings the output channels of a convolution to unit variance, without gradients.
+
+    Args:
+        weight: (n_out, n_in, k, k) float32.
+        style: (n, n_in) float32, of each input channel.
+        gain: a number, of all output channels.
+        dtype: of the convolution; in half precision weights get unit norm.
+        epsilon: beside powers.
+
+    Returns:
+        The weights and the styles in `dtype`, the scale (n, n_out) float32. None as above.
+    """
+    given = (weight, style, gain)
+    if not on_gpu(style) or any(one.dtype != torch.float32 for one in given) or wants_grad(*given):
+        return None
+    n, (n_out, n_in, k, _) = len(style), weight.shape
+    halved = dtype != torch.float32
+    own = torch.empty_like(weight, dtype=dtype) if halved else weight
+    styled, scale = style.new_empty(style.shape, dtype=dtype), style.new_empty(n, n_out)
+
+    def run(kernels: Any) -> tuple[Tensor, Tensor, Tensor]:
+        kernels.modulate[n_out, -(-n // _SAMPLES)](
+            weight.contiguous(), style.contiguous(), gain, own, styled, scale, n, n_in, epsilon,
+            k * k, _power_of_two(k * k), _SAMPLES, _CHANNELS, halved, num_warps=_WARPS,
+        )  # fmt: skip
+        return own, styled, scale
+
+    return KERNELS.attempt(style, run)
+
+
+def wants_grad(*tensors: Tensor) -> bool:
+    """Whether a gradient of what is made of these may be asked for."""
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
 def _precision(x: Tensor) -> str:

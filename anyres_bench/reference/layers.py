@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from anyres_bench.core.geometry import Size
 from anyres_bench.core.threads import in_halves
 from anyres_bench.models.resample import NO_PADDING, Padding
+from anyres_bench.reference.fused import modulated
+from anyres_bench.reference.winograd import winograd
 
 LARGE = 1 << 15  # pixels; planes that have more are convolved in strips on a CPU
 _STRIP = 1 << 22  # values of one: memory that the system is not asked for anew each time
@@ -63,8 +65,11 @@ class FullyConnected(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, n_in) -> (n, n_out)."""
-        weight = self.weight.to(x.dtype) * self.weight_gain
-        x = F.linear(x, weight, self.bias.to(x.dtype) * self.bias_gain)
+        weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
+        if x.is_cuda:  # one step for three: a GPU waits for the processor to start them
+            x = torch.addmm(bias, x, weight.T, beta=self.bias_gain, alpha=self.weight_gain)
+        else:
+            x = F.linear(x, weight * self.weight_gain, bias * self.bias_gain)
         return x if self.activation == "linear" else F.leaky_relu(x, 0.2) * math.sqrt(2)
 
 
@@ -116,23 +121,45 @@ class Modulation(NamedTuple):
     scale: Tensor
 
     @classmethod
-    def of(cls, weight: Tensor, style: Tensor, gain: Tensor, demodulate: bool) -> Modulation:
+    def of(
+        cls,
+        weight: Tensor,
+        style: Tensor,
+        gain: Tensor,
+        demodulate: bool,
+        dtype: torch.dtype = torch.float32,
+    ) -> Modulation:
         """Modulate by `style` (n, n_in); `demodulate` brings output channels to unit variance.
 
         The official code normalises the styles of a batch together, which cancels up to the 1e-8
-        under the root; each sample's own are normalised here, so no sample depends on another.
+        under the root; each sample's own are normalised here, so no sample depends on another. So
+        that nothing overflows in half precision weights have unit norm there: what comes out of the
+        convolution is as large as what will be.
 
         Source: Analyzing and Improving the Image Quality of StyleGAN (Karras et al., 2020),
         section 2.2; the normalisation before it is StyleGAN3's, for half precision.
         """
         if not demodulate:
-            return cls(weight, style, gain.expand(len(style), len(weight)))
+            scale = gain.expand(len(style), len(weight))
+            return cls(weight, style, scale).of_unit_norm(dtype)
+        if (made := modulated(weight, style, gain, dtype, _EPSILON)) is not None:
+            return cls(*made)
         taps = weight.square().flatten(2)
         power = taps @ taps.new_ones(taps.shape[2])  # faster than the sum of so few
         mean = power.sum(dim=1) / taps[0].numel()
         style = style * style.square().mean(dim=1, keepdim=True).rsqrt()
         of_unit = style.square() @ power.T / mean
-        return cls(weight, style, (of_unit + _EPSILON).rsqrt() * mean.rsqrt() * gain)
+        scale = (of_unit + _EPSILON).rsqrt() * mean.rsqrt() * gain
+        return cls(weight, style, scale).of_unit_norm(dtype)
+
+    def of_unit_norm(self, dtype: torch.dtype) -> Modulation:
+        """In half precision with weights of unit norm, else as it is."""
+        if dtype != torch.float16:
+            return self
+        weight, style, scale = self
+        norm = (weight.detach().square().sum(dim=(1, 2, 3)) + _EPSILON).sqrt()
+        weight = weight / norm[:, None, None, None]
+        return Modulation(weight.to(dtype), style.to(dtype), scale * norm)
 
 
 def modulated_conv2d(
@@ -144,12 +171,11 @@ def modulated_conv2d(
 ) -> tuple[Tensor, Tensor]:
     """Convolve each sample with weights of its own.
 
-    The styles go onto the input, and all samples share one convolution. So that nothing overflows
-    in half precision its weights have unit norm there: what comes out is as large as what will be.
+    The styles go onto the input, and all samples share one convolution.
 
     Args:
         x: (n, n_in, h, w).
-        modulation: float32.
+        modulation: of the dtype of `x`; scales are float32.
         padding: zeros on every side.
         zeros: around `x`, beside those.
         workspace: for the result of a large plane.
@@ -159,13 +185,11 @@ def modulated_conv2d(
         is still to be multiplied by.
     """
     weight, style, scale = modulation
-    if x.dtype == torch.float16:
-        norm = (weight.detach().square().sum(dim=(1, 2, 3)) + _EPSILON).sqrt()
-        weight, scale = weight / norm[:, None, None, None], scale * norm
-        weight, style = weight.to(x.dtype), style.to(x.dtype)
-    elif is_large(x):
-        around = Padding(*(side + padding for side in zeros))
+    around = Padding(*(side + padding for side in zeros))
+    if is_large(x):
         return _in_strips(x, modulation, around, workspace), scale
+    if (made := winograd(x, weight, style, around)) is not None:
+        return made, scale
     styled = _padded(x * style[:, :, None, None], zeros)
     return F.conv2d(styled, weight, padding=padding), scale
 

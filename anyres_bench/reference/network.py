@@ -100,9 +100,9 @@ class SynthesisLayer(nn.Module):
         """
         if update_emas:
             self._follow(x)
-        modulation = self.modulation(w, scale_w)
         use_half = self.in_half and x.is_cuda and not force_fp32
         x = x.to(torch.float16 if use_half else self.weight.dtype)
+        modulation = self.modulation(w, scale_w, x.dtype)
         workspace = workspace if is_large(x) else None
         if part is None:
             x, scale = modulated_conv2d(x, modulation, self.padding, workspace=workspace)
@@ -110,15 +110,17 @@ class SynthesisLayer(nn.Module):
         x, scale = modulated_conv2d(x, modulation, 0, part.zeros, workspace)
         return self.activate(x, scale, part.padding, workspace)
 
-    def modulation(self, w: Tensor, scale_w: Tensor | None) -> Modulation:
-        """The convolution's weights for styles (n, w_dim), and for those of the scale."""
+    def modulation(
+        self, w: Tensor, scale_w: Tensor | None, dtype: torch.dtype = torch.float32
+    ) -> Modulation:
+        """A convolution's weights, in `dtype`, for styles (n, w_dim) and those of the scale."""
         style = self.affine(w)
         if scale_w is not None:
             style = style + self.scale_affine(scale_w)
         if self.layer.is_torgb:
             style = style / math.sqrt(self.layer.source.channels)
         gain = self.magnitude_ema.rsqrt()
-        return Modulation.of(self.weight, style, gain, demodulate=not self.layer.is_torgb)
+        return Modulation.of(self.weight, style, gain, not self.layer.is_torgb, dtype)
 
     def activate(
         self,

@@ -130,12 +130,13 @@ def test_a_second_gradient_is_refused() -> None:
 def test_half_precision_follows_single() -> None:
     """What runs on a GPU alone, on the CPU: weights are made in single precision and cast."""
     x, weight, style = random(2, 6, 36, 36), random(5, 6, 3, 3, seed=1), random(2, 6, seed=2)
-    modulation = Modulation.of(weight.float(), style.float(), torch.tensor(0.7), demodulate=True)
+    gain = torch.tensor(0.7)
     kernels = (random(12, seed=3).abs(), random(12, 12, seed=4).abs())
     kernels = (kernels[0] / kernels[0].sum(), kernels[1] / kernels[1].sum())
     op, bias = FilteredLRelu(2, 2, Padding(9, 8, 9, 8), clamp=256), random(5, seed=5)
     results = []
     for dtype in (torch.float32, torch.float16):
+        modulation = Modulation.of(weight.float(), style.float(), gain, True, dtype)
         y, scale = modulated_conv2d(x.to(dtype), modulation, padding=2)
         results.append(filtered_lrelu(y, scale, bias, kernels, op))
         assert results[-1].dtype == dtype

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 
 from anyres_bench.core.geometry import Size
-from anyres_bench.reference import activation, fused
+from anyres_bench.reference import activation, fused, winograd
 from anyres_bench.reference.activation import FilteredLRelu, filtered_lrelu
+from tests.gpu import test_layers
 from tests.gpu.agreement import apart
 from tests.reference.test_activation import CASES, plain, run
 
@@ -34,8 +35,13 @@ def check(op: FilteredLRelu, kernels: Any, size: Size, dtype: torch.dtype) -> No
 
 def main() -> None:
     """Check every case, reached from a CPU."""
-    activation.on_gpu = lambda x: True
+    for module in (activation, fused, winograd):
+        module.on_gpu = lambda x: True
     activation._DENSE_SIDE = 0
+    for convolution in test_layers.CONVOLUTIONS:
+        test_layers.check_convolution(*convolution, "cpu")
+    for modulation in test_layers.MODULATIONS:
+        test_layers.check_modulation(*modulation, "cpu")
     for op, kernels in CASES:
         for size in SIZES:
             for dtype in TOLERANCES:

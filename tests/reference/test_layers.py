@@ -87,7 +87,7 @@ def test_demodulated_weights_have_the_power_of_the_gain() -> None:
 def test_half_precision_holds_the_largest_activations(size: float) -> None:
     x, made = size * torch.randn(3, 6, 7, 8, generator=rng(2)), modulation(demodulate=True)
     made = made._replace(weight=1000 * made.weight, scale=made.scale / 1000)
-    y, scale = modulated_conv2d(x.half(), made, padding=1)
+    y, scale = modulated_conv2d(x.half(), made.of_unit_norm(torch.float16), padding=1)
     assert y.dtype == torch.float16
     single, factor = modulated_conv2d(x, made, padding=1)
     want = single * factor[:, :, None, None]
@@ -98,6 +98,8 @@ def test_half_precision_holds_the_largest_activations(size: float) -> None:
 def test_half_precision_takes_a_channel_without_weights() -> None:
     made = modulation(demodulate=False)
     made.weight[1] = 0
-    y, scale = modulated_conv2d(torch.ones(3, 6, 7, 8).half(), made, padding=1)
+    y, scale = modulated_conv2d(
+        torch.ones(3, 6, 7, 8).half(), made.of_unit_norm(torch.float16), padding=1
+    )
     assert not y[:, 1].any()
     assert scale.isfinite().all()
