@@ -57,7 +57,11 @@ _SAID = {"wanted": "--suite", "extractor": "--extractor", "n": "--n", "seed": "-
 @click.option("--extractor", help="Where the task names none.  [default: builtin]")
 @click.option("--n", type=click.IntRange(min=2), help="Fakes, where the task names no number.")
 @click.option("--seed", default=0, show_default=True, help="Of windows and latents.")
-@click.option("--batch-size", default=16, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    help="Images at a time.  [default: 16, or 32 for networks on a GPU]",
+)
 @click.option(
     "--workers",
     default=2,
@@ -92,7 +96,7 @@ def command(
     extractor: str | None,
     n: int | None,
     seed: int,
-    batch_size: int,
+    batch_size: int | None,
     workers: int,
     out: Path,
     device: str | None,

@@ -124,7 +124,7 @@ def _pil_float_in_two(images: Tensor, size: Size, filter_name: str) -> Tensor:
     for image, place in zip(images, apart, strict=True):
         torch.bmm(by_row, image[:, down.low : down.high].float(), out=rows)
         torch.mm(flat, across.weights.T, out=place[:n_values].view(-1, size.width))
-    return apart[:, :n_values].unflatten(1, (3, *size)).clamp(0, 255)
+    return apart[:, :n_values].view(len(images), 3, *size).clamp(0, 255)
 
 
 @functools.lru_cache(maxsize=64)

@@ -73,7 +73,7 @@ class ReferencePlan:
     extractors: Mapping[str, FeatureExtractor]
     out: Path
     seed: int = 0
-    batch_size: int = 16
+    batch_size: int | None = None
     fresh: bool = False
 
 

@@ -48,7 +48,7 @@ def evaluate(
     out: str | Path = "results",
     device: str | None = None,
     options: Mapping[str, str] | None = None,
-    batch_size: int = 16,
+    batch_size: int | None = None,
     workers: int = 2,
     accept_licence: bool = False,
     fresh: bool = False,

@@ -31,23 +31,33 @@ Missing = tuple[range, list[str]]
 """A shard, and the extractors whose features of it are not kept."""
 
 
+N_AT_ONCE = 16
+"""Samples that are rendered and extracted at a time, where nobody wants another number."""
+
+
 @dataclass(frozen=True)
 class FeatureRun:
     """How features are computed; nothing here changes them.
 
     Attributes:
         store: where shards are kept.
-        batch_size: samples rendered and extracted at a time.
+        batch_size: samples rendered and extracted at a time; None: as suits the extractors.
         title: of the progress.
         show: is given the pixels of the first samples when they are computed.
         fresh: whether shards that are kept are computed again.
     """
 
     store: FeatureStore
-    batch_size: int
+    batch_size: int | None
     title: str
     show: Callable[[SampleSet, Tensor], None]
     fresh: bool = False
+
+    def n_at_once(self, extractors: Iterable[FeatureExtractor]) -> int:
+        """Samples at a time: `N_AT_ONCE`, or as many as a network takes on its device."""
+        if self.batch_size is not None:
+            return self.batch_size
+        return max([N_AT_ONCE, *(getattr(one, "n_at_once", 1) for one in extractors)])
 
 
 def feature_banks(
@@ -156,7 +166,8 @@ def _compute(
     bar: Progress,
 ) -> Iterator[tuple[range, list[str], dict[str, list[Any]]]]:
     """Each missing shard with its features, a list of batches by extractor."""
-    parts = [_parts(samples, shard, run.batch_size) for shard, _ in missing]
+    n_at_once = run.n_at_once(extractors.values())
+    parts = [_parts(samples, shard, n_at_once) for shard, _ in missing]
     pixels = samples.batches([part for shard in parts for part in shard])
     for (shard, names), batches in zip(missing, parts, strict=True):
         features: dict[str, list[Any]] = {name: [] for name in names}

@@ -72,7 +72,7 @@ class EvaluationPlan:
         extractors: by id; every extractor of the tasks.
         out: folder of the results.
         seed: of views and latents.
-        batch_size: samples at a time; changes speed and memory only.
+        batch_size: samples at a time; changes speed and memory only. None: as `FeatureRun` has it.
         n_workers: threads that decode images.
         fresh: whether what earlier runs have kept is computed again.
     """
@@ -84,7 +84,7 @@ class EvaluationPlan:
     extractors: Mapping[str, FeatureExtractor]
     out: Path
     seed: int = 0
-    batch_size: int = 16
+    batch_size: int | None = None
     n_workers: int = 0
     fresh: bool = False
 

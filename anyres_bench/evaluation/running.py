@@ -47,14 +47,14 @@ class EvaluationOptions:
     Attributes:
         out: folder of the records.
         seed: of windows and latents.
-        batch_size: of rendered images.
+        batch_size: of rendered images; None: 16, or 32 for networks on a GPU.
         n_workers: threads that decode images.
         fresh: compute again what is there already, features included.
     """
 
     out: Path
     seed: int = 0
-    batch_size: int = 16
+    batch_size: int | None = None
     n_workers: int = 2
     fresh: bool = False
 

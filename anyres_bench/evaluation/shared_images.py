@@ -106,7 +106,8 @@ class _Set:
             self._shard_of |= dict.fromkeys((w.samples.order[i] for i in shard), number)
         self._absent = [len(shard) for shard, _ in self._shards]
         self.n_left = self.n_items = len(self._shard_of)
-        n = min(N_SHOWN, w.run.batch_size, len(w.samples))
+        self._n_at_once = w.run.n_at_once(w.extractors.values())
+        n = min(N_SHOWN, self._n_at_once, len(w.samples))
         first = [w.samples.order[i] for i in range(n)]
         self._first = first if first and first[0] in self._shard_of else []
 
@@ -128,7 +129,7 @@ class _Set:
             if len(self._shown) == len(self._first):
                 self._show()
         self._pending.append((item, views))
-        if len(self._pending) >= self.wanted.run.batch_size:
+        if len(self._pending) >= self._n_at_once:
             self.flush()
 
     def flush(self) -> None:

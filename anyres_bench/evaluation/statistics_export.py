@@ -24,8 +24,6 @@ from anyres_bench.features.references import Gaussian, Origin
 from anyres_bench.features.store import FeatureStore
 from anyres_bench.metrics.frechet import moments_of
 
-_BATCH = 16  # images at a time
-
 
 def export_statistics(
     dataset: Dataset, request: Request, out: Path, *, seed: int = 0, n_workers: int = 0
@@ -59,7 +57,7 @@ def export_statistics(
     reference, _ = reference_and_held_out(dataset, task.dataset, protocol)
     samples = reference_samples(reference, protocol, task.n, seed, n_workers)
     store = FeatureStore(cache_dir() / "features")
-    run = FeatureRun(store, _BATCH, f"{protocol.id} reference", keep_samples)
+    run = FeatureRun(store, None, f"{protocol.id} reference", keep_samples)
     bank = feature_banks(samples, extractors, run)[task.extractor]
     sums = moments_of(bank.features())
     origin = Origin(

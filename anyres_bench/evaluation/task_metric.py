@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 DEFAULT_N = 1000
-_REAL_BATCH = 16
 _BATCH = "the loop's model"  # in messages, of batches that were given to update()
 
 
@@ -195,7 +194,7 @@ class TaskMetric:
             check_files(self.reference)
             samples = reference_samples(self.reference, self.protocol, self.task.n, self.seed)
             store = FeatureStore(cache_dir() / "features")
-            run = FeatureRun(store, _REAL_BATCH, f"{self.protocol.id} reference", _show_nothing)
+            run = FeatureRun(store, None, f"{self.protocol.id} reference", _show_nothing)
             banks = feature_banks(samples, {self.task.extractor: self.extractor}, run)
             self._real = banks[self.task.extractor]
         return self._real

@@ -68,6 +68,36 @@ def test_views_of_an_item_are_of_one_image_or_latent(side: str, tmp_path: Path) 
     np.testing.assert_array_less(bank.features(), 2)
 
 
+class Recorded(Pooled):
+    """Keeps how many images came at a time; its network wants so many, if it is one."""
+
+    def __init__(self, n_at_once: int | None) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+        if n_at_once is not None:
+            self.n_at_once = n_at_once
+
+    def __call__(self, images):
+        self.batches.append(len(images))
+        return super().__call__(images)
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted", "batches"),
+    [(None, None, [16, 16, 8]), (None, 8, [16, 16, 8]), (None, 32, [32, 8]), (20, 32, [20, 20])],
+)
+def test_batches_suit_the_network_unless_a_number_is_asked_for(
+    asked: int | None, wanted: int | None, batches: list[int], tmp_path: Path
+) -> None:
+    dataset = write_dataset(tmp_path / "tiny", [(48, 60)] * 4)
+    reference, protocol = halves(dataset)[0], protocol_from("patch32-at40")
+    samples = model_samples(Waves(), reference, protocol, 40, 0)
+    extractor = Recorded(wanted)
+    run = FeatureRun(FeatureStore(tmp_path / "store"), asked, "waves", lambda samples, pixels: None)
+    feature_banks(samples, {extractor.id: extractor}, run)
+    assert extractor.batches == batches
+
+
 def _pairs() -> Pairs:
     plain = protocol_from("patch32-at40")
     return Pairs(**{f.name: getattr(plain, f.name) for f in dataclasses.fields(plain)})
