@@ -208,10 +208,13 @@ def main() -> None:
             profile(args.profile)
             return
         if args.only != "inception":
-            body["generator"] = list(generators(args))
+            body["generator"] = []
+            for row in generators(args):
+                body["generator"].append(row)
+                write_json(args.out, body)  # each: a card may be lent for minutes
         if args.only != "generator":
             body["inception"] = inception(args.repeats)
-    write_json(args.out, body)
+            write_json(args.out, body)
 
 
 if __name__ == "__main__":
