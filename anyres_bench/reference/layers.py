@@ -15,7 +15,7 @@ from anyres_bench.core.geometry import Size
 from anyres_bench.core.threads import in_halves
 from anyres_bench.models.resample import NO_PADDING, Padding
 from anyres_bench.reference.fused import modulated
-from anyres_bench.reference.winograd import winograd
+from anyres_bench.reference.winograd import suits, winograd
 
 LARGE = 1 << 15  # pixels; planes that have more are convolved in strips on a CPU
 _STRIP = 1 << 22  # values of one: memory that the system is not asked for anew each time
@@ -186,10 +186,13 @@ def modulated_conv2d(
     """
     weight, style, scale = modulation
     around = Padding(*(side + padding for side in zeros))
+    if suits(x, weight, style):
+        size = _size(x, around, weight.shape[2])
+        out = room(x, workspace, len(x), len(weight), *size)
+        if (made := winograd(x, weight, style, around, out)) is not None:
+            return made, scale
     if is_large(x):
         return _in_strips(x, modulation, around, workspace), scale
-    if (made := winograd(x, weight, style, around)) is not None:
-        return made, scale
     styled = _padded(x * style[:, :, None, None], zeros)
     return F.conv2d(styled, weight, padding=padding), scale
 
@@ -213,10 +216,10 @@ def _in_strips(
     nothing has used yet, several times as much as the planes of a slim network.
     """
     weight, style, _ = modulation
-    left, right, top, bottom = zeros
-    (n, _, height, width), (n_out, _, k, _) = x.shape, weight.shape
-    size = Size(height + top + bottom - k + 1, width + left + right - k + 1)
-    out = room(x, workspace, n, n_out, *size)
+    left, right, top, _ = zeros
+    n, height, k = len(x), x.shape[2], weight.shape[2]
+    size = _size(x, zeros, k)
+    out = room(x, workspace, n, len(weight), *size)
 
     def run(some: Sequence[slice]) -> None:
         for rows in some:
@@ -229,6 +232,13 @@ def _in_strips(
     cuts = [i * size.height // n_strips for i in range(n_strips + 1)]
     in_halves(run, [slice(*pair) for pair in itertools.pairwise(cuts)])
     return out
+
+
+def _size(x: Tensor, zeros: Padding, k: int) -> Size:
+    """Of what a kernel of k x k makes of planes and the zeros around them."""
+    height, width = x.shape[2:]
+    left, right, top, bottom = zeros
+    return Size(height + top + bottom - k + 1, width + left + right - k + 1)
 
 
 def _padded(x: Tensor, zeros: Padding) -> Tensor:

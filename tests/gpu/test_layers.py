@@ -12,7 +12,7 @@ from anyres_bench.models.resample import NO_PADDING, Padding
 from anyres_bench.reference import winograd as convolutions
 from anyres_bench.reference.fused import modulated
 from anyres_bench.reference.layers import Modulation
-from anyres_bench.reference.winograd import winograd
+from anyres_bench.reference.winograd import suits, winograd
 from tests.gpu.agreement import apart
 
 # Shapes of images and weights, and zeros around; odd sides, planes of less than a square
@@ -40,9 +40,12 @@ def check_convolution(
     want = F.conv2d(
         F.pad(x.double() * style.double()[:, :, None, None], tuple(zeros)), weight.double()
     )
+    given = [each.to(device) for each in (x, weight, style)]
     with torch.no_grad(), single_precision():
-        got = winograd(x.to(device), weight.to(device), style.to(device), zeros)
-    assert got is not None
+        assert suits(*given)
+        out = torch.full_like(want, torch.nan, dtype=x.dtype, device=device)
+        got = winograd(*given, zeros, out)
+    assert got is out
     assert apart(got, want) < 2e-6
 
 
@@ -74,20 +77,23 @@ def test_winograd(
 
 
 def test_winograd_in_parts(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convolutions, "_VALUES", 1)  # a row of squares at a time
+    monkeypatch.setattr(convolutions, "_GPU_VALUES", 1)  # a row of squares at a time
     check_convolution(*CONVOLUTIONS[0], device)
 
 
 def test_winograd_is_of_single_precision_without_gradients(device: str) -> None:
-    x, weight, style = (each.to(device) for each in draw((1, 64, 6, 6), (64, 64, 3, 3), (1, 64)))
+    given = [each.to(device) for each in draw((1, 64, 6, 6), (64, 64, 3, 3), (1, 64))]
+    x, weight, style = given
     with single_precision():
-        assert winograd(x, weight.requires_grad_(), style, NO_PADDING) is None
+        assert not suits(x, weight.requires_grad_(), style)
         with torch.no_grad():
-            assert winograd(x, weight, style, NO_PADDING) is not None
-            assert winograd(x[:, :63], weight[:, :63], style[:, :63], NO_PADDING) is None
-            assert winograd(x.half(), weight.half(), style.half(), NO_PADDING) is None
+            assert suits(*given)
+            assert not suits(x[:, :63], weight[:, :63], style[:, :63])
+            assert not suits(*(each.half() for each in given))
+            with torch.autocast("cuda"):
+                assert not suits(*given)
     with torch.no_grad(), tf32(True):
-        assert winograd(x, weight, style, NO_PADDING) is None
+        assert not suits(*given)
 
 
 @pytest.mark.parametrize(("n", "n_in", "n_out", "k"), MODULATIONS)
