@@ -35,14 +35,16 @@ def suits(x: Tensor, weight: Tensor, style: Tensor) -> bool:
 
     Never where a gradient may be wanted.
     """
-    few = min(weight.shape[:2])
+    few, device = min(weight.shape[:2]), x.device.type
     if weight.shape[2:] != (3, 3) or not x.dtype == weight.dtype == torch.float32:
         return False
-    if wants_grad(x, weight, style) or torch.is_autocast_enabled(x.device.type):
+    if device not in ("cpu", "cuda") or torch.is_autocast_enabled(device):
+        return False
+    if wants_grad(x, weight, style):
         return False
     if on_gpu(x):
         return few >= _LEAST_ON_GPU and not torch.backends.cudnn.allow_tf32
-    return x.is_cpu and few >= _LEAST_ON_CPU and x[0, 0].numel() >= _LEAST_PIXELS
+    return few >= _LEAST_ON_CPU and x[0, 0].numel() >= _LEAST_PIXELS
 
 
 def winograd(
