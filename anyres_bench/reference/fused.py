@@ -235,6 +235,7 @@ def modulated(
     given = (weight, style, gain)
     if not on_gpu(style) or any(one.dtype != torch.float32 for one in given) or wants_grad(*given):
         return None
+    weight, style = weight.contiguous(), style.contiguous()
     n, (n_out, n_in, k, _) = len(style), weight.shape
     halved = dtype != torch.float32
     own = torch.empty_like(weight, dtype=dtype) if halved else weight
@@ -242,7 +243,7 @@ def modulated(
 
     def run(kernels: Any) -> tuple[Tensor, Tensor, Tensor]:
         kernels.modulate[n_out, -(-n // _SAMPLES)](
-            weight.contiguous(), style.contiguous(), gain, own, styled, scale, n, n_in, epsilon,
+            weight, style, gain, own, styled, scale, n, n_in, epsilon,
             k * k, _power_of_two(k * k), _SAMPLES, _CHANNELS, halved, num_warps=_WARPS,
         )  # fmt: skip
         return own, styled, scale

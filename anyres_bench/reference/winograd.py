@@ -69,10 +69,9 @@ def winograd(
     jobs = [(i, top, min(rows, tiles_y - top)) for i in range(len(x)) for top in tops]
 
     def run(some: Sequence[tuple[int, int, int]]) -> None:
-        bands: dict[int, _Band] = {}
+        band = functools.cache(functools.partial(_Band, factors, n_columns=tiles_x))
         for i, first, n in some:
-            band = bands.setdefault(n, _Band(factors, n, tiles_x))
-            band.convolve(x[i], style[i], zeros, out[i], first)
+            band(n).convolve(x[i], style[i], zeros, out[i], first)
 
     in_halves(run, jobs)
     return out
