@@ -119,6 +119,7 @@ def systems() -> list[System]:
         *(_patch("no-teacher", seed, "model.teacher_options.weight=0") for seed in (0, 1)),
         *(_patch("no-scale", seed, *no_scale) for seed in (0, 1)),
         *(_patch("discrete", seed, discrete) for seed in (0, 1)),
+        _patch("continuous", 0),  # `ours` from the first stage that `discrete` began with
         *(_patch("scratch", seed, *scratch, kimg=KIMG) for seed in (0, 1)),
     ]
 

@@ -76,6 +76,7 @@ PAIRS = (
     ("no-octaves-seed1", "no-scale-seed1"),
     ("ours-seed0", "no-scale-seed0"),
     ("ours-seed1", "no-scale-seed1"),
+    ("continuous-seed0", "discrete-seed0"),
     ("ours-seed1", "scratch-seed1"),
     ("ours-seed0", "stage1-seed0"),
     ("ours-seed1", "stage1-seed1"),

@@ -43,7 +43,8 @@ def test_every_system_has_seen_the_budget() -> None:
     assert len(listed) == len(systems())
     for name, system in listed.items():
         seen = sum(system.kimg.values())
-        shares = name.startswith(("ours", "official", "no-", "discrete", "liif", "realesrgan"))
+        patch_stages = ("ours", "official", "no-", "discrete", "continuous")
+        shares = name.startswith((*patch_stages, "liif", "realesrgan"))
         if not name.startswith("stage1"):
             assert seen + 200 * shares == BUDGET
 
@@ -66,6 +67,7 @@ def test_variants_of_the_patch_stage_differ_in_what_their_name_says_alone() -> N
         whole, *windows = discrete["sources"]
         assert whole | {"probability": 1} == ours["sources"][0] | {"probability": 1}
         assert [(w["scale_min"], w["scale_max"]) for w in windows] == [(0.5, 0.5), (0.25, 0.25)]
+    assert stages_of(named["continuous-seed0"]) == stages_of(named["ours-seed0"])
 
 
 def test_what_is_complete_is_known_by_its_last_network(tmp_path: Path) -> None:
