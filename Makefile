@@ -46,7 +46,7 @@ test-full-size: install
 	$(BIN)/python -m pytest -m slow -s --timeout 3600 $(FULL_SIZE)
 
 test-gpu: install
-	$(BIN)/python -m pytest tests/gpu
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 tests/gpu
 
 check: install
 	$(BIN)/ruff check .
