@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageFile
+from PIL import Image, ImageChops, ImageCms, ImageFile
 
 from anyres_bench.core.errors import ImageError
 from anyres_bench.core.geometry import Box
@@ -188,16 +188,26 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, tup
     colours: Image.Image = image
     if profile:
         mode, transform = _profile_transform(profile)
-        matches = (mode == "CMYK") == (image.mode == "CMYK") and mode in ("RGB", image.mode)
-        if not matches:
+        if mode == "L":
+            colours = _as_grey(image)
+        if (mode == "CMYK") != (image.mode == "CMYK") or mode not in ("RGB", colours.mode):
             notes = ("icc-unusable",)
         elif transform is not None:
-            colours = _applied(transform, image.convert(mode))
+            colours = _applied(transform, colours.convert(mode))
             notes = ("icc-to-srgb",)
     colours = colours if colours.mode == "RGB" else colours.convert("RGB")
     if alpha is not None:
         colours.putalpha(alpha)
     return colours, notes
+
+
+def _as_grey(image: Image.Image) -> Image.Image:
+    """L where all pixels are grey, as after 16 bits, opacity, or a format without greys."""
+    if image.mode not in ("RGB", "RGBA"):
+        return image
+    red, green, blue = image.split()[:3]
+    same = all(ImageChops.difference(red, c).getbbox() is None for c in (green, blue))
+    return red if same else image
 
 
 @functools.lru_cache(maxsize=8)

@@ -43,6 +43,7 @@ _XMP_KEYWORD, _RAW_EXIF = b"XML:com.adobe.xmp", b"Raw profile type exif"
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 # Chunks that say how IDAT becomes colours; of the others, Pillow needs to know nothing.
 _PNG_KEPT = (b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"pHYs")
+_PNG_OVERRULED = (b"gAMA", b"cHRM")  # by cICP
 _PNG_CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _PNG_SIGNATURE, _PNG_END = b"\x89PNG\r\n\x1a\n", b"\0\0\0\0IEND\xaeB`\x82"
 # Passes of an interlaced PNG: first row and column, steps down and across.
@@ -180,6 +181,8 @@ def png(file: IO[bytes], name: str, max_pixels: int | None) -> Container:
     if (n_profiles := sum(chunk.kind == b"iCCP" for chunk in chunks[:first])) > 1:
         raise unsupported(name, f"a PNG with {n_profiles} colour profiles")
     _check_kinds([chunk.kind for chunk in chunks], first, name)
+    is_cicp = any(chunk.kind == b"cICP" for chunk in chunks[:first])
+    kept = [kind for kind in _PNG_KEPT if not (is_cicp and kind in _PNG_OVERRULED)]
     head = [_PNG_SIGNATURE]
     profile = None
     for chunk in chunks[:first]:
@@ -188,7 +191,7 @@ def png(file: IO[bytes], name: str, max_pixels: int | None) -> Container:
             continue
         if chunk.kind == b"cICP" and data[8:-4] != _SRGB_CICP:
             raise unsupported(name, "a PNG whose cICP chunk states another colour space than sRGB")
-        if chunk.kind in _PNG_KEPT:
+        if chunk.kind in kept:
             head.append(data)
     header = _data(file, chunks[0]) if chunks else b""
     if pixels and len(header) == 13 and header[9] == 3:

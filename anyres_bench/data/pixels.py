@@ -5,8 +5,8 @@
     truncated   refused, as is everything that Pillow reports; every refusal is an `ImageError`
     16 bits     scaled by 257 (65535 becomes 255) and rounded; never clipped to white
     colour      an ICC profile is followed to sRGB (perceptual, black point compensation); one that
-                moves no colour by more than one level is taken for sRGB; CMYK without a profile by
-                Pillow's formula
+                moves no colour by more than one level is taken for sRGB; gAMA and cHRM of a PNG
+                without one are a profile; CMYK without a profile by Pillow's formula
     alpha       "white" lays the image on white, "drop" takes the colours as stored under the alpha
                 (what clean-fid and its peers do), "refuse" refuses
     animation   the first frame
@@ -37,6 +37,7 @@ from anyres_bench.data.colour import (
     without_alpha,
 )
 from anyres_bench.data.containers import MAX_PIXELS, Container, is_whole_png
+from anyres_bench.data.encodings import stated_profile
 from anyres_bench.data.headers import (
     ImageInfo,
     Source,
@@ -82,7 +83,8 @@ class Decoded:
         pixels: (h, w, 4) where it was asked for and a decoder gives it; the last means nothing.
         notes: what was done beyond plain decoding: `16-bit-scaled`, `icc-to-srgb`,
             `icc-unusable` (the profile is damaged or of another colour space and was left aside),
-            `alpha-over-white`, `alpha-dropped`, `first-frame`, `oriented`.
+            `gamma-to-srgb` (by a PNG's gAMA and cHRM), `alpha-over-white`, `alpha-dropped`,
+            `first-frame`, `oriented`.
     """
 
     pixels: Pixels
@@ -125,6 +127,9 @@ def decode(
     with opened(data, name, max_pixels) as (image, container):
         info = info_of(image, container)
         layout, profile = rawmode(image), container.profile or image.info.get("icc_profile")
+        is_icc = bool(profile)
+        if info.format == "PNG" and not is_icc:
+            profile = stated_profile(image.info)
         if shrink > 1:
             image.draft(None, (image.width // shrink, image.height // shrink))
         pixels = fast_decode(image, data, padded) if shrink == 1 and is_srgb(profile) else None
@@ -134,6 +139,7 @@ def decode(
     del image  # its memory goes before more is needed
     if flat is not None:
         flat, colour_notes = to_srgb(flat, profile)
+        colour_notes = colour_notes if is_icc else ("gamma-to-srgb",) * bool(colour_notes)
         flat, alpha_notes = without_alpha(flat, alpha, name)
         pixels, notes = np.array(flat), notes + colour_notes + alpha_notes
     assert pixels is not None

@@ -247,6 +247,8 @@ class _Reader:
         head = file.read(16)
         self._order = {b"I": "<", b"M": ">"}.get(head[:1], "<")
         self._big = len(head) == 16 and self._unpack("H", head[2:4]) == 43
+        if self._big and self._order == ">":
+            raise unsupported(name, "a big-endian BigTIFF")
         self._start = self._unpack("Q", head[8:16]) if self._big else self._unpack("I", head[4:8])
         self._entries, self._next = self._directory(self._start)
         self.first = {tag: values for tag in self._entries if (values := self._values(tag))}

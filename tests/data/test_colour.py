@@ -111,6 +111,35 @@ def test_a_profile_is_followed_under_alpha_and_for_greys() -> None:
     assert grey.notes == ("icc-to-srgb",)
 
 
+def grey_profile(exponent: int) -> bytes:
+    """A version 2 profile of greys with a power curve."""
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)
+    curve = b"curv" + bytes(4) + struct.pack(">IHH", 1, exponent << 8, 0)
+    table = struct.pack(">I4sII4sII", 2, b"wtpt", 156, 20, b"kTRC", 176, 16)
+    head = struct.pack(">I4xI4s4s4s12x4s28x", 192, 0x02200000, b"mntr", b"GRAY", b"XYZ ", b"acsp")
+    return (head + white[8:]).ljust(128, b"\0") + table + white + curve
+
+
+def test_a_profile_of_greys_is_followed_however_greys_are_stored() -> None:
+    grey = picture()[..., 0]
+    deep = Image.fromarray(grey.astype(np.uint16) * np.uint16(257))
+    opaque = Image.fromarray(np.dstack([grey, np.full_like(grey, 255)]))
+    plain = decode(encode(grey, "PNG", icc_profile=grey_profile(1))).pixels
+    assert np.abs(plain[..., 0].astype(int) - grey).max() > 50
+    for image, container in (
+        (deep, "PNG"),
+        (deep, "TIFF"),
+        (opaque, "PNG"),
+        (Image.fromarray(grey), "WEBP"),
+    ):
+        decoded = decode(encode(image, container, icc_profile=grey_profile(1)))
+        np.testing.assert_array_equal(decoded.pixels, plain)
+        assert "icc-to-srgb" in decoded.notes
+    coloured = decode(encode(picture(), "PNG", icc_profile=grey_profile(1)))
+    assert coloured.notes == ("icc-unusable",)
+    np.testing.assert_array_equal(coloured.pixels, picture())
+
+
 def test_an_unusable_profile_is_left_aside_and_said() -> None:
     for icc in (b"no profile", b"\0" * 200):
         decoded = decode(encode(picture(), "PNG", icc_profile=icc))

@@ -101,3 +101,12 @@ def test_a_tag_that_stands_twice_is_refused() -> None:
     directory = struct.pack("<H", n + 1) + entries + struct.pack("<HHIHH", 262, 3, 1, 0, 0)
     twice = whole[:4] + struct.pack("<I", len(whole)) + whole[8:] + directory + bytes(4)
     assert refused(twice) == "corrupt"
+
+
+def test_a_big_endian_bigtiff_is_not_called_damaged() -> None:
+    """Pillow reads the numbers of its header in the other order."""
+    file = io.BytesIO()
+    Image.fromarray(picture(30, 40)).save(file, "TIFF", big_tiff=True)
+    assert decode(file.getvalue()).pixels.shape == (30, 40, 3)
+    head = struct.pack(">2sHHHQHQHHQQQ", b"MM", 43, 8, 0, 16, 1, 256, 4, 0, 1, 40 << 32, 0)
+    assert refused(head) == "unsupported-mode"
