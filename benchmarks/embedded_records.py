@@ -77,6 +77,7 @@ PAIRS = (
     ("ours-seed0", "no-scale-seed0"),
     ("ours-seed1", "no-scale-seed1"),
     ("continuous-seed0", "discrete-seed0"),
+    ("ours-seed0", "scratch-seed0"),
     ("ours-seed1", "scratch-seed1"),
     ("ours-seed0", "stage1-seed0"),
     ("ours-seed1", "stage1-seed1"),
