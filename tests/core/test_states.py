@@ -40,6 +40,37 @@ def test_the_preferred_key_wins_and_an_empty_one_does_not() -> None:
     assert names(content | {"g_ema": {}}, "g_ema", "g") == {"w": 1}
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"state_dict": {"w": A}, "state_dict_ema": {"w": B}},
+        {"model": {"w": A}, "modelEMA": {"w": B}},
+        {"g": {"w": A}, "g_ema": {"w": B}, "d_ema": {"d": A}, "ema_decay": 0.99},
+        {"net": {"w": A}, "ema": {"module": {"w": B}, "updates": 3}},
+        {"w": A, "ema": {"shadow": {"w": B}, "decay": 0.99}},
+        {"model": {"net": {"w": A}, "ema_net": {"w": B}}},
+    ],
+)
+def test_averaged_weights_come_before_those_beside_them(content: Any) -> None:
+    assert names(content, "g") == {"w": 2}
+
+
+@pytest.mark.parametrize(
+    ("ema", "words"),
+    [
+        ({"ema": {"shadow_params": [B], "decay": 0.99}}, "an average under 'ema'.*shadow_params"),
+        (
+            {"ema_0.99": {"w": B}, "ema_0.999": {"w": A}},
+            "several averages, 'ema_0.99', 'ema_",
+        ),
+    ],
+)
+def test_an_average_that_cannot_be_told_is_not_passed_over(ema: Any, words: str) -> None:
+    with pytest.raises(CheckpointError, match=words):
+        find_state({"model": {"w": A}} | ema, "g_ema")
+    assert names({"g_ema": {"w": B}} | ema, "g_ema") == {"w": 2}
+
+
 def test_a_prefix_is_taken_off_where_names_have_it() -> None:
     assert names({"net.w": A, "loss.w": B}, prefix="net.") == {"w": 1}
     assert names({"w": A}, prefix="net.") == {"w": 1}
