@@ -147,10 +147,14 @@ class Folder:
             name += f" ({member.place})".encode()
             told = "name-twice: another member of the archive has this name, and comes behind it"
             return self._candidate(name, refusal=told)
-        return self._candidate(name, stamp=member.stamp)
+        return self._candidate(name, stamp=member.stamp, is_member=True)
 
-    def _candidate(self, relative: bytes, stamp: str = "", refusal: str = "") -> Candidate:
+    def _candidate(
+        self, relative: bytes, stamp: str = "", refusal: str = "", is_member: bool = False
+    ) -> Candidate:
         name = readable(relative)
+        # Some programs of Windows write archives with backslashes between folders.
+        place = name.replace("\\", "/") if is_member else name
         return Candidate(
             key=key_of(self.source, os.path.splitext(name)[0]),
             url=quote_from_bytes(relative),
@@ -158,7 +162,7 @@ class Folder:
             source_id=name,
             author=self.author,
             licence_id=self.licence,
-            label=Path(name).parent.name if self.labels else "",
+            label=Path(place).parent.name if self.labels else "",
             stamp=stamp,
             refusal=storable(refusal),
         )

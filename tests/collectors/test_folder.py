@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -113,6 +114,19 @@ def test_links_and_labels(tree: Path, tmp_path: Path) -> None:
     dataset = build(Order(folder, tmp_path / "out", "t", RULES), ENGINE).dataset
     assert sorted(r.label for r in dataset.manifest) == ["", "deep"]
     assert all(dataset.path(record).stat().st_nlink == 2 for record in dataset.manifest)
+
+
+def test_labels_of_an_archive_that_windows_wrote(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "birds.zip", "w") as file:
+        file.writestr(r"all\wren\a.jpg", b"")
+        file.writestr("robin/b.jpg", b"")
+    labels = {
+        c.source_id: c.label for c in Folder(tmp_path / "birds.zip", labels=True).candidates()
+    }
+    assert labels == {r"all\wren\a.jpg": "wren", "robin/b.jpg": "robin"}
+    (tmp_path / "tree" / "robin").mkdir(parents=True)
+    (tmp_path / "tree" / "robin" / r"no\folder.jpg").touch()
+    assert [c.label for c in Folder(tmp_path / "tree", labels=True).candidates()] == ["robin"]
 
 
 def test_refusals(tree: Path, tmp_path: Path) -> None:
