@@ -23,6 +23,8 @@ _CHUNK = 1 << 20  # most that one receive takes; it returns as soon as anything 
 _UNPACKED_CHUNK = 1 << 20
 _LONGEST_NOTE = 1 << 16  # bytes
 _HEAD = 512  # bytes that `Expect.accept` is shown
+_PIECE = 1 << 14
+_GZIP = b"\x1f"  # what each member begins with
 _GZIP_OR_ZLIB = 47  # zlib's number for "look at the header yourself"
 
 _VALIDATOR = re.compile(r"[\x20-\x7e]{1,1000}")  # what may go into a header of ours
@@ -261,13 +263,25 @@ def _raw_chunks(
         raise FetchError("incomplete", f"{url} ended after {n_bytes} of {declared} bytes")
 
 
+def _pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Short ones: what is left of one is copied with each member that ends in it."""
+    for chunk in chunks:
+        for place in range(0, len(chunk), _PIECE):
+            yield chunk[place : place + _PIECE]
+
+
 def _unpacked(packed: Iterator[bytes], url: str) -> Iterator[bytes]:
     unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:
-        for chunk in packed:
-            while chunk and not unpacker.eof:
-                yield unpacker.decompress(chunk, _UNPACKED_CHUNK)
-                chunk = unpacker.unconsumed_tail
+        for piece in _pieces(packed):
+            while piece:
+                if unpacker.eof:  # a gzip file may have several members (RFC 1952, 2.2)
+                    piece = piece.lstrip(b"\0")
+                    if not piece.startswith(_GZIP):
+                        break  # padding, or what no reader looks at
+                    unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
+                yield unpacker.decompress(piece, _UNPACKED_CHUNK)
+                piece = unpacker.unconsumed_tail or unpacker.unused_data
     except zlib.error as error:
         raise FetchError("content-encoding", f"{url} is packed wrongly: {error}") from error
     if not unpacker.eof:

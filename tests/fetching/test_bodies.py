@@ -43,6 +43,8 @@ def reason_of(response: HTTPResponse, bounds: Bounds = BOUNDS) -> str:
         (gzip.compress(BODY, mtime=0), "gzip"),
         (gzip.compress(BODY, mtime=0), " X-GZIP"),
         (zlib.compress(BODY), "deflate"),
+        (gzip.compress(BODY[:99], mtime=0) + gzip.compress(BODY[99:], mtime=0), "gzip"),
+        (gzip.compress(BODY, mtime=0) + bytes(99) + b"rest", "gzip"),
     ],
 )
 def test_bodies_come_unpacked(body: bytes, encoding: str) -> None:
@@ -62,6 +64,10 @@ def test_bodies_come_unpacked(body: bytes, encoding: str) -> None:
         (answer(gzip.compress(bytes(1 << 20), mtime=0), Content_Encoding="gzip"), "too-many-bytes"),
         (answer(Content_Length="6000"), "incomplete"),
         (answer(gzip.compress(BODY, mtime=0)[:-9], Content_Encoding="gzip"), "incomplete"),
+        (
+            answer(gzip.compress(BODY, mtime=0) + b"\x1f\x8b", Content_Encoding="gzip"),
+            "incomplete",
+        ),
         (answer(BODY, Content_Encoding="gzip"), "content-encoding"),
         (answer(BODY, Content_Encoding="br"), "content-encoding"),
     ],
