@@ -13,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from anyres_bench.data.pixels import image_of
-
 _SIDE = 64
 _KEPT = 16
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -25,15 +23,16 @@ def perceptual_hash(pixels: NDArray[np.uint8]) -> tuple[bytes, float]:
     """The hash of an image, and how much detail it rests on.
 
     Args:
-        pixels: (h, w, 3) or (h, w, 4) uint8; a fourth channel is not looked at.
+        pixels: (h, w, 3) uint8, or their luma (h, w), of which the hash is the same up to two bits.
 
     Returns:
         32 bytes; mean absolute difference of neighbours in the 64x64 luminance, in grey levels.
         Below `LEAST_DETAIL` the picture is nearly flat and its bits are noise.
     """
     box = Image.Resampling.BOX
-    small = np.asarray(image_of(pixels).resize((_SIDE, _SIDE), box, reducing_gap=2.0))
-    luma = np.ascontiguousarray(small[..., :3], dtype=np.float64) @ _LUMA
+    small = np.asarray(Image.fromarray(pixels).resize((_SIDE, _SIDE), box, reducing_gap=2.0))
+    luma = small.astype(np.float64)
+    luma = luma @ _LUMA if luma.ndim == 3 else luma
     detail = (np.abs(np.diff(luma, axis=0)).mean() + np.abs(np.diff(luma, axis=1)).mean()) / 2
     waves = _waves()
     coefficients = waves @ luma @ waves.T

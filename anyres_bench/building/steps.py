@@ -189,7 +189,7 @@ def _examine(path: Path, candidate: Candidate, rules: Rules) -> tuple[Values, Va
         from anyres_bench.building.image_statistics import measure
         from anyres_bench.data.pixels import decode
 
-        decoded = decode(path, rules.max_pixels, padded=rules.measure == "decode")
+        decoded = decode(path, rules.max_pixels, luma=rules.measure == "decode")
         info = decoded.info
         metadata = {"notes": list(decoded.notes), **measure(decoded.pixels, rules.measure)}
     fetched = candidate.fetched

@@ -67,7 +67,11 @@ def test_flat_pictures_have_no_detail() -> None:
     assert perceptual_hash(np.asarray(scene(1)))[1] > LEAST_DETAIL
 
 
-def test_a_fourth_channel_is_not_looked_at() -> None:
-    pixels = np.asarray(scene(2, 130, 517))
-    padded = np.concatenate([pixels, np.full((130, 517, 1), 77, np.uint8)], axis=2)
-    assert perceptual_hash(padded) == perceptual_hash(pixels)
+def test_luma_has_the_hash_of_the_colours() -> None:
+    for seed in range(4):
+        image = scene(seed, 130, 517)
+        colours, detail = perceptual_hash(np.asarray(image))
+        luma, of_luma = perceptual_hash(np.asarray(image.convert("L")))
+        bits = np.frombuffer(colours, np.uint8) ^ np.frombuffer(luma, np.uint8)
+        assert int(np.bitwise_count(bits).sum()) <= 4
+        assert of_luma == pytest.approx(detail, rel=0.01)
