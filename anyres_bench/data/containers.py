@@ -60,6 +60,7 @@ _SRGB_CICP = bytes((1, 13, 0, 1))
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _SOF = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive", 0xC9: "arithmetic"}
 _SOF |= {0xCA: "progressive arithmetic"}
+_PROGRESSIVE = (0xC2, 0xCA)
 _OTHER_SOF = frozenset(range(0xC0, 0xD0)) - _SOF.keys() - {0xC4, 0xC8, 0xCC}
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a segment
 
@@ -363,7 +364,8 @@ def jpeg(file: IO[bytes], name: str, max_pixels: int | None) -> Container:
     data = file.read() if max_pixels is not None else _jpeg_head(file)
     kept, blocks, packets = [data[:2]], list[bytes](), list[bytes]()
     n_components, is_adobe, place = 0, False, 2
-    for marker, start, stop in _segments(data, 2, name):
+    components = b""  # of a progressive one
+    for marker, start, stop in segments(data, 2, name):
         segment = data[start:stop]
         if marker == 0xDA:
             break
@@ -375,12 +377,13 @@ def jpeg(file: IO[bytes], name: str, max_pixels: int | None) -> Container:
             packets.append(segment)
         if marker in _SOF or marker in _OTHER_SOF:
             n_components = _check_frame(marker, segment, name)
+            components = segment[10::3] if marker in _PROGRESSIVE else b""
         is_adobe |= marker == 0xEE and segment[4:9] == b"Adobe"
         kept.append(segment)
     if n_components == 4 and not is_adobe:
         raise unsupported(name, "a CMYK JPEG that does not say (by Adobe's marker) which way")
     if max_pixels is not None:
-        _count_scans(data, place, name)
+        _check_scans(data, place, components, name)
     orientation = stated_orientation([b"".join(blocks)], packets)  # a long block comes in parts
     stream = io.BytesIO(b"".join([*kept, data[place:]]))
     return Container(stream, orientation=orientation)
@@ -405,7 +408,7 @@ def _jpeg_head(file: IO[bytes]) -> bytes:
     return b"".join(parts)
 
 
-def _segments(data: bytes, place: int, name: str) -> Iterator[tuple[int, int, int]]:
+def segments(data: bytes, place: int, name: str) -> Iterator[tuple[int, int, int]]:
     """(marker, start, stop) of each segment from `place` on; the data of scans are passed over."""
     for _ in range(MAX_PARTS):
         found = _MARKER.search(data, place)
@@ -438,7 +441,7 @@ def _check_frame(marker: int, segment: bytes, name: str) -> int:
 
 def jpeg_size(data: bytes, name: str) -> Size | None:
     """Height and width of the first frame; None where there is none."""
-    for marker, start, _ in _segments(data, 2, name):
+    for marker, start, _ in segments(data, 2, name):
         if marker in _SOF and start + 9 <= len(data):
             return Size(*struct.unpack_from(">HH", data, start + 5))
         if marker == 0xDA:
@@ -446,10 +449,24 @@ def jpeg_size(data: bytes, name: str) -> Size | None:
     return None
 
 
-def _count_scans(data: bytes, place: int, name: str) -> None:
-    n = sum(marker == 0xDA for marker, _, _ in _segments(data, place, name))
-    if n > MAX_SCANS:
-        raise over_budget(name, f"{n} scans, at most {MAX_SCANS} are decoded")
+def _check_scans(data: bytes, place: int, components: bytes, name: str) -> None:
+    """Refuse too many scans, and too few of a progressive JPEG: what it lacks is detail.
+
+    Raises:
+        ImageError: `too-costly` or `truncated`.
+    """
+    found = segments(data, place, name)
+    scans = [data[start + 4 : stop] for marker, start, stop in found if marker == 0xDA]
+    if len(scans) > MAX_SCANS:
+        raise over_budget(name, f"{len(scans)} scans, at most {MAX_SCANS} are decoded")
+    missing = {component: set(range(64)) for component in components}  # whose last bit is to come
+    for n, *values in scans if components else ():
+        first, last, bits = values[2 * n : 2 * n + 3]
+        for component in values[: 2 * n : 2]:
+            if not bits & 15:
+                missing[component] -= set(range(first, last + 1))
+    if any(missing.values()):
+        raise ImageError("truncated", f"{name} is truncated: scans are missing; fetch it again")
 
 
 # --- GIF

@@ -39,6 +39,7 @@ from anyres_bench.data.colour import (
 from anyres_bench.data.containers import MAX_PIXELS, Container, is_whole_png
 from anyres_bench.data.encodings import stated_profile
 from anyres_bench.data.headers import (
+    JPEG_FORMATS,
     ImageInfo,
     Source,
     bytes_for,
@@ -47,7 +48,7 @@ from anyres_bench.data.headers import (
     name_of,
     opened,
 )
-from anyres_bench.data.jpeg import decode_luma, fast_decode
+from anyres_bench.data.jpeg import decode_luma, fast_decode, is_whole_jpeg
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -139,6 +140,8 @@ def decode(
         flat, notes = (None, ()) if pixels is not None else to_8_bits(image, container, layout)
         if flat is not None and info.format == "PNG":
             _check_whole(image, flat, container, name)
+        if info.format in JPEG_FORMATS and shrink == 1:
+            _check_whole_jpeg(np.asarray(flat) if pixels is None else pixels, data, name)
     del image  # its memory goes before more is needed
     if flat is not None:
         flat, colour_notes = to_srgb(flat, profile)
@@ -252,6 +255,11 @@ def _check_whole(image: Image.Image, flat: Image.Image, container: Container, na
     is_plain = not image.info.get("interlace") and bool((last != last[0]).any())
     if not is_plain and not is_whole_png(container.stream, name):
         raise ImageError("truncated", f"{name} is truncated: rows are missing; fetch it again")
+
+
+def _check_whole_jpeg(pixels: Pixels, data: bytes, name: str) -> None:
+    if not is_whole_jpeg(pixels, data, name):
+        raise ImageError("truncated", f"{name} is truncated: parts are missing; fetch it again")
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
