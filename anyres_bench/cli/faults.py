@@ -93,6 +93,11 @@ def ending(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
     return f"error: {fault_message(error, arguments)}", FAULT
 
 
+def of_own_code(error: BaseException) -> bool:
+    """Whether the user's own model or extractor raised an error, and none of ours."""
+    return _own_line(error) is not None
+
+
 def _came_from_printing(error: OSError) -> bool:
     """Whether click's `echo` raised it, or `_run`, which empties the buffer of stdout."""
     frames = traceback.extract_tb(error.__traceback__)[-1:]

@@ -150,6 +150,8 @@ def _run(arguments: list[str], interrupts: Interrupts, console: Console) -> int:
             sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except SystemExit as stop:
+        if faults.of_own_code(stop):  # it would end as if all were done, without a word
+            return _tell(stop, arguments, interrupts, console)
         return stop.code if isinstance(stop.code, int) else 1
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is told in words
         return _tell(error, arguments, interrupts, console)

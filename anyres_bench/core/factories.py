@@ -5,12 +5,13 @@ Naming one runs its code, which is what its user asks for; nothing that was rece
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -44,9 +45,9 @@ def imported_factory(spec: str, hint: str = "") -> tuple[str, Callable[..., Any]
         UnknownNameError: it has nothing of that name.
     """
     place, _, attribute = spec.rpartition(":")
-    module = (
-        _from_file(spec, Path(place)) if place.endswith(".py") else _from_name(spec, place, hint)
-    )
+    with same_folder():
+        from_file = place.endswith(".py")
+        module = _from_file(spec, Path(place)) if from_file else _from_name(spec, place, hint)
     module_name = module.__name__
     _remember(getattr(module, "__file__", None))
     factory: Callable[..., Any] | None = getattr(module, attribute, None)
@@ -54,6 +55,19 @@ def imported_factory(spec: str, hint: str = "") -> tuple[str, Callable[..., Any]
         names = [name for name in vars(module) if callable(getattr(module, name))]
         raise UnknownNameError(f"{place} has no {attribute!r}; {nearest(attribute, names)}")
     return module_name, factory
+
+
+@contextlib.contextmanager
+def same_folder() -> Iterator[None]:
+    """Come back to the current folder after code of the user's, which may have gone elsewhere.
+
+    What the user named by relative paths, such as that of the results, would be looked for there.
+    """
+    here = os.getcwd()
+    try:
+        yield
+    finally:
+        os.chdir(here)
 
 
 def own_code(file: str) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from typing import Protocol, runtime_checkable
 
+from anyres_bench.core.errors import AnyresBenchError
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.networks import networks
+from anyres_bench.core.reporting import say
 from anyres_bench.models.generator import Generator
 from anyres_bench.results import CostRecord
 
@@ -28,7 +30,7 @@ def render_cost(generator: Generator, window: Region) -> CostRecord | None:
         window: what is rendered of which canvas.
 
     Returns:
-        None for models without a network.
+        None for models without a network, and for those that torch cannot count, which is said.
     """
     found = list(networks(generator))
     if not found:
@@ -38,8 +40,14 @@ def render_cost(generator: Generator, window: Region) -> CostRecord | None:
 
     latent = generator.latents([0])
     counter = FlopCounterMode(display=False)
-    with counter:
-        generator.sample(latent, [window])
+    try:
+        with counter:
+            generator.sample(latent, [window])
+    except AnyresBenchError:
+        raise
+    except Exception as error:  # noqa: BLE001 - hooks of the counter in code that nobody knows
+        say(f"the cost of {generator.id} is not counted: {type(error).__name__}: {error}")
+        return None
     start = time.perf_counter()
     image = generator.sample(latent, [window])
     float(image[0, 0, 0, 0])  # waits for an accelerator

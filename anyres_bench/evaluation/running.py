@@ -88,7 +88,8 @@ def run_request(
     """
     if model is None and recipe is not None:
         options = {**recipe.model.options, **options}
-    how = how if recipe is None else replace(how, seed=recipe.seed)
+    # A model may change the current folder while it draws.
+    how = replace(how, out=how.out.absolute(), seed=recipe.seed if recipe else how.seed)
     if isinstance(source, ReferenceFile):
         outcome = _against(model, source, request, options, how, recipe)
     else:

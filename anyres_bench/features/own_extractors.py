@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from anyres_bench.core.errors import ModelError, UsageError
-from anyres_bench.core.factories import imported_factory
+from anyres_bench.core.factories import imported_factory, same_folder
 from anyres_bench.core.geometry import Size
 from anyres_bench.core.networks import DIGITS, arrays, networks, state_digest
 from anyres_bench.core.sources import source_digest
@@ -82,7 +82,8 @@ def build(spec: str, device: str) -> OwnExtractor:
         inspect.signature(factory).bind(**arguments)
     except TypeError as error:
         raise UsageError(f"extractor {spec} cannot be made without arguments: {error}") from error
-    made = factory(**arguments)
+    with same_folder():
+        made = factory(**arguments)
     if missing := [name for name in _MEMBERS if not hasattr(made, name)]:
         raise ModelError(
             f"{spec} gives a {type(made).__name__} without {', '.join(missing)}; see "

@@ -29,7 +29,7 @@ from anyres_bench.data.colour import without_alpha
 from anyres_bench.data.pixels import to_float
 from anyres_bench.models.fingerprints import fingerprint
 from anyres_bench.models.fixed_sizes import FixedSizes, check_inside
-from anyres_bench.models.generator import Canvases, check_images
+from anyres_bench.models.generator import Canvases, check_images, check_pixels
 from anyres_bench.models.labels import refuse_labels
 
 Latent = tuple[int, int | None]  # seed, label
@@ -272,6 +272,7 @@ def _floats(made: Any, name: str) -> Tensor:
         raise GeneratorError(
             f"{name} returned {got}; expected a tensor of floats in [-1, 1], (n, 3, height, width)"
         )
+    check_pixels(name, made)
     return made.float().cpu()
 
 
@@ -280,6 +281,7 @@ def _picture(made: Any, canvas: Size, name: str) -> Tensor:
     if isinstance(made, Image.Image):
         made = _rgb(made, name)
     elif isinstance(made, Tensor):
+        check_pixels(name, made)
         made = made.detach().cpu()
         made = made.float() if made.is_floating_point() else made
     pixels = np.asarray(made)

@@ -196,6 +196,7 @@ def check_images(generator_id: str, images: Tensor, n: int, size: Size) -> None:
     if not isinstance(images, torch.Tensor) or images.dtype != torch.float32:
         got = images.dtype if isinstance(images, torch.Tensor) else type(images).__name__
         raise GeneratorError(f"{generator_id} returned {got}; expected a float32 tensor")
+    check_pixels(generator_id, images)
     if tuple(images.shape) != expected:
         raise GeneratorError(
             f"{generator_id} returned shape {tuple(images.shape)}; expected {expected}: "
@@ -204,6 +205,22 @@ def check_images(generator_id: str, images: Tensor, n: int, size: Size) -> None:
     if not bool(torch.isfinite(images).all()):
         bad = int((~torch.isfinite(images)).sum())
         raise GeneratorError(f"{generator_id} returned {bad} values that are NaN or infinite")
+
+
+def check_pixels(name: str, images: Tensor) -> None:
+    """Whether a tensor has a number for every pixel.
+
+    Raises:
+        GeneratorError: it is sparse, or on the device "meta".
+    """
+    import torch
+
+    if images.layout != torch.strided or images.is_meta:
+        raise GeneratorError(
+            f"{name} returned a tensor of {images.layout} on {images.device}, which has no number "
+            "for every pixel; expected a dense one: return images.to_dense(), of a network that "
+            "was not made on the device meta"
+        )
 
 
 def check_range(generator_id: str, low: float, high: float, n_images: int) -> None:

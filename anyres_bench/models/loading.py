@@ -26,7 +26,7 @@ from typing import Any, cast
 
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import CheckpointError, GeneratorError, UnknownNameError, UsageError
-from anyres_bench.core.factories import imported_factory, is_factory
+from anyres_bench.core.factories import imported_factory, is_factory, same_folder
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.sources import source_digest, with_source
 from anyres_bench.fetching.weights import WeightFile, obtain
@@ -98,7 +98,8 @@ def resolve(
     if is_factory(spec):
         hint = f"If a registered model was meant: {_nearest_model(spec.rpartition(':')[0])}"
         module, factory = imported_factory(spec, hint)
-        made = _make(spec, factory, (), options or {}, ours)
+        with same_folder():
+            made = _make(spec, factory, (), options or {}, ours)
         if isinstance(made, HeldOut):
             return made
         marks = option_marks(options or {}, made.id)

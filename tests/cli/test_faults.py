@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from anyres_bench.cli.faults import FAULT, ending, explanation, fault_message
+from anyres_bench.cli.main import main
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.features.extractor import extractor_from
 
@@ -125,6 +126,16 @@ def test_what_code_of_the_users_own_raises_is_no_fault_of_ours(
     [report] = (tmp_path / "reports").iterdir()
     assert "Traceback" in report.read_text()
     assert str(report) in said
+
+
+def test_a_model_that_ends_the_program_is_told_and_is_no_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ends.py").write_text("import sys\n\ndef make():\n    sys.exit(0)\n")
+    with pytest.raises(SystemExit) as ended:
+        main(["check-model", f"{tmp_path / 'ends.py'}:make"])
+    assert ended.value.code == 1
+    assert "your own code raised SystemExit: 0 (ends.py line 4, in make)" in capsys.readouterr().err
 
 
 def test_a_fault_of_ours_below_code_of_the_users_is_ours(tmp_path: Path) -> None:

@@ -31,6 +31,15 @@ def test_files(tmp_path: Path) -> None:
         imported_factory(f"{tmp_path / 'broken_of_mine.py'}:build")
 
 
+def test_code_that_goes_to_another_folder_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "goes_away.py").write_text("import os\nos.chdir('/')\nbuild = dict\n")
+    imported_factory("goes_away.py:build")
+    assert Path.cwd() == tmp_path.resolve()
+
+
 def test_modules() -> None:
     assert imported_factory("collections:Counter")[0] == "collections"
     with pytest.raises(UsageError, match="PYTHONPATH\\? Or so"):

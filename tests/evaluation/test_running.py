@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,23 @@ def test_what_is_no_model_is_told_what_to_wrap_it_in(
     how = EvaluationOptions(tmp_path)
     with pytest.raises(UsageError, match=message):
         run_request(model, photos, Request((TASK,), None, 8, "cpu"), options, how)
+
+
+def test_records_go_where_they_were_asked_for_also_when_the_model_goes_elsewhere(
+    photos: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+
+    class Wanderer(Waves):
+        def sample(self, *arguments: Any) -> torch.Tensor:
+            os.chdir(tmp_path / "elsewhere")
+            return super().sample(*arguments)
+
+    request, how = Request((TASK,), None, 8, "cpu"), EvaluationOptions(Path("out"), n_workers=0)
+    run_request(Wanderer(), photos, request, {}, how)
+    assert list(tmp_path.glob("out/*/*.json"))
+    assert not any((tmp_path / "elsewhere").iterdir())
 
 
 def test_a_forecast_writes_nothing_and_what_was_measured_is_kept_and_told(

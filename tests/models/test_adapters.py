@@ -112,5 +112,9 @@ def test_what_is_no_tensor_of_floats_is_named() -> None:
         for model in (fixed, waves):
             with pytest.raises(GeneratorError, match=f"net returned {got}; expected a tensor of"):
                 model.sample(model.latents([0]), whole)
+    for made in (torch.ones(1, 3, 4, 4).to_sparse(), torch.ones(1, 3, 4, 4, device="meta")):
+        fixed = ab.FixedSize(lambda z, made=made: made, 4, z_dim=8, name="net")
+        with pytest.raises(GeneratorError, match="no number for every pixel"):
+            fixed.sample(fixed.latents([0]), whole)
     half = ab.FixedSize(lambda z: torch.zeros(1, 3, 4, 4).half(), 4, z_dim=8)
     assert half.sample(half.latents([0]), whole).dtype == torch.float32

@@ -32,6 +32,8 @@ def test_good_output_passes() -> None:
         (GOOD[:3], r"shape \(3, 3, 32, 32\); expected \(4, 3, 32, 32\)"),
         (GOOD.permute(0, 2, 3, 1), "channels, height, width"),
         (torch.where(GOOD > 0.99, torch.nan, GOOD), "NaN or infinite"),
+        (GOOD.to_sparse(), r"torch.sparse_coo on cpu"),
+        (GOOD.to("meta"), r"torch.strided on meta"),
         ((GOOD + 1) * 127.5, r"looks like \[0, 255\]"),
         ((GOOD + 1) / 2, r"looks like \[0, 1\]"),
     ],
