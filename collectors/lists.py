@@ -120,13 +120,17 @@ def _csv_rows(path: Path) -> Iterator[Row | BadRow]:
     csv.field_size_limit(_LONGEST_CELL)
     with _opened(path) as file:
         delimiter = "\t" if _suffix(path) == ".tsv" else ","
-        lines = (line.replace("\0", "\ufffd") for line in _bounded(file))
-        rows = csv.reader(lines, delimiter=delimiter, strict=True)
+        lines: Iterator[str] = (line.replace("\0", "\ufffd") for line in _bounded(file))
+        start = list(_to_head(path, lines))
+        is_spaced = f"{delimiter} " in start[-1] if start else False  # "url, caption", and the rows
+        lines = itertools.chain(start, lines)
+        rows = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=is_spaced)
         columns = next((row for row in _sound_rows(path, rows) if row), None)
         if columns is None:
             return
         if isinstance(columns, BadRow) or any(map(_NO_TEXT.search, columns)):
             raise DatasetError(f"{path} has no head that can be read; mend its first line")
+        columns = [column.strip() for column in columns]
         refuse_twice(path, [column for column in columns if column])
         for number, cells in enumerate(_sound_rows(path, rows), 1):
             if isinstance(cells, BadRow):
@@ -138,6 +142,14 @@ def _csv_rows(path: Path) -> Iterator[Row | BadRow]:
                 yield BadRow(number, _NO_TEXT_TOLD)
             elif cells:
                 yield dict(itertools.zip_longest(columns, cells))
+
+
+def _to_head(path: Path, lines: Iterator[str]) -> Iterator[str]:
+    """The lines up to the first that is not empty."""
+    for _, line in _numbered(path, lines):
+        yield line
+        if line.strip():
+            return
 
 
 def _sound_rows(path: Path, rows: Any) -> Iterator[list[str] | BadRow]:

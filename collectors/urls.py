@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from anyres_bench.core.errors import ConfigError, UnknownNameError, UsageError
 from anyres_bench.core.files import sha256_file, sha256_text
 from anyres_bench.core.quoting import storable
 from anyres_bench.core.registry import nearest
+from anyres_bench.core.reporting import say
 from anyres_bench.fetching.bodies import Expect
 from anyres_bench.fetching.http import Fetcher
 from anyres_bench.fetching.sniff import refuse_others
@@ -25,6 +27,10 @@ _FIELDS = (
     "url", "source_id", "source_url", "source_name", "author", "licence_id", "licence_url",
     "split", "group", "role", "label", "caption", "sha256", "md5", *_NUMBERS,
 )  # fmt: skip
+_OTHER_NAMES = {
+    "license": "licence_id", "licence": "licence_id", "license_id": "licence_id",
+    "license_url": "licence_url", "text": "caption",
+}  # fmt: skip
 _ID_DIGITS = 16
 _LARGEST = 1 << 53  # what a number of a list can be and is still whole
 _DIGESTS = {"sha256": re.compile("[0-9a-fA-F]{64}"), "md5": re.compile("[0-9a-fA-F]{32}")}
@@ -79,7 +85,10 @@ class Urls:
                 holds no roles.
             DatasetError: the list cannot be read to its end.
         """
-        column_of = {field: field for field in _FIELDS} | self._renamed()
+        renamed = self._renamed()
+        column_of = {field: field for field in _FIELDS} | renamed
+        # A role that is not there is how all images are made hr.
+        unseen = {column for field, column in renamed.items() if field != "role"}
         is_empty = True
         for row in read_rows(self.path):
             if isinstance(row, BadRow):
@@ -90,8 +99,16 @@ class Urls:
                     f"{self.path} has no column {column_of['url']!r}, only {', '.join(row)}; "
                     "name it with --column url=COLUMN"
                 )
+            if is_empty:
+                _tell_passed_over(row, column_of)
             is_empty = False
+            unseen -= row.keys()
             yield self._candidate(row, column_of)
+        if unseen and not is_empty:
+            raise UsageError(
+                f"{self.path} has no column {' or '.join(map(repr, sorted(unseen)))}, which "
+                "--column names; name one that is there"
+            )
 
     def _refused(self, number: int, message: str) -> Candidate:
         """What stands for a row that cannot be read."""
@@ -149,6 +166,19 @@ class Urls:
         taken = set(column_of.values())
         extra = {storable(str(k)): _plain(v) for k, v in row.items() if k not in taken}
         return Candidate(**values, extra=extra)
+
+
+def _tell_passed_over(row: Row, column_of: Mapping[str, str]) -> None:
+    """Say which columns are nearly called as a field, and are kept beside the images alone."""
+    taken = set(column_of.values())
+    for name in row:
+        plain = re.sub(r"[\s_-]+", "_", str(name).strip().lower())
+        field = _OTHER_NAMES.get(plain, plain)
+        if name not in taken and field in column_of and column_of[field] not in row:
+            say(
+                f"column {name!r:.80} is kept beside the images; if it is their {field}, say "
+                f"--column {shlex.quote(f'{field}={name}'):.160}"
+            )
 
 
 def _text(value: Any) -> str:

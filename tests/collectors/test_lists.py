@@ -53,6 +53,7 @@ def rows(tmp_path: Path, name: str, data: str | bytes) -> list[object]:
         ("l.jsonl", '{"url": "a", "url": "b"}\n{"url": "c"}', ["bad 1", "c"]),
         ("l.csv", "url,,\na,,\n", ["a"]),
         ("l.tsv", "url\tc\na,b\td\n", ["a,b"]),
+        ("l.csv", '\n"c", "url"\n"a, ""b""", x\n"d", "y, z"\n', ["x", "y, z"]),
     ],
 )  # fmt: skip
 def test_one_bad_row_is_one_row(

@@ -20,9 +20,11 @@ from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.urls import Urls
 from anyres_bench.core.errors import ConfigError, DatasetError, UnknownNameError, UsageError
+from anyres_bench.core.reporting import report_to
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import decode
 from anyres_bench.fetching.http import Policy
+from tests.reporters import Recorder
 from tests.servers import ImageHost, failures, photo, pictures, serve
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -377,6 +379,23 @@ def test_options_that_make_no_sense(tmp_path: Path) -> None:
         Urls(tmp_path / "l.txt", source="")
     with pytest.raises(UsageError, match="there is no list"):
         Urls(tmp_path / "l.txt").recipe()
+
+
+def test_columns_that_are_not_taken_are_told(tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text("url, Group, license, role\nhttp://a.example/1, g, CC0, hr\n")
+    recorder = Recorder()
+    with report_to(recorder):
+        [one] = Urls(tmp_path / "l.csv").candidates()
+    assert one.extra == {"Group": "g", "license": "CC0"}
+    assert [text.split("--column ")[1] for text in recorder.said] == [
+        "group=Group",
+        "licence_id=license",
+    ]
+    renamed = Urls(tmp_path / "l.csv", column=("group=Group", "licence_id=license", "role=NONE"))
+    [one] = renamed.candidates()
+    assert (one.group, one.licence_id) == ("g", "CC0")
+    with pytest.raises(UsageError, match="no column 'Gruop', which --column names"):
+        list(Urls(tmp_path / "l.csv", column=("group=Gruop",)).candidates())
 
 
 def test_claims_are_checked(tmp_path: Path) -> None:
