@@ -22,7 +22,13 @@ from anyres_bench.data.splits import HALF, reference_and_held_out
 from anyres_bench.evaluation.banks import FeatureRun, feature_banks
 from anyres_bench.evaluation.costs import render_cost
 from anyres_bench.evaluation.kept_numbers import kept_replicates
-from anyres_bench.evaluation.metadata import dataset_record, devices_of, images_record, versions
+from anyres_bench.evaluation.metadata import (
+    dataset_record,
+    devices_of,
+    images_record,
+    n_copies,
+    versions,
+)
 from anyres_bench.evaluation.queries import on_half
 from anyres_bench.evaluation.report_samples import keep_samples
 from anyres_bench.evaluation.sample_sets import SampleSet, model_samples, reference_samples
@@ -343,6 +349,11 @@ class Comparison:
             say(f"{self.generator.id}: {n_files} files left out: {reason}")
         if images.n_in_reference:
             say(f"{self.generator.id}: {images.n_in_reference} images are in the reference too")
+        if n := n_copies(self.generator):
+            say(
+                f"{self.generator.id}: {n} of {images.n_images} images are copies of others, byte "
+                "for byte; each counts, in intervals too, which are too narrow then"
+            )
 
     def _features(
         self, samples: SampleSet, extractors: Mapping[str, FeatureExtractor]

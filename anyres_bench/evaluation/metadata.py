@@ -70,6 +70,12 @@ def images_record(
     )
 
 
+def n_copies(generator: Generator) -> int:
+    """How many of the images that stand for a model have the bytes of another one of them."""
+    images = generator.images.manifest if isinstance(generator, ImageGenerator) else ()
+    return len(images) - len({image.sha256 for image in images})
+
+
 def size_histogram(images: Manifest) -> SizeHistogram:
     """Images by shorter side: edges in px, half an octave apart, and the counts between them."""
     sides = np.array([image.size.shorter for image in images])

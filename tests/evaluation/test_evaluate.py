@@ -239,6 +239,17 @@ def test_folders_of_wrong_sizes_report_survivors(dataset, tmp_path: Path) -> Non
         run(dataset, tmp_path / "out", [FULL], model)
 
 
+def test_copies_within_a_folder_are_told(dataset, tmp_path: Path) -> None:
+    one = dataset.path(dataset.manifest[0])
+    (tmp_path / "mine").mkdir()
+    for i in range(12):
+        shutil.copy(one, tmp_path / "mine" / f"{i}{one.suffix}")
+    recorder = Recorder()
+    with report_to(recorder):
+        run(dataset, tmp_path / "out", [PATCH], folder(str(tmp_path / "mine")))
+    assert any("11 of 12 images are copies of others" in line for line in recorder.said)
+
+
 def test_copies_of_the_reference_are_counted(dataset, tmp_path: Path) -> None:
     recorder = Recorder()
     model = folder(str(dataset.folder))
