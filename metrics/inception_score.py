@@ -34,6 +34,7 @@ class InceptionScore(BankMetric):
 
     name: ClassVar[str] = "inception-score"
     needs_real: ClassVar[bool] = False
+    reads_answers: ClassVar[bool] = True
     smooth: ClassVar[bool] = True
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = {
         "inception_score": (1, math.inf),

@@ -148,6 +148,12 @@ def needs_held_out(metric: Metric) -> bool:
     return bool(getattr(metric, "needs_held_out", False))
 
 
+def reads_answers(metric: Metric) -> bool:
+    """Whether a metric reads a classifier's logits, where others read features."""
+    of = metric.of if isinstance(metric, OverStrata) else metric
+    return bool(getattr(of, "reads_answers", False))
+
+
 def least_rows(metric: Metric, dim: int) -> int:
     """How many rows a metric needs of features of `dim` dimensions, where it says so; else 2."""
     of = metric.of if isinstance(metric, OverStrata) else metric

@@ -13,7 +13,7 @@ from anyres_bench.data.protocols import EvalProtocol, protocol_from
 from anyres_bench.data.splits import HALF, reference_and_held_out
 from anyres_bench.evaluation.queries import TaskQuery, on_half
 from anyres_bench.evaluation.suites import is_suite, suite
-from anyres_bench.features.extractor import FeatureExtractor, extractor_from
+from anyres_bench.features.extractor import EXTRACTORS, FeatureExtractor, extractor_from
 from anyres_bench.fetching.weights import MissingWeightsError
 from anyres_bench.metrics.metric import (
     Metric,
@@ -21,6 +21,7 @@ from anyres_bench.metrics.metric import (
     metric_from,
     needs_held_out,
     own_extractor,
+    reads_answers,
     strata_kind,
 )
 from anyres_bench.results import Task
@@ -119,6 +120,7 @@ def _check_fit(task: Task, metric: Metric, extractor: FeatureExtractor) -> None:
             f"{metric.id} takes features of {metric.dim} dimensions, {extractor.id} gives "
             f"{extractor.dim}; choose another --extractor"
         )
+    _check_answers(metric, extractor)
     protocol = protocol_from(task.protocol)
     if extractor.n_views != protocol.n_views:
         raise UsageError(
@@ -127,6 +129,20 @@ def _check_fit(task: Task, metric: Metric, extractor: FeatureExtractor) -> None:
         )
     _check_strata(metric, protocol)
     _check_held_out(metric, task)
+
+
+def _check_answers(metric: Metric, extractor: FeatureExtractor) -> None:
+    """Features would give a number too, which is no score; what others' extractors give they know.
+
+    Raises:
+        UsageError: the metric reads a classifier's answers, and the extractor has none.
+    """
+    is_ours = extractor.id.startswith(tuple(EXTRACTORS))
+    if reads_answers(metric) and is_ours and "+logits" not in extractor.id:
+        raise UsageError(
+            f"{metric.id} reads the answers of a classifier, and {extractor.id} gives features; "
+            "use --extractor inception-v3+logits_unbiased"
+        )
 
 
 def _name(extractor: str) -> str:

@@ -86,6 +86,14 @@ def test_a_metric_of_one_extractor_brings_it(dataset) -> None:
     assert set(extractors) == {task.extractor for task in tasks}
 
 
+def test_a_score_of_answers_is_none_of_features(dataset) -> None:
+    for spec in ("builtin", "tiles:32:builtin"):
+        for metric in ("inception-score", "scale-inception-score"):
+            protocol = "anyres-full64" if metric == "inception-score" else "ar1-patch32-min32max64"
+            with pytest.raises(UsageError, match="reads the answers of a classifier"):
+                plan_tasks(dataset, Request([f"{protocol}/{metric}"], extractor=spec))
+
+
 def test_a_metric_of_one_extractor_takes_no_other(dataset) -> None:
     with pytest.raises(UsageError, match="reads the numbers of difference and of no other"):
         plan_tasks(dataset, Request(["overlap32by8-at48/overlap/self-ssim"]))
