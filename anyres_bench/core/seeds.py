@@ -19,6 +19,7 @@ import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 from numpy.typing import DTypeLike, NDArray
 
+from anyres_bench.core.counts import whole_number
 from anyres_bench.core.errors import UsageError
 
 _TWO_POW_53 = float(1 << 53)
@@ -94,8 +95,9 @@ def check_seed(seed: int) -> None:
     """Refuse a seed that no record can hold.
 
     Raises:
-        UsageError: it has more than 63 bits and a sign.
+        UsageError: it is no whole number, or has more than 63 bits and a sign.
     """
+    seed = whole_number("the seed", seed)
     if not -(1 << 63) <= seed < 1 << 63:
         raise UsageError(f"the seed has {seed.bit_length()} bits; expected 63 at most, and a sign")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyres_bench.core import distributed
+from anyres_bench.core.counts import whole_number
 from anyres_bench.core.errors import UsageError
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import protocol_from
@@ -72,11 +73,13 @@ def evaluate(
         MetricError: some tasks have no number; the others are written.
         UsageError, DataError, ModelError: as for the command.
     """
-    for name, value, least in (("n", n, 2), ("batch_size", batch_size, 1), ("workers", workers, 0)):
-        if value is not None and value < least:
-            raise UsageError(f"{name} is {value}; expected {least} or more")
+    n = None if n is None else whole_number("n", n, 2)
+    batch_size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
+    workers, seed = whole_number("workers", workers, 0), whole_number("seed", seed)
     where = device or str(distributed.device())
     wanted = (suite,) if isinstance(suite, str) else tuple(suite)
+    if not wanted:
+        raise UsageError("suite is empty; expected a suite or a task, or several")
     outcome = run_request(
         model,
         _source(dataset, reference),
@@ -130,6 +133,9 @@ def compare(
         UsageError: a folder has no images, or too few for the metrics.
     """
     named = (metrics,) if isinstance(metrics, str) else metrics
+    if not named:
+        raise UsageError("metrics is empty; expected a name or several")
+    size = None if size is None else whole_number("size", size, 1)
     outcome = compare_folders(
         a, b, size=size, metrics=named, extractor=extractor, out=out, device=device
     )

@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from anyres_bench.core import distributed
+from anyres_bench.core.counts import whole_number
 from anyres_bench.core.errors import MetricError, UsageError
 from anyres_bench.core.files import cache_dir
 from anyres_bench.core.geometry import Size
+from anyres_bench.core.seeds import check_seed
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import to_uint8
 from anyres_bench.data.protocols import EvalProtocol, protocol_from
@@ -39,7 +41,7 @@ from anyres_bench.features.stats import FeatureBank
 from anyres_bench.features.store import FeatureStore
 from anyres_bench.metrics.measuring import measure
 from anyres_bench.metrics.metric import metric_from
-from anyres_bench.models.generator import check_images, check_range
+from anyres_bench.models.generator import check_images, check_pixels, check_range
 from anyres_bench.results import Task
 
 if TYPE_CHECKING:
@@ -96,7 +98,10 @@ class TaskMetric:
         """The metric of a task; see the class."""
         dataset = reference if isinstance(reference, Dataset) else Dataset.read(Path(reference))
         asked = TaskQuery.parse(task)
-        wanted = n if n is not None or asked.n is not None else DEFAULT_N
+        wanted = DEFAULT_N if n is None and asked.n is None else n
+        wanted = None if wanted is None else whole_number("n", wanted, 2)
+        seed = whole_number("seed", seed)
+        check_seed(seed)
         [complete], extractors = plan_tasks(dataset, Request((task,), extractor, wanted, device))
         protocol = protocol_from(complete.protocol)
         if protocol.n_views > 1:
@@ -172,6 +177,7 @@ class TaskMetric:
             is_tensor = isinstance(images, torch.Tensor)
             got = tuple(images.shape) if is_tensor else type(images).__name__
             raise UsageError(f"update() got {got}; expected a tensor (n, 3, height, width)")
+        check_pixels(_BATCH, images)
         images = images.detach().cpu()
         if images.dtype == torch.uint8 or not len(images):
             return images

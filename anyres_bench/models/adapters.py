@@ -22,6 +22,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from anyres_bench.core.counts import whole_number
 from anyres_bench.core.errors import GeneratorError, UsageError
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.seeds import stream
@@ -42,7 +43,7 @@ def normal(seed: int, dim: int) -> Tensor:
 
 def FixedSize(  # noqa: N802  (made like a class, for people who plug in a model)
     module: Callable[..., Tensor],
-    size: int | Size,
+    size: int | Size | tuple[int, int],
     *,
     z_dim: int | None = None,
     n_labels: int = 0,
@@ -57,7 +58,7 @@ def FixedSize(  # noqa: N802  (made like a class, for people who plug in a model
     Args:
         module: (n, z_dim) float32 normals, and (n,) int64 labels where there are any, to
             (n, 3, h, w) in [-1, 1].
-        size: of its images, px; a number is a square.
+        size: of its images, px: (height, width); a number is a square.
         z_dim: length of a latent; by default the module's own `z_dim`, `latent_dim` or `nz`.
         n_labels: classes of a conditional model; each comes alike often, and the id says so.
         name: in the id; by default the name of the module's class.
@@ -65,25 +66,31 @@ def FixedSize(  # noqa: N802  (made like a class, for people who plug in a model
         device: where the module runs; a module is moved there.
 
     Raises:
-        UsageError: the length of a latent is not known.
+        UsageError: the length of a latent is not known, or a number is none.
 
     >>> FixedSize(lambda z: z.tanh().view(-1, 3, 2, 2), 2, z_dim=12, name="toy").native
     Size(height=2, width=2)
     """
-    found = z_dim or _z_dim(module)
+    found = _z_dim(module) if z_dim is None else z_dim
     if found is None:
         raise UsageError(
             f"{_name(module)} does not say how long its latents are; name it: "
             "FixedSize(module, size, z_dim=512)"
         )
-    shape = Size.square(size) if isinstance(size, int) else size
+    found, n_labels = whole_number("z_dim", found, 1), whole_number("n_labels", n_labels, 0)
+    shape = _size(size)
     known = name or _name(module)
     renderer = _Module(_ready(module, device), shape, found, n_labels, known, device)
     return FixedSizes(renderer, exact)
 
 
 def TorchScript(  # noqa: N802
-    path: str | Path, size: int | Size, *, z_dim: int, name: str | None = None, device: str = "cpu"
+    path: str | Path,
+    size: int | Size | tuple[int, int],
+    *,
+    z_dim: int,
+    name: str | None = None,
+    device: str = "cpu",
 ) -> FixedSizes:
     """A generator from a TorchScript file: as `FixedSize`.
 
@@ -263,6 +270,14 @@ class Pipeline:
             self._last.clear()
             self._last[latent, canvas] = _picture(made, canvas, self.name or _name(self.function))
         return self._last[latent, canvas]
+
+
+def _size(given: Any) -> Size:
+    """A size in pixels; a number is a square."""
+    sides = tuple(given) if isinstance(given, tuple | list) else (given, given)
+    if len(sides) != 2:
+        raise UsageError(f"size is {given!r:.40}; expected a number of px, or (height, width)")
+    return Size(*(whole_number("size", side, 1) for side in sides))
 
 
 def _floats(made: Any, name: str) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -87,6 +88,29 @@ def test_numbers_that_nothing_can_be_done_with_are_refused(
     [(name, value)] = bad.items()
     with pytest.raises(UsageError, match=f"{name} is {value}; expected"):
         evaluate(Waves(), photos, TASK, out=tmp_path, **bad)
+
+
+@pytest.mark.parametrize("name", ["n", "seed", "batch_size", "workers"])
+def test_what_is_no_whole_number_is_told_before_anything_is_measured(
+    photos: Dataset, tmp_path: Path, name: str
+) -> None:
+    """A seed of 1.5 was measured, and left a record that nothing could read again."""
+    with pytest.raises(UsageError, match=f"{name} is 9.5; expected a whole number"):
+        evaluate(Waves(), photos, TASK, **{"n": 8, "out": tmp_path} | {name: 9.5})
+    assert not any(tmp_path.iterdir())
+
+
+def test_whole_numbers_of_numpy_are_taken(photos: Dataset, tmp_path: Path) -> None:
+    evaluate(Waves(), photos, TASK, n=np.int64(8), seed=np.int64(3), out=tmp_path)
+    [kept] = ab.read_results(tmp_path)
+    assert kept.seed == 3
+
+
+def test_nothing_asked_for_is_no_success(photos: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="suite is empty"):
+        evaluate(Waves(), photos, [], n=8, out=tmp_path)
+    with pytest.raises(UsageError, match="metrics is empty"):
+        compare(photos.folder / "images", photos.folder / "images", metrics=[], out=tmp_path)
 
 
 def test_one_metric_may_be_named_alone(photos: Dataset, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,6 +100,12 @@ def test_the_reference_is_what_its_records_say(tmp_path: Path) -> None:
             continue
         with pytest.raises(DatasetError, match="is not the file that was collected"):
             metric.compute()
+
+
+@pytest.mark.parametrize("n", [0, 1, 8.5, "8", True])
+def test_numbers_of_no_task_are_refused(photos: Dataset, n: Any) -> None:
+    with pytest.raises(UsageError, match=f"n is {n!r}; expected"):
+        PatchFrechet(photos, window=32, at=64, n=n)
 
 
 def test_items_of_several_views_are_for_evaluate(photos: Dataset) -> None:

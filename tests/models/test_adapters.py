@@ -98,6 +98,20 @@ def test_a_network_of_another_size_is_named(shape: tuple[int, ...], message: str
             model.sample(model.latents([0]), [Region.whole(ab.Size(side, side))])
 
 
+def test_a_size_is_a_number_or_height_and_width() -> None:
+    import numpy as np
+
+    for given in ((4, 6), [4, 6], ab.Size(4, 6)):
+        assert ab.FixedSize(lambda z: z, given, z_dim=8).native == ab.Size(4, 6)
+    assert ab.FixedSize(lambda z: z, np.int64(4), z_dim=8).native == ab.Size(4, 4)
+    for given in (64.0, "64", 0, (4, 6, 3), None, True):
+        with pytest.raises(UsageError, match=r"size is .*; expected"):
+            ab.FixedSize(lambda z: z, given, z_dim=8)
+    for wrong in ({"z_dim": 0}, {"z_dim": 8.5}, {"z_dim": 8, "n_labels": -1}):
+        with pytest.raises(UsageError, match=f"{list(wrong)[-1]} is .*; expected"):
+            ab.FixedSize(lambda z: z, 4, **wrong)
+
+
 def test_what_is_no_tensor_of_floats_is_named() -> None:
     import torch
 

@@ -1,0 +1,33 @@
+"""Whole numbers that Python users give: of images, of pixels, of workers."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from anyres_bench.core.errors import UsageError
+
+
+def whole_number(name: str, value: Any, least: int | None = None) -> int:
+    """A whole number of any type, numpy's too, as Python's own, which records can hold.
+
+    Args:
+        name: what messages call it.
+        value: whatever was given.
+        least: the smallest that makes sense.
+
+    Raises:
+        UsageError: it is no whole number, or smaller.
+
+    >>> whole_number("n", 3, 2)
+    3
+    """
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None:
+        raise UsageError(f"{name} is {value!r:.40}; expected a whole number")
+    if least is not None and number < least:
+        raise UsageError(f"{name} is {number}; expected {least} or more")
+    return number
