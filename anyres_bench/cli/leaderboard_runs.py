@@ -20,6 +20,8 @@ from anyres_bench.cli.options import (
 )
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
+from anyres_bench.core.quoting import one_line_each
+from anyres_bench.core.reporting import say
 
 if TYPE_CHECKING:
     from anyres_bench.evaluation.requests import Request
@@ -196,7 +198,6 @@ def verify(
       anyres-bench leaderboard verify mine --dataset data/photos
       anyres-bench leaderboard verify mine --dataset data/photos --model out/mine --fraction 0.2
     """
-    from anyres_bench.core.quoting import one_line_each
     from anyres_bench.leaderboard.verifying import VerifyRequest, verify
 
     where = device or str(distributed.device())
@@ -299,8 +300,12 @@ def export(
       anyres-bench leaderboard export results --out hub --benchmark me/scenes --licence CC0-1.0
     """
     from anyres_bench.leaderboard.exchange import HubBenchmark, export_results
+    from anyres_bench.metrics import is_known
     from anyres_bench.results import read_results
 
     wanted = HubBenchmark(benchmark, title, licence, source)
-    names = export_results(read_results(results).results, wanted, out)
+    reading = read_results(results, is_known=is_known)
+    if reading.oddities:
+        say(one_line_each(reading.oddities))
+    names = export_results(reading.results, wanted, out)
     show("\n".join(f"{out}/{name}" for name in names))

@@ -95,8 +95,10 @@ def read_log(text: str) -> tuple[LogLine, ...]:
     lines: list[LogLine] = []
     known: dict[tuple[str, str], LogLine] = {}
     try:
-        if next(reader, None) != _COLUMNS:
-            raise DataError(f"the first line is not {TABLE_HEAD.strip()}")
+        head = next(reader, None)
+        if head != _COLUMNS:
+            got = "nothing" if head is None else ascii(",".join(head))[:80]
+            raise DataError(f"the first line is not {TABLE_HEAD.strip()}, but {got}")
         for cells in reader:
             line = _line(cells)
             if lines and line.date < lines[-1].date:

@@ -17,6 +17,7 @@ from safetensors.numpy import load, save
 from anyres_bench.cli.main import main
 from anyres_bench.leaderboard.submission import Card
 from anyres_bench.leaderboard.submitting import Enclosed, submit
+from anyres_bench.results import write_result
 from anyres_bench.results.record import seal
 from tests.fakes import write_dataset
 from tests.leaderboard.submitted import reseal, results_of
@@ -192,3 +193,13 @@ def test_serve_ends_quietly(tmp_path: Path) -> None:
         child.send_signal(signal.SIGINT)
         rest, errors = child.communicate(timeout=60)
         assert (rest, errors, child.returncode) == ("", "", 0)
+
+
+def test_export_says_what_it_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept, changed = (write_result(tmp_path / "results", result) for result in results_of())
+    changed.write_text(changed.read_text().replace("0.", "0.1", 1))
+    hub = ("--out", "hub", "--benchmark", "me/scenes", "--licence", "CC0-1.0")
+    code, _, err = run(capsys, "export", "results", *hub)
+    assert code == 0
+    assert f"{changed.relative_to(tmp_path)} cannot be used: it was changed" in err
+    assert kept.name not in err

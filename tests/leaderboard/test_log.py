@@ -73,6 +73,7 @@ def test_what_cannot_follow_is_refused(lines: list[LogLine], said: str) -> None:
     ("cells", "said"),
     [
         ("date,state\n", "the first line is not"),
+        ("\ufeff" + TABLE_HEAD, r"but '\\ufeffdate,state"),
         (TABLE_HEAD + "2026-01-31,submitted\n", "2 cells"),
         (TABLE_HEAD + f"20260131,submitted,{ONE},,m,\n", "is written 2026-01-31"),
         (TABLE_HEAD + f"yesterday,submitted,{ONE},,m,\n", "is no date"),
