@@ -36,6 +36,7 @@ _EXTENSIONS = {
 }
 _HEAD = 512
 _LONGEST_MESSAGE = 1000
+_LONGEST_NAME = 300
 
 Values = dict[str, Any]
 
@@ -180,7 +181,9 @@ def run_finish(site: Site, job: Job) -> Outcome:
 
 def _examine(path: Path, candidate: Candidate, rules: Rules) -> tuple[Values, Values]:
     """(record, metadata) of an original."""
-    info = _probe(path)
+    name = _public(candidate.url) or candidate.source_id  # where it lies for now tells nobody
+    name = name[:_LONGEST_NAME] or candidate.key
+    info = _probe(path, name)
     metadata: Values = {}
     rules.check_size(info.size)
     rules.check_frames(info.n_frames)
@@ -189,7 +192,7 @@ def _examine(path: Path, candidate: Candidate, rules: Rules) -> tuple[Values, Va
         from anyres_bench.building.image_statistics import measure
         from anyres_bench.data.pixels import decode
 
-        decoded = decode(path, rules.max_pixels, luma=rules.measure == "decode")
+        decoded = decode(path, rules.max_pixels, name=name, luma=rules.measure == "decode")
         info = decoded.info
         metadata = {"notes": list(decoded.notes), **measure(decoded.pixels, rules.measure)}
     fetched = candidate.fetched
@@ -198,10 +201,10 @@ def _examine(path: Path, candidate: Candidate, rules: Rules) -> tuple[Values, Va
     return _record(candidate, info, digest, n_bytes, metadata), metadata
 
 
-def _probe(path: Path) -> ImageInfo:
+def _probe(path: Path, name: str) -> ImageInfo:
     """What the header says; of no picture, what it is instead."""
     try:
-        return probe(path)
+        return probe(path, name=name)
     except ImageError:
         with open(path, "rb") as file:
             refuse_others(file.read(_HEAD))

@@ -85,6 +85,9 @@ def test_a_tree_of_anything(tree: Path, tmp_path: Path) -> None:
         "notes.txt": "not-an-image",
         "page.jpg": "html",
     }
+    told = dict(zip(rejects.source_id, rejects.message, strict=True))
+    for name in ("cut.jpg", "empty.png", "notes.txt"):
+        assert told[name].startswith(f"{name} is "), "not where it lay for a moment"
     assert built.rejects["duplicate"] == 1
     listed = {record.file_name for record in dataset.manifest}
     stored = {
