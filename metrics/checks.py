@@ -21,9 +21,7 @@ def matrix(what: str, values: ArrayLike, at_least: int = 1) -> NDArray[Any]:
     Raises:
         MetricError: it is not that.
     """
-    array = np.asarray(values)
-    if array.dtype.kind != "f":
-        array = array.astype(np.float64)
+    array = _numbers(what, values)
     if array.ndim != 2 or 0 in array.shape[1:]:
         raise MetricError(f"{what}: expected (n, dim), got shape {array.shape}")
     if len(array) < at_least:
@@ -37,6 +35,17 @@ def matrix(what: str, values: ArrayLike, at_least: int = 1) -> NDArray[Any]:
             f"{np.flatnonzero(~finite)[0]}; the images or the extractor gave NaN or infinity"
         )
     return array
+
+
+def _numbers(what: str, values: ArrayLike) -> NDArray[Any]:
+    """An array of floating-point numbers; parts that are imaginary are nobody's features."""
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind not in "fbiuO":
+            raise TypeError(f"an array of {array.dtype}")
+        return array if array.dtype.kind == "f" else array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise MetricError(f"{what}: expected real numbers (n, dim), got {error!s:.200}") from error
 
 
 def finite_rows(array: NDArray[Any]) -> NDArray[np.bool_]:

@@ -25,6 +25,10 @@ def test_numbers_keep_their_precision_and_integers_become_float64() -> None:
         (np.zeros((2, 2, 2)), r"got shape \(2, 2, 2\)"),
         (np.zeros((1, 4)), "got 1 rows, needs at least 2; use more images"),
         (np.zeros((0, 4)), "got 0 rows"),
+        (np.ones((2, 3)) * 1j, "expected real numbers .* got an array of complex128"),
+        ([["a"], ["b"]], "expected real numbers"),
+        ([[1, 2], [3]], "expected real numbers"),
+        (np.array([[1], ["b"]], object), "expected real numbers"),
         ([[0, 1], [np.nan, 0], [0, np.inf]], "2 of 3 rows are not finite, first row 1"),
     ],
 )
