@@ -328,7 +328,11 @@ class _Rendering:
         motion, still = item.views[0].motion, torch.eye(3, dtype=torch.float64)[None]
         assert motion is not None
         z = generator.latents([self._latent(item.group)])
-        drawn = [generator.sample_moved(z, t).cpu() for t in (still, input_transform(motion))]
+        # Copies: the second may be drawn into the memory of the first.
+        drawn = [
+            generator.sample_moved(z, t).to("cpu", copy=True)
+            for t in (still, input_transform(motion))
+        ]
         for images in drawn:
             self._check(images, 1, self.protocol.rule.size)
         return compared(motion, drawn[0], drawn[1])

@@ -288,7 +288,8 @@ def _floats(made: Any, name: str) -> Tensor:
             f"{name} returned {got}; expected a tensor of floats in [-1, 1], (n, 3, height, width)"
         )
     check_pixels(name, made)
-    return made.float().cpu()
+    # A copy: a network may draw its next picture into the memory of this one.
+    return made.to("cpu", torch.float32, copy=True)
 
 
 def _picture(made: Any, canvas: Size, name: str) -> Tensor:

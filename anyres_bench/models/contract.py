@@ -83,7 +83,7 @@ def render(generator: Generator, seeds: tuple[int, ...], region: Region) -> Tens
     """
     images = generator.sample(generator.latents(list(seeds)), [region] * len(seeds))
     check_output(generator.id, images, len(seeds), region.size)
-    return images
+    return images.clone()  # the next picture may be drawn into the same memory
 
 
 def _check_batches(generator: Generator, canvas: Size, tolerance: float) -> None:

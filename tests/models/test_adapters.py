@@ -9,6 +9,20 @@ import pytest
 import anyres_bench as ab
 from anyres_bench.core.errors import GeneratorError, UsageError
 from anyres_bench.core.geometry import Region
+from anyres_bench.models.checking import check_model
+from tests.fakes import Waves
+
+
+class Reusing(Waves):
+    """A model that draws every picture into the same memory, as captured graphs do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        object.__setattr__(self, "memory", {})
+
+    def sample(self, *arguments: Any) -> Any:
+        images = super().sample(*arguments)
+        return self.memory.setdefault(images.shape, images).copy_(images)
 
 
 def test_labels_of_a_fixed_size_are_drawn_and_said() -> None:
@@ -110,6 +124,24 @@ def test_a_size_is_a_number_or_height_and_width() -> None:
     for wrong in ({"z_dim": 0}, {"z_dim": 8.5}, {"z_dim": 8, "n_labels": -1}):
         with pytest.raises(UsageError, match=f"{list(wrong)[-1]} is .*; expected"):
             ab.FixedSize(lambda z: z, 4, **wrong)
+
+
+def test_a_network_that_draws_into_its_last_picture_draws_them_all() -> None:
+    import torch
+
+    kept = torch.zeros(1, 3, 2, 2)
+
+    def draw(z: torch.Tensor) -> torch.Tensor:
+        return kept.copy_(z.tanh().view(1, 3, 2, 2))
+
+    model, plain = (ab.FixedSize(one, 2, z_dim=12) for one in (draw, lambda z: draw(z).clone()))
+    whole = [Region.whole(ab.Size(2, 2))] * 3
+    assert torch.equal(
+        model.sample(model.latents(range(3)), whole), plain.sample(plain.latents(range(3)), whole)
+    )
+    assert model.id.partition("+")[2] == plain.id.partition("+")[2]
+    for step in check_model(Reusing()):
+        assert not step.fault
 
 
 def test_what_is_no_tensor_of_floats_is_named() -> None:
