@@ -348,10 +348,11 @@ class _Rendering:
         generator = self.generator
         windows = [view.rendered(generator.native) for view in views]
         sides = [view.source_side for view in views if view.source_side is not None]
-        if isinstance(generator, SourceSizedGenerator) and len(sides) == len(views):
-            images = generator.sample_from(z, windows, sides)
-        else:
-            images = generator.sample(z, windows)
+        with torch.no_grad():  # a model of one's own may not say so itself
+            if isinstance(generator, SourceSizedGenerator) and len(sides) == len(views):
+                images = generator.sample_from(z, windows, sides)
+            else:
+                images = generator.sample(z, windows)
         self._check(images, len(views), windows[0].size)
         if self.protocol.warp is not None:
             images = warped(self.protocol.warp, images, views[0].region.canvas)

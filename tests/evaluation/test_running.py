@@ -58,6 +58,22 @@ def test_records_go_where_they_were_asked_for_also_when_the_model_goes_elsewhere
     assert not any((tmp_path / "elsewhere").iterdir())
 
 
+def test_nothing_is_remembered_for_gradients_while_pictures_are_measured(
+    photos: Dataset, tmp_path: Path
+) -> None:
+    recorded = []
+
+    class Trained(Waves):
+        def sample(self, *arguments: Any) -> torch.Tensor:
+            images = super().sample(*arguments) * torch.nn.Parameter(torch.ones(()))
+            recorded.append(images.requires_grad)
+            return images.detach()
+
+    request, how = Request((TASK,), None, 8, "cpu"), EvaluationOptions(tmp_path, n_workers=0)
+    run_request(Trained(), photos, request, {}, how)
+    assert not any(recorded[-2:])  # the first ones take the fingerprint
+
+
 def test_a_forecast_writes_nothing_and_what_was_measured_is_kept_and_told(
     photos: Dataset, tmp_path: Path
 ) -> None:
