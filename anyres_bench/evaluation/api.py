@@ -21,7 +21,7 @@ from anyres_bench.evaluation.queries import TaskQuery
 from anyres_bench.evaluation.reference_plans import ReferenceFile
 from anyres_bench.evaluation.requests import Request, plan_tasks
 from anyres_bench.evaluation.running import EvaluationOptions, run_request
-from anyres_bench.metrics.metric import metric_from
+from anyres_bench.metrics.metric import metric_from, needs_held_out
 from anyres_bench.models.controls import folder
 from anyres_bench.results import Result, to_frame
 
@@ -164,7 +164,13 @@ def compare_folders(
         f"anyres-full{size or _common_side([data, other.images])}-noflip-centre"
     )
     n = min(len(data.manifest), protocol.n_drawn(other.images.manifest))
-    queries = [TaskQuery(protocol.id, metric_from(one).id, data.id, n=n) for one in metrics]
+    found = [metric_from(one) for one in metrics]
+    if of_three := [metric.id for metric in found if needs_held_out(metric)]:
+        raise UsageError(
+            f"{of_three[0]} also looks at images that the reference does not hold, and all of {a} "
+            f"is the reference here: `collect folder` {a}, and evaluate folder:{b} on its half"
+        )
+    queries = [TaskQuery(protocol.id, metric.id, data.id, n=n) for metric in found]
     request = Request((), extractor, n, device or str(distributed.device()))
     tasks, extractors = plan_tasks(data, request, queries)
     plan = EvaluationPlan(

@@ -75,6 +75,13 @@ def test_kept_results_without_a_seal_are_said(photos: Dataset, tmp_path: Path) -
     assert not [text for text in said.said if "seal" in text]
 
 
+def test_a_metric_of_three_sets_says_what_compare_lacks(tmp_path: Path) -> None:
+    for name in "ab":
+        write_dataset(tmp_path / name, [(64, 64)] * 6)
+    with pytest.raises(UsageError, match=r"copying-cells5 also looks at .* `collect folder`"):
+        compare(tmp_path / "a", tmp_path / "b", metrics="copying", out=tmp_path / "out")
+
+
 def test_folders_of_small_images_are_not_compared(tmp_path: Path) -> None:
     small = write_dataset(tmp_path / "a", [(20, 40)] * 4).folder
     with pytest.raises(UsageError, match="32 px are the least"):
