@@ -117,6 +117,8 @@ def _has_grey_blocks(pixels: NDArray[np.uint8]) -> bool:
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     rows, columns = np.nonzero(_is_grey(pixels[3:height:8, 3:width:8, 0]))
     for y, x in _INSIDE:
+        if not len(rows):
+            break
         found = _is_grey(pixels[8 * rows + y, 8 * columns + x]).all(axis=1)
         rows, columns = rows[found], columns[found]
     return len(rows) > 0
