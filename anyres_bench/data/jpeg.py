@@ -23,6 +23,7 @@ from anyres_bench.data.headers import JPEG_FORMATS
 
 _RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
 _MORE = bytes(range(1, 255))  # codes of all kinds, and no marker
+_MOST_PARTS = 1 << 16  # each grows by `_MORE`
 _ARITHMETIC = (0xC9, 0xCA)  # whose data may end before their last zeros
 _INSIDE = tuple(itertools.product((1, 3, 4, 6), repeat=2))  # of a block of 8; its rim is blended
 _SAMPLINGS = (0, 1, 2)  # 4:4:4, 4:2:2 and 4:2:0 in Pillow's numbers
@@ -129,7 +130,12 @@ def _is_grey(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def _with_more(data: bytes, name: str) -> bytes | None:
-    """The file with more data behind each part of each scan; None where that may be read."""
+    """The file with more data behind each part of each scan.
+
+    None where that may be read by a whole one, or there are too many parts.
+    """
+    if sum(data.count(bytes((0xFF, 0xD0 + i))) for i in range(8)) > _MOST_PARTS:
+        return None
     parts, before, in_scan = [data[:2]], 2, False
     for marker, start, stop in segments(data, 2, name):
         if marker in _ARITHMETIC:

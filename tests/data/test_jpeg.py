@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -121,3 +122,14 @@ def test_grey_that_came_is_grey(options: dict[str, Any], subsampling: int, mode:
     assert (decode(data).pixels[72:88, 90:180] == 128).all() or mode == "CMYK"
     flat = encode(np.full((16, 16, 3), 128, np.uint8), "JPEG", subsampling=subsampling, **options)
     assert (decode(flat).pixels == 128).all()
+
+
+def test_restart_markers_without_end_take_no_memory() -> None:
+    """They grew a file of megabytes to gigabytes."""
+    grey = encode(np.full((16, 16, 3), 128, np.uint8), "JPEG")
+    many = grey[:-2] + b"\xff\xd0" * 200_000 + b"\xff\xd9"
+    tracemalloc.start()
+    assert (decode(many).pixels == 128).all()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 * len(many)
