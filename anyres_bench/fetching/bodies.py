@@ -25,6 +25,7 @@ _LONGEST_NOTE = 1 << 16  # bytes
 _HEAD = 512  # bytes that `Expect.accept` is shown
 _PIECE = 1 << 14
 _GZIP = b"\x1f"  # what each member begins with
+_PACKED = 2  # as many bytes as the file's own, at most
 _GZIP_OR_ZLIB = 47  # zlib's number for "look at the header yourself"
 
 _VALIDATOR = re.compile(r"[\x20-\x7e]{1,1000}")  # what may go into a header of ours
@@ -251,6 +252,8 @@ def _raw_chunks(
     wanted = _CHUNK if declared is None else min(_CHUNK, max(declared, 1))
     while chunk := response.read1(wanted, decode_content=False):
         n_bytes += len(chunk)
+        if n_bytes > _PACKED * bounds.max_bytes:  # which may hold nothing, without end
+            raise FetchError("too-many-bytes", f"{url} sends more than {bounds.max_bytes} bytes")
         taken = time.monotonic() - start
         if taken > bounds.grace_s and n_bytes < bounds.min_bytes_per_s * taken:
             raise FetchError(

@@ -62,6 +62,11 @@ def test_bodies_come_unpacked(body: bytes, encoding: str) -> None:
         (answer(Content_Length="10001"), "too-many-bytes"),
         (answer(bytes(10_001)), "too-many-bytes"),
         (answer(gzip.compress(bytes(1 << 20), mtime=0), Content_Encoding="gzip"), "too-many-bytes"),
+        (answer(gzip.compress(b"", mtime=0) * 2000, Content_Encoding="gzip"), "too-many-bytes"),
+        (
+            answer(gzip.compress(BODY, mtime=0) + bytes(40_000), Content_Encoding="gzip"),
+            "too-many-bytes",
+        ),
         (answer(Content_Length="6000"), "incomplete"),
         (answer(gzip.compress(BODY, mtime=0)[:-9], Content_Encoding="gzip"), "incomplete"),
         (
