@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from anyres_bench.collectors.collector import Candidate
 from anyres_bench.core.errors import DatasetError
-from anyres_bench.core.plain import is_too_deep
 from anyres_bench.data.records import ImageRecord
 
 IMAGES_NAME = "images"
@@ -163,7 +162,6 @@ def _checked_metadata(metadata: dict[str, Any], what: str) -> dict[str, Any]:
         and ("phash" not in metadata or _HASH.fullmatch(str(metadata["phash"])))
         and isinstance(metadata.get("notes", []), list)
         and isinstance(metadata.get("derived", {}), dict)
-        and not is_too_deep(metadata)
     )
     if not sound:
         raise DatasetError(f"{what} has measurements that no run makes")

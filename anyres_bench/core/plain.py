@@ -28,10 +28,12 @@ def read_json(text: str | bytes, what: str) -> Any:
         DatasetError: it is no JSON, or too deep.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse)
+        if isinstance(text, bytes):
+            text = text.decode(json.detect_encoding(text))
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise DatasetError(f"{what} is damaged: {error!s:.200}") from error
-    if is_too_deep(value):
+    if text.count("[") + text.count("{") > _DEEPEST and is_too_deep(value):
         raise DatasetError(f"{what} nests more than {_DEEPEST} levels deep")
     return value
 
@@ -123,6 +125,8 @@ def _fields(kind: type) -> tuple[dict[str, tuple[tuple[type, ...], bool]], froze
 
 def _fitting(kind: tuple[tuple[type, ...], bool], value: Any, name: str, what: str) -> Any:
     types, may_be_none = kind
+    if type(value) is str and str in types:  # as most are
+        return storable(value)
     if not types or (value is None and may_be_none):
         return value
     if types == (int,) and isinstance(value, float) and value.is_integer():
@@ -136,3 +140,6 @@ def _fitting(kind: tuple[tuple[type, ...], bool], value: Any, name: str, what: s
 
 def _refuse(word: str) -> None:
     raise ValueError(f"{word} is no number of JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)  # `json.loads` would make one for each text

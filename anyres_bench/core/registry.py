@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.metadata
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -76,7 +75,9 @@ class Registry:
 
     def _names(self) -> dict[str, str]:
         if not self._outside_read and self._group is not None:
-            for entry in importlib.metadata.entry_points(group=self._group):
+            from importlib.metadata import entry_points  # takes a while to load
+
+            for entry in entry_points(group=self._group):
                 if self._table.get(entry.name, entry.value) != entry.value:
                     raise UsageError(
                         f"{self.kind} {entry.name!r} is registered twice: as "

@@ -17,8 +17,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from anyres_bench.core.enclosure import open_regular
 from anyres_bench.core.errors import DatasetError
 from anyres_bench.core.files import atomic_write
@@ -172,6 +170,7 @@ def _array(values: Sequence[Any], arrow_type: Any) -> Any:
 
     Source: Apache Arrow columnar format 1.5, "Validity bitmaps" and "Variable-size binary layout".
     """
+    import numpy as np
     import pyarrow as pa
 
     known = np.fromiter((value is not None for value in values), bool, len(values))

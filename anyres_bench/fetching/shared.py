@@ -46,6 +46,8 @@ class SharedStates:
     def _slot(self, key: str) -> tuple[int, bool]:
         """Where the first number of a key's slot is, and whether it is yet to be taken for it."""
         first, mark, numbers = hash(key) % _N_SLOTS, _mark(key), self._numbers
+        if numbers[first * _WIDTH] == mark:  # as a rule
+            return first * _WIDTH, False
         slots = [(first + i) % _N_SLOTS * _WIDTH for i in range(_N_PLACES)]
         for wanted in (mark, 0.0):
             for at in slots:
