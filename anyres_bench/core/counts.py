@@ -31,3 +31,8 @@ def whole_number(name: str, value: Any, least: int | None = None) -> int:
     if least is not None and number < least:
         raise UsageError(f"{name} is {number}; expected {least} or more")
     return number
+
+
+def whole_number_or_none(name: str, value: Any, least: int | None = None) -> int | None:
+    """As `whole_number`; None, which stands for what nobody chose, is let through."""
+    return None if value is None else whole_number(name, value, least)

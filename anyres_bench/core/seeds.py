@@ -91,8 +91,8 @@ def stream(seed: int, *labels: Any) -> Stream:
     return Stream(hashlib.sha256(name.encode()).digest()[:16])
 
 
-def check_seed(seed: int) -> None:
-    """Refuse a seed that no record can hold.
+def checked_seed(seed: int) -> int:
+    """The seed, of any type that is a whole number, as one that records can hold.
 
     Raises:
         UsageError: it is no whole number, or has more than 63 bits and a sign.
@@ -100,6 +100,7 @@ def check_seed(seed: int) -> None:
     seed = whole_number("the seed", seed)
     if not -(1 << 63) <= seed < 1 << 63:
         raise UsageError(f"the seed has {seed.bit_length()} bits; expected 63 at most, and a sign")
+    return seed
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -119,7 +120,7 @@ def parse_seeds(text: str) -> list[int]:
             f"{shown} are not numbers and ranges of at most 19 digits, such as 0-15 or 3,5,8"
         )
     for first, last in ranges:
-        check_seed(last)
+        checked_seed(last)
         if first > last:
             raise UsageError(
                 f"{shown}: {first}-{last} names nothing; a range runs from low to high"

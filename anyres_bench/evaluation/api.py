@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from anyres_bench.core import distributed
-from anyres_bench.core.counts import whole_number
+from anyres_bench.core.counts import whole_number, whole_number_or_none
 from anyres_bench.core.errors import UsageError
+from anyres_bench.core.seeds import checked_seed
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import protocol_from
 from anyres_bench.evaluation.evaluate import (
@@ -73,9 +74,11 @@ def evaluate(
         MetricError: some tasks have no number; the others are written.
         UsageError, DataError, ModelError: as for the command.
     """
-    n = None if n is None else whole_number("n", n, 2)
-    batch_size = None if batch_size is None else whole_number("batch_size", batch_size, 1)
-    workers, seed = whole_number("workers", workers, 0), whole_number("seed", seed)
+    n, batch_size = (
+        whole_number_or_none("n", n, 2),
+        whole_number_or_none("batch_size", batch_size, 1),
+    )
+    workers, seed = whole_number("workers", workers, 0), checked_seed(seed)
     where = device or str(distributed.device())
     wanted = (suite,) if isinstance(suite, str) else tuple(suite)
     if not wanted:
@@ -135,7 +138,7 @@ def compare(
     named = (metrics,) if isinstance(metrics, str) else metrics
     if not named:
         raise UsageError("metrics is empty; expected a name or several")
-    size = None if size is None else whole_number("size", size, 1)
+    size = whole_number_or_none("size", size, 1)
     outcome = compare_folders(
         a, b, size=size, metrics=named, extractor=extractor, out=out, device=device
     )

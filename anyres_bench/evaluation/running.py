@@ -10,7 +10,7 @@ from typing import Any
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.reporting import say
-from anyres_bench.core.seeds import check_seed
+from anyres_bench.core.seeds import checked_seed
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.evaluation.against_files import ReferencePlan, evaluate_against
 from anyres_bench.evaluation.evaluate import (
@@ -59,7 +59,7 @@ class EvaluationOptions:
     fresh: bool = False
 
     def __post_init__(self) -> None:
-        check_seed(self.seed)
+        checked_seed(self.seed)
 
 
 def run_request(

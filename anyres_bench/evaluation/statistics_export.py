@@ -8,7 +8,7 @@ from pathlib import Path
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.core.files import cache_dir
-from anyres_bench.core.seeds import check_seed
+from anyres_bench.core.seeds import checked_seed
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import protocol_from
 from anyres_bench.data.reading import check_files
@@ -45,7 +45,7 @@ def export_statistics(
         UsageError: no or several tasks, another ending, or there is a file of somebody else.
         DatasetError, WeightsError, DataError: as for `evaluate`.
     """
-    check_seed(seed)
+    seed = checked_seed(seed)
     if Path(out).suffix not in SUFFIXES:
         raise UsageError(f"{out}: expected a name that ends in {' or '.join(SUFFIXES)}")
     _check_place(out)

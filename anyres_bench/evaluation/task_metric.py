@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from anyres_bench.core import distributed
-from anyres_bench.core.counts import whole_number
+from anyres_bench.core.counts import whole_number_or_none
 from anyres_bench.core.errors import MetricError, UsageError
 from anyres_bench.core.files import cache_dir
 from anyres_bench.core.geometry import Size
-from anyres_bench.core.seeds import check_seed
+from anyres_bench.core.seeds import checked_seed
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import to_uint8
 from anyres_bench.data.protocols import EvalProtocol, protocol_from
@@ -99,9 +99,8 @@ class TaskMetric:
         dataset = reference if isinstance(reference, Dataset) else Dataset.read(Path(reference))
         asked = TaskQuery.parse(task)
         wanted = DEFAULT_N if n is None and asked.n is None else n
-        wanted = None if wanted is None else whole_number("n", wanted, 2)
-        seed = whole_number("seed", seed)
-        check_seed(seed)
+        wanted = whole_number_or_none("n", wanted, 2)
+        seed = checked_seed(seed)
         [complete], extractors = plan_tasks(dataset, Request((task,), extractor, wanted, device))
         protocol = protocol_from(complete.protocol)
         if protocol.n_views > 1:

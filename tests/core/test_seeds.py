@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from anyres_bench.core.errors import UsageError
-from anyres_bench.core.seeds import check_seed, parse_seeds, stream
+from anyres_bench.core.seeds import checked_seed, parse_seeds, stream
 
 FROZEN_WORDS = [6806182852985850620, 11397129395101630591]
 FROZEN_NORMALS = [-1.4527054826784758, 0.29212250303069665]
@@ -74,7 +74,7 @@ def test_seeds_are_neither_too_many_nor_too_large(text: str) -> None:
 
 def test_a_seed_is_one_that_a_record_can_hold() -> None:
     for seed in (-(1 << 63), (1 << 63) - 1):
-        check_seed(seed)
+        checked_seed(seed)
     for seed in (-(1 << 63) - 1, 1 << 63):
         with pytest.raises(UsageError, match="64 bits"):
-            check_seed(seed)
+            checked_seed(seed)
