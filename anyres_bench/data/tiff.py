@@ -70,6 +70,10 @@ class TiffLayout:
     is_tiled: bool
     is_big_endian: bool
 
+    def row_bits(self, width: int) -> int:
+        """Bits of a row of so many pixels, in one of the planes where each has its own."""
+        return width * (self.bits[0] if self.planar == 2 else sum(self.bits))
+
     def problem(self) -> str | None:
         """In words, why this layout is not on the list; None if it is."""
         if self.photometric not in _COLOURS:
@@ -144,6 +148,8 @@ def tiff(file: IO[bytes], name: str, max_pixels: int | None) -> Container:
     stored = Size(*(tags.get(tag, (0,))[0] for tag in (257, 256)))
     parts = _parts(tags, stored, len(layout.bits) if layout.planar == 2 else 1)
     reader.check_parts(parts)
+    if layout.compression == RAW:
+        reader.check_raw(parts, layout.row_bits(parts.size.width))
     if layout.compression == JPEG and max_pixels is not None:
         reader.check_jpegs(parts)
     if layout.photometric == _PALETTE:
@@ -294,14 +300,28 @@ class _Reader:
         if 0 in offsets[: len(parts)]:
             raise unsupported(self._name, "a sparse TIFF, some of whose pixels are not stored")
 
+    def check_raw(self, parts: _Parts, row_bits: int) -> None:
+        """Refuse a strip of fewer bytes than its rows have: what lies behind it would be pixels.
+
+        A length of 0 says nothing, and is read over, as by other readers.
+
+        Raises:
+            ImageError: `corrupt`.
+        """
+        for i, length in enumerate(self._lengths()[: len(parts)]):
+            if 0 < length < (needed := parts.height(i) * -(-row_bits // 8)):
+                raise self._corrupt(
+                    f"strip or tile {i} has {length} of the {needed} bytes of its rows"
+                )
+
     def check_jpegs(self, parts: _Parts) -> None:
         """Refuse JPEG strips of many scans, and such as are smaller than what they should fill.
 
         Raises:
             ImageError: `too-costly` or `corrupt`.
         """
-        lengths = self._numbers(279) or self._numbers(325)
-        for i, (offset, length) in enumerate(zip(self._offsets(), lengths, strict=False)):
+        places = zip(self._offsets(), self._lengths(), strict=False)
+        for i, (offset, length) in enumerate(places):
             self._file.seek(offset)
             data = self._file.read(min(length, self._end))
             n = data.count(b"\xff\xda")
@@ -317,6 +337,9 @@ class _Reader:
 
     def _offsets(self) -> tuple[int, ...]:
         return self._numbers(273) or self._numbers(324)
+
+    def _lengths(self) -> tuple[int, ...]:
+        return self._numbers(279) or self._numbers(325)
 
     def check_palette(self) -> None:
         """Refuse a table of colours that holds 8-bit numbers, which would look black.

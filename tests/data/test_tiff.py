@@ -80,6 +80,16 @@ def test_rows_that_no_strip_holds_are_no_black_rows(compression: str) -> None:
     assert refused(changed(whole, t278=0)) == "corrupt"
 
 
+@pytest.mark.parametrize("rows", [8, 24])
+def test_a_strip_that_is_too_short_is_not_filled_from_what_lies_behind_it(rows: int) -> None:
+    whole = encode(picture(24, 16), "TIFF", compression="raw", tiffinfo={278: rows})
+    n_bytes = 3 * 16 * rows
+    length = struct.pack("<I", n_bytes)
+    assert whole.count(length) >= 24 // rows
+    assert refused(whole.replace(length, struct.pack("<I", n_bytes - 1), 1)) == "corrupt"
+    decode(whole.replace(length, bytes(4)))  # a length that is not told
+
+
 def test_strips_that_are_nowhere_are_no_pixels() -> None:
     """As GDAL writes what has no data; from offset 0 on, the header would be the pixels."""
     assert refused(changed(strips("raw", 24), t273=0)) == "unsupported-mode"
