@@ -89,7 +89,9 @@ class Ffhq6k:
     protocol: Annotated[str, "published or native."] = "native"
     n: Annotated[int, "Faces of varied size (native)."] = N_PUBLISHED
     min_face: Annotated[int, "Smallest native side of a face in pixels (native)."] = 512
-    max_outside: Annotated[float, "Share of a face outside its photograph (native)."] = 0.0
+    max_outside: Annotated[
+        float, "Most of a face that may lie outside its photograph, a share (native)."
+    ] = 0.0
     warp: Annotated[str, "sharp, or compat: the published alignment (native)."] = "sharp"
     low: Annotated[bool, "Also all faces at 256 px, with role lr."] = True
     quota_pause: Annotated[float, "Seconds of rest when Google Drive's quota is spent."] = 10_800.0

@@ -9,7 +9,13 @@ from anyres_bench.core.cache import cache_text, prune
 
 
 @click.command()
-@click.option("--prune", "names", multiple=True, metavar="NAME", help="Remove this part.")
+@click.option(
+    "--prune",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="Remove this part; may be given several times.",
+)
 def command(names: tuple[str, ...]) -> None:
     """Show where the cache is, what it holds and how large that is.
 

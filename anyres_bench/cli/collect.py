@@ -105,7 +105,12 @@ def _command_of(kind: type[Collector]) -> click.Command:
         ),
         click.Option(["--ray-address"], help="Of the cluster; the running one by default."),
         click.Option(["--dry-run"], is_flag=True, help="Say what a run would do, and stop."),
-        click.Option(["--retry"], multiple=True, help="Try again what was rejected for REASON."),
+        click.Option(
+            ["--retry"],
+            multiple=True,
+            metavar="REASON",
+            help="Try again what was rejected for it; may be given several times.",
+        ),
         click.Option(["--refresh"], is_flag=True, help="List the candidates of a source anew."),
         click.Option(["--allow-private"], is_flag=True, hidden=True),
     ]
@@ -150,8 +155,8 @@ def _parameters(kind: type[Any]) -> Iterator[click.Parameter]:
             default=field.default,
             multiple=many,
             is_flag=type_ is bool,
-            show_default=field.default not in ("", (), False),
-            help=help_text,
+            show_default=field.default is not False and field.default not in ("", ()),
+            help=f"{help_text.rstrip('.')}; may be given several times." if many else help_text,
         )
 
 

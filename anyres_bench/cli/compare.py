@@ -15,7 +15,13 @@ _FOLDER = LocalPath(exists=True, file_okay=False)
 @click.command()
 @click.argument("a", type=_FOLDER)
 @click.argument("b", type=_FOLDER)
-@click.option("--size", type=click.IntRange(min=32), metavar="PX", help="Side to shrink images to.")
+@click.option(
+    "--size",
+    type=click.IntRange(min=32),
+    metavar="PX",
+    help="Side to shrink images to.  [default: the largest power of two, up to 1024, that nine in "
+    "ten images of each folder hold]",
+)
 @click.option(
     "--metric",
     "metrics",
@@ -24,8 +30,12 @@ _FOLDER = LocalPath(exists=True, file_okay=False)
     show_default=True,
     help="What to measure; may be given several times.",
 )
-@click.option("--extractor", default="builtin", show_default=True)
-@click.option("--out", default="results", show_default=True, type=LocalPath())
+@click.option(
+    "--extractor", default="builtin", show_default=True, help="What turns images into vectors."
+)
+@click.option(
+    "--out", default="results", show_default=True, type=LocalPath(), help="Folder of the results."
+)
 @device_option
 def command(
     a: Path,

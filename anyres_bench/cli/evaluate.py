@@ -30,7 +30,7 @@ _SAID = {"wanted": "--suite", "extractor": "--extractor", "n": "--n", "seed": "-
 
 @click.command()
 @click.argument("model", required=False)
-@click.option("--dataset", "folder", type=LocalPath(), metavar="DIR")
+@click.option("--dataset", "folder", type=LocalPath(), metavar="DIR", help="A dataset's folder.")
 @reference_options
 @click.option(
     "--suite",
@@ -55,7 +55,12 @@ _SAID = {"wanted": "--suite", "extractor": "--extractor", "n": "--n", "seed": "-
     help="Write down all that it takes to get these numbers again.",
 )
 @click.option("--extractor", help="Where the task names none.  [default: builtin]")
-@click.option("--n", type=click.IntRange(min=2), help="Fakes, where the task names no number.")
+@click.option(
+    "--n",
+    type=click.IntRange(min=2),
+    help="Fakes, where the task names no number.  [default: 1000, fewer where the dataset has "
+    "fewer]",
+)
 @click.option("--seed", default=0, show_default=True, help="Of windows and latents.")
 @click.option(
     "--batch-size",
@@ -69,7 +74,9 @@ _SAID = {"wanted": "--suite", "extractor": "--extractor", "n": "--n", "seed": "-
     type=click.IntRange(min=0),
     help="Threads that decode images.",
 )
-@click.option("--out", default="results", show_default=True, type=LocalPath())
+@click.option(
+    "--out", default="results", show_default=True, type=LocalPath(), help="Folder of the results."
+)
 @device_option
 @click.option("--psi", help="Truncation, for models that have it.")
 @click.option("--assembly", help="How tiles become an image, for models that have a choice.")
@@ -113,9 +120,10 @@ def command(
 ) -> None:
     """Measure MODEL on a dataset.
 
-    MODEL is a folder made by `convert`, an official checkpoint, a registered name, or
-    package.module:factory. `folder:PATH` takes images of any size from anywhere; `real` is the
-    ceiling and `resample:lanczos@64` a floor, made of images that the reference does not hold.
+    MODEL is a folder made by `convert` or `train`, an official checkpoint, a registered name, or a
+    factory of one's own, file.py:factory or package.module:factory. `folder:PATH` takes images of
+    any size from anywhere; `real` is the ceiling and `resample:lanczos@64` a floor, made of images
+    that the reference does not hold.
 
     --reference FILE takes the place of --dataset: statistics as pytorch-fid, clean-fid, ADM and
     StyleGAN publish them, a reference batch of ADM, or what `anyres-bench stats export` wrote.

@@ -19,14 +19,21 @@ _SHARD_MB = 512
 @click.argument("folder", type=LocalPath(file_okay=False), metavar="DATASET")
 @click.argument("form", type=click.Choice(["webdataset", "stylegan-zip"]), metavar="FORMAT")
 @click.argument("out", type=LocalPath())
-@click.option("--pixels", type=click.Choice(PIXELS), help="original bytes, or decoded as png.")
+@click.option(
+    "--pixels",
+    type=click.Choice(PIXELS),
+    help="Original bytes, or decoded as PNG.  [default: original in webdataset, png in "
+    "stylegan-zip]",
+)
 @click.option(
     "--size",
     type=click.IntRange(min=1),
     metavar="PX",
     help="stylegan-zip: squares of one size, the middle of each image, shrunk.",
 )
-@click.option("--shard-mb", default=_SHARD_MB, show_default=True, help="Length of a shard.")
+@click.option(
+    "--shard-mb", default=_SHARD_MB, show_default=True, help="Length of a shard of webdataset, MiB."
+)
 def command(
     folder: Path, form: str, out: Path, pixels: str | None, size: int | None, shard_mb: int
 ) -> None:
@@ -34,8 +41,8 @@ def command(
 
     webdataset makes tar shards and an index in the folder OUT, of the original bytes. stylegan-zip
     makes the zip OUT, of pixels decoded to upright 8-bit RGB, of every image's own size or, for
-    trainers of one size, of --size. The dataset folder itself is a
-    Hugging Face imagefolder and describes itself in croissant.json.
+    trainers of one size, of --size. The dataset folder itself is a Hugging Face imagefolder and
+    describes itself in croissant.json.
 
     \b
     Examples:

@@ -33,12 +33,25 @@ from anyres_bench.core.seeds import parse_seeds
     type=click.FloatRange(min=0, min_open=True),
     metavar="GIB",
     help="Memory that one window may take, of models rendered in windows of any size.  "
-    "[default: a quarter of what is free]",
+    "[default: a quarter of what is free, at most 4]",
 )
 @label_options
 @option_option
-@click.option("--out", type=LocalPath(file_okay=False), default=Path("out"))
-@click.option("--format", "suffix", type=click.Choice(["png", "tif"]), default="png")
+@click.option(
+    "--out",
+    type=LocalPath(file_okay=False),
+    default=Path("out"),
+    show_default=True,
+    help="Folder of the images.",
+)
+@click.option(
+    "--format",
+    "suffix",
+    type=click.Choice(["png", "tif"]),
+    default="png",
+    show_default=True,
+    help="Of images.",
+)
 @click.option("--grid", is_flag=True, help="Also one picture with all seeds.")
 @click.option(
     "--interpolate",
@@ -57,7 +70,13 @@ from anyres_bench.core.seeds import parse_seeds
     type=click.IntRange(1, 1000),
     help="Frames per second of animations.",
 )
-@click.option("--video", type=click.Choice(["webp", "mp4"]), default="webp", show_default=True)
+@click.option(
+    "--video",
+    type=click.Choice(["webp", "mp4"]),
+    default="webp",
+    show_default=True,
+    help="Format of animations.",
+)
 @device_option
 @click.option("--fresh", is_flag=True, help="Render again what is there already.")
 @click.option("--accept-licence", is_flag=True, help="Accept the licence of downloaded weights.")
@@ -86,16 +105,17 @@ def command(
 ) -> None:
     """Render images of any size from MODEL.
 
-    MODEL is a folder made by `convert`, an official checkpoint, a registered name such as
-    `scenes`, or package.module:factory. An image depends on its seed alone. Images that an earlier
-    call made are not rendered again, so an interrupted call goes on where it was; a file that
-    `generate` has not written is never replaced.
+    MODEL is a folder made by `convert` or `train`, an official checkpoint, a registered name such
+    as `scenes`, or a factory of one's own, file.py:factory or package.module:factory. An image does
+    not depend on the seeds beside its own. Images that an earlier call made are not rendered again,
+    so an interrupted call goes on where it was; a file that `generate` has not written is never
+    replaced.
 
     \b
     Examples:
       anyres-bench generate scenes --seeds 0-15 --size 640x1024 --out landscapes --grid
       anyres-bench generate ffhq6k.pkl --seeds 7 --size 4096 --psi 0.7 --region 0,0,512,512
-      anyres-bench generate scenes --seeds 1-4 --size 256 --interpolate 24
+      anyres-bench generate embedded:ours-seed0 --seeds 1-4 --size 128 --interpolate 24
       anyres-bench generate scenes --seeds 3 --size 256 --zoom 2048 --video webp
     """
     from anyres_bench.models.loading import load

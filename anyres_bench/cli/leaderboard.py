@@ -12,6 +12,7 @@ from anyres_bench.cli import leaderboard_runs
 from anyres_bench.cli.console import show
 from anyres_bench.cli.groups import Group
 from anyres_bench.cli.options import LocalPath, check_owners
+from anyres_bench.core.counts import counted
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.quoting import one_line_each, terminal
 from anyres_bench.core.reporting import say
@@ -142,7 +143,9 @@ def check(folder: Path | None, board_log: Path | None, base: Path | None) -> Non
 
 @command.command()
 @click.argument("results", nargs=-1, type=LocalPath())
-@click.option("--out", default="site", show_default=True, type=LocalPath())
+@click.option(
+    "--out", default="site", show_default=True, type=LocalPath(), help="Folder of the site."
+)
 @click.option(
     "--submissions",
     multiple=True,
@@ -152,7 +155,9 @@ def check(folder: Path | None, board_log: Path | None, base: Path | None) -> Non
 )
 @click.option("--board-log", type=LocalPath(), help="Log of the board.")
 @click.option("--embedded", is_flag=True, help="Also the records that the package holds.")
-@click.option("--title", default="anyres-bench leaderboard", show_default=True)
+@click.option(
+    "--title", default="anyres-bench leaderboard", show_default=True, help="Title of the pages."
+)
 def build(
     results: tuple[Path, ...],
     out: Path,
@@ -190,10 +195,9 @@ def build(
     for refusal in board.refused:
         say(terminal(f"refused {refusal.name}: {refusal.reasons[0]}"))
     built = build_site(board, out, title)
-    show(
-        f"wrote {out}: {built.n_tables} tables of {built.n_models} models in {built.n_files} "
-        f"files; open {out / 'index.html'}"
-    )
+    tables, models = counted(built.n_tables, "table"), counted(built.n_models, "model")
+    files = counted(built.n_files, "file")
+    show(f"wrote {out}: {tables} of {models} in {files}; open {out / 'index.html'}")
 
 
 @command.command()

@@ -45,7 +45,13 @@ def _folders(pairs: tuple[str, ...]) -> dict[str, Path]:
 
 @click.command()
 @click.argument("what", type=click.Choice(["paper"]))
-@click.option("--dataset", "pairs", multiple=True, metavar="NAME=PATH", help="One that is here.")
+@click.option(
+    "--dataset",
+    "pairs",
+    multiple=True,
+    metavar="NAME=PATH",
+    help="One that is here; may be given several times.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Everything, for programs.")
 @click.option("--csv", "as_csv", is_flag=True, help="A line a number.")
 @device_option
@@ -80,7 +86,13 @@ def plan(
 
 @click.command()
 @click.argument("what", type=click.Choice(["paper", "scenes"]))
-@click.option("--dataset", "pairs", multiple=True, metavar="NAME=PATH", help="Of the paper's.")
+@click.option(
+    "--dataset",
+    "pairs",
+    multiple=True,
+    metavar="NAME=PATH",
+    help="One of the paper's; may be given several times.",
+)
 @click.option(
     "--fraction",
     default=1.0,
@@ -89,10 +101,21 @@ def plan(
     help="Share of the numbers, drawn by --seed.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of the draw.")
-@click.option("--only", multiple=True, metavar="NAME", help="A system of `scenes`.  [default: all]")
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="NAME",
+    help="A system of `scenes`; may be given several times.  [default: all]",
+)
 @click.option("--fresh", is_flag=True, help="Measure again what is there already.")
 @click.option("--accept-licence", is_flag=True, help="Accept the licence of downloaded weights.")
-@click.option("--out", default="reproduced", show_default=True, type=LocalPath())
+@click.option(
+    "--out",
+    default="reproduced",
+    show_default=True,
+    type=LocalPath(),
+    help="Working folder, where it goes on.",
+)
 @device_option
 def reproduce(
     what: str,
@@ -284,7 +307,7 @@ def log(
 @click.option("--out", required=True, type=LocalPath(), help="New folder.")
 @click.option("--benchmark", required=True, metavar="ORG/NAME", help="Dataset repository.")
 @click.option("--licence", required=True, help="Of the table of results.")
-@click.option("--title", default="anyres-bench", show_default=True)
+@click.option("--title", default="anyres-bench", show_default=True, help="Title of the table.")
 @click.option("--source", default="", metavar="URL", help="Where the evidence is.")
 def export(
     results: tuple[Path, ...], out: Path, benchmark: str, licence: str, title: str, source: str

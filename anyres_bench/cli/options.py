@@ -67,7 +67,8 @@ def device_option(command: F) -> F:
 
 def option_option(command: F) -> F:
     """`--option NAME=VALUE`, any number of times."""
-    text = "An option of the model, such as weights=FILE; a wrong name is told the right ones."
+    text = "An option of the model, such as weights=FILE; may be given several times. A wrong name "
+    text += "is told the right ones."
     decorate = click.option("--option", "pairs", multiple=True, metavar="NAME=VALUE", help=text)
     return decorate(command)
 

@@ -14,8 +14,14 @@ from anyres_bench.core.reporting import say
 
 @click.command()
 @click.argument("results", nargs=-1, type=LocalPath())
-@click.option("--out", default="report.html", show_default=True, type=LocalPath())
-@click.option("--title", default="anyres-bench", show_default=True)
+@click.option(
+    "--out",
+    default="report.html",
+    show_default=True,
+    type=LocalPath(),
+    help="File: .html, .csv or .tex.",
+)
+@click.option("--title", default="anyres-bench", show_default=True, help="Title of the page.")
 @click.option(
     "--show-pixels",
     is_flag=True,

@@ -38,7 +38,13 @@ def command() -> None:
 @click.option("--extractor", help="Where the task names none.  [default: builtin]")
 @click.option("--n", type=click.IntRange(min=2), help="Windows, where windows are compared.")
 @click.option("--seed", default=0, show_default=True, help="Of windows.")
-@click.option("--workers", default=2, show_default=True, type=click.IntRange(min=0))
+@click.option(
+    "--workers",
+    default=2,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Threads that decode images.",
+)
 @device_option
 @click.option("--accept-licence", is_flag=True, help="Accept the licence of downloaded weights.")
 def export(

@@ -18,7 +18,7 @@ from anyres_bench.core.reporting import say
     "names",
     multiple=True,
     metavar="NAME[:OPTION=VALUE,...]",
-    help="Only this tiler, any number of times; `anyres-bench tilers list` names them.",
+    help="Only this tiler; may be given several times; `tilers list` names them.",
 )
 @click.option(
     "--budget", type=click.IntRange(1, 1 << 31), metavar="N", help="Settings for N tokens."
@@ -32,7 +32,8 @@ from anyres_bench.core.reporting import say
     type=click.IntRange(min=0),
     default=0,
     metavar="PAGES",
-    help="Draw so many documents of the size and say what can still be read; seconds a tiler.",
+    help="Draw so many documents of the size and say what can still be read; seconds a tiler.  "
+    "[default: none]",
 )
 @click.option("--csv", "csv", type=LocalPath(dir_okay=False), help="Write a CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as JSON.")

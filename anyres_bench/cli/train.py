@@ -19,8 +19,16 @@ if TYPE_CHECKING:
 @click.argument("out", type=LocalPath(file_okay=False))
 @click.option("--preset", help="A ready configuration, such as scenes-tiny.")
 @click.option("--config", "path", type=LocalPath(), help="A TOML or JSON file.")
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
-@click.option("--data", multiple=True, type=LocalPath(), help="A dataset folder.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a setting; may be given several times.",
+)
+@click.option(
+    "--data", multiple=True, type=LocalPath(), help="A dataset folder; may be given several times."
+)
 @click.option("--stage", help="Run only this stage of a preset.")
 @click.option("--task", help="Evaluate by this task, such as anyres-patch32-min32max128/frechet.")
 @click.option(

@@ -9,6 +9,7 @@ import click
 from anyres_bench.cli.console import show
 from anyres_bench.cli.options import LocalPath, device_option
 from anyres_bench.core import distributed
+from anyres_bench.core.counts import counted
 from anyres_bench.data.containers import LARGEST_PIXELS, MAX_PIXELS
 
 
@@ -61,6 +62,6 @@ def command(
     upscaler = make_upscaler(model, options, device=where, accept_licence=accept_licence)
     done = enlarge_files(upscaler, source, out, size, round(max_megapixels * 1e6))
     show(
-        f"{done.n_made} images made by {upscaler.id}, {done.n_kept} already in {out}, "
-        f"{len(done.rejected)} files left out"
+        f"{counted(done.n_made, 'image')} made by {upscaler.id}, {done.n_kept} already in {out}, "
+        f"{counted(len(done.rejected), 'file')} left out"
     )

@@ -1,4 +1,4 @@
-"""Whole numbers that Python users give: of images, of pixels, of workers."""
+"""Whole numbers: those that Python users give (of images, of pixels, of workers), and in words."""
 
 from __future__ import annotations
 
@@ -36,3 +36,12 @@ def whole_number(name: str, value: Any, least: int | None = None) -> int:
 def whole_number_or_none(name: str, value: Any, least: int | None = None) -> int | None:
     """As `whole_number`; None, which stands for what nobody chose, is let through."""
     return None if value is None else whole_number(name, value, least)
+
+
+def counted(n: int, what: str) -> str:
+    """How many of what, in words.
+
+    >>> counted(1, "image"), counted(2, "image")
+    ('1 image', '2 images')
+    """
+    return f"{n:,} {what}{'' if n == 1 else 's'}"

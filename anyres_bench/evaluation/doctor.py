@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from anyres_bench import __version__
+from anyres_bench.core.counts import counted
 from anyres_bench.core.errors import AnyresBenchError
 from anyres_bench.core.files import atomic_write, cache_dir, sha256_file
 from anyres_bench.core.geometry import Size
@@ -107,7 +108,10 @@ def _numbers(version: str) -> list[int]:
 def _devices() -> Iterator[Finding]:
     """The processor and every accelerator, each with a product of matrices that must be right."""
     n_threads = torch.get_num_threads()
-    yield _multiplies("cpu", f"{n_threads} threads, {torch.get_num_interop_threads()} between")
+    n_beside = torch.get_num_interop_threads()
+    yield _multiplies(
+        "cpu", f"{counted(n_threads, 'thread')} an operation, {n_beside} side by side"
+    )
     for i in range(torch.cuda.device_count()):
         about = torch.cuda.get_device_properties(i)
         text = f"{about.name}, {about.total_memory / 2**30:.1f} GiB"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from anyres_bench.core.counts import counted
 from anyres_bench.evaluation.curves import place_of
 from anyres_bench.evaluation.pairs import Difference
 from anyres_bench.evaluation.wording import metric_name, metric_words, protocol_words
@@ -48,7 +49,7 @@ def role_in(result: Result) -> str:
     """What a result is there for: the role of a control, or why it is not ranked; mostly empty."""
     n = n_shared(result)
     return (
-        f"shares {_counted(n, 'image')} with the reference, not ranked"
+        f"shares {counted(n, 'image')} with the reference, not ranked"
         if n
         else role_of(result.model.id)
     )
@@ -132,8 +133,8 @@ def in_short(groups: Sequence[Group], pairing: Pairing) -> InShort:
     models = list(dict.fromkeys(result.model.id for result in results))
     sets = list(dict.fromkeys(result.dataset.id for result in results))
     kinds = Counter(role_of(model) or "model" for model in models)
-    told = [_counted(n, kind) for kind, n in kinds.items()]
-    tasks = _counted(len(groups), "task")
+    told = [counted(n, kind) for kind, n in kinds.items()]
+    tasks = counted(len(groups), "task")
     compared = f"{_listed(told)} compared with the images of {_listed(sets)} on {tasks}."
     ranked = [leaders(group, pairing) for group in groups]
     alone = Counter(found[0].model.id for found in ranked if len(found) == 1)
@@ -152,14 +153,10 @@ def _sharing(results: Sequence[Result]) -> list[str]:
         if n_shared(result):
             found[result.model.id] = result
     return [
-        f"{model} shares {_counted(n_shared(result), 'image')} with the reference and is not to be "
+        f"{model} shares {counted(n_shared(result), 'image')} with the reference and is not to be "
         "ranked."
         for model, result in found.items()
     ]
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def _listed(words: Sequence[str]) -> str:

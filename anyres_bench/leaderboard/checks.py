@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from anyres_bench.core.counts import counted
 from anyres_bench.core.enclosure import Enclosure, inner_parts
 from anyres_bench.core.errors import DataError, ImageError
 from anyres_bench.core.files import sha256_of
@@ -120,7 +121,7 @@ def _layout(folder: SubmittedFolder) -> str:
             if len(names) > MOST_FILES or n_bytes > MOST_BYTES:
                 raise DataError(f"more than {MOST_FILES} files or {MOST_BYTES} bytes")
     folder.names = names
-    return f"{len(names)} files, {n_bytes / 1e6:.1f} MB"
+    return f"{counted(len(names), 'file')}, {n_bytes / 1e6:.1f} MB"
 
 
 def _n_bytes(inside: Enclosure, name: str) -> int:
@@ -168,7 +169,7 @@ def _digests(folder: SubmittedFolder) -> str:
         for name in folder.names
         if _is_other(folder, name)
     )
-    return f"{len(listed)} files are as they were"
+    return f"{counted(len(listed), 'file')} as submitted"
 
 
 def _is_other(folder: SubmittedFolder, name: str) -> bool:
@@ -182,7 +183,7 @@ def _records(folder: SubmittedFolder) -> str:
     if not folder.of(RECORDS):
         raise DataError("there is no record")
     refuse(_unreadable(folder))
-    return f"{len(folder.records)} records can be read, their seals fit"
+    return f"{counted(len(folder.records), 'record')} read, with seals that fit"
 
 
 def _unreadable(folder: SubmittedFolder) -> Iterator[str]:
@@ -232,7 +233,7 @@ def _tasks(folder: SubmittedFolder) -> str:
         for name, result in folder.some().items()
         for what, said in _other_parts(result)
     )
-    return f"{len(tasks)} tasks"
+    return counted(len(tasks), "task")
 
 
 def _other_parts(result: Result) -> Iterator[tuple[str, str]]:
@@ -271,7 +272,7 @@ def _intervals(folder: SubmittedFolder) -> str:
                     f"{of.high!r}]"
                 )
             n += 1
-    return f"{n} values lie inside their own intervals"
+    return f"{counted(n, 'value')} inside their own intervals"
 
 
 def _counts(folder: SubmittedFolder) -> str:
@@ -280,9 +281,9 @@ def _counts(folder: SubmittedFolder) -> str:
         n = Task.parse(result.task).n * max(1, len(kept["fake"]))  # of every stratum
         if result.n_fake != n:
             raise DataError(f"{name} compares {result.n_fake} fakes, its task says {n}")
-        for side, counted in (("fake", result.n_fake), ("real", result.n_real)):
-            if kept[side] and sum(kept[side]) != counted:
-                raise DataError(f"{name}: {sum(kept[side])} features of {side}, {counted} samples")
+        for side, n_said in (("fake", result.n_fake), ("real", result.n_real)):
+            if kept[side] and sum(kept[side]) != n_said:
+                raise DataError(f"{name}: {sum(kept[side])} features of {side}, {n_said} samples")
     return "as many samples as the tasks say"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from anyres_bench.core.counts import counted
 from anyres_bench.core.errors import DataError
 from anyres_bench.core.reporting import say
 from anyres_bench.evaluation.recipes import (
@@ -84,7 +85,7 @@ def check_recipes(folder: SubmittedFolder) -> str:
         refuse(_contradictions(name, recipe, records))
         left -= {(recipe.images.digest, recipe.seed, task) for task in recipe.tasks}
     refuse(f"no recipe has {task} of the record" for _, _, task in sorted(left))
-    return f"{len(records)} records, as the recipe has them"
+    return f"{counted(len(records), 'record')}, as the recipe has them"
 
 
 def _contradictions(

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from anyres_bench.core.counts import counted
 from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.leaderboard.checks import CheckedSubmission
 from anyres_bench.leaderboard.log import (
@@ -44,7 +45,7 @@ def check_log(path: Path, base: Path | None, checked: CheckedSubmission | None) 
             raise DataError(f"{lines[-1].date} is still to come")
     except DataError as error:
         return [Verdict("log", "failed", str(error))]
-    found = [Verdict("log", "ok", f"{len(lines)} lines")]
+    found = [Verdict("log", "ok", counted(len(lines), "line"))]
     if base is not None:
         found.append(_grown(path, base))
     if checked is not None:

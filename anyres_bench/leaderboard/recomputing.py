@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from anyres_bench.core.counts import counted
 from anyres_bench.core.errors import DataError, MetricError
 from anyres_bench.evaluation.strata import joined, real_side
 from anyres_bench.features.stats import FeatureBank, Moments
@@ -42,7 +43,7 @@ def values_of_features(folder: SubmittedFolder) -> str:
     refuse(f"{name} belongs to no record" for name in folder.of(FEATURES) if name not in used)
     if without:
         raise NotSaid(f"{without} of {len(folder.records)} records have no features of every side")
-    return f"{len(folder.records)} records computed again"
+    return f"{counted(len(folder.records), 'record')} computed again"
 
 
 def _banks(
@@ -159,7 +160,7 @@ def values_of_moments(folder: SubmittedFolder) -> str:
         proven += result.values
     refuse(f"{name} belongs to no record" for name in folder.of(MOMENTS) if name not in used)
     rest = f", nor {', '.join(dict.fromkeys(unproven))}" if unproven else ""
-    return f"{len(proven)} values computed again; moments prove no interval{rest}"
+    return f"{counted(len(proven), 'value')} computed again; moments prove no interval{rest}"
 
 
 def _moments(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from anyres_bench import __version__
+from anyres_bench.core.counts import counted
 from anyres_bench.core.geometry import Region, Size
 from anyres_bench.core.reporting import progress, tracked
 from anyres_bench.core.seals import check_ours, is_ours
@@ -123,7 +124,7 @@ def _write_images(job: RenderJob, seeds: Sequence[int]) -> str:
             kept.append(path.name)
         else:
             write_strips(path, job.region.size, _bands(job, seed), note, _BY)
-    made = f"{len(seeds)} images of {job.region.size} in {job.folder}"
+    made = f"{counted(len(seeds), 'image')} of {job.region.size} in {job.folder}"
     if not kept:
         return made
     shown = ", ".join(kept[:_N_NAMED]) + (", ..." if len(kept) > _N_NAMED else "")
@@ -211,10 +212,10 @@ def _write_film(
     """Write an animation, whole or not at all."""
     with progress("rendering", n_frames, unit="frame") as bar:
 
-        def counted() -> Iterator[NDArray[np.uint8]]:
+        def told() -> Iterator[NDArray[np.uint8]]:
             for picture in pictures:
                 yield picture
                 bar.update()
 
-        write_animation(path, counted(), film.fps, _BY)
-    return f"{n_frames} frames in {path}"
+        write_animation(path, told(), film.fps, _BY)
+    return f"{counted(n_frames, 'frame')} in {path}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -42,6 +43,20 @@ def test_images_say_what_they_are(tmp_path: Path) -> None:
     assert note["seed"] == 5
     assert note["canvas"] == [40, 64]
     assert note["model"].startswith("scenes")
+
+
+def test_the_examples_of_the_help_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """All that need no file, with small numbers in the place of theirs."""
+    monkeypatch.chdir(tmp_path)
+    small = {"--size": "32", "--seeds": "0-1", "--interpolate": "2", "--zoom": "48 --frames=2"}
+    examples = re.findall(r"anyres-bench (generate (?:scenes|embedded:).*)", command.help or "")
+    assert len(examples) == 3
+    for example in examples:
+        for name, value in small.items():
+            example = re.sub(rf"{name} \S+", f"{name} {value}", example)
+        assert call(capfd, *example.split())[0] == 0, example
 
 
 def test_a_second_call_renders_only_what_is_missing_or_other(tmp_path: Path) -> None:

@@ -41,6 +41,24 @@ def test_every_command_takes_the_options_that_all_have(by_name: dict[str, click.
         assert len(set(spelled)) == len(spelled), name
 
 
+def test_every_option_says_what_it_is_its_default_and_whether_it_may_come_again(
+    by_name: dict[str, click.Command],
+) -> None:
+    options = [
+        (f"{name} {one.opts[0]}", one)
+        for name, command in by_name.items()
+        for one in command.params
+        if isinstance(one, click.Option) and not one.hidden
+    ]
+    assert len(options) > 300
+    for name, one in options:
+        text = one.help or ""
+        assert text, name
+        assert one.multiple == ("may be given several times" in text), name
+        if one.default != "" and isinstance(one.default, int | float | str) and not one.is_flag:
+            assert one.show_default or "default" in text, name
+
+
 def test_an_empty_path_is_not_the_folder_that_one_is_in(by_name: dict[str, click.Command]) -> None:
     """What `--out "$OUT"` says where OUT is not set."""
     paths = [

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from anyres_bench.core.counts import whole_number
+from anyres_bench.core.counts import counted, whole_number
 from anyres_bench.core.errors import UsageError
 
 
@@ -25,3 +25,12 @@ def test_what_is_no_whole_number(value: Any) -> None:
 def test_too_small() -> None:
     with pytest.raises(UsageError, match="n is 1; expected 2 or more"):
         whole_number("n", 1, 2)
+
+
+def test_one_is_one() -> None:
+    assert [counted(n, "image") for n in (0, 1, 2, 1000)] == [
+        "0 images",
+        "1 image",
+        "2 images",
+        "1,000 images",
+    ]
