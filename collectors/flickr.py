@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,30 +18,34 @@ from anyres_bench.collectors.flickr_answers import entries, part, whole, words
 from anyres_bench.collectors.flickr_api import (
     API_URL,
     DEFAULT_ALLOWED,
-    KEY_VARIABLE,
     PER_HOUR,
     PER_PAGE,
     REAL_RESULTS,
     FlickrApi,
-    has_key,
+    checked_api,
     licence_of,
     rates,
-    read_key,
 )
 from anyres_bench.collectors.flickr_domains import Domain, published_lists, read_domain
+from anyres_bench.collectors.flickr_key import KEY_VARIABLE, has_key, read_key
 from anyres_bench.collectors.flickr_sizes import Rendition, choose_size
 from anyres_bench.collectors.lists import read_lines
 from anyres_bench.core.errors import DataError, ImageError, UnknownNameError, UsageError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.core.registry import nearest
+from anyres_bench.data.headers import probe
 from anyres_bench.fetching.bodies import Expect
 from anyres_bench.fetching.http import Fetcher
 from anyres_bench.fetching.limits import Limits, Rate, TokenBuckets
 from anyres_bench.fetching.sniff import refuse_others
 
-_LINE = re.compile(r"(?:(?P<licence>\d{1,2})_)?(?P<photo>\d{4,20})(?:\.(?P<ending>\w{2,5}))?")
+_LINE = re.compile(
+    r"(?:(?P<licence>[0-9]{1,2})_)?0*(?P<photo>[1-9][0-9]{3,19})(?:\.(?P<ending>\w{2,5}))?"
+)
 _PAGE = "https://www.flickr.com/photos/{owner}/{photo}"
+_PAGE_BY_NUMBER = "https://www.flickr.com/photo.gne?id={photo}"  # of whoever it is
 _CALLS_A_PHOTO = 2  # sizes and licence
+_FRESH_S = 24 * 3600.0  # how long a search's answer speaks for a photo's licence
 _SEARCHED = {  # suffix of a rendition's URL field -> label
     "o": "Original", "6k": "X-Large 6K", "5k": "X-Large 5K", "4k": "X-Large 4K", "3k": "X-Large 3K",
     "k": "Large 2048", "h": "Large 1600", "l": "Large", "c": "Medium 800", "z": "Medium 640",
@@ -94,6 +99,8 @@ class Flickr:
         if self.policy not in ("clean", "anyres"):
             hint = nearest(self.policy, ("clean", "anyres"))
             raise UnknownNameError(f"unknown size policy {self.policy!r}; {hint}")
+        checked_api(self.api)
+        rates(self.calls_per_hour)
         if not self.domain_of.search and self.ids is None:
             raise UsageError(
                 f"domain {self.domain} wants the list of its photos: add --ids FILE.{self._where()}"
@@ -163,7 +170,7 @@ class Flickr:
         return self._searched()
 
     def resolve(self, candidate: Candidate, limits: Limits) -> Candidate:
-        """Ask again for licence and sizes, and choose one.
+        """Ask again for licence and sizes, unless a search has just told them, and choose one.
 
         Raises:
             FetchError: the photo is gone or private.
@@ -171,13 +178,14 @@ class Flickr:
             UsageError: there is no valid key.
         """
         photo = candidate.source_id
-        if "sizes" in candidate.extra:
+        if 0 <= time.time() - candidate.extra.get("searched_at", 0.0) < _FRESH_S:
             chosen = self._choose(photo, candidate.extra["sizes"])
         else:
             client = dataclasses.replace(self.client, limits=limits)
             candidate = _with_info(candidate, client.info(photo))
             chosen = self._choose(photo, client.sizes(photo))
-        extra = {key: value for key, value in candidate.extra.items() if key != "sizes"}
+        found = ("sizes", "searched_at")
+        extra = {key: value for key, value in candidate.extra.items() if key not in found}
         return dataclasses.replace(
             candidate,
             url=chosen.url,
@@ -191,8 +199,13 @@ class Flickr:
 
         Raises:
             FetchError: it cannot be fetched, or is no image.
+            ImageError: `size-mismatch`: it is none of the sizes that are wanted, though said to be.
         """
         fetched = fetcher.fetch(candidate.url, path, Expect(accept=refuse_others))
+        size = probe(path, name=candidate.url).size
+        if not self.domain_of.size.allows(size.shorter):
+            told = f"it has {size} pixels, where Flickr says {candidate.height} x {candidate.width}"
+            raise ImageError("size-mismatch", f"{told}; wanted is {self.domain_of.size.text()}")
         return dataclasses.replace(candidate, fetched=fetched)
 
     def _choose(self, photo: str, sizes: object) -> Rendition:
@@ -201,12 +214,8 @@ class Flickr:
         except DataError as error:
             raise ImageError("bad-size", f"photo {photo}: {error}") from error
         if chosen is None:
-            rule = self.domain_of.size
-            raise ImageError(
-                "no-suitable-size",
-                f"photo {photo} has no size with a shorter side of {rule.min_side} px or more"
-                + (f" and at most {rule.max_side} px" if rule.max_side else ""),
-            )
+            wanted = self.domain_of.size.text()
+            raise ImageError("no-suitable-size", f"photo {photo} has no size with {wanted}")
         return chosen
 
     def _list(self) -> Path:
@@ -259,7 +268,8 @@ class Flickr:
                 told = f"the search has a photo of the number {photo.get('id')!r:.60}"
                 yield self._candidate(f"odd-{i}", None, {"refusal": f"bad-answer: {told}"})
                 continue
-            about = {"extra": {"sizes": list(_renditions(photo))}}
+            sizes = list(_renditions(photo))
+            about = {"extra": {"sizes": sizes, "searched_at": time.time()}}
             licence = whole(photo.get("license"))
             candidate = self._candidate(str(number), licence, about)
             owner = words(photo.get("pathalias")) or words(photo.get("owner"))
@@ -307,7 +317,8 @@ def _with_info(candidate: Candidate, info: Mapping[str, Any]) -> Candidate:
 
 
 def _page(owner: str, candidate: Candidate) -> str:
-    return _PAGE.format(owner=quote(owner, "@"), photo=candidate.source_id)
+    page = _PAGE if owner else _PAGE_BY_NUMBER
+    return page.format(owner=quote(owner, "@"), photo=candidate.source_id)
 
 
 def _sound(sizes: object) -> list[Mapping[str, Any]]:

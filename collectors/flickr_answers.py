@@ -16,27 +16,39 @@ from anyres_bench.core.quoting import storable, terminal
 
 _TRANSIENT_CODES = {0, 105, 106, 201}  # "not currently available", "service unavailable", ...
 _INVALID_KEY = 100
+# TLS, a signature or a login is wanted; no such format, method or address: it is no photo's fault.
+_OF_EVERY_CALL = {95, 96, 97, 98, 111, 112, 114, 115, 116}
 _GONE_CODES = {1: "not-found", 2: "private"}
 _LONGEST_MESSAGE = 200
+_SHOWN = 60  # bytes of what is no answer
 _LARGEST = 1 << 63
 _HIDDEN = b"[key]"
 
 
-def read_answer(method: str, data: bytes, key: str) -> dict[str, Any]:
+def read_answer(method: str, data: bytes, key: str, status: int = 200) -> dict[str, Any]:
     """The JSON of an answer, if it says that all is well.
+
+    Args:
+        method: that was called.
+        data: the answer's body.
+        key: that it was called with.
+        status: of the answer, by HTTP.
 
     Raises:
         FetchError: `not-found`, `private`, `busy`, `unparsable`, or `flickr-CODE`.
-        UsageError: the key is not valid.
+        UsageError: the key is not valid, or the service takes no such call.
     """
-    if key:
-        data = re.sub(re.escape(key.encode()), _HIDDEN, data, flags=re.IGNORECASE)
+    data = without(key, data)
     try:
         answer = read_json(data, "the answer")
     except DatasetError:
         answer = None
     if not isinstance(answer, dict) or answer.get("stat") not in ("ok", "fail"):
-        raise FetchError("unparsable", f"{method} answered no JSON of the expected form")
+        raise FetchError(
+            "unparsable",
+            f"{method} answered HTTP {status} and {_begins(data)}; expected JSON with stat ok or "
+            "fail: what answers is not Flickr's interface, or is in trouble",
+        )
     if answer["stat"] == "ok":
         return answer
     code = whole(answer.get("code"))
@@ -44,10 +56,24 @@ def read_answer(method: str, data: bytes, key: str) -> dict[str, Any]:
     message = f"{method}: Flickr says {'an unknown code' if code is None else code}: {said}"
     if code == _INVALID_KEY:
         raise UsageError(f"{message}; check the key")
+    if code in _OF_EVERY_CALL:
+        raise UsageError(f"{message}; that holds for every photo: check the key and --api")
     if code in _TRANSIENT_CODES:
         raise FetchError("busy", message)
     reason = "bad-answer" if code is None else _GONE_CODES.get(code, f"flickr-{code}")
     raise FetchError(reason, message)
+
+
+def without(key: str, data: bytes) -> bytes:
+    """The bytes with the key, in whichever case, put out of sight."""
+    return re.sub(re.escape(key.encode()), _HIDDEN, data, flags=re.IGNORECASE) if key else data
+
+
+def _begins(data: bytes) -> str:
+    """What an answer is that is none."""
+    if not data:
+        return "nothing"
+    return f"{len(data)} bytes that begin {data[:_SHOWN].decode('utf-8', 'replace')!a}"
 
 
 def part(answer: object, *names: str) -> Mapping[str, Any]:

@@ -5,35 +5,41 @@ Source: flickr.com/services/api; what it answers in practice is in docs/collecti
 
 from __future__ import annotations
 
-import os
-import stat
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
-import requests
 from urllib3.exceptions import HTTPError
 
-from anyres_bench.collectors.flickr_answers import entries, part, read_answer, whole, words
+from anyres_bench.collectors.flickr_answers import (
+    entries,
+    part,
+    read_answer,
+    whole,
+    without,
+    words,
+)
 from anyres_bench.core.errors import FetchError, UsageError
-from anyres_bench.fetching.http import USER_AGENT
+from anyres_bench.core.quoting import terminal
+from anyres_bench.core.reporting import say
+from anyres_bench.fetching.addresses import Guard, Pools, check_url, guarded
+from anyres_bench.fetching.bodies import Bounds, chunks
+from anyres_bench.fetching.http import USER_AGENT, is_transient, retry_after_s
 from anyres_bench.fetching.limits import Limits, Rate, TokenBuckets, wait_turn
 
 API_URL = "https://api.flickr.com/services/rest/"
-KEY_VARIABLE = "FLICKR_API_KEY"
 PER_HOUR = 3600  # calls a key may make
 PER_PAGE = 500  # photos an answer of a search holds, at most
 REAL_RESULTS = 4000  # photos a search shows, at most; later pages repeat
 _LIMIT_KEY = "flickr-api"
 _TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
 _N_TRIES = 5
-_TIMEOUT_S = (10.0, 30.0)  # for a connection, and for the next bytes
-_DEADLINE_S = 120.0  # for a whole answer
+_CONNECT_S, _STALL_S = 10.0, 30.0  # for a connection, and for the next bytes
+_DEADLINE_S = 120.0  # for a whole answer, its headers included
 _MOST_BYTES = 16 << 20  # of an answer; a page of a search has one or two
-_CHUNK = 1 << 16
+_HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip", "Accept": "*/*"}
 
 
 @dataclass(frozen=True)
@@ -92,40 +98,30 @@ def licence_of(number: object) -> Licence:
     return LICENCES.get(known, Licence(f"flickr-{known}", "", False))
 
 
-def has_key(path: Path | None) -> bool:
-    """Whether a key was named at all."""
-    return path is not None or bool(os.environ.get(KEY_VARIABLE, "").strip())
-
-
-def read_key(path: Path | None) -> str:
-    """The API key, from a file that only its owner can read, or from the environment.
+def rates(calls_per_hour: int = PER_HOUR) -> dict[str, Rate]:
+    """How often the interface may be called.
 
     Raises:
-        UsageError: there is no key, or others can read the file.
+        UsageError: never, which would be without end.
     """
-    if path is None:
-        key = os.environ.get(KEY_VARIABLE, "").strip()
-        if not key:
-            raise UsageError(
-                f"Flickr wants an API key (flickr.com/services/apps/create): set {KEY_VARIABLE}, "
-                "or write it to a file of mode 600 and name that with --key-file"
-            )
-        return key
-    try:
-        mode = path.stat().st_mode
-        key = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise UsageError(f"the key file {path} cannot be read: {error.strerror}") from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise UsageError(f"others may read the key file {path}; run: chmod 600 {path}")
-    if not key:
-        raise UsageError(f"the key file {path} is empty")
-    return key
-
-
-def rates(calls_per_hour: int = PER_HOUR) -> dict[str, Rate]:
-    """How often the interface may be called."""
+    if calls_per_hour < 1:
+        raise UsageError(f"{calls_per_hour} calls an hour; expected 1 or more, such as {PER_HOUR}")
     return {_LIMIT_KEY: Rate(calls_per_hour / 3600)}
+
+
+def checked_api(url: str) -> str:
+    """The address of the interface, fit to be asked.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        if "?" in url or "#" in url:
+            raise FetchError("bad-url", "it has a question already")
+        return check_url(url, allow_private=True)
+    except FetchError as error:
+        told = f"{url!r:.200} is no address of an API ({error}); expected one such as {API_URL}"
+        raise UsageError(told) from error
 
 
 def _hourly() -> Limits:
@@ -141,14 +137,14 @@ class FlickrApi:
         url: of the service.
         limits: paces the calls of all who share it.
         sleep: waits so many seconds.
-        sessions: connections, one session a thread; copies of a client share them.
+        pools: connections; copies of a client share them.
     """
 
     key: str = field(repr=False)
     url: str = API_URL
     limits: Limits = field(default_factory=_hourly)
     sleep: Callable[[float], None] = time.sleep
-    sessions: threading.local = field(default_factory=threading.local, repr=False)
+    pools: Pools = field(default_factory=Pools, repr=False)
 
     def sizes(self, photo_id: str) -> list[Any]:
         """The renditions of a photo, in Flickr's order.
@@ -166,12 +162,16 @@ class FlickrApi:
         """Licence, owner, dates and title of a photo.
 
         Raises:
-            FetchError: `not-found`, `private` or another final answer.
+            FetchError: `not-found`, `private` or another final answer; `bad-answer` where it is
+                about another photo, whose licence is not this one's.
         """
         answer = self.call("flickr.photos.getInfo", photo_id=photo_id)
         photo = answer.get("photo")
         if not isinstance(photo, dict):
             raise FetchError("bad-answer", f"getInfo of photo {photo_id} describes no photo")
+        if words(photo.get("id")) != photo_id:
+            told = f"getInfo of photo {photo_id} describes photo {words(photo.get('id'))!r:.60}"
+            raise FetchError("bad-answer", told)
         return photo
 
     def search(
@@ -180,35 +180,65 @@ class FlickrApi:
         """All photos of a query that were uploaded from `first` to `last`, each once.
 
         A search shows no more than its first 4,000 results, so the window is halved until it holds
-        fewer; one second that holds more is taken as far as it shows.
+        fewer; one second that holds more is taken as far as it shows. Where fewer are shown than
+        were counted, that is said.
 
         Args:
             query: arguments of `flickr.photos.search`.
             first, last: seconds since 1970, both included.
+
+        Raises:
+            FetchError: the last of several failures, or `bad-answer`.
         """
+        n_counted = n_shown = 0
+        for window, page in self._windows(query, first, last):
+            total, seen = 0, set()
+            for shown in self._pages(window, page):
+                total = max(total, _total(shown))
+                for photo in entries(shown["photo"]):
+                    if (name := words(photo.get("id"))) not in seen:
+                        seen.add(name)
+                        yield photo
+            n_counted, n_shown = n_counted + max(total, len(seen)), n_shown + len(seen)
+        if n_shown < n_counted:
+            say(
+                f"the search counts {n_counted} photos and shows {n_shown}: the others are hidden, "
+                "or left out by Flickr; --refresh asks again"
+            )
+
+    def _windows(
+        self, query: Mapping[str, Any], first: int, last: int
+    ) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
+        """Searches that show all that they have, each with its first page."""
         window = {**query, "min_upload_date": first, "max_upload_date": last}
         page = self._page(window, 1)
-        total = whole(page.get("total")) or 0
-        if total >= REAL_RESULTS and last > first:
-            middle = (first + last) // 2
-            yield from self.search(query, first, middle)
-            yield from self.search(query, middle + 1, last)
+        if _total(page) < REAL_RESULTS or last <= first:
+            yield window, page
             return
-        seen: set[str] = set()
-        n_pages = -(-min(total, REAL_RESULTS) // PER_PAGE)
-        for number in range(1, n_pages + 1):
-            page = page if number == 1 else self._page(window, number)
-            for photo in entries(page.get("photo")):
-                if (name := words(photo.get("id"))) not in seen:
-                    seen.add(name)
-                    yield photo
+        middle = (first + last) // 2
+        yield from self._windows(query, first, middle)
+        yield from self._windows(query, middle + 1, last)
+
+    def _pages(self, window: Mapping[str, Any], page: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """The first page and those behind it, by the largest count that any of them states."""
+        number, total = 1, _total(page)
+        yield page
+        while number * PER_PAGE < min(total, REAL_RESULTS):
+            number += 1
+            page = self._page(window, number)
+            total = max(total, _total(page))
+            yield page
 
     def _page(self, window: Mapping[str, Any], number: int) -> dict[str, Any]:
         answer = self.call("flickr.photos.search", **window, per_page=PER_PAGE, page=number)
-        page = answer.get("photos")
-        if not isinstance(page, dict):
-            raise FetchError("bad-answer", "photos.search lists no photos")
-        return page
+        page = part(answer, "photos")
+        if whole(page.get("total")) is None or not isinstance(page.get("photo"), list):
+            raise FetchError(
+                "bad-answer",
+                f"photos.search, page {number}, counts {str(page.get('total'))!r:.40} photos and "
+                "lists them as no list; expected a number and a list: run this again",
+            )
+        return dict(page)
 
     def call(self, method: str, **arguments: Any) -> dict[str, Any]:
         """One call, tried again while that may help.
@@ -223,9 +253,7 @@ class FlickrApi:
             try:
                 return self._once(method, arguments)
             except FetchError as error:
-                if error.reason not in ("busy", "timeout", "unparsable"):
-                    raise
-                if attempt == _N_TRIES - 1:
+                if attempt == _N_TRIES - 1 or not is_transient(error.reason):
                     raise
             self.sleep(min(2.0**attempt, 30.0))
         raise AssertionError("the last try returns or raises")
@@ -234,41 +262,51 @@ class FlickrApi:
         fixed = {"method": method, "api_key": self.key, "format": "json", "nojsoncallback": "1"}
         failure = ""
         try:
-            with self._session().get(
-                self.url,
-                params={**arguments, **fixed},
-                timeout=_TIMEOUT_S,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                status, headers, data = response.status_code, response.headers, _body(response)
-        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            status, headers, data = self._ask(urlencode({**arguments, **fixed}))
+        except FetchError as error:  # it names the service alone, not the question
+            failure = str(error)
+        except (HTTPError, OSError) as error:
             failure = type(error).__name__
         if failure:  # outside the handler: the error's text and chain hold the key
             raise FetchError("timeout", f"{method} got no answer ({failure}); try again later")
         if status in _TRANSIENT_STATUS:
-            if status == 429:
-                after = headers.get("Retry-After", "")
-                self.limits.throttled(_LIMIT_KEY, float(after) if after.isdecimal() else None)
-            raise FetchError("busy", f"{method} answered HTTP {status}")
-        return read_answer(method, data, self.key)
+            after = retry_after_s(headers.get("Retry-After", ""))
+            if status == 429 or after is not None:
+                self.limits.throttled(_LIMIT_KEY, after)
+            raise FetchError("busy", f"{method} answered HTTP {status}; try again later")
+        self.limits.succeeded(_LIMIT_KEY)
+        if 300 <= status < 400:
+            where = terminal(without(self.key, headers.get("Location", "").encode()).decode())
+            raise FetchError(
+                "unparsable",
+                f"{method} answered HTTP {status}, a redirect to {where!r:.200}, which the key "
+                "does not follow; log in to the network, or name the address of the API by --api",
+            )
+        return read_answer(method, data, self.key, status)
 
-    def _session(self) -> requests.Session:
-        """One session a thread."""
-        if not hasattr(self.sessions, "session"):
-            session = requests.Session()
-            session.trust_env = False
-            session.headers["User-Agent"] = USER_AGENT
-            self.sessions.session = session
-        session_of_thread: requests.Session = self.sessions.session
-        return session_of_thread
+    def _ask(self, question: str) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body of an answer, within its deadline and its length."""
+        scheme, netloc, path, _, _ = urlsplit(checked_api(self.url))
+        now = time.monotonic()
+        bounds = Bounds(_MOST_BYTES, 0.0, _DEADLINE_S)
+        with guarded(Guard(True, now + _DEADLINE_S, _CONNECT_S, _STALL_S)):
+            response = self.pools.get(scheme, netloc).urlopen(
+                "GET",
+                f"{path}?{question}",
+                headers=_HEADERS,
+                redirect=False,
+                retries=False,
+                preload_content=False,
+            )
+            try:
+                data = b"".join(chunks(response, self.url, bounds, None))
+            finally:
+                if not response.closed:
+                    response.close()
+                response.release_conn()
+        return response.status, response.headers, data
 
 
-def _body(response: requests.Response) -> bytes:
-    """The answer's bytes; those beyond any answer's length are left, and so is one that drips."""
-    data, end = b"", time.monotonic() + _DEADLINE_S
-    for chunk in response.iter_content(_CHUNK):
-        data += chunk
-        if len(data) > _MOST_BYTES or time.monotonic() > end:
-            raise requests.ConnectionError("the answer is too long")
-    return data
+def _total(page: Mapping[str, Any]) -> int:
+    """Photos that a page says the whole search has."""
+    return whole(page.get("total")) or 0

@@ -51,6 +51,11 @@ class SizeRule:
         """Whether a shorter side of so many pixels is within the rule."""
         return shorter >= self.min_side and (self.max_side is None or shorter <= self.max_side)
 
+    def text(self) -> str:
+        """The rule in words, for messages."""
+        most = f" and at most {self.max_side} px" if self.max_side else ""
+        return f"a shorter side of {self.min_side} px or more{most}"
+
 
 @dataclass(frozen=True)
 class Rendition:

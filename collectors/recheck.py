@@ -10,7 +10,9 @@ from anyres_bench.collectors.flickr_api import FlickrApi, licence_of
 from anyres_bench.core.errors import FetchError
 from anyres_bench.data.records import ImageRecord
 
-_PHOTO_PAGE = re.compile(r"https?://(?:www\.)?flickr\.com/photos/[^/]+/(\d+)")
+_PHOTO_PAGE = re.compile(
+    r"https?://(?:www\.)?flickr\.com/(?:photos/[^/]*/|photo\.gne\?id=)([0-9]+)"
+)
 _GONE = ("not-found", "private")
 OBJECTION = "no_cv"  # the tag by which authors object to computer vision
 

@@ -10,7 +10,8 @@ from anyres_bench.building.assemble import withdraw
 from anyres_bench.building.withdrawn import recheck
 from anyres_bench.cli.console import show
 from anyres_bench.cli.options import LocalPath
-from anyres_bench.collectors.flickr_api import API_URL, PER_HOUR, FlickrApi, rates, read_key
+from anyres_bench.collectors.flickr_api import API_URL, PER_HOUR, FlickrApi, rates
+from anyres_bench.collectors.flickr_key import read_key
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.fetching.limits import TokenBuckets
 

@@ -245,7 +245,7 @@ class Fetcher:
             part.discard()
             raise FetchError("incomplete", f"{host} cannot go on with {url}; starting over")
         if status in (429, 503):
-            after = _retry_after_s(headers.get("Retry-After", ""))
+            after = retry_after_s(headers.get("Retry-After", ""))
             if status == 429 or after is not None:
                 self.limits.throttled(host, after)
         if status not in (200, 206):
@@ -374,7 +374,7 @@ def _header(response: BaseHTTPResponse, name: str) -> str:
     return response.headers.get(name, "")[:_LONGEST_HEADER]
 
 
-def _retry_after_s(text: str) -> float | None:
+def retry_after_s(text: str) -> float | None:
     """Seconds that a Retry-After header asks for, as a number or a date; None without one."""
     if re.fullmatch(r"\s*[0-9]{1,9}\s*", text):
         return float(text)

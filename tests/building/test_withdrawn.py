@@ -40,12 +40,13 @@ def _photos(n: int) -> Iterator[ImageRecord]:
 
 
 def test_recheck_counts_what_is_not_known(quick: None, tmp_path: Path) -> None:
+    objecting = {"id": 4, "license": "4", "tags": {"tag": [{"raw": "no_cv"}]}}
     answers: dict[str, Any] = {
-        "0": {"stat": "ok", "photo": {"license": 4}},
-        "1": {"stat": "ok", "photo": {"license": "x"}},
+        "0": {"stat": "ok", "photo": {"id": "0", "license": 4}},
+        "1": {"stat": "ok", "photo": {"id": "1", "license": "x"}},
         "2": {"stat": "fail", "code": 1},
         "3": {"stat": "fail", "code": "abc"},
-        "4": {"stat": "ok", "photo": {"license": "4", "tags": {"tag": [{"raw": "no_cv"}]}}},
+        "4": {"stat": "ok", "photo": objecting},
     }
     with serving(lambda path, query: (200, {}, body(answers[query["photo_id"]]))) as url:
         api = FlickrApi(KEY, url, TokenBuckets(), lambda s: None)

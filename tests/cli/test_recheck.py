@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from anyres_bench.collectors.flickr_api import KEY_VARIABLE
+from anyres_bench.collectors.flickr_key import KEY_VARIABLE
 from anyres_bench.data.dataset import Dataset
 from tests.cli.calls import call
 from tests.collectors.doubles import FlickrDouble, Photo

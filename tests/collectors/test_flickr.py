@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,13 @@ from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.plan import plan
 from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
-from anyres_bench.collectors.flickr import Flickr
-from anyres_bench.collectors.flickr_api import KEY_VARIABLE
-from anyres_bench.core.errors import UsageError
+from anyres_bench.collectors.collector import Candidate
+from anyres_bench.collectors.flickr import Flickr, _with_info
+from anyres_bench.collectors.flickr_key import KEY_VARIABLE
+from anyres_bench.core.errors import FetchError, ImageError, UsageError
 from anyres_bench.data.dataset import Dataset
+from anyres_bench.fetching.http import Fetcher, Policy
+from anyres_bench.fetching.limits import TokenBuckets
 from tests.collectors.doubles import FlickrDouble, Photo
 from tests.collectors.unpaced import Unpaced
 
@@ -147,6 +152,57 @@ def test_a_licence_that_changed_since_the_list_was_made(tmp_path: Path) -> None:
     assert [record.source_id for record in built.dataset.manifest] == ["1001"]
     assert built.rejects == {"licence": 1}
     assert double.calls["img"] == 1, "what may not be used is not downloaded"
+
+
+def test_a_search_of_yesterday_speaks_for_no_licence(tmp_path: Path) -> None:
+    photos = [Photo("1000", 900, 600), Photo("1001", 900, 600)]
+    search = '[search]\ntext = "bird"\nfirst = 2017-01-01\nlast = 2018-01-01\n'
+    with FlickrDouble(photos).run() as double:
+        flickr = Unpaced(domain(tmp_path, search), api=double.api)
+        found = list(flickr.candidates())
+        photos[0].licence, photos[1].fault = 0, "private"
+        assert [flickr.resolve(c, TokenBuckets()).licence_id for c in found] == [CC_BY] * 2
+        assert double.calls == {"search": 1}
+        old = [replace(c, extra={**c.extra, "searched_at": time.time() - 90_000}) for c in found]
+        asked = flickr.resolve(old[0], TokenBuckets())
+        with pytest.raises(FetchError, match="Permission denied"):
+            flickr.resolve(old[1], TokenBuckets())
+    assert asked.licence_id == "all-rights-reserved"
+    assert asked.extra["licence_in_list"] == CC_BY
+    assert not {"sizes", "searched_at"} & set(asked.extra)
+
+
+def test_a_file_of_another_size_than_flickr_says_is_none_that_is_wanted(tmp_path: Path) -> None:
+    photo = Photo("1000", 900, 600)
+    with FlickrDouble([photo]).run() as double:
+        flickr = Unpaced(domain(tmp_path), ids=listed(tmp_path, [photo]), api=double.api)
+        (found,) = flickr.candidates()
+        chosen = flickr.resolve(found, TokenBuckets())
+        small = replace(chosen, url=chosen.url.replace("900x600", "90x60"))
+        with contextlib.closing(Fetcher(Policy(allow_private=True))) as fetcher:
+            with pytest.raises(ImageError, match="60x90 pixels, where Flickr says 600 x 900; want"):
+                flickr.obtain(small, tmp_path / "file", fetcher)
+            flickr.obtain(chosen, tmp_path / "file", fetcher)
+
+
+def test_a_photo_of_nobody_has_a_page_and_is_asked_for_again(tmp_path: Path) -> None:
+    found = _with_info(Candidate(key="a", source_id="1000"), {"id": "1000", "license": "4"})
+    assert found.source_url == "https://www.flickr.com/photo.gne?id=1000"
+
+
+@pytest.mark.parametrize("options", [{"calls_per_hour": 0}, {"api": "flickr"}])
+def test_options_that_are_none_are_refused_at_once(options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="expected"):
+        Flickr("mountains", **options)
+
+
+def test_numbers_of_photos_are_plain(tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("0012345\n12345\n4_012345.jpg\n")
+    flickr = Flickr(domain(tmp_path), ids=tmp_path / "ids.txt")
+    assert [c.source_id for c in flickr.candidates()] == ["12345"]
+    (tmp_path / "ids.txt").write_text("\u0661\u0662\u0663\u0664\u0665\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"line 1: .+ is neither"):
+        list(flickr.candidates())
 
 
 def test_a_list_of_numbers_alone_is_asked_for_licences(tmp_path: Path) -> None:

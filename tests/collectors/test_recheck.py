@@ -47,3 +47,5 @@ def test_reasons(photo: str) -> None:
 def test_other_sources_are_no_photos() -> None:
     assert photo_of(record("5", "https://example.org/photos/u/{}")) is None
     assert photo_of(record("5", "http://flickr.com/photos/a@b/{}")) == "5"
+    for of_nobody in ("https://www.flickr.com/photo.gne?id={}", "https://flickr.com/photos//{}"):
+        assert photo_of(record("5", of_nobody)) == "5"

@@ -17,7 +17,7 @@ from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.urls import Urls
 from anyres_bench.core.errors import FetchError
-from anyres_bench.fetching.http import Fetcher, Policy, _retry_after_s, download
+from anyres_bench.fetching.http import Fetcher, Policy, download, retry_after_s
 from tests.fuzz import fuzz, replay
 from tests.servers import photo
 
@@ -123,7 +123,7 @@ def test_a_run_goes_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "x", "-1", "Fri, 31 Dec 99999 23:59:59 GMT", "٣٣", "1e9",
                                   "Fri, 99 Foo 2020", "\x00", "9" * 5000])  # fmt: skip
 def test_retry_after_of_no_date(text: str) -> None:
-    assert _retry_after_s(text) is None
+    assert retry_after_s(text) is None
 
 
 @pytest.mark.parametrize("name", [".w.lock", ".w.part", ".w.part.json"])
