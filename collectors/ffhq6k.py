@@ -13,21 +13,19 @@ CC BY-NC-SA 4.0. People may withdraw: run `anyres-bench recheck` before publishi
 from __future__ import annotations
 
 import dataclasses
-import html
 import math
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
-from urllib.parse import urljoin
 
 import numpy as np
 from PIL import Image
 
-from anyres_bench.collectors.collector import Candidate, Derived, key_of
+from anyres_bench.collectors.collector import UNKNOWN_LICENCE, Candidate, Derived, key_of
+from anyres_bench.collectors.drive_pages import behind_page, refuse_page
 from anyres_bench.collectors.ffhq_align import AlignOptions, FaceQuad, align, native_options
 from anyres_bench.collectors.ffhq_list import ADVICE, Face, existing, read_faces
 from anyres_bench.core.errors import (
@@ -42,7 +40,6 @@ from anyres_bench.core.geometry import Size
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.seeds import stream
 from anyres_bench.data.pixels import decode, resize_uint8
-from anyres_bench.fetching.addresses import host_of
 from anyres_bench.fetching.bodies import Expect
 from anyres_bench.fetching.http import Fetcher
 
@@ -51,7 +48,6 @@ N_PUBLISHED = 6_000
 _N_VARIED = 5_000
 LR_SIDE = 256
 _BINS_AN_OCTAVE = 4
-_PAGE_BYTES = 1 << 20
 _LICENCES = {
     "https://creativecommons.org/licenses/by/2.0/": "CC-BY-2.0",
     "https://creativecommons.org/licenses/by-nc/2.0/": "CC-BY-NC-2.0",
@@ -108,6 +104,8 @@ class Ffhq6k:
                 f"n {self.n}, min_face {self.min_face}, max_outside {self.max_outside}: expected "
                 f"1 or more, {LR_SIDE} or more, and a share from 0 to below 1"
             )
+        if not 0 <= self.quota_pause < math.inf:
+            raise ConfigError(f"quota_pause is {self.quota_pause}; expected seconds, 0 or more")
 
     @staticmethod
     def sources() -> str:
@@ -164,16 +162,17 @@ class Ffhq6k:
         """Download a file; it must have the length and md5 of the list.
 
         Raises:
-            FetchError: `http-429` where Google Drive's quota is used up, for a later try.
+            FetchError: `http-429` where Google Drive's quota is used up, for a later try, or what
+                else a page or the file's host says.
         """
-        expect = Expect(md5=candidate.md5, n_bytes=candidate.n_bytes, accept=_refuse_page)
+        expect = Expect(md5=candidate.md5, n_bytes=candidate.n_bytes, accept=refuse_page)
         try:
             fetched = fetcher.fetch(candidate.url, path, expect, resume=True)
         except FetchError as error:
             if error.reason != "drive-page":
                 raise
             fetched = fetcher.fetch(
-                _behind_page(candidate.url, path, fetcher, self.quota_pause),
+                behind_page(candidate.url, path, fetcher, self.quota_pause),
                 path,
                 expect,
                 resume=True,
@@ -241,21 +240,21 @@ class Ffhq6k:
     def _candidate(
         self, face: Face, file: Any, kind: Literal["aligned", "wild"], facts: dict[str, Any]
     ) -> Candidate:
-        url = str(face.about.get("license_url", ""))
+        url = face.about.get("license_url", "")
         return Candidate(
             key=key_of("ffhq", f"{face.index:05d}"),
-            url=str(file["file_url"]),
+            url=file["file_url"],
             source="ffhq",
             source_id=str(face.index),
-            source_url=str(face.about.get("photo_url", "")),
-            source_name=str(file.get("file_path", "")),
-            author=str(face.about.get("author", "")),
-            licence_id=_LICENCES.get(url, str(face.about.get("license", "unknown"))),
+            source_url=face.about.get("photo_url", ""),
+            source_name=file.get("file_path", ""),
+            author=face.about.get("author", ""),
+            licence_id=_LICENCES.get(url) or face.about.get("license") or UNKNOWN_LICENCE,
             licence_url=url,
             split=face.category,
             group=f"ffhq-{face.photo}",
-            n_bytes=int(file["file_size"]),
-            md5=str(file["file_md5"]),
+            n_bytes=file["file_size"],
+            md5=file["file_md5"],
             extra={"file": kind, "side": face.quad.side, **facts},
         )
 
@@ -299,30 +298,3 @@ def choose_native(faces: Iterable[Face], n: int, min_face: int, max_outside: flo
         for place, index in enumerate(members)
     )
     return [index for _, _, index in sorted(turns)[:n]]
-
-
-def _refuse_page(head: bytes) -> None:
-    """Google Drive answers with a page instead of a file, and says 200."""
-    if head.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
-        raise FetchError("drive-page", "Google Drive sent a page instead of the file")
-
-
-def _behind_page(url: str, path: Path, fetcher: Fetcher, quota_pause_s: float) -> str:
-    """Where a page that asks for confirmation leads to.
-
-    Raises:
-        FetchError: `http-429` where the quota is used up; the host is left alone for a while then.
-    """
-    fetcher.fetch(url, path)
-    with open(path, "rb") as file:
-        page = file.read(_PAGE_BYTES).decode("utf-8", "replace")
-    path.unlink()
-    if "quota exceeded" in page.lower():
-        fetcher.limits.throttled(host_of(url), quota_pause_s)
-        raise FetchError("http-429", "Google Drive says that the file's quota is used up")
-    links = {
-        html.unescape(link) for link in re.findall(r'href="([^"]*export=download[^"]*)"', page)
-    }
-    if len(links) != 1:
-        raise FetchError("drive-page", f"Google Drive sent a page with {len(links)} downloads")
-    return urljoin(url, links.pop())

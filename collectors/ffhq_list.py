@@ -6,16 +6,19 @@ Source: the metadata format of the FFHQ dataset (Karras et al., CVPR 2019).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from anyres_bench.collectors.ffhq_align import FaceQuad, Points, face_quad
 from anyres_bench.core.errors import DataError, DatasetError
+from anyres_bench.core.filekinds import HEAD_BYTES, describe
 from anyres_bench.core.geometry import Size
+from anyres_bench.core.quoting import storable
 
 ADVICE = """ It is NVIDIA's, CC BY-NC-SA 4.0:
   get      https://drive.google.com/uc?id=16N0RV4fHI6joBuKbQAoG34V_cQk7vxSA
@@ -26,6 +29,10 @@ ADVICE = """ It is NVIDIA's, CC BY-NC-SA 4.0:
 _CHUNK = 1 << 20
 _LONGEST_ENTRY = 1 << 20
 _QUAD_TOLERANCE_PX = 0.05
+_AGAIN = "download it again"
+_CATEGORIES = ("training", "validation")
+_INDEX, _MD5 = re.compile(r"[0-9]{1,9}"), re.compile(r"[0-9a-fA-F]{32}")
+_LARGEST = 1 << 50  # bytes or pixels
 
 
 @dataclass(frozen=True)
@@ -54,12 +61,12 @@ class Face:
     def picture(self) -> Size:
         """Size of the photograph."""
         width, height = self.wild["pixel_size"]
-        return Size(int(height), int(width))
+        return Size(height, width)
 
     @property
     def photo(self) -> str:
         """What tells photographs apart: several faces may come from one."""
-        return str(self.wild.get("pixel_md5") or self.about["photo_url"])
+        return str(self.wild.get("pixel_md5") or self.about.get("photo_url") or self.index)
 
     @property
     def outside(self) -> float:
@@ -75,11 +82,17 @@ def read_faces(path: Path) -> Iterator[Face]:
     Raises:
         DatasetError: no such file, or it is not that list.
     """
+    seen = set()
     for key, entry in _entries(Path(path)):
         try:
-            yield _face(int(key), entry)
+            face = _face(key, entry)
         except (KeyError, TypeError, ValueError, DataError) as error:
-            raise DatasetError(f"{path}: entry {key!r} is not a face: {error!r}") from error
+            told = f"lacks {error}" if isinstance(error, KeyError) else f"is not a face: {error}"
+            raise DatasetError(f"{path}: entry {key!r:.60} {told}; {_AGAIN}") from error
+        if face.index in seen:
+            raise DatasetError(f"{path} has the entry {key!r} twice; {_AGAIN}")
+        seen.add(face.index)
+        yield face
 
 
 def existing(path: Path) -> Path:
@@ -95,35 +108,42 @@ def existing(path: Path) -> Path:
 
 def _entries(path: Path) -> Iterator[tuple[str, Any]]:
     """(key, value) of a JSON object, without holding the whole of it."""
-    decoder = json.JSONDecoder()
     try:
-        file = open(path, encoding="utf-8")  # noqa: SIM115 - closed below, around the generator
+        with open(path, encoding="utf-8-sig") as file:
+            yield from _entries_of(file, path)
     except OSError as error:
         raise DatasetError(f"cannot read the list {path}: {error.strerror}.{ADVICE}") from error
-    with file:
-        text, ended = "", False
-        started = False
-        while True:
-            text = text.lstrip(" \t\r\n,") if started else text.lstrip()
-            if not started and text:
-                if text[0] != "{":
-                    raise DatasetError(
-                        f"{path} is no JSON object; give ffhq-dataset-v2.json.{ADVICE}"
-                    )
-                text, started = text[1:], True
-                continue
-            if started and text.startswith("}"):
-                return
-            entry = _first_entry(decoder, text)
-            if entry is not None:
-                yield entry[0], entry[1]
-                text = text[entry[2] :]
-                continue
-            if ended or len(text) > _LONGEST_ENTRY:
-                raise DatasetError(f"{path} is cut off or damaged; download it again")
-            chunk = file.read(_CHUNK)
-            ended = not chunk
-            text += chunk
+    except (UnicodeDecodeError, RecursionError) as error:
+        with open(path, "rb") as data:
+            told = describe(data.read(HEAD_BYTES))
+        raise DatasetError(f"{path} is not UTF-8, or not JSON; it is {told}.{ADVICE}") from error
+
+
+def _entries_of(file: IO[str], path: Path) -> Iterator[tuple[str, Any]]:
+    decoder = json.JSONDecoder()
+    text, ended = "", False
+    started = False
+    while True:
+        text = text.lstrip(" \t\r\n,") if started else text.lstrip()
+        if not started and text:
+            if text[0] != "{":
+                raise DatasetError(f"{path} is no JSON object; give ffhq-dataset-v2.json.{ADVICE}")
+            text, started = text[1:], True
+            continue
+        if started and text.startswith("}"):
+            if (text[1:] + file.read(_CHUNK)).strip():
+                raise DatasetError(f"{path} goes on behind its end; {_AGAIN}")
+            return
+        entry = _first_entry(decoder, text)
+        if entry is not None:
+            yield entry[0], entry[1]
+            text = text[entry[2] :]
+            continue
+        if ended or len(text) > _LONGEST_ENTRY:
+            raise DatasetError(f"{path} is cut off or damaged; {_AGAIN}")
+        chunk = file.read(_CHUNK)
+        ended = not chunk
+        text += chunk
 
 
 def _first_entry(decoder: json.JSONDecoder, text: str) -> tuple[str, Any, int] | None:
@@ -138,19 +158,53 @@ def _first_entry(decoder: json.JSONDecoder, text: str) -> tuple[str, Any, int] |
     return (key, value, end) if isinstance(key, str) else None
 
 
-def _face(index: int, entry: Mapping[str, Any]) -> Face:
-    wild = entry["in_the_wild"]
+def _face(key: str, entry: Mapping[str, Any]) -> Face:
+    """A face of its entry, of which nothing is taken that is not of the type it must be."""
+    if not _INDEX.fullmatch(key):
+        raise ValueError("its name is no number")
+    category, about, wild = entry["category"], entry["metadata"], entry["in_the_wild"]
+    _check(category in _CATEGORIES, "category", category, " or ".join(_CATEGORIES))
+    _check(isinstance(about, dict), "metadata", about, "an object")
+    for file in (entry["image"], wild):
+        _check(isinstance(file, dict), "image or in_the_wild", file, "an object")
+        _check_file(file)
+    for name in ("photo_url", "author", "license", "license_url"):
+        _check(_is_text(about.get(name, "")), name, about.get(name), "text")
+    sides = wild["pixel_size"]
+    _check(len(sides) == 2 and all(map(_is_count, sides)), "pixel_size", sides, "two numbers")
     quad = face_quad(wild["face_landmarks"])
     listed = np.asarray(wild["face_quad"], dtype=np.float64).reshape(4, 2)
     return Face(
-        index=index,
-        category=entry["category"],
-        about=entry["metadata"],
+        index=int(key),
+        category=category,
+        about=about,
         wild={k: v for k, v in wild.items() if k != "face_landmarks"},
         aligned={k: v for k, v in entry["image"].items() if k != "face_landmarks"},
         quad=quad,
         quad_agrees=bool(np.abs(listed - quad.corners).max() <= _QUAD_TOLERANCE_PX),
     )
+
+
+def _check_file(file: Mapping[str, Any]) -> None:
+    """Hold to what a download is checked by: without a digest any bytes would be the file."""
+    for name in ("file_url", "file_path"):
+        _check(_is_text(file[name]), name, file[name], "text")
+    _check(_is_count(file["file_size"]), "file_size", file["file_size"], "a number of bytes")
+    is_md5 = isinstance(file["file_md5"], str) and _MD5.fullmatch(file["file_md5"])
+    _check(bool(is_md5), "file_md5", file["file_md5"], "32 hex digits")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value == storable(value)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 < value < _LARGEST
+
+
+def _check(is_sound: bool, name: str, value: object, expected: str) -> None:
+    if not is_sound:
+        raise ValueError(f"{name} is {value!r:.60}, expected {expected}")
 
 
 def _clipped_area(corners: Points, picture: Size) -> float:

@@ -22,7 +22,7 @@ from anyres_bench.building.rules import Rules
 from anyres_bench.collectors.ffhq6k import Ffhq6k, choose_native, published_side
 from anyres_bench.collectors.ffhq_align import face_quad
 from anyres_bench.collectors.ffhq_list import read_faces
-from anyres_bench.core.errors import UnknownNameError
+from anyres_bench.core.errors import ConfigError, UnknownNameError
 from anyres_bench.core.files import sha256_file
 from tests.collectors.doubles import DriveDouble, jpeg
 from tests.servers import Handler, ImageHost, etag, raw, send_file, serve
@@ -213,6 +213,12 @@ def test_the_list_is_read_in_little_memory(drive: DriveDouble, tmp_path: Path) -
     tracemalloc.stop()
     assert path.stat().st_size > 5e6
     assert peak < 8e6
+
+
+@pytest.mark.parametrize("pause", [-1.0, float("nan"), float("inf")])
+def test_a_pause_has_an_end(tmp_path: Path, pause: float) -> None:
+    with pytest.raises(ConfigError, match="expected seconds"):
+        Ffhq6k(tmp_path / "x", quota_pause=pause)
 
 
 def test_unknown_protocol(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,17 @@ def entry(centre: float = 500.0, eyes: float = 100.0, **wild: Any) -> dict[str, 
     points[36:42] += (-eyes / 2, -eyes / 10)
     points[42:48] += (eyes / 2, -eyes / 10)
     points[48:60] += (0, 0.9 * eyes)
+    file = {"file_url": "https://drive.example/1", "file_size": 9, "file_md5": "0" * 32}
     return {
         "category": "training",
         "metadata": {"photo_url": "https://photos.example/1/", "author": "a"},
-        "image": {"file_path": "images1024x1024/1.png", "face_landmarks": points.tolist()},
+        "image": {
+            **file,
+            "file_path": "images1024x1024/1.png",
+            "face_landmarks": points.tolist(),
+        },
         "in_the_wild": {
+            **file,
             "file_path": "in-the-wild-images/1.png",
             "pixel_size": [1000, 800],
             "face_landmarks": points.tolist(),
@@ -55,6 +62,61 @@ def test_faces_come_in_order_with_what_the_list_says(tmp_path: Path) -> None:
         assert (one.photo, two.photo) == ("https://photos.example/1/", "m")
         assert one.quad_agrees
         assert "face_landmarks" not in {**one.wild, **one.aligned}
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        ("category", "x", "category is 'x', expected training or validation"),
+        ("metadata", None, "metadata is None, expected an object"),
+        ("metadata.license_url", 4, "license_url is 4, expected text"),
+        ("metadata.license", "\ud800", "license is .+, expected text"),
+        ("image", [1], "image or in_the_wild is .1., expected an object"),
+        ("image.file_url", ..., "lacks 'file_url'"),
+        ("in_the_wild.file_md5", "", "file_md5 is '', expected 32 hex digits"),
+        ("in_the_wild.file_md5", "x" * 32, "file_md5 is .+, expected 32 hex digits"),
+        ("in_the_wild.file_size", None, "file_size is None, expected a number of bytes"),
+        ("in_the_wild.file_size", -1, "file_size is -1"),
+        ("in_the_wild.pixel_size", [1000], r"pixel_size is \[1000\], expected two numbers"),
+        ("in_the_wild.pixel_size", "ab", "pixel_size is 'ab'"),
+        ("in_the_wild.face_landmarks", [], "landmarks have shape"),
+    ],
+)
+def test_an_entry_that_lacks_something_is_named(
+    tmp_path: Path, place: str, value: Any, told: str
+) -> None:
+    listed = entry()
+    *groups, name = place.split(".")
+    group = listed
+    for one in groups:
+        group = group[one]
+    group.pop(name) if value is ... else group.update({name: value})
+    (tmp_path / "list.json").write_text(json.dumps({"0": entry(), "7": listed}))
+    with pytest.raises(DatasetError, match=rf"list\.json: entry '7' .*{told}.*; download it again"):
+        list(read_faces(tmp_path / "list.json"))
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (lambda one: f'{{"0": {one}, "0": {one}}}', "has the entry '0' twice"),
+        (lambda one: f'{{"0": {one}}} {{', "goes on behind its end"),
+        (lambda one: f'{{"-1": {one}}}', "entry '-1' .+ no number"),
+        (lambda one: '{"0": ' + "[" * 100_000, "not UTF-8, or not JSON"),
+        (lambda one: b'{"0": "\xff"', "not UTF-8, or not JSON; it is JSON"),
+        (lambda one: gzip.compress(one.encode()), "it is compressed with gzip; unpack it first"),
+    ],
+)
+def test_what_is_no_list_is_told(tmp_path: Path, made: Any, told: str) -> None:
+    data = made(json.dumps(entry()))
+    (tmp_path / "list.json").write_bytes(data if isinstance(data, bytes) else data.encode())
+    with pytest.raises(DatasetError, match=told):
+        list(read_faces(tmp_path / "list.json"))
+
+
+def test_a_mark_of_the_byte_order_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "list.json").write_text(json.dumps({"0": entry()}), encoding="utf-8-sig")
+    assert len(list(read_faces(tmp_path / "list.json"))) == 1
 
 
 def test_an_empty_list_has_no_faces(tmp_path: Path) -> None:
