@@ -37,7 +37,7 @@ _GLANCE_S = 0.05  # between two looks at running processes
 @click.option(
     "--images",
     type=LocalPath(exists=True, file_okay=False),
-    help="A folder of photographs to use instead of the procedural world.",
+    help="A folder of photographs, 10 or more, to use instead of the procedural world.",
 )
 def command(out: Path, images: Path | None) -> None:
     """Collect images, evaluate what needs no training, write a report and a leaderboard under OUT.
@@ -63,9 +63,10 @@ def command(out: Path, images: Path | None) -> None:
     name = "scenes" if images is None else "photos"
     _run("collect", *source, str(data), "--id", name)
     from anyres_bench.data.dataset import Dataset
-    from anyres_bench.evaluation.demonstration import window_tasks, write_wrong_sizes
+    from anyres_bench.evaluation.demonstration import check_enough, window_tasks, write_wrong_sizes
 
     dataset = Dataset.read(data)
+    check_enough(dataset)
     write_wrong_sizes(dataset, wrong)
     common = ("--dataset", str(data), "--out", str(results), "--n", str(_N_FAKES))
     first, *others = _MODELS

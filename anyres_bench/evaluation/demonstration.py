@@ -1,4 +1,4 @@
-"""What the demonstration needs besides the commands: a folder of images of the wrong sizes."""
+"""What the demonstration needs besides the commands: enough images, and some of wrong sizes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anyres_bench.core.errors import UsageError
+from anyres_bench.core.errors import DatasetError, UsageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.core.seals import is_ours
 from anyres_bench.core.seeds import stream
@@ -15,10 +15,12 @@ from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.pixels import resize_uint8
 from anyres_bench.data.protocols import protocol_from
 from anyres_bench.data.reading import read_image
-from anyres_bench.data.splits import HALF, reference_and_held_out
+from anyres_bench.data.splits import HALF, halves, reference_and_held_out
 from anyres_bench.data.strips import write_strips
 from anyres_bench.evaluation.suites import suite
+from anyres_bench.metrics.detectability import Detectability
 
+_LEAST = Detectability().folds  # images of a half: no metric of the quick suite needs more
 _N_WRONG = 60  # files of the folder of wrong sizes
 _NOTES = "not an image\n"
 _BY = "demo"  # in seals
@@ -30,10 +32,31 @@ def window_tasks(dataset: Dataset) -> Sequence[str]:
     return [name for name in names if name.startswith("anyres-patch")]
 
 
+def check_enough(dataset: Dataset) -> None:
+    """Refuse a dataset that the quick suite cannot be measured on, before anything is.
+
+    Raises:
+        DatasetError: it has too few images, or too few that are large enough.
+    """
+    protocols = {query.protocol: protocol_from(query.protocol) for query in suite("quick", dataset)}
+    n = min(
+        sum(map(protocol.fits, half.manifest))
+        for half in halves(dataset)
+        for name, protocol in protocols.items()
+        if name.startswith("anyres-")
+    )
+    if n < _LEAST:
+        raise DatasetError(
+            f"{dataset.id} has {len(dataset.manifest)} images, and {n} in a half that the demo can "
+            f"use; it needs {_LEAST} in each: name a folder of {2 * _LEAST} photographs or more"
+        )
+
+
 def write_wrong_sizes(dataset: Dataset, folder: Path) -> None:
     """Held-out images as people have them: of all sizes, some too small, and one file no image.
 
-    Every other one is large enough for `window_tasks`, however small the images are.
+    Every other one is large enough for `window_tasks`, however small the images are. Of few
+    images there are several sizes each.
 
     Raises:
         UsageError: a file that the demonstration has not written is in the way.
@@ -45,15 +68,16 @@ def write_wrong_sizes(dataset: Dataset, folder: Path) -> None:
     least = max((protocol.rule.needs.longer for protocol in protocols), default=1)
     folder.mkdir(parents=True, exist_ok=True)
     _write_notes(folder / "notes.txt")
-    for i in range(min(_N_WRONG, len(held_out.manifest))):
-        size, rng = held_out.manifest[i].size, stream(0, "wrong size", i)
+    n = len(held_out.manifest)
+    for i in range(min(_N_WRONG, max(n, 2 * _LEAST))):
+        size, rng = held_out.manifest[i % n].size, stream(0, "wrong size", i)
         factors = 0.3 + 0.9 * np.asarray(rng.uniform(2))
         if i % 2 == 0:
             factors *= max(1.0, least / float(min(np.multiply(size, factors))))
         wrong = Size(*(max(1, round(side * f)) for side, f in zip(size, factors, strict=True)))
         path = folder / f"{i:03d}.png"
         if not is_ours(path, _BY):
-            pixels = resize_uint8(read_image(held_out, i), wrong)
+            pixels = resize_uint8(read_image(held_out, i % n), wrong)
             write_strips(path, wrong, [pixels], "", _BY)
 
 

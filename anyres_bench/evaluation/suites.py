@@ -25,7 +25,7 @@ from anyres_bench.data.ar1 import MIN_SIZES, ladder
 from anyres_bench.data.dataset import Dataset
 from anyres_bench.data.protocols import MIN_IMAGES, EvalProtocol, protocol_from
 from anyres_bench.data.records import Manifest
-from anyres_bench.data.splits import HALF, reference_and_held_out
+from anyres_bench.data.splits import HALF, halves, reference_and_held_out
 from anyres_bench.evaluation.curves import protocol_at
 from anyres_bench.evaluation.queries import TaskQuery
 
@@ -114,7 +114,7 @@ def _paper(dataset: Dataset, kind: str | None) -> Sequence[str]:
     )
     fit = [text for text in PAPER_ELSEWHERE if _share(dataset, text) >= 0.5]
     if not fit:
-        raise DatasetError(f"most images of {dataset.id} are too small for the paper's protocols")
+        raise _nothing_fits(dataset, "most images are too small for the paper's protocols")
     return fit
 
 
@@ -123,9 +123,10 @@ def _quick(dataset: Dataset) -> list[str]:
         if _share(dataset, protocol_at(window, window)) >= 0.9:
             break
     else:
-        raise DatasetError(
-            f"most images of {dataset.id} have a side below {QUICK_WINDOWS[-1]} px; name the tasks "
-            "yourself, such as anyres-full16/frechet"
+        raise _nothing_fits(
+            dataset,
+            f"most images have a side below {QUICK_WINDOWS[-1]} px; name the tasks yourself, such "
+            "as anyres-full16/frechet",
         )
     # Mirror images add no information, and not every model is of mirrored images.
     wide = (f"anyres-full{window}-noflip", f"anyres-patch{window}-min{window}max0-noflip")
@@ -159,9 +160,10 @@ def _ladder(dataset: Dataset) -> EvalProtocol:
         if reached and (reached[-1] >= 4 * window or window == AR1_WINDOWS[-1]):
             break
     if len(reached) < MIN_SIZES:
-        raise DatasetError(
-            f"the images of {dataset.id} are too small for two canvas sizes; name the sizes "
-            "yourself, such as ar1-patch16-min16max32"
+        raise _nothing_fits(
+            dataset,
+            "the images are too small for two canvas sizes; name the sizes yourself, such as "
+            "ar1-patch16-min16max32",
         )
     return protocol_from(f"ar1-patch{window}-min{window}max{reached[-1]}")
 
@@ -181,6 +183,17 @@ def _reached(dataset: Dataset, window: int, protocol: str) -> list[int]:
             lambda size: _share(dataset, protocol.format(size)) >= LEAST_SHARE, sizes
         )
     )
+
+
+def _nothing_fits(dataset: Dataset, why: str) -> DatasetError:
+    """Why nothing can be asked of a dataset: `why`, or that there is not enough of it."""
+    n = len(dataset.manifest)
+    if min(len(half.manifest) for half in halves(dataset)) < MIN_IMAGES:
+        why = (
+            f"it has {n} image{'s' * (n != 1)}; one half is the reference and the other is held "
+            f"out, and each needs {MIN_IMAGES} at least: add images"
+        )
+    return DatasetError(f"{dataset.id}: {why}")
 
 
 def _share(dataset: Dataset, protocol_id: str) -> float:

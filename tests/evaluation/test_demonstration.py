@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from anyres_bench.core.errors import UsageError
+from anyres_bench.core.errors import DatasetError, UsageError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.data.headers import probe
 from anyres_bench.data.protocols import protocol_from
 from anyres_bench.evaluation.demonstration import (
     _write_notes,
+    check_enough,
     window_tasks,
     write_wrong_sizes,
 )
@@ -23,8 +24,8 @@ def test_held_out_images_in_other_sizes_and_a_file_that_is_none(tmp_path: Path) 
     folder = tmp_path / "wrong"
     write_wrong_sizes(dataset, folder)
     made = sorted(folder.glob("*.png"))
-    assert len(made) == 4
-    assert len({probe(path).size for path in made}) == 4
+    assert len(made) == 10  # of four
+    assert len({probe(path).size for path in made}) == 10
     assert (folder / "notes.txt").read_text() == "not an image\n"
     before = [sha256_file(path) for path in made]
     write_wrong_sizes(dataset, folder)
@@ -54,3 +55,21 @@ def test_the_demo_keeps_notes_that_are_not_its_own(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="another folder"):
         _write_notes(notes)
     assert notes.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ([(480, 320)] * 3, "it has 3 images; one half is the reference"),
+        ([(480, 320)] * 8, "photos has 8 images, and 4 in a half .* needs 5 in each"),
+        ([(480, 320)] * 10, None),
+    ],
+)
+def test_too_few_photographs_are_told_before_anything_is_measured(
+    tmp_path: Path, sizes: list[tuple[int, int]], message: str | None
+) -> None:
+    dataset = write_dataset(tmp_path / "d", sizes, sources=("a",), name="photos")
+    if message is None:
+        return check_enough(dataset)
+    with pytest.raises(DatasetError, match=message):
+        check_enough(dataset)
