@@ -1,7 +1,7 @@
 # Everything runs in .venv, pinned by constraints.txt; nothing else of the machine is touched.
 PYTHON ?= python3
 BIN := .venv/bin
-DEMO ?= demo
+DEMO ?= demo$(if $(IMAGES),-photos)
 FULL_SIZE := tests/models/test_official_full_size.py tests/baselines/test_full_size.py
 
 # clean-fid asks for torchvision; without the constraints that would replace the pinned torch.

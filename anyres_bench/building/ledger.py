@@ -125,6 +125,12 @@ class Ledger:
         text = json.dumps(recipe, sort_keys=True)
         known = self._meta("recipe") or text
         if known != text:
+            before, now = (one.get("collector") for one in (self.recipe, recipe))
+            if before != now:
+                raise DatasetError(
+                    f"{self.inside.path} holds another collection: it is of `collect {before}`, "
+                    f"not of `collect {now}`; give another output folder"
+                )
             changed = ", ".join(differences(self.recipe, json.loads(text)))
             raise DatasetError(
                 f"{self.inside.path} holds another collection: it differs in {changed}; give "

@@ -61,10 +61,16 @@ def command(out: Path, images: Path | None) -> None:
     data, results, wrong = out / "data", out / "results", out / "wrong-sizes"
     source = ["scenes", "--n", str(_N_SCENES)] if images is None else ["folder", str(images)]
     name = "scenes" if images is None else "photos"
-    _run("collect", *source, str(data), "--id", name)
     from anyres_bench.data.dataset import Dataset
-    from anyres_bench.evaluation.demonstration import check_enough, window_tasks, write_wrong_sizes
+    from anyres_bench.evaluation.demonstration import (
+        check_enough,
+        check_origin,
+        window_tasks,
+        write_wrong_sizes,
+    )
 
+    check_origin(data, name, images)
+    _run("collect", *source, str(data), "--id", name)
     dataset = Dataset.read(data)
     check_enough(dataset)
     write_wrong_sizes(dataset, wrong)

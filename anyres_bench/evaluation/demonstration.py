@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from anyres_bench.collectors.folder import Folder
 from anyres_bench.core.errors import DatasetError, UsageError
 from anyres_bench.core.geometry import Size
 from anyres_bench.core.seals import is_ours
 from anyres_bench.core.seeds import stream
-from anyres_bench.data.dataset import Dataset
+from anyres_bench.data.dataset import DATASET_NAME, Dataset
 from anyres_bench.data.pixels import resize_uint8
 from anyres_bench.data.protocols import protocol_from
 from anyres_bench.data.reading import read_image
@@ -30,6 +31,33 @@ def window_tasks(dataset: Dataset) -> Sequence[str]:
     """The windows of the quick suite; the folder has too few images for the whole ones."""
     names = [f"{query.protocol}/{query.metric}" for query in suite("quick", dataset)]
     return [name for name in names if name.startswith("anyres-patch")]
+
+
+def check_origin(data: Path, id_: str, images: Path | None) -> None:
+    """Refuse to go on with a dataset that was made of something else; none yet passes.
+
+    Args:
+        data: folder of the dataset.
+        id_: of the dataset that is to be made.
+        images: folder that it is to be made of, if of one.
+
+    Raises:
+        UsageError: it is another dataset, or has images that the folder does not have.
+    """
+    if not (data / DATASET_NAME).exists():
+        return
+    dataset = Dataset.read(data)
+    advice = f"name another folder to write to, or remove {data.parent}"
+    if dataset.id != id_:
+        raise UsageError(f"{data} holds {dataset.id} and not {id_}; {advice}")
+    if images is not None:
+        there = {candidate.key for candidate in Folder(images).candidates()}
+        gone = [r.source_id for r in dataset.manifest if Path(r.file_name).stem not in there]
+        if gone:
+            raise UsageError(
+                f"{data} holds {len(gone)} images that are not in {images}, such as {gone[0]}: it "
+                f"was made of another folder, or they are gone; {advice}"
+            )
 
 
 def check_enough(dataset: Dataset) -> None:

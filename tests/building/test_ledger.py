@@ -118,13 +118,15 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
 
 def test_another_recipe_is_refused(tmp_path: Path) -> None:
     with opened(tmp_path) as ledger:
-        ledger.claim({"n": 1, "same": 2})
-        ledger.claim({"same": 2, "n": 1})
+        ledger.claim({"n": 1, "same": 2, "collector": "folder"})
+        ledger.claim({"same": 2, "n": 1, "collector": "folder"})
         with pytest.raises(
             DatasetError, match=r"it differs in n \(1, now 2\), other \(None, now 1\); give"
         ):
-            ledger.claim({"n": 2, "same": 2, "other": 1})
-        assert ledger.recipe == {"n": 1, "same": 2}
+            ledger.claim({"n": 2, "same": 2, "other": 1, "collector": "folder"})
+        with pytest.raises(DatasetError, match="it is of `collect folder`, not of `collect urls`"):
+            ledger.claim({"n": 2, "collector": "urls"})
+        assert ledger.recipe == {"n": 1, "same": 2, "collector": "folder"}
 
 
 def test_a_damaged_ledger(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from anyres_bench.building.pipeline import Order, build
+from anyres_bench.collectors.folder import Folder
 from anyres_bench.core.errors import DatasetError, UsageError
 from anyres_bench.core.files import sha256_file
 from anyres_bench.data.headers import probe
@@ -13,6 +15,7 @@ from anyres_bench.data.protocols import protocol_from
 from anyres_bench.evaluation.demonstration import (
     _write_notes,
     check_enough,
+    check_origin,
     window_tasks,
     write_wrong_sizes,
 )
@@ -73,3 +76,17 @@ def test_too_few_photographs_are_told_before_anything_is_measured(
         return check_enough(dataset)
     with pytest.raises(DatasetError, match=message):
         check_enough(dataset)
+
+
+def test_a_demo_goes_on_with_its_own_images_alone(tmp_path: Path) -> None:
+    """What another folder left in the dataset would be measured with this one's."""
+    one, other, data = tmp_path / "one", tmp_path / "other", tmp_path / "demo" / "data"
+    for folder, n in ((one, 3), (other, 2)):
+        write_dataset(folder, [(40, 48)] * n)
+    check_origin(data, "photos", one)
+    build(Order(Folder(one), data, "photos"))
+    check_origin(data, "photos", one)
+    with pytest.raises(UsageError, match=r"1 images that are not in .*other, such as 0002\.png"):
+        check_origin(data, "photos", other)
+    with pytest.raises(UsageError, match="holds photos and not scenes; name another folder"):
+        check_origin(data, "scenes", None)
