@@ -29,6 +29,7 @@ class Budget:
 
     Attributes:
         tensor_bytes: bytes of all tensors; each is in the file, so the file's size is enough.
+        repeated_bytes: besides, of expanded tensors, which show a number more than once.
         steps: pickle opcodes, entries of archives and visited modules; a full official snapshot
             needs about 60,000. A step makes an object of some 100 bytes at most.
         text_bytes: UTF-8 bytes of all strings; most are the sources that such files embed.
@@ -36,6 +37,7 @@ class Budget:
     """
 
     tensor_bytes: int
+    repeated_bytes: int = 64 << 20
     steps: int = 500_000
     text_bytes: int = 16 << 20
     seconds: float = 0.0

@@ -20,6 +20,11 @@ _KINDS = (
         "place; open the address in a browser and save the file itself",
     ),
     (rb"\s*<(\?xml|error|svg)", "an XML document, such as a host's error message"),
+    (
+        rb'\s*\{.*"weight_map"',
+        "an index of weights that lie in several files beside it, which are not put together here: "
+        "load them all and save one, safetensors.torch.save_file(tensors, NAME.safetensors)",
+    ),
     (rb"\s*[\[{]\s*[\"\]}]", "JSON, such as a host's error message or an index of other files"),
     (rb"\x1f\x8b", "compressed with gzip; unpack it first (gunzip, or tar -xzf)"),
     (rb"\xfd7zXZ\x00", "compressed with xz; unpack it first (unxz)"),

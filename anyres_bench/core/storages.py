@@ -7,6 +7,7 @@ file holds, and all tensors together may not be larger than the file.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LEGACY_MAGIC = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
+LEGACY_HEAD = re.compile(rb"\x80[\x02-\x05](\x95.{8})?" + re.escape(LEGACY_MAGIC[2:]), re.DOTALL)
+"""The magic number as a pickle of any protocol; torch writes 2, unless it is told otherwise."""
 REBUILD = ("torch._utils", "_rebuild_tensor_v2")
 REBUILD_FIRST = ("torch._utils", "_rebuild_tensor")  # of torch 0.1 to 0.3
 _LEGACY_PROTOCOL = 1001
-_MAX_DIMENSIONS = 8
+MAX_DIMENSIONS = 8
 # storage type -> (dtype of torch, bytes of a number)
 _DTYPES = {
     "DoubleStorage": ("float64", 8),
@@ -59,12 +62,17 @@ class Storage:
 
 @dataclass(frozen=True)
 class StorageLayout:
-    """A view of a storage: offset, sizes and strides in numbers, known to lie inside it."""
+    """A view of a storage: offset, sizes and strides in numbers, known to lie inside it.
+
+    A stored number can be shown again and again, as `expand` does. Where `negative`, all numbers
+    have the other sign: torch keeps it beside those that are the imaginary part of a conjugate.
+    """
 
     storage: Storage
     offset: int
     size: tuple[int, ...]
     stride: tuple[int, ...]
+    negative: bool = False
 
     @property
     def numel(self) -> int:
@@ -79,8 +87,8 @@ def read_layout(arguments: Arguments) -> StorageLayout:
     """The checked view that the arguments of torch's `_rebuild_tensor_v2` describe.
 
     Raises:
-        CheckpointError: a part has the wrong type, or the view reaches outside its storage or
-            shows more numbers than there are.
+        CheckpointError: a part has the wrong type, the view reaches outside its storage, or its
+            numbers are stored as others than they are meant.
     """
     if len(arguments) not in (6, 7):
         raise CheckpointError(f"a tensor is declared by {len(arguments)} values, expected 6 or 7")
@@ -88,40 +96,71 @@ def read_layout(arguments: Arguments) -> StorageLayout:
     size, stride = (
         tuple(expect(number, int) for number in expect(part, tuple)) for part in arguments[2:4]
     )
-    layout = StorageLayout(storage, offset, size, stride)
-    fits = len(size) == len(stride) <= _MAX_DIMENSIONS and min((offset, *size, *stride)) >= 0
+    negative = _is_negative(arguments[6:], storage.dtype)
+    layout = StorageLayout(storage, offset, size, stride, negative)
+    check_size(size)
+    fits = len(size) == len(stride) and min((offset, *size, *stride)) >= 0
     if fits and layout.numel:
         last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-        fits = last < storage.numel and layout.numel <= storage.numel
-    if not fits or max((0, *size)) > MAX_FILE_BYTES:
+        fits = last < storage.numel
+    if not fits:
         raise CheckpointError(
-            f"a tensor of size {size[:9]}, stride {stride[:9]} at offset {offset} does not lie in "
+            f"a tensor of size {size}, stride {stride[:9]} at offset {offset} does not lie in "
             f"its {storage.numel} stored numbers; the checkpoint is damaged or hostile"
         )
     return layout
+
+
+def check_size(size: tuple[int, ...]) -> None:
+    """Refuse the size of a tensor that no network has, of no numbers included.
+
+    Raises:
+        CheckpointError: it has too many dimensions, or a side is longer than any file.
+    """
+    if len(size) > MAX_DIMENSIONS or max((0, *size)) > MAX_FILE_BYTES:
+        raise CheckpointError(
+            f"a tensor of {len(size)} dimensions, {size[: MAX_DIMENSIONS + 1]}; at most "
+            f"{MAX_DIMENSIONS} of up to {MAX_FILE_BYTES} are read"
+        )
+
+
+def _is_negative(metadata: Arguments, dtype: str) -> bool:
+    """Whether a tensor's metadata, where it has any, say that its sign is the other one."""
+    marks = expect(metadata[0], dict) if metadata and metadata[0] is not None else {}
+    known = {"neg"} if "float" in dtype else set()
+    if other := [key for key, value in marks.items() if value is not False and key not in known]:
+        raise CheckpointError(
+            f"a tensor with the mark {quote(other[0])}, by which its numbers are not those "
+            "that are stored; resolve it before it is saved: tensor.resolve_conj().resolve_neg()"
+        )
+    return marks.get("neg", False) is not False
 
 
 def to_tensor(layout: StorageLayout, budget: Budget) -> Tensor:
     """A contiguous CPU tensor with memory of its own; the same one for the same view.
 
     Raises:
-        CheckpointError: all tensors together need more than the file's size.
+        CheckpointError: all tensors together need more than the file's size, and what expanded
+            ones repeat more than a fixed amount.
     """
     import torch
 
     storage = layout.storage
     if storage.data is None or sys.byteorder != "little":
         raise CheckpointError("a tensor without numbers, or a big-endian machine")
-    key = (layout.offset, layout.size, layout.stride)
+    key = (layout.offset, layout.size, layout.stride, layout.negative)
     if key not in storage.tensors:
-        budget.spend("tensor_bytes", layout.numel * storage.itemsize)
+        repeated = max(0, layout.numel - storage.numel)
+        budget.spend("repeated_bytes", repeated * storage.itemsize)
+        budget.spend("tensor_bytes", (layout.numel - repeated) * storage.itemsize)
         dtype: torch.dtype = getattr(torch, storage.dtype)
         if not layout.numel:
             storage.tensors[key] = torch.empty(layout.size, dtype=dtype)
         else:
             flat = torch.frombuffer(storage.data(), dtype=dtype)
             view = flat.as_strided(layout.size, layout.stride, layout.offset)
-            storage.tensors[key] = view.clone(memory_format=torch.contiguous_format)
+            copy = view.clone(memory_format=torch.contiguous_format)
+            storage.tensors[key] = -copy if layout.negative else copy
     return storage.tensors[key]
 
 
@@ -229,12 +268,17 @@ def read_legacy_stream(
 
     types = {("torch", name): _refuse_call for name in _DTYPES}
     reader = SafeUnpickler(data, {**types, **names}, budget, persistent=declare)
-    if bytes(reader.take(len(LEGACY_MAGIC))) != LEGACY_MAGIC:
+    head = LEGACY_HEAD.match(bytes(data[:32]))
+    if head is None:
         raise CheckpointError("a stream that should hold tensors does not begin like torch's")
+    reader.take(head.end())
     if reader.load() != _LEGACY_PROTOCOL:
         raise CheckpointError(f"torch's older format of protocol {_LEGACY_PROTOCOL} was expected")
     if expect(reader.load(), dict).get("little_endian") is not True:
-        raise CheckpointError("big-endian checkpoints are not supported; save it again with torch")
+        raise CheckpointError(
+            "its numbers are stored in big-endian order; expected little-endian, as torch saves "
+            "them on all common machines: load it where it was made and save it as .safetensors"
+        )
     value = reader.load()
     keys = [expect(key, str) for key in expect(reader.load(), list)]
     if sorted(keys) != sorted(used):

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import mmap
 import os
 import stat
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,10 +25,11 @@ from anyres_bench.core.budget import MAX_FILE_BYTES, MAX_TABLE_BYTES, Budget
 from anyres_bench.core.errors import CheckpointError, UnsafeCheckpointError
 from anyres_bench.core.filekinds import HEAD_BYTES, describe
 from anyres_bench.core.storages import (
-    LEGACY_MAGIC,
+    LEGACY_HEAD,
     REBUILD,
     REBUILD_FIRST,
     Storage,
+    check_size,
     file_names,
     first_text,
     read_layout,
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _MAX_DEPTH = 32
+_PACKED = {"F4", "F6_E2M3", "F6_E3M2"}
 Kind = Literal["torch", "torchscript", "safetensors"]
 D = TypeVar("D")
 
@@ -88,17 +92,17 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         head = bytes(data[:HEAD_BYTES])
         if not _is_safetensors(head):
             raise CheckpointError(f"this file is {describe(head)}; expected .safetensors")
-        return _read_safetensors(path, head)
+        return _read_safetensors(path, data, Budget(tensor_bytes=len(data)))
 
 
 def _read(path: Path, data: memoryview, budget: Budget) -> tuple[Kind, Any]:
     head = bytes(data[:HEAD_BYTES])
     if head.startswith(ZIP_MAGIC):
         return _read_zip(ZipArchive(data, budget), budget)
-    if head.startswith(LEGACY_MAGIC):
+    if LEGACY_HEAD.match(head):
         return "torch", _read_legacy_file(data, budget)
     if _is_safetensors(head):
-        return "safetensors", _read_safetensors(path, head)
+        return "safetensors", _read_safetensors(path, data, budget)
     if head[257:262] == b"ustar":
         raise UnsafeCheckpointError(
             "a tar file, as torch 0.1 wrote them, which cannot be read safely; if it is an "
@@ -136,6 +140,10 @@ def map_file(path: Path) -> Iterator[memoryview]:
             yield memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
             if _identity(os.stat(path)) != _identity(before):
                 raise CheckpointError("the file was changed while it was read; try again")
+    except IsADirectoryError as error:
+        raise CheckpointError(
+            f"{path}: this is a folder; name the file of tensors in it"
+        ) from error
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from error
     except CheckpointError as error:
@@ -171,14 +179,13 @@ def _read_legacy_file(data: memoryview, budget: Budget) -> Any:
 def _read_zip(archive: ZipArchive, budget: Budget) -> tuple[Kind, Any]:
     root = next(iter(archive.entries), "").partition("/")[0]
     if f"{root}/data.pkl" not in archive.entries:
-        names = ", ".join(quote(name) for name in list(archive.entries)[:3]) or "nothing"
-        raise CheckpointError(
-            f"a zip archive that torch did not write; it holds {names}. If the weights are in it, "
-            "unpack it first"
-        )
+        raise CheckpointError(_not_of_torch(archive))
     order = f"{root}/byteorder"
-    if order in archive.entries and bytes(archive.read(order)) != b"little":
-        raise CheckpointError("big-endian checkpoints are not supported; save it again with torch")
+    if order in archive.entries and (said := bytes(archive.read(order)[:80])) != b"little":
+        raise CheckpointError(
+            f"its numbers are stored in the order {said!a}; expected b'little', as torch saves "
+            "them on all common machines: load it where it was made and save it as .safetensors"
+        )
     storages: dict[Any, Storage] = {}
 
     def declare(saved_id: Any) -> Storage:
@@ -202,11 +209,25 @@ def _read_zip(archive: ZipArchive, budget: Budget) -> tuple[Kind, Any]:
         return "torchscript", tensors
     if not all(entry.is_plain for entry in archive.entries.values()):
         raise CheckpointError(
-            "the entries of this file are compressed, which torch never does to tensors; it is "
-            "refused unread"
+            "the entries of this file are compressed or encrypted, which torch never does to "
+            "tensors; it is refused unread: get the file itself, or save it again with torch.save"
         )
     reader = SafeUnpickler(program, file_names(budget), budget, persistent=declare)
     return "torch", reader.load()
+
+
+def _not_of_torch(archive: ZipArchive) -> str:
+    names = list(archive.entries)
+    shown = ", ".join(map(quote, names[:3])) or "nothing"
+    if names and all(name.endswith(".npy") for name in names):
+        return (
+            f"an archive of numpy's arrays (.npz); it holds {shown}. Save tensors of these names: "
+            "safetensors.numpy.save_file(dict(numpy.load(FILE)), NAME.safetensors)"
+        )
+    return (
+        f"a zip archive that torch did not write; it holds {shown}. If the weights are in it, "
+        "unpack it first"
+    )
 
 
 @dataclass(eq=False)
@@ -248,16 +269,53 @@ def _is_safetensors(head: bytes) -> bool:
     return len(head) > 8 and head[8:9] == b"{" and head[:8] != bytes(8)
 
 
-def _read_safetensors(path: Path, head: bytes) -> dict[str, Tensor]:
+def _read_safetensors(path: Path, data: memoryview, budget: Budget) -> dict[str, Tensor]:
     import safetensors
     import safetensors.torch
 
-    [n] = struct.unpack_from("<Q", head)
+    [n] = struct.unpack_from("<Q", data)
     if n > MAX_TABLE_BYTES:
-        raise CheckpointError(f"a safetensors file whose header has {n} bytes")
+        raise CheckpointError(
+            f"a safetensors file whose header has {n} bytes; at most {MAX_TABLE_BYTES} are read"
+        )
     try:
         state = safetensors.torch.load_file(path)
-    except (safetensors.SafetensorError, KeyError, ValueError) as error:
-        raise CheckpointError(f"a damaged safetensors file: {error}") from error
+        _check_header(bytes(data[8 : 8 + n]), budget)
+    except (safetensors.SafetensorError, KeyError, ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"a damaged safetensors file: {str(error)[:300]}; get it again from its source"
+        ) from error
     # Its tensors are views of the file, which may change.
     return {name: tensor.clone() for name, tensor in state.items()}
+
+
+def _check_header(header: bytes, budget: Budget) -> None:
+    """What the library takes as it comes: a name twice, of which it uses the last, and sizes.
+
+    Raises:
+        CheckpointError: two readers could see different tensors, or one is none of a network.
+        ValueError: it is no JSON.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        budget.spend("steps", 1 + len(pairs))
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+            raise CheckpointError(
+                f"a safetensors file that names {quote(twice)} twice, so that readers would see "
+                "different tensors in it; it is refused unread"
+            )
+        return found
+
+    table = expect(json.loads(header, object_pairs_hook=once), dict)
+    for name, entry in table.items():
+        if name == "__metadata__":
+            continue
+        said = expect(entry, dict)
+        check_size(tuple(expect(side, int) for side in expect(said.get("shape"), list)))
+        if said.get("dtype") in _PACKED:
+            raise CheckpointError(
+                f"{quote(name)} is of type {said['dtype']}, of less than a byte a number; save it "
+                "as float16 or float32"
+            )

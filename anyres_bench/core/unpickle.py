@@ -225,7 +225,8 @@ class SafeUnpickler:
         if make is None:
             raise UnsafeCheckpointError(
                 f"the checkpoint asks for {quote(attribute)} of {quote(module)}, which is not on "
-                f"the short list of harmless globals; nothing of it was executed{_hint(module)}"
+                f"the short list of harmless globals; nothing of it was executed"
+                f"{_hint(module, attribute)}"
             )
         self._push(Name(module, attribute, make))
 
@@ -255,13 +256,38 @@ class SafeUnpickler:
         self._push(self._persistent(self._pop()))
 
 
-def _hint(module: object) -> str:
+def _hint(module: object, attribute: object) -> str:
     if isinstance(module, str) and module.startswith("dnnlib.tflib"):
         return "; this one is from the TensorFlow days of StyleGAN, which are not supported"
+    if isinstance(module, str) and module.startswith("torch.distributed"):
+        return "; this one is of a tensor in parts on several devices: save the gathered state dict"
+    if isinstance(attribute, str) and attribute in _OTHER_TENSORS:
+        what, cure = _OTHER_TENSORS[attribute]
+        return f"; this one is of {what}: save dense numbers of its own, {cure}"
     return (
         ". No official checkpoint of a family that is read here needs it: where you have the code "
         "it was made with, save the tensors alone: torch.save(model.state_dict(), ...)"
     )
+
+
+_COMPLEX = ("complex numbers, which no network here has", "torch.view_as_real(tensor)")
+_SUBCLASS = ("a tensor with attributes or a class of its own", "tensor.detach().clone()")
+_OTHER_TENSORS = {
+    "_rebuild_sparse_tensor": ("a sparse tensor", "tensor.to_dense()"),
+    "_rebuild_nested_tensor": ("a nested tensor", "tensor.unbind()"),
+    "_rebuild_qtensor": ("a quantised tensor", "tensor.dequantize()"),
+    "_rebuild_tensor_v3": ("8-bit floats or unsigned integers", "tensor.float()"),
+    "_rebuild_meta_tensor_no_storage": (
+        "a tensor without numbers (device meta)",
+        "once its weights are loaded",
+    ),
+    "_rebuild_from_type_v2": _SUBCLASS,
+    "_rebuild_parameter_with_state": _SUBCLASS,
+    "_rebuild_wrapper_subclass": _SUBCLASS,
+    "ComplexFloatStorage": _COMPLEX,
+    "ComplexDoubleStorage": _COMPLEX,
+}
+"""Attributes of torch by which it names tensors that are not read -> what they are, the cure."""
 
 
 _ACTIONS: dict[int, Callable[[SafeUnpickler], object]] = {

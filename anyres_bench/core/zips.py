@@ -37,6 +37,7 @@ class Entry:
         size: of the data in the archive.
         crc: CRC-32 of its content.
         is_plain: neither compressed nor encrypted, so the data are the content.
+        is_encrypted: a password is needed.
     """
 
     name: str
@@ -44,6 +45,12 @@ class Entry:
     size: int
     crc: int
     is_plain: bool
+    is_encrypted: bool
+
+    @property
+    def packing(self) -> str:
+        """What was done to the content, in a word, where it is not plain."""
+        return "encrypted" if self.is_encrypted else "compressed"
 
 
 class ZipArchive:
@@ -81,8 +88,8 @@ class ZipArchive:
             raise CheckpointError(f"a zip without {name[:80]!r}; the checkpoint is damaged")
         if not entry.is_plain:
             raise CheckpointError(
-                f"{name[:80]!r} is compressed or encrypted, which torch never does to tensors; it "
-                "is refused unread"
+                f"{name[:80]!r} is {entry.packing}, which torch never does to tensors; it is "
+                "refused unread: get the file itself, or save it again with torch.save"
             )
         content = self._data[entry.start : entry.start + entry.size]
         if name not in self._checked:
@@ -134,8 +141,9 @@ class ZipArchive:
             )
         if start + packed > table:
             raise CheckpointError(f"a zip that is cut short, or lies about {raw_name[:80]!r}")
-        is_plain = method == 0 and packed == size and not flags & _ENCRYPTED
-        entry = Entry(str(raw_name, "utf-8"), start, packed, crc, is_plain)
+        encrypted = bool(flags & _ENCRYPTED)
+        is_plain = method == 0 and packed == size and not encrypted
+        entry = Entry(str(raw_name, "utf-8"), start, packed, crc, is_plain, encrypted)
         return entry, header, at + n_name + n_extra + n_comment
 
 

@@ -42,6 +42,7 @@ def npy() -> bytes:
         (b'<?xml version="1.0"?><Error/>', "an XML document"),
         (json.dumps({"error": "quota"}).encode(), "JSON"),
         (json.dumps([]).encode(), "JSON"),
+        (json.dumps({"metadata": {}, "weight_map": {"w": "a.bin"}}, indent=2).encode(), "an index"),
         (gzip.compress(b"x", mtime=0), "gunzip"),
         (lzma.compress(b"x"), "unxz"),
         (tar(), "tar -xf"),

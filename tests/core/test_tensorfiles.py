@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
@@ -19,7 +20,7 @@ import torch
 from anyres_bench.core.budget import Budget
 from anyres_bench.core.errors import CheckpointError, UnsafeCheckpointError
 from anyres_bench.core.storages import LEGACY_MAGIC
-from anyres_bench.core.tensorfiles import read_tensor_file
+from anyres_bench.core.tensorfiles import read_safetensors, read_tensor_file
 
 MODEL = b"c__torch__.M\nM\n)\x81"
 REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
@@ -204,7 +205,7 @@ def test_a_flipped_bit_is_an_error_the_same_tensors_or_another_digest(
 def test_only_regular_files_are_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.pt")
     for path in (tmp_path / "fifo.pt", Path("/dev/zero"), tmp_path):
-        with pytest.raises(CheckpointError, match=r"no regular file|directory"):
+        with pytest.raises(CheckpointError, match=r"no regular file|a folder"):
             read_tensor_file(path)
 
 
@@ -251,3 +252,117 @@ def test_files_of_python_2_and_the_first_torch_are_read(tmp_path: Path) -> None:
     path.write_bytes(python_2_stream())
     assert torch.load(path, map_location="cpu", weights_only=True)["features.0.weight"].numel() == 3
     assert read_tensor_file(path).content["features.0.weight"].tolist() == [1, 2, 3]
+
+
+LEGACY = pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+
+
+def saved(path: Path, content: object, zipped: bool, protocol: int = 2) -> Path:
+    torch.save(content, path, pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
+    return path
+
+
+@LEGACY
+def test_numbers_that_torch_marks_as_negative_have_their_sign(zipped: bool, tmp_path: Path) -> None:
+    imaginary = torch.tensor([1 + 2j, 3 - 4j]).conj().imag
+    assert imaginary.is_neg()
+    path = saved(tmp_path / "x.pt", {"w": imaginary, "v": imaginary.abs()}, zipped)
+    assert read_tensor_file(path).content["w"].tolist() == [-2, 4]
+
+
+@pytest.mark.parametrize("mark", ["conj", "neg_of_integers", "unheard"])
+def test_a_mark_that_changes_numbers_is_never_passed_over(mark: str, tmp_path: Path) -> None:
+    view = vector(4, 4).removesuffix(b"tR") + b"}" + text(mark) + b"\x88stR"
+    data = archive(state(text("w") + view), script=False)
+    if mark == "neg_of_integers":
+        whole = state(text("w") + view.replace(text(mark), text("neg")))
+        data = archive(whole.replace(b"FloatStorage", b"IntStorage"), script=False)
+    (tmp_path / "x.pt").write_bytes(data)
+    with pytest.raises(CheckpointError, match=r"with the mark '.*resolve_conj"):
+        read_tensor_file(tmp_path / "x.pt")
+
+
+@LEGACY
+def test_expanded_tensors_are_read_as_torch_reads_them(zipped: bool, tmp_path: Path) -> None:
+    content = {
+        "rows": torch.arange(3.0).expand(4, 3),
+        "one": torch.tensor(2.5).expand(5),
+        "windows": torch.arange(6.0).unfold(0, 3, 1),
+    }
+    path = saved(tmp_path / "x.pt", content, zipped)
+    found = read_tensor_file(path).content
+    assert found.keys() == content.keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in content.items())
+    saved(path, {"w": torch.zeros(1).expand(1 << 17, 1 << 10)}, zipped)
+    with pytest.raises(CheckpointError, match="repeated bytes more"):
+        read_tensor_file(path)
+
+
+@LEGACY
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_every_protocol_of_torch_save_is_read(protocol: int, zipped: bool, tmp_path: Path) -> None:
+    path = saved(tmp_path / "x.pt", {"w": torch.arange(4.0)}, zipped, protocol)
+    assert read_tensor_file(path).content["w"].tolist() == [0, 1, 2, 3]
+
+
+def with_an_attribute() -> torch.Tensor:
+    tensor = torch.zeros(3)
+    tensor.mine = 1  # type: ignore[attr-defined]
+    return tensor
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: torch.eye(3).to_sparse(), "sparse tensor.*to_dense"),
+        (lambda: torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8), "dequantize"),
+        (lambda: torch.zeros(3, device="meta"), "without numbers"),
+        (lambda: torch.zeros(3).to(torch.float8_e5m2), r"8-bit floats.*tensor\.float"),
+        (lambda: torch.zeros(3, dtype=torch.complex64), "complex numbers"),
+        (lambda: with_an_attribute(), "attributes.*detach"),
+    ],
+    ids=["sparse", "quantised", "meta", "float8", "complex", "attributes"],
+)
+def test_tensors_that_are_not_read_are_called_what_they_are(
+    make: Callable[[], torch.Tensor], words: str, tmp_path: Path
+) -> None:
+    path = saved(tmp_path / "x.pt", {"w": make()}, zipped=True)
+    with pytest.raises(UnsafeCheckpointError, match=words):
+        read_tensor_file(path)
+
+
+def header(table: str, data: bytes = bytes(8)) -> bytes:
+    return struct.pack("<Q", len(table)) + table.encode() + data
+
+
+ENTRY = '{"dtype":"F32","shape":[2],"data_offsets":[0,8]}'
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (f'{{"w":{ENTRY},"w":{ENTRY.replace("F32", "I32")}}}', "names 'w' twice"),
+        (f'{{"w":{ENTRY},"\\u0077":{ENTRY.replace("F32", "I32")}}}', "names 'w' twice"),
+        (f'{{"w":{ENTRY.replace("[2]", str([1] * 9 + [2]))}}}', "10 dimensions"),
+        ('{"w":{"dtype":"F32","shape":[0,99999999999],"data_offsets":[0,0]}}', "2 dimensions"),
+        (f'{{"w":{ENTRY.replace("F32", "F4").replace("[2]", "[16]")}}}', "less than a byte"),
+        (f'{{"w":{ENTRY.replace("F32", "Q4")}}}', "damaged.*get it again"),
+    ],
+)
+def test_a_header_of_safetensors_says_one_thing(table: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(header(table, b"" if '"data_offsets":[0,0]' in table else bytes(8)))
+    for read in (read_tensor_file, read_safetensors):
+        with pytest.raises(CheckpointError, match=words):
+            read(path)
+
+
+def test_archives_of_numpy_and_other_byte_orders_are_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", w=np.arange(3))
+    with pytest.raises(CheckpointError, match=r"arrays \(.npz\); it holds 'w.npy'"):
+        read_tensor_file(tmp_path / "x.npz")
+    data = archive(state(text("w") + vector(4, 4)), script=False, byteorder=b"big")
+    (tmp_path / "x.pt").write_bytes(data)
+    with pytest.raises(CheckpointError, match="order b'big'; expected b'little'"):
+        read_tensor_file(tmp_path / "x.pt")
