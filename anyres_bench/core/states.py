@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -53,16 +54,51 @@ def find_state(content: Any, *keys: str, prefix: str = "") -> dict[str, Tensor]:
         prefix: keep only names that start so, without it, where there are any.
 
     Raises:
-        CheckpointError: there is no such state, an average whose names are not known, or several
-            averages; says what there is.
+        CheckpointError: there is no such state, an average whose names are not known, several
+            averages or networks, or a tensor that is not of finite, real numbers; says what there
+            is.
     """
     state = next(_states(content, keys), None)
     if state is not None:
         for start in (*(f"{key}." for key in keys), prefix):
             state = _under(state, start) or state
+        _check_numbers(state)
         return state
     places = " or ".join(keys) or "its own keys"
-    raise CheckpointError(f"it holds no network under {places}; it holds {holds(content)}")
+    raise CheckpointError(
+        f"it holds no network under {places}; it holds {holds(content)}. Expected are tensors by "
+        "name: torch.save(model.state_dict(), FILE)"
+    )
+
+
+def kind(tensor: Tensor) -> str:
+    """What a tensor's numbers are, in a word: floats of any width are one kind.
+
+    A network's numbers must not be loaded from those of another kind: integers in the place of
+    floats are quantised, and the real part of complex numbers is not what was trained.
+    """
+    return "floats" if tensor.is_floating_point() else str(tensor.dtype).removeprefix("torch.")
+
+
+def misfits(
+    wanted: Mapping[str, Tensor], state: Mapping[str, Tensor], *, any_shape: bool = False
+) -> list[str]:
+    """The tensors that are of another shape or kind than those of the same name that are wanted.
+
+    Args:
+        wanted: of the network.
+        state: of the file.
+        any_shape: only kinds are compared, where shapes are fitted later.
+    """
+
+    def shown(tensor: Tensor) -> str:
+        return kind(tensor) if any_shape else f"{tuple(tensor.shape)} {kind(tensor)}"
+
+    return [
+        f"{name}: {shown(state[name])} in the file, {shown(tensor)} in the network"
+        for name, tensor in wanted.items()
+        if name in state and shown(state[name]) != shown(tensor)
+    ]
 
 
 def holds(content: Any) -> str:
@@ -86,7 +122,55 @@ def _states(content: Any, keys: tuple[str, ...], depth: int = 0) -> Iterator[dic
         if state := _state(value):
             yield state
     for key in _USUAL_KEYS:
-        yield from _states(content.get(key), keys, depth + 1)
+        for state in _states(content.get(key), keys, depth + 1):
+            _check_alone(content, key, state)
+            yield state
+
+
+def _check_alone(content: Mapping[Any, Any], key: str, state: Mapping[str, Tensor]) -> None:
+    """Refuse a second state of the same names: no rule says which of them is meant."""
+    rivals = [other for other in content if other != key and _is_rival(content[other], state)]
+    if rivals:
+        raise CheckpointError(
+            f"it holds several networks of the same names, under {quote(key)} and "
+            f"{', '.join(map(quote, rivals[:8]))}; save the one that is meant: "
+            "torch.save(model.state_dict(), FILE)"
+        )
+
+
+def _is_rival(value: Any, state: Mapping[str, Tensor]) -> bool:
+    """Whether there are other numbers under the same names."""
+    try:
+        other = _state(value)
+    except CheckpointError:
+        return False
+    return other.keys() == state.keys() and not all(
+        _is_same(tensor, other[name]) for name, tensor in state.items()
+    )
+
+
+def _is_same(a: Tensor, b: Tensor) -> bool:
+    import torch
+
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    return torch.equal(*(x.reshape(-1).view(torch.uint8) for x in (a, b)))
+
+
+def _check_numbers(state: Mapping[str, Tensor]) -> None:
+    """Refuse what no trained network has; -inf is in masks of attention."""
+    for name, tensor in state.items():
+        if tensor.is_complex():
+            raise CheckpointError(
+                f"{quote(name)} is of complex numbers; networks here have real ones: save what is "
+                "meant, such as torch.view_as_real(tensor)"
+            )
+        numbers = tensor.float() if tensor.is_floating_point() and tensor.itemsize == 1 else tensor
+        if tensor.is_floating_point() and not bool((numbers < math.inf).all()):
+            raise CheckpointError(
+                f"{quote(name)} holds NaN or infinity, as a training that diverged leaves them; "
+                "take a checkpoint from before"
+            )
 
 
 def _averaged(

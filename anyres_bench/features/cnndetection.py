@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.geometry import Size
+from anyres_bench.core.states import misfits
 from anyres_bench.data.resize import MODES, resize
 from anyres_bench.features.batches import in_batches, upload
 from anyres_bench.features.extractor import ExtractorSpec
@@ -91,20 +92,22 @@ def load_network(state: Mapping[str, Tensor], source: str) -> ResNet50:
         source: where they are from, for the message.
 
     Raises:
-        CheckpointError: names or shapes are not this network's; the nearest names are listed.
+        CheckpointError: names, shapes or kinds are not this network's; lists the nearest names.
     """
     with Undrawn():
         network = ResNet50().eval().requires_grad_(False)
     own = {name: tensor for name, tensor in network.state_dict().items() if tensor.ndim}
     given = {name: t for name, t in state.items() if not name.endswith("num_batches_tracked")}
-    wrong = [name for name in own if name not in given or given[name].shape != own[name].shape]
+    missing, other = [name for name in own if name not in given], misfits(own, given)
     unknown = sorted(given.keys() - own.keys())
-    if wrong or unknown:
-        rows = [f"    {name}{_hint(name, unknown)}" for name in wrong[:10]]
+    if missing or other or unknown:
+        rows = [f"    {name}{_hint(name, unknown)}" for name in missing] + [
+            f"    {o}" for o in other
+        ]
         raise CheckpointError(
-            f"{source} is not the state of the CNNDetection ResNet-50: {len(wrong)} tensors are "
-            f"missing or of another shape, {len(unknown)} are unknown ({', '.join(unknown[:3])})\n"
-            + "\n".join(rows)
+            f"{source} is not the state of the CNNDetection ResNet-50: {len(rows)} tensors are "
+            f"missing or of another shape or kind, {len(unknown)} are unknown "
+            f"({', '.join(unknown[:3])})\n" + "\n".join(rows[:10])
         )
     network.load_state_dict(given, strict=False)
     return network

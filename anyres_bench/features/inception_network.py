@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from anyres_bench.core.errors import CheckpointError
+from anyres_bench.core.states import misfits
 from anyres_bench.features.tensors import Undrawn
 
 _STAGES = {
@@ -247,7 +248,7 @@ def load_network(tensors: Mapping[str, Tensor]) -> InceptionNetwork:
             TorchScript file.
 
     Raises:
-        CheckpointError: names or shapes are not this network's.
+        CheckpointError: names, shapes or kinds are not this network's.
     """
     with Undrawn():
         network = InceptionNetwork()
@@ -257,12 +258,12 @@ def load_network(tensors: Mapping[str, Tensor]) -> InceptionNetwork:
     if not state.keys() & own.keys():
         state = _from_torchscript(state, network)
     missing, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-    other = [n for n in own.keys() & state.keys() if own[n].shape != state[n].shape]
+    other = misfits(own, state)
     if missing or extra or other:
         raise CheckpointError(
             f"these are not the weights of the 2015-12-05 Inception-v3: {len(missing)} tensors are "
             f"missing {missing[:3]}, {len(extra)} are unknown {extra[:3]}, {len(other)} have "
-            f"another shape {sorted(other)[:3]}"
+            f"another shape or kind {other[:3]}"
         )
     network.load_state_dict(state, strict=False)
     return network

@@ -20,6 +20,7 @@ from torch import nn
 
 from anyres_bench.core.errors import CheckpointError, UnknownNameError, UsageError, WeightsError
 from anyres_bench.core.registry import nearest
+from anyres_bench.core.states import misfits
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.pretrained import (
     Preprocessing,
@@ -110,6 +111,8 @@ def _with_file(network: Any, asked: PretrainedSpec) -> tuple[Any, nn.Module]:
     """The network with the weights of a file; only what does not embed images may be missing."""
     assert asked.file is not None
     found = read_weights(asked.file).tensors
+    if other := misfits(network.state_dict(), found):
+        raise CheckpointError(f"{asked.file} does not fit OpenCLIP's {asked.name}: {other[0]}")
     try:
         missing, strange = network.load_state_dict(found, strict=False)
     except RuntimeError as error:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
 from anyres_bench.core.errors import CheckpointError, WeightsError
-from anyres_bench.core.states import find_state
+from anyres_bench.core.states import find_state, kind
 from anyres_bench.core.tensorfiles import read_tensor_file
 
 
@@ -52,6 +54,28 @@ def read_weights(path: Path, *keys: str) -> Weights:
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Name -> tensor of a file; see `read_weights`."""
     return read_weights(path).tensors
+
+
+def floats_of(tensors: Mapping[str, Tensor], names: Iterable[str], what: str) -> dict[str, Tensor]:
+    """Those tensors of a file that a network is made of, as float32.
+
+    Args:
+        tensors: of the file.
+        names: that are needed.
+        what: the network, for the message.
+
+    Raises:
+        CheckpointError: one is missing, or is not of floats, such as quantised weights.
+    """
+    names = list(names)
+    if missing := [name for name in names if name not in tensors]:
+        raise CheckpointError(f"these are not the weights of {what}: {', '.join(missing[:4])} lack")
+    if other := [name for name in names if kind(tensors[name]) != "floats"]:
+        raise CheckpointError(
+            f"these are not the weights of {what}: {other[0]} is of {kind(tensors[other[0]])}, "
+            "expected floats"
+        )
+    return {name: tensors[name].to(torch.float32) for name in names}
 
 
 class Undrawn(TorchFunctionMode):

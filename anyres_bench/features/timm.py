@@ -20,6 +20,7 @@ from torch import nn
 
 from anyres_bench.core.errors import CheckpointError, UnknownNameError, UsageError, WeightsError
 from anyres_bench.core.registry import nearest
+from anyres_bench.core.states import misfits
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.pretrained import (
     Preprocessing,
@@ -108,8 +109,10 @@ def _network(timm: Any, asked: PretrainedSpec, side: int | None) -> Any:
             f"the weights of {name} cannot be had: {said}; get the file and name it: "
             f"timm:{name}@file:PATH"
         ) from error
-    # timm itself leaves weights that are not there as they were drawn.
-    missing = [key for key in network.state_dict() if tensors and key not in tensors]
-    if missing:
-        raise CheckpointError(f"{asked.file} does not fit timm's {name}: it lacks {missing[0]}")
+    # timm itself leaves weights that are not there as they were drawn, and takes any numbers.
+    wanted = network.state_dict()
+    wrong = [f"it lacks {key}" for key in wanted if tensors and key not in tensors]
+    wrong += misfits(wanted, tensors, any_shape=True)
+    if wrong:
+        raise CheckpointError(f"{asked.file} does not fit timm's {name}: {wrong[0]}")
     return network

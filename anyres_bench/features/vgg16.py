@@ -16,13 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.geometry import Size
 from anyres_bench.data.resize import MODES, resize
 from anyres_bench.features.batches import images_at_once, in_batches, upload
 from anyres_bench.features.extractor import ExtractorSpec
 from anyres_bench.features.folding import laid_out, pixel_by_pixel
-from anyres_bench.features.tensors import read_weights
+from anyres_bench.features.tensors import floats_of, read_weights
 from anyres_bench.features.weights import WEIGHTS
 from anyres_bench.fetching.weights import locate
 
@@ -48,7 +47,7 @@ class VGG16:
         resize_mode: a name of `RESIZES`.
 
     Raises:
-        CheckpointError: a tensor is missing.
+        CheckpointError: a tensor is missing, or not of floats.
     """
 
     n_views = 1
@@ -64,12 +63,8 @@ class VGG16:
     ) -> None:
         layers = [f"features.{i}" for block in _BLOCKS for i in block] + list(_LINEAR)
         names = [f"{layer}.{leaf}" for layer in layers for leaf in ("weight", "bias")]
-        if missing := [name for name in names if name not in tensors]:
-            raise CheckpointError(
-                f"VGG16 weights lack {', '.join(missing[:4])}; expected torchvision's vgg16"
-            )
-        own = {name: tensors[name].to(device, torch.float32) for name in names}
-        self._tensors = {name: laid_out(tensor) for name, tensor in own.items()}
+        own = floats_of(tensors, names, "torchvision's VGG16")
+        self._tensors = {name: laid_out(tensor.to(device)) for name, tensor in own.items()}
         self._tap, self._source, self._device = tap, source, torch.device(device)
         self.n_at_once = images_at_once(self._device)
         self._mean, self._std = (

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from anyres_bench.core.errors import CheckpointError, UsageError
+from anyres_bench.core.errors import UsageError
 from anyres_bench.features.folding import laid_out, pixel_by_pixel
-from anyres_bench.features.tensors import read_tensors
+from anyres_bench.features.tensors import floats_of, read_tensors
 from anyres_bench.features.weights import WEIGHTS
 from anyres_bench.fetching.weights import locate
 
@@ -33,7 +33,7 @@ class VGG19Distance:
         device: where the network runs, as torch names it.
 
     Raises:
-        CheckpointError: a tensor is missing.
+        CheckpointError: a tensor is missing, or not of floats.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor], device: str = "cpu") -> None:
@@ -43,10 +43,8 @@ class VGG19Distance:
             for i in block
             for leaf in ("weight", "bias")
         ]
-        if missing := [name for name in names if name not in tensors]:
-            raise CheckpointError(f"VGG19 weights lack {', '.join(missing[:4])}")
-        own = {name: tensors[name].to(device, torch.float32) for name in names}
-        self._tensors = {name: laid_out(tensor) for name, tensor in own.items()}
+        own = floats_of(tensors, names, "torchvision's VGG19")
+        self._tensors = {name: laid_out(tensor.to(device)) for name, tensor in own.items()}
         self._mean = torch.tensor(_MEAN, device=device).view(3, 1, 1)
         self._std = torch.tensor(_STD, device=device).view(3, 1, 1)
 

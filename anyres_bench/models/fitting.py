@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from anyres_bench.core.errors import CheckpointError, ConfigError
+from anyres_bench.core.states import misfits
 
 # No network of today comes near these; without a bound, a config could ask for days of work.
 _MAX_NUMBER = 1 << 17
@@ -152,11 +153,7 @@ def check_fits(module: nn.Module, state: Mapping[str, Tensor], source: str) -> N
     """
     wanted = module.state_dict()
     missing, unexpected = set(wanted) - set(state), set(state) - set(wanted)
-    misshapen = [
-        f"{name}: {_kind(state[name])} in the file, {_kind(wanted[name])} in the network"
-        for name in wanted
-        if name in state and _kind(state[name]) != _kind(wanted[name])
-    ]
+    misshapen = misfits(wanted, state)
     if missing or unexpected or misshapen:
         parts = [
             *_listed("missing", len(missing), _nearest_first(missing, unexpected)),
@@ -175,11 +172,6 @@ def load_strict(module: nn.Module, state: Mapping[str, Tensor], source: str) -> 
     """
     check_fits(module, state, source)
     module.load_state_dict(dict(state), strict=True)
-
-
-def _kind(tensor: Tensor) -> str:
-    numbers = "floats" if tensor.is_floating_point() else str(tensor.dtype).removeprefix("torch.")
-    return f"{tuple(tensor.shape)} {numbers}"
 
 
 def _nearest_first(names: Iterable[str], others: Iterable[str]) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from anyres_bench.core.errors import CheckpointError
-from anyres_bench.core.states import find_state, holds
+from anyres_bench.core.states import find_state, holds, misfits
 
 A, B = torch.zeros(1), torch.ones(2)
 STATE = {"head.weight": A, "head.bias": B}
@@ -96,3 +96,42 @@ def test_where_there_is_none_it_says_what_there_is(content: Any, words: str) -> 
 
 def test_names_that_would_move_a_cursor_are_quoted() -> None:
     assert holds({"a\x1b[2J": 1, "b" * 500: 2}).isprintable()
+
+
+@pytest.mark.parametrize("beside", ["model", "teacher", "weights"])
+def test_two_networks_of_the_same_names_are_not_chosen_from(beside: str) -> None:
+    content = {"state_dict": STATE, beside: {name: item + 1 for name, item in STATE.items()}}
+    with pytest.raises(CheckpointError, match=f"several networks.*'state_dict' and '{beside}'"):
+        find_state(content)
+    assert names(content, beside) == {"head.weight": 1, "head.bias": 2}
+    same = {name: item.clone() for name, item in STATE.items()}
+    assert names(content | {beside: same}) == {"head.weight": 1, "head.bias": 2}
+    assert names({"model": STATE, "discriminator": {"d": A}}) == {"head.weight": 1, "head.bias": 2}
+
+
+@pytest.mark.parametrize(
+    ("tensor", "words"),
+    [
+        (torch.tensor([1.0, float("nan")]), "'w' holds NaN or infinity"),
+        (torch.tensor([1.0, float("inf")], dtype=torch.float16), "'w' holds NaN or infinity"),
+        (torch.tensor([float("nan")]).to(torch.float8_e5m2), "'w' holds NaN or infinity"),
+        (torch.zeros(2, dtype=torch.complex64), "'w' is of complex numbers"),
+    ],
+)
+def test_numbers_that_no_trained_network_has(tensor: torch.Tensor, words: str) -> None:
+    with pytest.raises(CheckpointError, match=words):
+        find_state({"w": tensor})
+    mask = torch.full((2,), -torch.inf)
+    assert names({"mask": mask, "n": torch.tensor([7])}) == {"mask": 2, "n": 1}
+
+
+def test_kinds_and_shapes_that_do_not_fit_are_said() -> None:
+    wanted = {"w": torch.zeros(2, 3), "n": torch.zeros(4, dtype=torch.int64), "other": A}
+    assert misfits(wanted, {"w": torch.zeros(2, 3, dtype=torch.bfloat16), "n": wanted["n"]}) == []
+    quantised = {"w": torch.zeros(2, 3, dtype=torch.int8), "n": torch.zeros(4)}
+    assert misfits(wanted, quantised) == [
+        "w: (2, 3) int8 in the file, (2, 3) floats in the network",
+        "n: (4,) floats in the file, (4,) int64 in the network",
+    ]
+    assert misfits(wanted, {"w": torch.zeros(9)}, any_shape=True) == []
+    assert len(misfits(wanted, quantised, any_shape=True)) == 2

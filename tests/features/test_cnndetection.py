@@ -116,6 +116,10 @@ def test_files_that_are_none(weights: Path, tmp_path: Path) -> None:
     torch.save(state, tmp_path / "renamed.pth")
     with pytest.raises(CheckpointError, match=r"fc\.weight \(nearest: fc\.weigth\)"):
         cnndetection.CNNDetection(tmp_path / "renamed.pth")
+    state["fc.weight"] = state.pop("fc.weigth").to(torch.int8)
+    torch.save(state, tmp_path / "int8.pth")
+    with pytest.raises(CheckpointError, match=r"fc\.weight: \(1, 2048\) int8 in the file"):
+        cnndetection.CNNDetection(tmp_path / "int8.pth")
     (tmp_path / "noise.pth").write_bytes(b"noise")
     with pytest.raises(CheckpointError, match="this file is text"):
         cnndetection.CNNDetection(tmp_path / "noise.pth")

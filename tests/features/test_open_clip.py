@@ -90,6 +90,10 @@ def test_what_cannot_be_had(weights: Path, tmp_path: Path, monkeypatch) -> None:
     save_file({"visual.proj": torch.zeros(2, 2)}, tmp_path / "other.safetensors")
     with pytest.raises(CheckpointError, match="does not fit"):
         extractor_from(f"open-clip:{NAME}@file:{tmp_path / 'other.safetensors'}")
+    quantised = {name: tensor.to(torch.int8) for name, tensor in load_file(weights).items()}
+    save_file(quantised, tmp_path / "int8.safetensors")
+    with pytest.raises(CheckpointError, match=r"int8 in the file, .* floats in the network"):
+        extractor_from(f"open-clip:{NAME}@file:{tmp_path / 'int8.safetensors'}")
     monkeypatch.setenv("ANYRES_BENCH_OFFLINE", "1")
     with pytest.raises(WeightsError, match="we are offline"):
         extractor_from("open-clip:ViT-B-32@hub:openai")

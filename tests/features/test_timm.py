@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from anyres_bench.core.errors import CheckpointError, UnknownNameError, UsageError, WeightsError
 from anyres_bench.features.contract import check_contract, pictures
@@ -45,7 +45,6 @@ def test_a_file_of_weights(timm: Any, weights: Path) -> None:
 def test_vectors_are_those_of_timms_own_transform(timm: Any, weights: Path) -> None:
     """The eval transform that timm makes of the same configuration, on the same picture."""
     from PIL import Image
-    from safetensors.torch import load_file
 
     [image] = pictures(1, (200, 261))
     network = timm.create_model(NAME, num_classes=0).eval()
@@ -90,6 +89,10 @@ def test_what_cannot_be_had(timm: Any, weights: Path, tmp_path: Path, monkeypatc
         extractor_from(f"timm:test_vitt@file:{weights}")
     with pytest.raises(CheckpointError, match="does not fit timm's resnet18"):
         extractor_from(f"timm:resnet18@file:{weights}")
+    quantised = {name: tensor.to(torch.int8) for name, tensor in load_file(weights).items()}
+    save_file(quantised, tmp_path / "int8.safetensors")
+    with pytest.raises(CheckpointError, match="int8 in the file, floats in the network"):
+        extractor_from(f"timm:{NAME}@file:{tmp_path / 'int8.safetensors'}")
     with pytest.raises(UsageError, match="no option"):
         extractor_from(f"timm:{NAME}@file:{weights}+clean")
     monkeypatch.setenv("ANYRES_BENCH_OFFLINE", "1")
