@@ -33,7 +33,8 @@ protocols (R, P, A, B, D and S are pixels)
   ar1-patch{P}-ar{W}x{H}-{M}mp      canvases of a shape (width x height) and M million pixels
   ar1-patch{P}-aspects-{M}mp        seven shapes from 1x3 to 3x1, for aspect-METRIC
   ar1-shrunk{A}-at{S}               canvases of S x S shrunk to A x A, against images of any size
-  append -noflip (no mirrored reals) or -centre (centred squares) to the anyres- ones
+  append -noflip (no mirrored reals) or -centre (centred squares) to the anyres- ones; -centre to
+  patch{P}-at{S} too
 
 a task is PROTOCOL/METRIC, such as anyres-full256/frechet, or in full as tables print it:
   DATASET[:half]/PROTOCOL/METRIC/EXTRACTOR/nN@1
