@@ -125,7 +125,10 @@ def _on_images(
     check_samples(generator, data, _views(queries, request), how.seed)
     built: dict[str, FeatureExtractor] = {}
     tasks, extractors = _planned(
-        lambda asked: plan_tasks(data, asked, built=built), request, recipe, built
+        lambda asked: plan_tasks(data, asked, queries if asked is request else None, built),
+        request,
+        recipe,
+        built,
     )
     if set(request.wanted) & set(SUITES):
         say("\n".join(["the suite's tasks here:", *(f"  {task.id}" for task in tasks)]))

@@ -257,6 +257,7 @@ def test_the_tasks_of_a_suite_are_shown_before_they_are_measured(data: str, capf
     assert "anyres-full256" in told
     code, _, told = call(capfd, "evaluate", "scenes", *common, "--as", "bird")
     assert (code, "did you mean birds" in told) == (2, True)
-    quick = ("--dataset", data, "--suite", "quick", "--n", "4")  # too few for some of them
+    quick = ("--dataset", data, "--suite", "quick", "--n", "12")
     _, _, told = call(capfd, "evaluate", "constant", *quick)
     assert "the suite's tasks here:\n  tiny:half/anyres-full32-noflip/frechet-ddof1/" in told
+    assert told.count("anyres-full32-noflip: 10 fakes, not 12: tiny has no more whole images") == 1
