@@ -162,10 +162,11 @@ class EvalProtocol:
         kept = [i for i, image in enumerate(images) if self.fits(image)]
         if len(kept) < MIN_IMAGES:
             largest = max((image.size.shorter for image in images), default=0)
+            others = "choose a smaller protocol or add larger images"
             raise DatasetError(
                 f"{self.id} needs at least {MIN_IMAGES} images {self.needs}; {len(kept)} of "
-                f"{len(images)} are that large (the largest has {largest} px): choose a smaller "
-                "protocol or add larger images"
+                f"{len(images)} are that large (the largest has {largest} px): "
+                f"{others if len(kept) < len(images) else 'add images'}"
             )
         return kept
 

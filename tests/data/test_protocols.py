@@ -132,6 +132,8 @@ def test_survivors() -> None:
     assert protocol_from("patch32-at64").survivors(PHOTOS) == [0, 1, 2, 4, 5]
     with pytest.raises(DatasetError, match=r"1 of 6 .* largest has 360 px"):
         protocol_from("anyres-full350").survivors(PHOTOS)
+    with pytest.raises(DatasetError, match=r"1 of 1 are that large .*: add images"):
+        protocol_from("patch32-at64").survivors(PHOTOS[:1])
     with pytest.raises(DatasetError, match="0 of 0"):
         protocol_from("anyres-full350").real(Manifest([]), 5, 0)
     with pytest.raises(DatasetError, match="only 10, mirrored ones included; use --n 10"):
