@@ -53,6 +53,14 @@ _PADDING = 1 << 20  # bytes behind the end that are looked at; tools write 10 Ki
 _LISTING_S, _MEMBER_S = 60.0, 0.001
 # LZMA is none of them: its dictionary may ask for gigabytes before a byte is unpacked.
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+_INSTEAD = "unpack the archive, and collect the folder"
+_REFUSALS = {
+    "unsafe-member": "its name leads out of the archive, or it is a link, a device or a file with "
+    "holes",
+    "encrypted": f"it wants a password; {_INSTEAD}",
+    "packing": f"it is packed in another way than deflate and bzip2; {_INSTEAD}",
+    "bomb": f"it would unpack to far more than it has, or to over {_MAX_MEMBER_BYTES >> 30} GiB",
+}
 _CLIMBS = re.compile(r"(^|[/\\])\.\.($|[/\\])|^[/\\]|^[A-Za-z]:")
 
 
@@ -112,8 +120,10 @@ def open_archive(path: Path) -> Archive:
 def _advice(path: Path) -> str:
     with open(path, "rb") as file:
         head = file.read(HEAD_BYTES)
-    is_archive = head.startswith(b"PK") or head[257:262] == b"ustar"
-    return "fetch it again" if is_archive or not head else f"it is {describe(head)}"
+    found = ".zip" if head.startswith(b"PK") else ".tar" if head[257:262] == b"ustar" else ""
+    if found and found != path.suffix.lower():
+        return f"it is a {found}; give it that ending"
+    return "fetch it again" if found or not head else f"it is {describe(head)}"
 
 
 def extract(archive: Archive, member: Member, path: Path) -> None:
@@ -123,7 +133,8 @@ def extract(archive: Archive, member: Member, path: Path) -> None:
         ImageError: it may not be read, or is damaged.
     """
     if member.refusal:
-        raise ImageError(member.refusal, f"member {member.name!r} of the archive is not read")
+        told = f"member {member.name!r} of the archive is not read"
+        raise ImageError(member.refusal, f"{told}: {_REFUSALS.get(member.refusal, _INSTEAD)}")
     with open(path, "wb") as target:
         for data in _content(archive, member):
             target.write(data)

@@ -439,7 +439,10 @@ def opened(folder: Path) -> Iterator[Ledger]:
     try:
         lock = os.fdopen(inside.create(f"{WORK_NAME}/lock", os.O_RDWR), "r+b")
     except OSError as error:
-        raise DatasetError(f"{folder}/{WORK_NAME}/lock cannot be used: {error}") from error
+        raise DatasetError(
+            f"{folder}/{WORK_NAME}/lock cannot be used: {error}; a folder "
+            "that is collected into must be one that can be written to"
+        ) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -450,9 +453,21 @@ def opened(folder: Path) -> Iterator[Ledger]:
                 yield ledger
         except sqlite3.Error as error:
             raise DatasetError(
-                f"{inside.path / LEDGER_NAME} cannot be used ({error}); if the disk is full make "
-                "room, if it is damaged remove the folder and collect again"
+                f"{inside.path / LEDGER_NAME} cannot be used ({error}); {_advice(error)}"
             ) from error
+
+
+def _advice(error: sqlite3.Error) -> str:
+    """What to do; only what is damaged is a reason to remove what was collected."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # without its details
+    if code == sqlite3.SQLITE_FULL:
+        return "make room on the disk; nothing is lost, and the same command goes on"
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return "it is damaged: collect into a new folder"
+    return (
+        "see that the folder can be written to and that its disk is sound and has room; the same "
+        "command goes on"
+    )
 
 
 @contextlib.contextmanager

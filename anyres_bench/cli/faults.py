@@ -31,7 +31,7 @@ FAULT = 70  # EX_SOFTWARE of sysexits.h
 _GO_ON = "the same command goes on where it was"
 # errno -> (what happened, what to do)
 _SYSTEM = {
-    errno.ENOSPC: ("the disk is full", f"free some space; {_GO_ON}"),
+    errno.ENOSPC: ("the disk is full, or takes no more files", f"free some space; {_GO_ON}"),
     errno.EDQUOT: ("the disk quota is used up", f"free some space; {_GO_ON}"),
     errno.EFBIG: ("the file grew beyond what is allowed here", "see `ulimit -f`, or another disk"),
     errno.EROFS: ("this file system is read-only", "choose a folder elsewhere"),

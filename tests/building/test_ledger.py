@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -132,8 +133,27 @@ def test_another_recipe_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_ledger(tmp_path: Path) -> None:
     (tmp_path / WORK_NAME).mkdir()
     (tmp_path / WORK_NAME / "ledger.sqlite").write_bytes(b"no database" * 100)
-    with pytest.raises(DatasetError, match="cannot be used"), opened(tmp_path):
+    with pytest.raises(DatasetError, match="damaged: collect into a new"), opened(tmp_path):
         pass
+
+
+def test_a_full_disk_is_no_reason_to_remove_anything(tmp_path: Path) -> None:
+    wanted = r"disk is full\); make room .+ nothing is lost"
+    with pytest.raises(DatasetError, match=wanted) as told, opened(tmp_path) as ledger:
+        ledger._db.execute("PRAGMA max_page_count = 1")  # as SQLite meets a full disk
+        ledger.list_candidates(candidate(f"{i}") for i in range(1000))
+    assert "remove" not in str(told.value)
+    with opened(tmp_path) as ledger:
+        ledger.list_candidates([candidate("1")])
+
+
+def test_what_cannot_be_opened_is_not_called_damaged(tmp_path: Path) -> None:
+    with opened(tmp_path) as ledger:
+        ledger.list_candidates([candidate("1")])
+    error = sqlite3.OperationalError("unable to open database file")
+    error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+    with pytest.raises(DatasetError, match=r"can be written to"), opened(tmp_path):
+        raise error
 
 
 def test_a_failed_commit_leaves_nothing(tmp_path: Path) -> None:

@@ -70,6 +70,35 @@ def test_zip(tmp_path: Path) -> None:
     assert not inside, "nothing was unpacked to where it wanted to be"
 
 
+def test_an_archive_of_the_other_ending_is_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "zip.tar", "w") as archive:
+        archive.writestr("a.jpg", photo(1))
+    with tarfile.open(tmp_path / "tar.zip", "w") as tar:
+        tar.addfile(tarfile.TarInfo("a.jpg"))
+    for name, kind in (("zip.tar", ".zip"), ("tar.zip", ".tar")):
+        with pytest.raises(DatasetError, match=f"it is a {kind}; give it that ending"):
+            open_archive(tmp_path / name)
+
+
+def test_what_is_not_read_is_told_why(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("../up.jpg", photo(1))
+        archive.writestr("lzma.jpg", photo(2), zipfile.ZIP_LZMA)
+        archive.writestr("zeros.png", bytes(4 << 20), zipfile.ZIP_DEFLATED)
+        archive.writestr("b.jpg", photo(3))
+        archive.writestr("locked.jpg", photo(4))
+    data = bytearray((tmp_path / "a.zip").read_bytes())
+    data[data.rindex(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "a.zip").write_bytes(data)
+    assert collected(tmp_path / "a.zip", tmp_path / "out")[0] == {"b.jpg"}
+    rejects = pd.read_parquet(tmp_path / "out" / "rejects.parquet")
+    told = dict(zip(rejects.source_id, rejects.message, strict=True))
+    assert "leads out of the archive" in told["../up.jpg"]
+    assert "another way than deflate and bzip2; unpack the archive" in told["lzma.jpg"]
+    assert "unpack to far more" in told["zeros.png"]
+    assert "wants a password; unpack the archive" in told["locked.jpg"]
+
+
 def test_encrypted_zip(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("a.jpg", photo(1))
