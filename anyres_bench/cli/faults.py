@@ -78,6 +78,7 @@ def ending(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return "stopped; " + _GO_ON, STOPPED
     if isinstance(error, click.ClickException):
+        error = _of_argument(error) if isinstance(error, click.NoSuchOption) else error
         usage = io.StringIO()
         error.show(usage)
         return usage.getvalue().rstrip(), error.exit_code
@@ -91,6 +92,16 @@ def ending(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
     if own := _own_line(error):
         return f"error: {_own_message(error, own, arguments)}", 1
     return f"error: {fault_message(error, arguments)}", FAULT
+
+
+def _of_argument(error: click.NoSuchOption) -> click.UsageError:
+    """What is said of an option that is an argument: some commands have `--out`, others OUT."""
+    name = error.option_name.lstrip("-")
+    arguments = error.ctx.command.params if error.ctx else ()
+    if not any(isinstance(one, click.Argument) and one.name == name for one in arguments):
+        return error
+    told = f"{name.upper()} is an argument here: write it without {error.option_name}."
+    return click.UsageError(told, error.ctx)
 
 
 def of_own_code(error: BaseException) -> bool:

@@ -111,3 +111,15 @@ def test_a_folder_that_is_gone_is_told(
     code, _, told = call(capfd, "doctor")
     assert code == 2
     assert told == "error: the folder that you are in was removed; cd to one that exists\n"
+
+
+def test_an_argument_that_is_written_as_an_option_is_named(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    code, _, told = call(capfd, "upscale", "a.png", "--out", "b.png")
+    assert (code, told.splitlines()[-1]) == (
+        2,
+        "Error: OUT is an argument here: write it without --out.",
+    )
+    _, _, told = call(capfd, "upscale", "a.png", "b.png", "--modell", "x")
+    assert told.splitlines()[-1].startswith("Error: No such option '--modell'. (Did you mean")
