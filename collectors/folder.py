@@ -190,10 +190,13 @@ def _is_hidden(name: str) -> bool:
 
 
 def _stamp(path: str) -> str:
-    """Size and time of a file; empty where there is none."""
+    """Size and time of a file; empty where there is none, or it may not be read."""
     try:
         found = os.stat(path)
+        is_readable = os.access(path, os.R_OK)
     except (OSError, ValueError):
+        return ""
+    if not is_readable:
         return ""
     return f"{found.st_size}-{found.st_mtime_ns}"
 

@@ -50,6 +50,7 @@ from anyres_bench.core.files import sha256_text
 from anyres_bench.core.plain import differences, read_json
 
 _GONE, _GONE_TOLD = "gone", "its source is not there any more"
+_UNREADABLE = "unreadable"  # where it has no stamp either
 _WITHDRAWN = "withdrawn after it was collected"
 _STATE = (
     "candidate = ?1, state = ?2, reason = ?3, message = ?4, "
@@ -250,7 +251,8 @@ class Ledger:
         if message == _WITHDRAWN or not (candidate.stamp or reason == _GONE):
             return False
         before = Candidate.from_json(known)
-        if (before.stamp and before.stamp != candidate.stamp) or reason == _GONE:
+        is_new = bool(before.stamp or reason == _UNREADABLE) and before.stamp != candidate.stamp
+        if is_new or reason == _GONE:
             values = (text, "pending", "", "", number)
         elif not before.stamp:  # of a ledger that knew no stamps
             text = dataclasses.replace(before, stamp=candidate.stamp).to_json()

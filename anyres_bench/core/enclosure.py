@@ -154,13 +154,23 @@ class Enclosure:
                 "through it; remove it, or put the whole dataset folder where it leads"
             ) from error
 
+    @contextlib.contextmanager
+    def _named(self, name: str) -> Iterator[None]:
+        """Let errors of the system name the whole path: those of one part say "lock" alone."""
+        try:
+            yield
+        except OSError as error:
+            if isinstance(error.filename, str) and not os.path.isabs(error.filename):
+                error.filename, error.filename2 = os.path.join(self.path, name), None
+            raise
+
     def make_folder(self, name: str) -> None:
         """Make a folder, and those above it.
 
         Raises:
             DatasetError: a part of it is a link or no folder.
         """
-        with self.folder(inner_parts(name), make=True):
+        with self._named(name), self.folder(inner_parts(name), make=True):
             pass
 
     def size(self, name: str) -> int | None:
@@ -180,7 +190,7 @@ class Enclosure:
     def _status(self, name: str) -> os.stat_result | None:
         *above, last = inner_parts(name)
         try:
-            with self.folder(tuple(above)) as at:
+            with self._named(name), self.folder(tuple(above)) as at:
                 return os.stat(last, dir_fd=at, follow_symlinks=False)
         except FileNotFoundError:
             return None
@@ -192,7 +202,7 @@ class Enclosure:
             DatasetError, OSError: it is a link, no regular file, or not there.
         """
         *above, last = inner_parts(name)
-        with self.folder(tuple(above)) as at:
+        with self._named(name), self.folder(tuple(above)) as at:
             return open_regular(last, at)
 
     def create(self, name: str, flags: int) -> int:
@@ -202,7 +212,7 @@ class Enclosure:
             DatasetError, OSError: it is a link or no regular file.
         """
         *above, last = inner_parts(name)
-        with self.folder(tuple(above), make=True) as at:
+        with self._named(name), self.folder(tuple(above), make=True) as at:
             return create_regular(last, flags, at)
 
     def move(self, source: str, target: str) -> None:
@@ -215,6 +225,7 @@ class Enclosure:
         *above, last = inner_parts(source)
         *above_target, last_target = inner_parts(target)
         with (
+            self._named(target),
             self.folder(tuple(above)) as at,
             self.folder(tuple(above_target), make=True) as at_target,
         ):
@@ -227,7 +238,8 @@ class Enclosure:
             DatasetError: a folder of its is a link.
         """
         *above, last = inner_parts(name)
-        with contextlib.suppress(FileNotFoundError), self.folder(tuple(above)) as at:
+        missing = contextlib.suppress(FileNotFoundError)
+        with missing, self._named(name), self.folder(tuple(above)) as at:
             os.unlink(last, dir_fd=at)
 
     def names(self, top: str) -> Iterator[str]:
@@ -238,7 +250,7 @@ class Enclosure:
         """
         parts = inner_parts(top)
         try:
-            with self.folder(parts) as at:
+            with self._named(top), self.folder(parts) as at:
                 for root, folders, names, here in os.fwalk(".", dir_fd=at, onerror=_raise):
                     inside = "/".join([*parts, *Path(root).parts])
                     linked = [name for name in folders if _is_link(name, here)]

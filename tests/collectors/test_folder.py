@@ -222,6 +222,36 @@ def test_trees_of_links_are_linked_to_the_files(tmp_path: Path) -> None:
         assert path.stat().st_nlink == 2
 
 
+def test_what_could_not_be_read_is_looked_at_again(tmp_path: Path) -> None:
+    """As a link that led to a disk that was not there."""
+    tree = tmp_path / "in"
+    tree.mkdir()
+    (tree / "a.jpg").write_bytes(photo(1))
+    (tree / "link.jpg").symlink_to("../disk/b.jpg")
+    os.mkfifo(tree / "pipe.jpg")
+    order = Order(Folder(tree), tmp_path / "out", "t", RULES)
+    assert build(order, ENGINE).rejects == {"unreadable": 2}
+    assert build(order, ENGINE, on_outcome=pytest.fail).rejects == {"unreadable": 2}
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk/b.jpg").write_bytes(photo(2))
+    built = build(order, ENGINE)
+    assert {r.source_id for r in built.dataset.manifest} == {"a.jpg", "link.jpg"}
+    assert built.rejects == {"unreadable": 1}
+    (tmp_path / "disk/b.jpg").unlink()
+    assert len(build(order, ENGINE).dataset.manifest) == 2, "what was collected stays"
+
+
+def test_a_file_that_may_not_be_read_has_no_stamp(tmp_path: Path) -> None:
+    """Its rights are no part of one: it is looked at again once it has one."""
+    if os.geteuid() == 0:  # whom no mode keeps out
+        pytest.skip("root reads every file")
+    (tmp_path / "a.jpg").write_bytes(photo(1))
+    (tmp_path / "a.jpg").chmod(0)
+    assert [c.stamp for c in Folder(tmp_path).candidates()] == [""]
+    (tmp_path / "a.jpg").chmod(0o600)
+    assert [bool(c.stamp) for c in Folder(tmp_path).candidates()] == [True]
+
+
 def test_no_path_of_a_candidate_leads_out(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "secret.jpg").write_bytes(photo(1))

@@ -151,3 +151,20 @@ def test_what_is_no_regular_file(tmp_path: Path) -> None:
     inside = Enclosure(tmp_path)
     found = [inside.is_irregular(name) for name in ("file", "folder", "link", "absent")]
     assert found == [False, True, True, False]
+
+
+def test_errors_name_the_whole_path(tmp_path: Path) -> None:
+    inside = Enclosure(tmp_path)
+    (tmp_path / "a" / "folder").mkdir(parents=True)
+    (tmp_path / "a" / "file").write_bytes(b"")
+    for act, name in (
+        (lambda: inside.open("a/none"), "a/none"),
+        (lambda: inside.open("none/b"), "none/b"),
+        (lambda: inside.create("a/folder", os.O_RDWR), "a/folder"),
+        (lambda: inside.move("a/file", "a/folder"), "a/folder"),
+        (lambda: inside.remove("a/folder"), "a/folder"),
+    ):
+        with pytest.raises(OSError, match=r"\[Errno") as caught:
+            act()
+        assert caught.value.filename == str(tmp_path / name)
+        assert caught.value.filename2 is None
