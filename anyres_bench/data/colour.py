@@ -83,7 +83,7 @@ def _has_unused_alpha(image: Image.Image) -> bool:
 
 
 def _uncovered(image: Image.Image, frame: Box) -> Image.Image:
-    """RGBA, transparent where a GIF's first frame does not reach."""
+    """RGBA, transparent where the first frame of an animation does not reach."""
     opacity = Image.new("L", image.size, 0)
     opacity.paste(255, (frame.left, frame.top, frame.right, frame.bottom))
     colours = image.convert("RGB")

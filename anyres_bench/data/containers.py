@@ -8,6 +8,7 @@ does not bear out.
            has the checksum that it states; one whose pixels stop early is told
     JPEG   scans are counted, because each one goes over all pixels again
     GIF    frames are counted; where the first one lies is known
+    WebP   where the first frame of an animation lies is known
     TIFF   see `anyres_bench.data.tiff`
 
 The budget of one file is stated in `docs/security.md`.
@@ -500,10 +501,14 @@ def gif(file: IO[bytes], name: str, max_pixels: int | None) -> Container:
         else:
             place += 2
         place = _after_blocks(data, place)
-    covers = frame is None or (
-        frame.top <= 0 and frame.left <= 0 and frame.bottom >= height and frame.right >= width
-    )
-    return Container(io.BytesIO(data), max(1, n_frames), 1, frame=None if covers else frame)
+    part = frame and _part(frame, Size(height, width))
+    return Container(io.BytesIO(data), max(1, n_frames), 1, frame=part)
+
+
+def _part(frame: Box, canvas: Size) -> Box | None:
+    """The first frame of an animation, unless it covers the canvas."""
+    reaches = frame.bottom >= canvas.height and frame.right >= canvas.width
+    return None if reaches and frame.top <= 0 and frame.left <= 0 else frame
 
 
 def _table_bytes(flags: int) -> int:
@@ -515,6 +520,34 @@ def _after_blocks(data: bytes, place: int) -> int:
     while place < len(data) and data[place]:
         place += data[place] + 1
     return place + 1
+
+
+# --- WebP
+
+
+def webp(file: IO[bytes], name: str, max_pixels: int | None) -> Container:
+    """A WebP; of an animation, where its first frame lies.
+
+    Source: RFC 9649, sections 2.7.1.1 and 2.7.1.3: sides less one, and halves of places.
+    """
+    head = file.read(30)
+    if len(head) < 30 or head[12:16] != b"VP8X" or not head[20] & 2:
+        return Container(file)
+    width, height = (1 + int.from_bytes(head[at : at + 3], "little") for at in (24, 27))
+    place = 12
+    for _ in range(MAX_PARTS):
+        file.seek(place)
+        chunk = file.read(20)
+        if len(chunk) < 20:
+            return Container(file)
+        if chunk[:4] == b"ANMF":
+            x, y, w, h = (int.from_bytes(chunk[at : at + 3], "little") for at in (8, 11, 14, 17))
+            return Container(
+                file, frame=_part(Box(2 * y, 2 * x, 1 + h, 1 + w), Size(height, width))
+            )
+        n_bytes = int.from_bytes(chunk[4:8], "little")
+        place += 8 + n_bytes + n_bytes % 2
+    raise over_budget(name, f"more than {MAX_PARTS} chunks before a picture")
 
 
 # --- what is slow, or not in the standard

@@ -45,6 +45,7 @@ _WALKERS: dict[str, Walker] = {
     "PNG": containers.png,
     "JPEG": containers.jpeg,
     "GIF": containers.gif,
+    "WEBP": containers.webp,
     "TIFF": tiff.tiff,
     "PPM": containers.ppm,
     "BMP": containers.bmp,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,21 @@ def test_the_first_frame_of_many(container: str) -> None:
     assert (decoded.pixels == 10).all()
     assert decoded.info.n_frames == probe(data).n_frames == 3
     assert decoded.notes == ("first-frame",)
+
+
+@pytest.mark.parametrize(("top", "left"), [(4, 6), (0, 0)])
+def test_a_webp_is_white_where_its_first_frame_does_not_reach(top: int, left: int) -> None:
+    """It was black there, as libwebp leaves it; GIFs are white."""
+    still = encode(picture(20, 30), "WEBP", lossless=True)[12:]
+    numbers = (left // 2, top // 2, 29, 19, 100)
+    frame = b"".join(number.to_bytes(3, "little") for number in numbers) + b"\2" + still
+    sides = (49).to_bytes(3, "little") + (39).to_bytes(3, "little")
+    chunks = [(b"VP8X", b"\2\0\0\0" + sides), (b"ANIM", bytes(6)), (b"ANMF", frame)]
+    body = b"".join(kind + struct.pack("<I", len(data)) + data for kind, data in chunks)
+    decoded = decode(b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body)
+    expected = np.full((40, 50, 3), 255, np.uint8)
+    expected[top : top + 20, left : left + 30] = picture(20, 30)
+    np.testing.assert_array_equal(decoded.pixels, expected)
 
 
 # --- boxes, resizing, floats
