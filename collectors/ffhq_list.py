@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 
 from anyres_bench.collectors.ffhq_align import FaceQuad, Points, face_quad
-from anyres_bench.core.errors import DataError, DatasetError
+from anyres_bench.core.errors import DataError, DatasetError, UsageError
 from anyres_bench.core.filekinds import HEAD_BYTES, describe
 from anyres_bench.core.geometry import Size
 from anyres_bench.core.quoting import storable
@@ -80,7 +80,8 @@ def read_faces(path: Path) -> Iterator[Face]:
     """All faces of `ffhq-dataset-v2.json`, in order, in memory for one entry at a time.
 
     Raises:
-        DatasetError: no such file, or it is not that list.
+        UsageError: no such file.
+        DatasetError: it is not that list.
     """
     seen = set()
     for key, entry in _entries(Path(path)):
@@ -99,17 +100,17 @@ def existing(path: Path) -> Path:
     """The path, of a list that is there.
 
     Raises:
-        DatasetError: it is not; the message says where to get it.
+        UsageError: it is not; the message says where to get it.
     """
     if not path.is_file():
-        raise DatasetError(f"cannot read the list {path}: there is no such file.{ADVICE}")
+        raise UsageError(f"there is no list {path}.{ADVICE}")
     return path
 
 
 def _entries(path: Path) -> Iterator[tuple[str, Any]]:
     """(key, value) of a JSON object, without holding the whole of it."""
     try:
-        with open(path, encoding="utf-8-sig") as file:
+        with open(existing(path), encoding="utf-8-sig") as file:
             yield from _entries_of(file, path)
     except OSError as error:
         raise DatasetError(f"cannot read the list {path}: {error.strerror}.{ADVICE}") from error

@@ -32,7 +32,7 @@ class Rules:
     max_side: Annotated[int, "Longest side in pixels that is accepted."] = 1 << 20
     max_megapixels: Annotated[float, "Larger images are refused before they are decoded."] = 89.0
     max_aspect: Annotated[float, "Longer side over shorter side, at most."] = 100.0
-    licences: Annotated[tuple[str, ...], "A licence that is accepted; all, if none is named."] = ()
+    licences: Annotated[tuple[str, ...], "A licence that is accepted."] = ()
     animations: Annotated[bool, "Accept animations; their first frame counts."] = True
     measure: Annotated[str, "header, decode (pixels are seen) or full (and spectra)."] = "full"
     near_duplicates: Annotated[str, "drop all but the largest, group them, or keep."] = "drop"

@@ -88,13 +88,15 @@ def _command_of(kind: type[Collector]) -> click.Command:
         engine = RayEngine(resources, policy, address) if on_ray else LocalEngine(resources, policy)
         show(build(order, engine).text())
 
+    must = hasattr(kind, "default_licences")
+    licences = "  [required, but for a dry run]" if must else "  [default: all]"
     parameters = list(_parameters(kind))
     parameters += [
         click.Argument(["out"], type=LocalPath()),
         click.Option(
             ["--id"], type=Text(), default="", help="The dataset's name; the folder's by default."
         ),
-        *_parameters(Rules),
+        *_parameters(Rules, licences=licences),
         *_parameters(ResourceLimits),
         click.Option(
             ["--engine"],
@@ -135,8 +137,8 @@ def _wanted(kind: type[Any]) -> str:
     return "\n".join(["", *lines, *([sources()] if sources else [])])
 
 
-def _parameters(kind: type[Any]) -> Iterator[click.Parameter]:
-    """Arguments for the fields without a default, options for the others."""
+def _parameters(kind: type[Any], **more: str) -> Iterator[click.Parameter]:
+    """Arguments for the fields without a default, options for the others; `more` ends a help."""
     hints = typing.get_type_hints(kind, include_extras=True)
     for field in dataclasses.fields(kind):
         type_, help_text = typing.get_args(hints[field.name])
@@ -156,7 +158,8 @@ def _parameters(kind: type[Any]) -> Iterator[click.Parameter]:
             multiple=many,
             is_flag=type_ is bool,
             show_default=field.default is not False and field.default not in ("", ()),
-            help=f"{help_text.rstrip('.')}; may be given several times." if many else help_text,
+            help=(f"{help_text.rstrip('.')}; may be given several times." if many else help_text)
+            + more.get(field.name, ""),
         )
 
 

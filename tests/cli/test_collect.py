@@ -13,6 +13,7 @@ from PIL import Image
 
 from anyres_bench.cli.main import main
 from anyres_bench.data.dataset import Dataset
+from tests.cli.calls import call
 from tests.servers import ImageHost, photo, serve
 
 ROOT = Path(__file__).parents[2]
@@ -156,3 +157,8 @@ def test_a_missing_argument_is_told_what_it_is(
     code, _, err = run(capsys, "collect", name)
     assert code == 2
     assert [text for text in ["Missing argument", *told] if text not in err] == []
+
+
+def test_the_help_says_who_wants_licences_named(capfd: pytest.CaptureFixture[str]) -> None:
+    for name, said in (("flickr", "[required, but for a dry run]"), ("urls", "[default: all]")):
+        assert said in " ".join(call(capfd, "collect", name, "--help")[1].split())

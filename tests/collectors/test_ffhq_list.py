@@ -12,7 +12,7 @@ import pytest
 
 from anyres_bench.collectors.ffhq_align import face_quad
 from anyres_bench.collectors.ffhq_list import read_faces
-from anyres_bench.core.errors import DatasetError
+from anyres_bench.core.errors import DatasetError, UsageError
 from anyres_bench.core.geometry import Size
 
 
@@ -122,7 +122,7 @@ def test_a_mark_of_the_byte_order_is_passed_over(tmp_path: Path) -> None:
 def test_an_empty_list_has_no_faces(tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text(" {}\n")
     assert not list(read_faces(tmp_path / "list.json"))
-    with pytest.raises(DatasetError, match=r"(?s)cannot read the list.+267,793,842 bytes"):
+    with pytest.raises(UsageError, match=r"(?s)there is no list .+267,793,842 bytes"):
         list(read_faces(tmp_path / "none.json"))
 
 
