@@ -15,7 +15,6 @@ import mmap
 import os
 import stat
 import struct
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from anyres_bench.core.budget import MAX_FILE_BYTES, MAX_TABLE_BYTES, Budget
 from anyres_bench.core.errors import CheckpointError, UnsafeCheckpointError
 from anyres_bench.core.filekinds import HEAD_BYTES, describe
+from anyres_bench.core.plain import unique_keys
 from anyres_bench.core.storages import (
     LEGACY_HEAD,
     REBUILD,
@@ -92,7 +92,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         head = bytes(data[:HEAD_BYTES])
         if not _is_safetensors(head):
             raise CheckpointError(f"this file is {describe(head)}; expected .safetensors")
-        return _read_safetensors(path, data, Budget(tensor_bytes=len(data)))
+        return _read_safetensors(path, data)
 
 
 def _read(path: Path, data: memoryview, budget: Budget) -> tuple[Kind, Any]:
@@ -102,7 +102,7 @@ def _read(path: Path, data: memoryview, budget: Budget) -> tuple[Kind, Any]:
     if LEGACY_HEAD.match(head):
         return "torch", _read_legacy_file(data, budget)
     if _is_safetensors(head):
-        return "safetensors", _read_safetensors(path, data, budget)
+        return "safetensors", _read_safetensors(path, data)
     if head[257:262] == b"ustar":
         raise UnsafeCheckpointError(
             "a tar file, as torch 0.1 wrote them, which cannot be read safely; if it is an "
@@ -142,7 +142,7 @@ def map_file(path: Path) -> Iterator[memoryview]:
                 raise CheckpointError("the file was changed while it was read; try again")
     except IsADirectoryError as error:
         raise CheckpointError(
-            f"{path}: this is a folder; name the file of tensors in it"
+            f"{path}: this is a folder; expected a file: name the one in it"
         ) from error
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from error
@@ -269,7 +269,7 @@ def _is_safetensors(head: bytes) -> bool:
     return len(head) > 8 and head[8:9] == b"{" and head[:8] != bytes(8)
 
 
-def _read_safetensors(path: Path, data: memoryview, budget: Budget) -> dict[str, Tensor]:
+def _read_safetensors(path: Path, data: memoryview) -> dict[str, Tensor]:
     import safetensors
     import safetensors.torch
 
@@ -280,7 +280,7 @@ def _read_safetensors(path: Path, data: memoryview, budget: Budget) -> dict[str,
         )
     try:
         state = safetensors.torch.load_file(path)
-        _check_header(bytes(data[8 : 8 + n]), budget)
+        _check_header(bytes(data[8 : 8 + n]))
     except (safetensors.SafetensorError, KeyError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"a damaged safetensors file: {str(error)[:300]}; get it again from its source"
@@ -289,26 +289,14 @@ def _read_safetensors(path: Path, data: memoryview, budget: Budget) -> dict[str,
     return {name: tensor.clone() for name, tensor in state.items()}
 
 
-def _check_header(header: bytes, budget: Budget) -> None:
+def _check_header(header: bytes) -> None:
     """What the library takes as it comes: a name twice, of which it uses the last, and sizes.
 
     Raises:
-        CheckpointError: two readers could see different tensors, or one is none of a network.
-        ValueError: it is no JSON.
+        CheckpointError: a tensor is none of a network.
+        ValueError: it is no JSON, or readers could see different tensors in it.
     """
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        budget.spend("steps", 1 + len(pairs))
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-            raise CheckpointError(
-                f"a safetensors file that names {quote(twice)} twice, so that readers would see "
-                "different tensors in it; it is refused unread"
-            )
-        return found
-
-    table = expect(json.loads(header, object_pairs_hook=once), dict)
+    table = expect(json.loads(header, object_pairs_hook=unique_keys), dict)
     for name, entry in table.items():
         if name == "__metadata__":
             continue

@@ -19,6 +19,7 @@ from safetensors.numpy import save
 from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.core.files import atomic_write
 from anyres_bench.core.npz import NpzFile
+from anyres_bench.core.plain import unique_keys
 from anyres_bench.core.reporting import say
 from anyres_bench.features.references import (
     MOST_DIMENSIONS,
@@ -113,7 +114,8 @@ def read_safetensors(path: Path) -> Reference:
             if dim > MOST_DIMENSIONS:
                 raise DataError(f"{path}: {dim} dimensions; expected {MOST_DIMENSIONS} at most")
             tensors = {name: file.get_tensor(name) for name in shapes}
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+    # AttributeError: the library asks numpy for a type that it lacks, such as floats of 8 bits.
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is damaged: {str(error)[:200]}; get it again") from error
     record = _record(path, text)
     gaussian = Gaussian.of(_sums(path, tensors, record.n))
@@ -132,7 +134,7 @@ def _sums(path: Path, tensors: dict[str, Any], n: int) -> Moments:
 
 def _record(path: Path, text: str) -> _OriginRecord:
     try:
-        said = json.loads(text)
+        said = json.loads(text, object_pairs_hook=unique_keys)
         record = from_plain(_OriginRecord, said)
     except (ValueError, RecursionError, DataError) as error:
         raise DataError(f"{path}: what it says of itself is damaged: {str(error)[:200]}") from error

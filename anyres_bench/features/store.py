@@ -74,7 +74,8 @@ class FeatureStore:
             with safe_open(path, framework="numpy") as file:
                 header = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError, ValueError, TypeError) as error:
+        # AttributeError: the library asks numpy for a type that it lacks, such as floats of 8 bits.
+        except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
             raise _corrupt(path, str(error)) from error
         _check_header(path, header, _canonical(key), tensors)
         try:

@@ -21,6 +21,7 @@ from torch import Tensor
 from anyres_bench.core.budget import MAX_JSON_BYTES
 from anyres_bench.core.errors import CheckpointError
 from anyres_bench.core.files import atomic_folder, atomic_write, write_json
+from anyres_bench.core.plain import unique_keys
 from anyres_bench.core.quoting import one_line_each
 from anyres_bench.core.tensorfiles import map_file, read_safetensors
 from anyres_bench.models.families import recognise
@@ -144,6 +145,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """
     about = _read_about(Path(folder) / ABOUT)
     path = Path(folder) / WEIGHTS
+    if not path.exists():
+        raise CheckpointError(f"{folder} has no {WEIGHTS}; copy it whole, or convert it again")
     state = read_safetensors(path)
     checkpoint = Checkpoint(state=state, **{name: about[name] for name in _FIELDS})
     if checkpoint.digest != about["digest"]:
@@ -224,7 +227,7 @@ def _read_json(path: Path) -> Any:
         if len(data) > MAX_JSON_BYTES:
             raise CheckpointError(f"{len(data)} bytes; at most {MAX_JSON_BYTES} are read")
         try:
-            return to_plain(json.loads(bytes(data)))
+            return to_plain(json.loads(bytes(data), object_pairs_hook=unique_keys))
         except (ValueError, RecursionError) as error:
             raise CheckpointError(f"this is no JSON, or damaged: {error}") from error
 

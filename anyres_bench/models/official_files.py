@@ -72,7 +72,12 @@ def read_official(source: str, *, accept_licence: bool = False) -> OfficialFile:
         path = obtain(published[source], accept_licence=accept_licence)
     elif (path / ABOUT).is_file():
         return as_official(read_checkpoint(path), path.name)
-    elif not source or not path.is_file():
+    elif path.is_dir() and source:
+        raise CheckpointError(
+            f"{source!r} is a folder without {ABOUT}; expected one that `convert` or `train` "
+            "wrote, or a file of weights: name the one in it"
+        )
+    elif not source or not path.exists():
         raise UsageError(
             f"no file {source!r}, and no registered weights; {nearest(source, published)}"
         )

@@ -342,8 +342,8 @@ ENTRY = '{"dtype":"F32","shape":[2],"data_offsets":[0,8]}'
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        (f'{{"w":{ENTRY},"w":{ENTRY.replace("F32", "I32")}}}', "names 'w' twice"),
-        (f'{{"w":{ENTRY},"\\u0077":{ENTRY.replace("F32", "I32")}}}', "names 'w' twice"),
+        (f'{{"w":{ENTRY},"w":{ENTRY.replace("F32", "I32")}}}', "key 'w' stands twice"),
+        (f'{{"w":{ENTRY},"\\u0077":{ENTRY.replace("F32", "I32")}}}', "key 'w' stands twice"),
         (f'{{"w":{ENTRY.replace("[2]", str([1] * 9 + [2]))}}}', "10 dimensions"),
         ('{"w":{"dtype":"F32","shape":[0,99999999999],"data_offsets":[0,0]}}', "2 dimensions"),
         (f'{{"w":{ENTRY.replace("F32", "F4").replace("[2]", "[16]")}}}', "less than a byte"),

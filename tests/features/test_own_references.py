@@ -16,7 +16,7 @@ from anyres_bench.features.reference_files import read_reference
 from anyres_bench.features.references import Origin
 from anyres_bench.features.stats import Moments
 from anyres_bench.results import DatasetRecord, SizeHistogram
-from tests.reference_files import rows
+from tests.reference_files import as_floats_of_8_bits, rows
 from tests.reporters import Recorder
 
 IMAGES = DatasetRecord(
@@ -93,9 +93,11 @@ def test_safetensors_of_something_else(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="none of `anyres-bench stats export`"):
         read_reference(path)
     write_reference(path, Moments.of(rows()), ORIGIN)
-    path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(DataError, match="is damaged"):
-        read_reference(path)
+    for data in (path.read_bytes()[:-8], as_floats_of_8_bits(path.read_bytes(), "shift")):
+        path.write_bytes(data)
+        with pytest.raises(DataError, match="is damaged"):
+            read_reference(path)
+        write_reference(path, Moments.of(rows()), ORIGIN)
 
 
 def test_files_without_a_seal_are_read_and_said(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from anyres_bench.core.errors import CacheError, UsageError
 from anyres_bench.features.stats import FeatureBank
 from anyres_bench.features.store import KIND, SCHEMA, FeatureStore, _canonical, _digest
 from tests.fuzz import fuzz, mutated, replay
+from tests.reference_files import as_floats_of_8_bits
 
 KEY: dict[str, Any] = {"manifest": "ab12", "side": "real", "seed": 0, "shard": [0, 64]}
 ROWS = np.random.default_rng(1).standard_normal((9, 4)).astype(np.float32)
@@ -65,6 +66,7 @@ def damage(data: bytes, how: str) -> bytes:
         "empty": b"",
         "truncated": data[:-5],
         "header cut": data[:20],
+        "floats of 8 bits": as_floats_of_8_bits(data, "features"),
         "flipped bit": data[:-8] + bytes([data[-8] ^ 1]) + data[-7:],
         "other schema": data.replace(b"state@1", b"state@9"),
         "other kind": data.replace(b"feature-bank", b"feature-tank"),
@@ -79,6 +81,7 @@ def damage(data: bytes, how: str) -> bytes:
         "empty",
         "truncated",
         "header cut",
+        "floats of 8 bits",
         "flipped bit",
         "other schema",
         "other kind",

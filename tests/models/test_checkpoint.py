@@ -112,6 +112,7 @@ def test_changed_files_are_noticed(tmp_path: Path) -> None:
         ("checkpoint.json", json.dumps([about]), "schema 'list'"),
         ("checkpoint.json", "[" * 100_000, "no JSON"),
         ("checkpoint.json", "{", "no JSON"),
+        ("checkpoint.json", json.dumps(about)[:-1] + ', "licence": "MIT"}', "stands twice"),
     ):
         (tmp_path / "toy" / name).write_text(content)
         with pytest.raises(CheckpointError, match=message):
@@ -119,6 +120,10 @@ def test_changed_files_are_noticed(tmp_path: Path) -> None:
     with (tmp_path / "toy" / "checkpoint.json").open("wb") as file:
         file.truncate(1 << 25)
     with pytest.raises(CheckpointError, match="at most"):
+        read_checkpoint(tmp_path / "toy")
+    (tmp_path / "toy" / "checkpoint.json").write_text(json.dumps(about))
+    (tmp_path / "toy" / "weights.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"has no weights\.safetensors; copy it whole"):
         read_checkpoint(tmp_path / "toy")
     (tmp_path / "toy" / "checkpoint.json").unlink()
     with pytest.raises(CheckpointError, match=r"checkpoint\.json"):
@@ -137,7 +142,7 @@ def test_damaged_weights_are_noticed(tmp_path: Path) -> None:
         with pytest.raises(CheckpointError, match=r"toy"):
             read_checkpoint(tmp_path / "toy")
     path.unlink()
-    with pytest.raises(CheckpointError, match="No such file"):
+    with pytest.raises(CheckpointError, match="has no weights"):
         read_checkpoint(tmp_path / "toy")
 
 

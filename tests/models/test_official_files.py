@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,12 @@ def test_weights_that_are_not_here(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         load("anycost")
     with pytest.raises(UsageError, match=r"no file 'nowhere\.pt'"):
         load("anycost", {"weights": "nowhere.pt"})
+    (tmp_path / "hub").mkdir()
+    with pytest.raises(CheckpointError, match=r"hub' is a folder without checkpoint\.json"):
+        load("anycost", {"weights": str(tmp_path / "hub")})
+    os.mkfifo(tmp_path / "fifo.pt")
+    with pytest.raises(CheckpointError, match="no regular file"):
+        load("anycost", {"weights": str(tmp_path / "fifo.pt")})
 
 
 def test_stock_mspe_is_stylegan2_as_anycost_has_it() -> None:
