@@ -76,10 +76,18 @@ class Bounds:
 
 
 class PartialFile:
-    """A file while it comes: `.NAME.part` beside its place, and what is needed to go on with it."""
+    """A file while it comes: `.NAME.part` beside its place, and what is needed to go on with it.
 
-    def __init__(self, path: Path, resume: bool) -> None:
+    Args:
+        path: its place.
+        url: as it was asked for; a part is only gone on with from there, because other files can
+            have the same date or tag at other places.
+        resume: keep what came of a failed try, and go on from there.
+    """
+
+    def __init__(self, path: Path, url: str, resume: bool) -> None:
         self.path = path
+        self._url = url
         self.offset = 0
         self._resume = resume
         self._part = path.parent / f".{path.name}.part"
@@ -118,7 +126,7 @@ class PartialFile:
         self.offset, self._sha256 = 0, hashlib.sha256()
         if self._resume:
             self.discard()
-            write_json(self._note, {"url": url, "validator": _validator(response)})
+            write_json(self._note, {"url": self._url, "validator": _validator(response)})
 
     def receive(
         self,
@@ -178,7 +186,8 @@ class PartialFile:
     def _read_validator(self) -> str:
         try:
             with open_regular(self._note) as file:
-                validator = json.loads(file.read(_LONGEST_NOTE))["validator"]
+                note = json.loads(file.read(_LONGEST_NOTE))
+                validator = note["validator"] if note["url"] == self._url else ""
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return ""
         is_sound = isinstance(validator, str) and _VALIDATOR.fullmatch(validator)

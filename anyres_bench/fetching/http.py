@@ -176,7 +176,7 @@ class Fetcher:
         Raises:
             FetchError: after the last try, or at once where another could not help.
         """
-        part = PartialFile(Path(path), resume)
+        part = PartialFile(Path(path), url, resume)
         try:
             for attempt in range(self.policy.n_retries):
                 try:

@@ -102,11 +102,11 @@ def test_whatever_differs_from_what_is_expected_is_said(tmp_path: Path) -> None:
 
 def test_a_part_is_gone_on_with_where_the_server_can_tell(tmp_path: Path) -> None:
     path = tmp_path / "w.bin"
-    first = PartialFile(path, resume=True)
+    first = PartialFile(path, URL, resume=True)
     assert first.resuming_headers() == {}
     first.begin(answer(ETag='"v1"'), URL)
     first.receive([BODY[:1000]], None)
-    again = PartialFile(path, resume=True)
+    again = PartialFile(path, URL, resume=True)
     assert again.resuming_headers() == {"Range": "bytes=1000-", "If-Range": '"v1"'}
     whole = f"bytes 1000-{len(BODY) - 1}/{len(BODY)}"
     again.begin(answer(status=206, Content_Range=whole), URL)
@@ -116,14 +116,22 @@ def test_a_part_is_gone_on_with_where_the_server_can_tell(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_part_of_another_address_is_fetched_anew(tmp_path: Path) -> None:
+    """Files that were put on a server together have one date."""
+    first = PartialFile(tmp_path / "w", URL, resume=True)
+    first.begin(answer(Last_Modified="Sat, 28 Nov 2026 10:00:00 GMT"), URL)
+    first.receive([BODY[:1000]], None)
+    assert PartialFile(tmp_path / "w", f"{URL}2", resume=True).resuming_headers() == {}
+
+
 @pytest.mark.parametrize("part", ["", "bytes 999-5119/5120", "bytes 1000-2000/5120", "bytes */9"])
 def test_another_part_than_the_rest_is_refused_and_all_is_fetched_anew(
     tmp_path: Path, part: str
 ) -> None:
-    first = PartialFile(tmp_path / "w", resume=True)
+    first = PartialFile(tmp_path / "w", URL, resume=True)
     first.begin(answer(ETag='"v1"'), URL)
     first.receive([BODY[:1000]], None)
-    again = PartialFile(tmp_path / "w", resume=True)
+    again = PartialFile(tmp_path / "w", URL, resume=True)
     again.resuming_headers()
     with pytest.raises(FetchError, match="another part") as caught:
         again.begin(answer(status=206, Content_Range=part), URL)
@@ -133,10 +141,10 @@ def test_another_part_than_the_rest_is_refused_and_all_is_fetched_anew(
 
 @pytest.mark.parametrize("validator", ["W/weak", "", '"a\x7fb"', '"' + "x" * 2000 + '"'])
 def test_without_a_sound_validator_all_is_asked_for_again(tmp_path: Path, validator: str) -> None:
-    first = PartialFile(tmp_path / "w", resume=True)
+    first = PartialFile(tmp_path / "w", URL, resume=True)
     first.begin(answer(ETag=validator), URL)
     first.receive([BODY], None)
-    assert PartialFile(tmp_path / "w", resume=True).resuming_headers() == {}
+    assert PartialFile(tmp_path / "w", URL, resume=True).resuming_headers() == {}
 
 
 def test_a_wrong_or_empty_file_is_not_placed(tmp_path: Path) -> None:
@@ -145,7 +153,7 @@ def test_a_wrong_or_empty_file_is_not_placed(tmp_path: Path) -> None:
         (b"x", False, "size-mismatch"),
         (b"x", True, "incomplete"),
     ):
-        part = PartialFile(tmp_path / "w", resume=False)
+        part = PartialFile(tmp_path / "w", URL, resume=False)
         part.begin(answer(), URL)
         part.receive([body], None)
         with pytest.raises(FetchError) as caught:
@@ -158,7 +166,7 @@ def test_a_wrong_or_empty_file_is_not_placed(tmp_path: Path) -> None:
 def test_the_first_512_bytes_are_shown_once_however_they_come(tmp_path: Path) -> None:
     for step in (1, 100, 600, 5000):
         shown: list[bytes] = []
-        part = PartialFile(tmp_path / "w", resume=False)
+        part = PartialFile(tmp_path / "w", URL, resume=False)
         part.receive([BODY[i : i + step] for i in range(0, 1000, step)], shown.append)
         assert shown == [BODY[:512]]
     part.receive([b"short"], shown.append)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import json
 import socket
 import threading
 import time
@@ -323,12 +324,13 @@ def test_download_starts_over_when_the_file_changed(tmp_path: Path) -> None:
     with serve(ImageHost()) as host:
         host.files["/w"] = body
         (tmp_path / ".w.part").write_bytes(b"old" * 1000)
-        (tmp_path / ".w.part.json").write_text('{"url": "x", "validator": "\\"other\\""}')
+        note = {"url": host.url("/w"), "validator": '"other"'}
+        (tmp_path / ".w.part.json").write_text(json.dumps(note))
         download(host.url("/w"), tmp_path / "w", allow_private=True)
         assert (tmp_path / "w").read_bytes() == body
         (tmp_path / ".v.part").write_bytes(body)  # killed between the last byte and the rename
-        note = f'{{"url": "x", "validator": "\\"{_crc(body)}\\""}}'
-        (tmp_path / ".v.part.json").write_text(note)
+        note["validator"] = f'"{_crc(body)}"'
+        (tmp_path / ".v.part.json").write_text(json.dumps(note))
         download(host.url("/w"), tmp_path / "v", allow_private=True)
         assert (tmp_path / "v").read_bytes() == body
 
