@@ -19,7 +19,7 @@ from anyres_bench.evaluation.banks import missing_items
 from anyres_bench.evaluation.evaluate import Comparison, EvaluationPlan, comparisons
 from anyres_bench.evaluation.metric_costs import MetricForecast, metric_forecast
 from anyres_bench.evaluation.sample_sets import SampleSet
-from anyres_bench.evaluation.strata import side_of, sides_of
+from anyres_bench.evaluation.strata import HELD_OUT, side_of, sides_of
 from anyres_bench.features.extractor import FeatureExtractor
 from anyres_bench.features.store import FeatureStore
 from anyres_bench.fetching.weights import WeightFile
@@ -181,11 +181,12 @@ def _metrics(comparison: Comparison, tasks: Sequence[Task]) -> dict[str, MetricF
 
 def _sides(comparison: Comparison, tasks: Sequence[Task]) -> Iterator[SetForecast]:
     plan, store = comparison.plan, FeatureStore(cache_dir() / "features")
-    for samples, extractors in comparison.sides(tasks).values():
+    for name, (samples, extractors) in comparison.sides(tasks).items():
         missing = missing_items(samples, extractors, store)
         if plan.fresh:
             missing = list(samples.order)
-        who = "reference" if samples.side == "real" else str(samples.key["model"])
+        model = str(samples.key["model"]) if samples.side != "real" else ""
+        who = {"real": "reference", HELD_OUT: HELD_OUT}.get(side_of(name), model)
         yield SetForecast(
             title=f"{samples.key['protocol']} {who}",
             n=len(samples),

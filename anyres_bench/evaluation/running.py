@@ -271,12 +271,12 @@ def forecast_request(
     with nothing_fetched():
         generator, spec = _generator(model, options, request.device, request.accept_licence)
         check_samples(generator, data, _views(queries, request), how.seed)
-        for query in queries:
+        for spec_of, alike in _by_extractor(queries, request).items():
             try:
-                plans.append(plan_tasks(data, request, [query], built))
+                plans.append(plan_tasks(data, request, alike, built))
             except MissingWeightsError as error:
                 downloads[error.weights.name] = error.weights
-                waiting.append(query.complete("", extractor_spec(query, request), 0).id)
+                waiting += [query.complete("", spec_of, 0).id for query in alike]
     plan = EvaluationPlan(
         model=generator,
         spec=spec,
@@ -290,6 +290,14 @@ def forecast_request(
         fresh=how.fresh,
     )
     return forecast(plan, request.device, waiting, list(downloads.values())).text()
+
+
+def _by_extractor(queries: Sequence[TaskQuery], request: Request) -> dict[str, list[TaskQuery]]:
+    """Queries by the spec of their extractor, whose weights all of them have or none."""
+    found: dict[str, list[TaskQuery]] = {}
+    for query in queries:
+        found.setdefault(extractor_spec(query, request), []).append(query)
+    return found
 
 
 def _generator(

@@ -237,6 +237,17 @@ def test_a_dry_run_says_what_it_takes_and_writes_nothing(data: str, tmp_path: Pa
     assert (code, "  (kept)" in out, "items      0 to compute" in out) == (0, True, True)
 
 
+def test_a_dry_run_says_once_what_is_left_out_and_tells_held_out_images_from_the_model(
+    data: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    common = ("evaluate", "real", "--dataset", data, "--n", "10", "--dry-run")
+    code, out, told = call(capfd, *common, "--suite", "ar1-patch32-min32max45")
+    assert code == 0
+    assert told.count("\nfd-infinity-groups") + told.startswith("fd-infinity-groups") == 1
+    for who in ("reference", "real", "held-out"):
+        assert out.count(f"  ar1-patch32-at32 {who}: 10, of which 0") >= 1
+
+
 def test_mistakes_are_told_before_weights_are_asked_for(data: str, capfd) -> None:
     fid = ("--suite", "fid-full32", "--n", "10")
     code, _, told = call(capfd, "evaluate", "scene", "--dataset", data, *fid)
