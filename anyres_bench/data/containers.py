@@ -383,7 +383,10 @@ def jpeg(file: IO[bytes], name: str, max_pixels: int | None) -> Container:
         kept.append(segment)
     if n_components == 4 and not is_adobe:
         raise unsupported(name, "a CMYK JPEG that does not say (by Adobe's marker) which way")
-    if max_pixels is not None:
+    # Of a sequential one whose first scan has all components no decoder reads another.
+    if max_pixels is not None and (
+        components or data[place + 4 : place + 5] != bytes((n_components,))
+    ):
         _check_scans(data, place, components, name)
     orientation = stated_orientation([b"".join(blocks)], packets)  # a long block comes in parts
     stream = io.BytesIO(b"".join([*kept, data[place:]]))
