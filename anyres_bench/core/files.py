@@ -120,6 +120,29 @@ def _temporary_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def held_folder(folder: Path) -> Iterator[None]:
+    """Hold off everybody else who asks for the same folder until the block ends.
+
+    For a file that is read, added to and written anew: of two who do so at once one would lose what
+    the other has written. Nobody is held off where locks are not known.
+
+    Args:
+        folder: it is made where it is missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32":
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def is_temporary(path: Path) -> bool:
     """Whether a file or folder is an unfinished one of `atomic_write` or `atomic_folder`."""
     return _TEMPORARY.fullmatch(Path(path).name) is not None

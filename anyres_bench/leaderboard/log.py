@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -21,7 +22,7 @@ from typing import Final
 
 from anyres_bench.core.enclosure import read_bounded
 from anyres_bench.core.errors import DataError, UsageError
-from anyres_bench.core.files import atomic_write
+from anyres_bench.core.files import atomic_write, held_folder
 from anyres_bench.core.quoting import csv_cell
 
 TIERS: Final = ("submitted", "recomputed", "re-rendered")
@@ -213,16 +214,21 @@ def check_appended(base: str, text: str) -> int:
 def append(path: Path, line: LogLine) -> None:
     """Add a line to a log's file, which is made where there is none.
 
+    Of two who add at once neither loses a line, and where the path is a link, the file that it
+    leads to is added to.
+
     Raises:
         UsageError: the line cannot follow those that are there.
         DataError: the file is no log.
     """
-    text = log_text(path) if path.exists() else TABLE_HEAD
-    text += "" if text.endswith("\n") else "\n"
-    read_log(text)
-    try:
-        read_log(text + line.csv())
-    except DataError as error:
-        raise UsageError(f"{path} cannot take this line: {error}") from error
-    with atomic_write(path, "w") as file:
-        file.write(text + line.csv())
+    file = Path(os.path.realpath(path))
+    with held_folder(file.parent):
+        text = log_text(path) if file.exists() else TABLE_HEAD
+        text += "" if text.endswith("\n") else "\n"
+        read_log(text)
+        try:
+            read_log(text + line.csv())
+        except DataError as error:
+            raise UsageError(f"{path} cannot take this line: {error}") from error
+        with atomic_write(file, "w") as writing:
+            writing.write(text + line.csv())

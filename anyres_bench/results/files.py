@@ -148,8 +148,8 @@ def read_results(
         result = stored.result
         unsealed[of] += not stored.sealed
         twin = results.setdefault(result.key, result)
-        if twin.values != result.values:
-            oddities.append(f"{path} left out: another file has other values for the same key")
+        if what := _contradiction(twin, result):
+            oddities.append(f"{path} left out: another file has other {what} for the same key")
         oddities += [f"{path}: {said}" for said in _remarks(Task.parse(result.task), is_known)]
     if not results:
         names = ", ".join(str(path) for path in asked)
@@ -157,6 +157,15 @@ def read_results(
         raise DataError(f"no results in {names}; make some with `anyres-bench evaluate`{said}")
     oddities += [unsealed_remark(path, n) for path, n in unsealed.items() if n]
     return ResultReading(tuple(results.values()), tuple(oddities))
+
+
+def _contradiction(twin: Result, result: Result) -> str:
+    """What two records of one key say otherwise of their number; empty where they agree."""
+    parts = ("values", "intervals", "higher_is_better", "n_real", "n_fake", "extractor")
+    told = (
+        part.replace("_", " ") for part in parts if getattr(twin, part) != getattr(result, part)
+    )
+    return next(told, "")
 
 
 def unsealed_remark(place: Path, n: int) -> str:

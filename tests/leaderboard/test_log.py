@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,6 +132,37 @@ def test_a_file_is_made_and_grows(tmp_path: Path) -> None:
     append(path, line("retracted"))
     assert [one.state for one in load_log(path)] == ["submitted", "retracted"]
     assert check_appended(before, path.read_text()) == 1
+
+
+def test_two_who_add_at_once_lose_nothing(tmp_path: Path) -> None:
+    file, n_each = tmp_path / "log.csv", 8
+    others = [
+        subprocess.Popen([sys.executable, "-c", _ADDING, str(file), str(start), str(n_each)])
+        for start in (0, n_each)
+    ]
+    assert [one.wait() for one in others] == [0, 0]
+    assert len(load_log(file)) == 2 * n_each
+    assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
+
+
+_ADDING = """
+import sys
+from pathlib import Path
+from anyres_bench.leaderboard.log import LogLine, append
+start, n = map(int, sys.argv[2:])
+for number in range(start, start + n):
+    line = LogLine("2026-01-31", "submitted", f"{number:064x}", "", "mine", "")
+    append(Path(sys.argv[1]), line)
+"""
+
+
+def test_what_a_link_leads_to_is_added_to(tmp_path: Path) -> None:
+    file, link = tmp_path / "board" / "log.csv", tmp_path / "log.csv"
+    append(file, line("submitted"))
+    link.symlink_to(file)
+    append(link, line("submitted", TWO))
+    assert link.is_symlink()
+    assert len(load_log(file)) == 2
 
 
 def test_a_line_that_cannot_follow_leaves_the_file(tmp_path: Path) -> None:

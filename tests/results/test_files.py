@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,19 @@ def test_twins_with_other_values_are_said(tmp_path: Path) -> None:
     reading = read_results([tmp_path])
     assert [r.values["frechet"] for r in reading.results] == [1 / 3]
     assert "other values for the same key" in reading.oddities[0]
+
+
+def test_twins_with_other_intervals_are_said(tmp_path: Path) -> None:
+    one = result()
+    (name,) = one.intervals
+    wider = {name: replace(one.intervals[name], low=-9.0, high=9.0)}
+    write_result(tmp_path / "a", one)
+    write_result(tmp_path / "b", replace(one, intervals=wider))
+    write_result(tmp_path / "c", replace(one, seconds={"all": 9.0}))  # of the same number
+    reading = read_results([tmp_path])
+    assert [r.intervals for r in reading.results] == [dict(one.intervals)]
+    (said,) = reading.oddities
+    assert "other intervals for the same key" in said
 
 
 def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
