@@ -97,6 +97,11 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read(path: Path, data: memoryview, budget: Budget) -> tuple[Kind, Any]:
     head = bytes(data[:HEAD_BYTES])
+    if path.suffix == ".distcp":
+        raise CheckpointError(
+            "a part of a checkpoint that torch.distributed (FSDP) saved as a folder; put it into "
+            "one file: python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE"
+        )
     if head.startswith(ZIP_MAGIC):
         return _read_zip(ZipArchive(data, budget), budget)
     if LEGACY_HEAD.match(head):
@@ -244,7 +249,7 @@ class _ScriptNames(dict[tuple[str, str], Callable[[Arguments], Any]]):
     """Names of a TorchScript archive: its own classes, of any name, and its typed lists."""
 
     def get(self, key: Any, default: Any = None) -> Any:
-        if key[0].startswith("__torch__."):
+        if f"{key[0]}.".startswith("__torch__."):  # of `__main__` there is no more
             return lambda arguments: _Object()
         if key[0] == "torch.jit._pickle":
             return lambda arguments: arguments[0]

@@ -366,3 +366,29 @@ def test_archives_of_numpy_and_other_byte_orders_are_named(tmp_path: Path) -> No
     (tmp_path / "x.pt").write_bytes(data)
     with pytest.raises(CheckpointError, match="order b'big'; expected b'little'"):
         read_tensor_file(tmp_path / "x.pt")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_torchscript_class_of_a_script_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its class is `Mine` of `__torch__`, without the name of a module."""
+    monkeypatch.setattr(Mine, "__module__", "__main__")
+    path = tmp_path / "x.pt"
+    torch.jit.script(Mine()).save(path)
+    assert {name: t.tolist() for name, t in read_tensor_file(path).content.items()} == {"w": [1.0]}
+
+
+class Mine(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.w
+
+
+def test_a_part_of_a_distributed_checkpoint_says_how_it_is_put_together(tmp_path: Path) -> None:
+    (tmp_path / "__0_0.distcp").write_bytes(sound() * 2)
+    with pytest.raises(CheckpointError, match="dcp_to_torch FOLDER FILE"):
+        read_tensor_file(tmp_path / "__0_0.distcp")
