@@ -8,6 +8,7 @@ from typing import Protocol
 
 from anyres_bench.building.forks import n_shares, run_forks
 from anyres_bench.building.outcomes import Jobs, Outcome, ThreadCursor
+from anyres_bench.building.pauses import Pause
 from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.steps import Site
 from anyres_bench.building.threads import run_threads
@@ -18,8 +19,10 @@ from anyres_bench.fetching.shared import SharedStates
 class Engine(Protocol):
     """Runs jobs in any order, and says what became of each exactly once."""
 
-    def run(self, site: Site, jobs: Jobs) -> Generator[Outcome, None, None]:
+    def run(self, site: Site, jobs: Jobs) -> Generator[Outcome | Pause, None, None]:
         """Outcomes as they come; the caller commits them. Closing the iterator stops the run.
+
+        Among them is each long pause that somebody asks for, to be told.
 
         Args:
             site: where images go and by which rules.
@@ -34,7 +37,7 @@ class LocalEngine:
     resources: ResourceLimits = field(default_factory=ResourceLimits)
     policy: Policy = field(default_factory=Policy)
 
-    def run(self, site: Site, jobs: Jobs) -> Generator[Outcome, None, None]:
+    def run(self, site: Site, jobs: Jobs) -> Generator[Outcome | Pause, None, None]:
         """Outcomes as they come.
 
         Raises:

@@ -25,6 +25,7 @@ from multiprocessing import connection
 from multiprocessing.connection import Connection
 
 from anyres_bench.building.outcomes import Cursor, Jobs, Outcome, ThreadCursor
+from anyres_bench.building.pauses import Pause
 from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.steps import Site
 from anyres_bench.building.threads import ThreadedRun
@@ -55,8 +56,8 @@ def n_shares(resources: ResourceLimits, site: Site) -> int:
 
 def run_forks(
     n: int, resources: ResourceLimits, policy: Policy, limits: Limits, site: Site, jobs: Jobs
-) -> Generator[Outcome, None, None]:
-    """Run jobs in `n` processes; outcomes as they come.
+) -> Generator[Outcome | Pause, None, None]:
+    """Run jobs in `n` processes; outcomes as they come, and long pauses.
 
     Args:
         n: processes, at least one.
@@ -109,7 +110,7 @@ def _unheard() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _merged(pipes: Sequence[Connection]) -> Iterator[Outcome]:
+def _merged(pipes: Sequence[Connection]) -> Iterator[Outcome | Pause]:
     waiting = list(pipes)
     while waiting:
         for pipe in connection.wait(waiting):
@@ -122,7 +123,7 @@ def _merged(pipes: Sequence[Connection]) -> Iterator[Outcome]:
                     "been short of memory. The same command goes on"
                 ) from None
             for item in bundle:
-                if isinstance(item, Outcome):
+                if isinstance(item, Outcome | Pause):
                     yield item
                 elif item is None:
                     waiting.remove(pipe)
@@ -165,7 +166,7 @@ def _serve(
     _tell(pipe, [end])
 
 
-def _tell(pipe: Connection, items: Sequence[Outcome | AnyresBenchError | None]) -> None:
+def _tell(pipe: Connection, items: Sequence[Outcome | Pause | AnyresBenchError | None]) -> None:
     try:
         pipe.send(items)
     except OSError:  # the parent is gone

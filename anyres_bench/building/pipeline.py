@@ -17,6 +17,7 @@ from anyres_bench.building.engines import Engine, LocalEngine
 from anyres_bench.building.files import make_room
 from anyres_bench.building.ledger import Ledger, opened
 from anyres_bench.building.outcomes import Outcome
+from anyres_bench.building.pauses import Pause
 from anyres_bench.building.rules import Rules
 from anyres_bench.building.steps import Site
 from anyres_bench.collectors.collector import (
@@ -28,7 +29,7 @@ from anyres_bench.collectors.collector import (
 )
 from anyres_bench.core.enclosure import Enclosure
 from anyres_bench.core.errors import DatasetError, UsageError
-from anyres_bench.core.reporting import detail, progress
+from anyres_bench.core.reporting import detail, progress, say
 from anyres_bench.data.dataset import check_id
 
 if TYPE_CHECKING:
@@ -167,12 +168,15 @@ def _run(
     _tidy(ledger.inside, keep_parts="failed" in ledger.counts())
 
 
-def _told(outcomes: Iterable[Outcome], counts: Mapping[str, int]) -> Iterator[Outcome]:
+def _told(outcomes: Iterable[Outcome | Pause], counts: Mapping[str, int]) -> Iterator[Outcome]:
     """The outcomes, each told: how many are done and left, how fast, what became of them."""
     states: Counter[str] = Counter()
     n_all = sum(counts.values())
     with progress("collecting", n_all, done=n_all - counts["pending"]) as bar:
         for outcome in outcomes:
+            if isinstance(outcome, Pause):
+                say(outcome.text())
+                continue
             states[outcome.state] += 1
             if outcome.reason:
                 name = outcome.job.candidate.source_id

@@ -123,7 +123,8 @@ def _run_shard(
 ) -> list[Outcome]:
     """One shard, on whichever machine; a token keeps a machine given up for dead out of the way."""
     here = dataclasses.replace(site, token=f".{secrets.token_hex(4)}")
-    return list(run_threads(resources, policy, RemoteBuckets(buckets), here, iter(jobs)))
+    found = run_threads(resources, policy, RemoteBuckets(buckets), here, iter(jobs))
+    return [outcome for outcome in found if isinstance(outcome, Outcome)]
 
 
 def _outcomes_of(ray: Any, reference: Any) -> list[Outcome]:

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 
 from anyres_bench.building.decoding_pool import DecodingPool
 from anyres_bench.building.outcomes import Job, Outcome
+from anyres_bench.building.pauses import Pause, TellingLimits
 from anyres_bench.building.resources import ResourceLimits
 from anyres_bench.building.schedule import Schedule
 from anyres_bench.building.steps import Site, faulted, fetch, refused
@@ -27,8 +28,8 @@ _BUSY = 0.75  # of what a process may count on
 
 def run_threads(
     resources: ResourceLimits, policy: Policy, limits: Limits, site: Site, jobs: Iterator[Job]
-) -> Generator[Outcome, None, None]:
-    """Run jobs in this process, paced by `limits`; outcomes as they come."""
+) -> Generator[Outcome | Pause, None, None]:
+    """Run jobs in this process, paced by `limits`; outcomes as they come, and long pauses."""
     run = ThreadedRun(resources, Fetcher(policy, limits, threading.Event()), site, jobs)
     try:
         for bundle in run.bundles():
@@ -59,6 +60,7 @@ class ThreadedRun:
         self._site = site
         self._n_cores = n_cores
         self._fetcher = fetcher
+        fetcher.limits = TellingLimits(fetcher.limits, self._report)
         self._stop = fetcher.stop
         self._schedule = Schedule(jobs, fetcher.limits, resources.per_host)
         memory_bytes = resources.memory << 20
@@ -66,11 +68,11 @@ class ThreadedRun:
             site, resources.n_processes, memory_bytes, resources.decode_limit
         )
         self._put_back: Counter[int] = Counter()
-        self._results: queue.Queue[Outcome | BaseException | None] = queue.Queue(1000)
+        self._results: queue.Queue[Outcome | Pause | BaseException | None] = queue.Queue(1000)
         self._most = resources.n_processes if site.collector.local else resources.threads
         self._threads: list[threading.Thread] = []
 
-    def bundles(self) -> Iterator[list[Outcome]]:
+    def bundles(self) -> Iterator[list[Outcome | Pause]]:
         """Start threads, as many as are of use; what they report until all have ended.
 
         Outcomes come some at a time, because to wake somebody for each costs as much as to fetch.
@@ -81,9 +83,9 @@ class ThreadedRun:
         while n_ended < len(self._threads):
             if not n_ended:
                 self._add_threads(load.more(len(self._threads)))
-            bundle = []
+            bundle: list[Outcome | Pause] = []
             for result in self._reported():
-                if isinstance(result, Outcome):
+                if isinstance(result, Outcome | Pause):
                     bundle.append(result)
                 elif result is None:
                     n_ended += 1
@@ -93,7 +95,7 @@ class ThreadedRun:
             if bundle:
                 yield bundle
 
-    def _reported(self) -> Iterator[Outcome | BaseException | None]:
+    def _reported(self) -> Iterator[Outcome | Pause | BaseException | None]:
         """What threads have reported a moment after the first of them has."""
         try:
             yield self._results.get(timeout=_LOOK_S)
@@ -169,7 +171,7 @@ class ThreadedRun:
             self._site.incoming(job).unlink(missing_ok=True)
             return refused(done, error)
 
-    def _report(self, result: Outcome | BaseException | None) -> None:
+    def _report(self, result: Outcome | Pause | BaseException | None) -> None:
         while not self._stop.is_set():
             try:
                 return self._results.put(result, timeout=0.5)
