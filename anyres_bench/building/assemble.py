@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from anyres_bench.building import tables
 from anyres_bench.building.card import CARD_NAME, card
@@ -21,6 +22,8 @@ from anyres_bench.core.files import atomic_write, write_json
 from anyres_bench.core.quoting import one_line_each
 from anyres_bench.data.dataset import DATASET_NAME, Dataset, check_id
 from anyres_bench.data.records import Manifest
+
+_LONGEST = 400  # characters of what is shown of one reject
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def assemble(
     if not manifest:
         told = ", ".join(f"{n} {reason}" for reason, n in by_reason.items()) or "no candidates"
         where = folder / tables.REJECTS_NAME
-        raise DatasetError(f"nothing came into {folder}: {told}; see {where}")
+        raise DatasetError(f"nothing came into {folder}: {told}; see {where}{_example(rejects)}")
     tables.write_provenance(folder / tables.PROVENANCE_NAME, stored)
     tables.write_attribution(folder / tables.ATTRIBUTION_NAME, stored)
     dataset = Dataset(check_id(recipe.get("id", "")), folder, manifest, recipe)
@@ -97,6 +100,17 @@ def assemble(
     note_written(ledger, documents)
     n_failed = sum(row["state"] == "failed" for row in rejects)
     return Built(dataset, by_reason, n_failed, tuple(notes))
+
+
+def _example(rejects: Sequence[Mapping[str, Any]]) -> str:
+    """What became of one of the most frequent reason, which only a reader of tables would see."""
+    if not rejects:
+        return ""
+    reason = Counter(row["reason"] for row in rejects).most_common(1)[0][0]
+    one = next(row for row in rejects if row["reason"] == reason)
+    again = "; the same command tries it again" if one["state"] == "failed" else ""
+    name, message = (str(one[key])[:_LONGEST] for key in ("source_id", "message"))
+    return f". Such as {name}: {message}{again}"
 
 
 def _damage(ledger: Ledger) -> Iterator[str]:

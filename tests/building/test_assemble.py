@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
+import pytest
+
 from anyres_bench.building.assemble import withdraw
+from anyres_bench.building.engines import LocalEngine
 from anyres_bench.building.outcomes import Outcome
 from anyres_bench.building.pipeline import Order, build
+from anyres_bench.building.resources import ResourceLimits
+from anyres_bench.collectors.folder import Folder
+from anyres_bench.collectors.urls import Urls
+from anyres_bench.core.errors import DatasetError
+from anyres_bench.fetching.http import Policy
 from tests.building.builds import DECODE, ENGINE, files, rejects
 from tests.building.rogues import given
 
@@ -25,3 +34,23 @@ def test_what_was_set_aside_comes_back(tmp_path: Path) -> None:
     again = build(order, ENGINE, on_outcome=done.append)
     assert not done, "what was withdrawn is not collected again"
     assert again.dataset.digest == smaller.dataset.digest
+
+
+def test_where_nothing_comes_one_of_the_most_frequent_reason_is_told(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / "in" / name).write_text("no picture\n" * 100)
+    (tmp_path / "in" / "c.jpg").write_text("<html>")
+    order = Order(Folder(tmp_path / "in"), tmp_path / "out", "g", DECODE)
+    with pytest.raises(DatasetError, match=r"2 not-an-image, 1 html; .+ Such as a\.jpg: ") as told:
+        build(order, ENGINE)
+    assert len(str(told.value)) < 1000
+    assert "tries it again" not in str(told.value)
+
+
+def test_what_failed_in_passing_is_told_as_that(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("http://127.0.0.1:1/a.jpg\n")
+    policy = dataclasses.replace(Policy(allow_private=True), n_retries=0)
+    order = Order(Urls(tmp_path / "list.txt"), tmp_path / "out", "g", DECODE)
+    with pytest.raises(DatasetError, match=r"1 connect; .+ reached.+; the same command tries it"):
+        build(order, LocalEngine(ResourceLimits(processes=1), policy))
