@@ -34,10 +34,10 @@ def check_room(command: str) -> None:
     allowed, needed = resource.getrlimit(resource.RLIMIT_AS)[0], needed_bytes(command)
     if allowed == resource.RLIM_INFINITY or allowed >= needed:
         return
+    fewer = ", or set OMP_NUM_THREADS=1, which saves some" if _n_threads() > 1 else ""
     raise AnyresBenchError(
         f"the shell allows {allowed // _MIB} MiB of memory, and {command} needs {needed // _MIB} "
-        f"to begin with; raise `ulimit -v` to {needed >> 10} or more, or set OMP_NUM_THREADS=1, "
-        "which saves some"
+        f"to begin with; raise `ulimit -v` to {needed >> 10} or more{fewer}"
     )
 
 

@@ -62,7 +62,7 @@ def evaluate(
             `anyres_bench.FixedSize`, `Coordinates` and `Pipeline`; or a function of (seed, size)
             that makes a picture.
         dataset: or its folder.
-        suite: "quick", "paper", a task, or a list of these.
+        suite: "quick", "paper", "ar1", "memorisation", a task, or a list of these.
         reference: in the place of a dataset, a file of its statistics; see docs/references.md.
         extractor, n, seed, batch_size, workers, accept_licence: as the command has them.
         out: folder of the records; what is there already is not measured again.

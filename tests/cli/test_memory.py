@@ -39,6 +39,14 @@ def test_too_little_is_refused_at_once(command: str, n_mib: int, tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("n", [1, 4])
+def test_fewer_threads_are_advised_where_there_are_several(
+    n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", str(n))
+    assert ("OMP_NUM_THREADS" in limited(300 << 20, "evaluate").stderr) == (n > 1)
+
+
 def test_help_and_lists_need_no_room() -> None:
     assert needed_bytes("tasks") == 0
     for arguments in (["evaluate", "--help"], ["tasks"]):
