@@ -57,7 +57,7 @@ class Built:
 def assemble(
     ledger: Ledger, said: Sequence[str] = (), documents: Mapping[str, str] | None = None
 ) -> Built:
-    """Write the dataset of what the ledger holds.
+    """Write the dataset of what the ledger holds; files of what was withdrawn go.
 
     Args:
         ledger: of its folder.
@@ -68,6 +68,9 @@ def assemble(
         DatasetError: it holds no image.
     """
     folder, recipe = ledger.inside.path, ledger.recipe
+    withdrawn = ledger.withdrawn()
+    remove(ledger.inside, withdrawn)
+    ledger.forget(withdrawn)
     stored = compare(ledger, Rules.of(recipe.get("rules")))
     documents = documents or {}
     notes = [*_damage(ledger), *said, *keep_edited(ledger, documents)]
@@ -131,5 +134,5 @@ def withdraw(folder: Path, reasons: Mapping[str, str]) -> Built:
         DatasetError: no image is left.
     """
     with opened(folder) as ledger:
-        remove(ledger.inside, ledger.withdraw(reasons))
+        ledger.withdraw(reasons)
         return assemble(ledger)

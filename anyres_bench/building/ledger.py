@@ -285,42 +285,52 @@ class Ledger:
     def begin(self, retry: Iterable[str] = ()) -> list[str]:
         """Make what may still come pending: what failed, and what was rejected for `retry`.
 
+        What was withdrawn never comes back.
+
         Returns:
             Reasons of `retry` for which nothing was rejected.
         """
         with self._db:
             self._db.execute(f"{SET_PENDING} WHERE state = 'failed'")
-            again = f"{SET_PENDING} WHERE reason = ? AND state = 'rejected'"
-            return [why for why in retry if not self._db.execute(again, (why,)).rowcount]
+            again = f"{SET_PENDING} WHERE reason = ? AND state = 'rejected' AND message != ?"
+            tried = ((why, self._db.execute(again, (why, _WITHDRAWN)).rowcount) for why in retry)
+            return [why for why, n in tried if not n]
 
-    def withdraw(self, reasons: Mapping[str, str]) -> list[str]:
-        """Reject the candidates of these images for good; the names of all files of theirs.
+    def withdraw(self, reasons: Mapping[str, str]) -> None:
+        """Reject the candidates of these images for good; their files are `withdrawn` then.
+
+        What is not known and not there any more was withdrawn by a run that was stopped.
 
         Raises:
-            DatasetError: the ledger has no such image.
+            DatasetError: the ledger has no such image, and the folder has.
         """
-        files = []
         with self._db:
-            for number, why in {
-                self._number_of(name): why for name, why in reasons.items()
-            }.items():
-                files += [image.file_name for _, image in self._images("number = ?", number)]
-                self._db.execute("DELETE FROM images WHERE number = ?", (number,))
+            found = {self._number_of(name): why for name, why in reasons.items()}
+            for number, why in found.items():
                 query = "SELECT candidate FROM candidates WHERE number = ?"
-                (text,) = self._db.execute(query, (number,)).fetchone()
-                values = (text, "rejected", why, _WITHDRAWN, number)
-                self._db.execute(f"UPDATE candidates SET {_STATE} WHERE number = ?5", values)
-        return files
+                for (text,) in self._db.execute(query, (number,)).fetchall():
+                    values = (text, "rejected", why, _WITHDRAWN, number)
+                    self._db.execute(f"UPDATE candidates SET {_STATE} WHERE number = ?5", values)
 
-    def _number_of(self, file_name: str) -> int:
+    def withdrawn(self) -> list[str]:
+        """Names of all images of candidates that were withdrawn, until they are forgotten."""
+        return [image.file_name for _, image in self._images("message = ?", _WITHDRAWN)]
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Know nothing more of images whose files are removed."""
+        with self._db:
+            forgotten = [(name,) for name in names]
+            self._db.executemany("DELETE FROM images WHERE file_name = ?", forgotten)
+
+    def _number_of(self, file_name: str) -> int | None:
         query = "SELECT number FROM images JOIN candidates USING (number) WHERE file_name = ?"
         row = self._db.execute(query, (file_name,)).fetchone()
-        if row is None:
+        if row is None and self.inside.exists(file_name):
             raise DatasetError(
                 f"the ledger of {self.inside.path} knows no image {file_name}: the dataset was "
                 "changed by hand; collect it again"
             )
-        return int(row[0])
+        return None if row is None else int(row[0])
 
     def redo(self, numbers: Iterable[int]) -> None:
         """Make candidates pending whose files are not what the ledger says."""

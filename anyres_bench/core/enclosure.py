@@ -161,7 +161,8 @@ class Enclosure:
             yield
         except OSError as error:
             if isinstance(error.filename, str) and not os.path.isabs(error.filename):
-                error.filename, error.filename2 = os.path.join(self.path, name), None
+                error.filename = os.path.join(self.path, name)
+                del error.filename2  # where it is None, it is told
             raise
 
     def make_folder(self, name: str) -> None:

@@ -234,7 +234,8 @@ def _disk_errors_name(path: Path) -> Iterator[None]:
         if (named is None and error.errno in _DISK_ERRORS) or (
             isinstance(named, str) and is_temporary(Path(named))
         ):
-            error.filename, error.filename2 = str(path), None
+            error.filename = str(path)
+            del error.filename2  # where it is None, it is told
         raise
 
 

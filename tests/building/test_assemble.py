@@ -9,6 +9,8 @@ import pytest
 
 from anyres_bench.building.assemble import withdraw
 from anyres_bench.building.engines import LocalEngine
+from anyres_bench.building.files import remove
+from anyres_bench.building.ledger import opened
 from anyres_bench.building.outcomes import Outcome
 from anyres_bench.building.pipeline import Order, build
 from anyres_bench.building.resources import ResourceLimits
@@ -34,6 +36,37 @@ def test_what_was_set_aside_comes_back(tmp_path: Path) -> None:
     again = build(order, ENGINE, on_outcome=done.append)
     assert not done, "what was withdrawn is not collected again"
     assert again.dataset.digest == smaller.dataset.digest
+
+
+def test_a_withdrawal_that_was_stopped_is_ended_by_the_next(tmp_path: Path) -> None:
+    """Between any two of its steps: no file of what was withdrawn stays behind."""
+    given_ = given("1@80x107", "2", "3")
+    one, two = "images/00000/given_1-80x107.jpg", "images/00000/given_2.jpg"
+    for i, steps in enumerate((1, 2, 3)):
+        for finish in ("withdraw", "build"):
+            folder = tmp_path / f"{finish}{i}"
+            order = Order(given_, folder, "g", DECODE)
+            build(order, ENGINE)
+            with opened(folder) as ledger:
+                ledger.withdraw({one: "objection"})
+                if steps > 1:
+                    remove(ledger.inside, ledger.withdrawn())
+                if steps > 2:
+                    ledger.forget(ledger.withdrawn())
+            listed = {one: "objection", two: "objection"}
+            built = withdraw(folder, listed) if finish == "withdraw" else build(order, ENGINE)
+            left = {"3"} if finish == "withdraw" else {"2", "3"}
+            assert {r.source_id for r in built.dataset.manifest} == left
+            assert files(folder) == {r.file_name for r in built.dataset.manifest}
+            assert not built.notes
+
+
+def test_what_was_withdrawn_is_never_tried_again(tmp_path: Path) -> None:
+    order = Order(given("1", "2"), tmp_path / "out", "g", DECODE)
+    build(order, ENGINE)
+    withdraw(tmp_path / "out", {"images/00000/given_1.jpg": "objection"})
+    again = build(dataclasses.replace(order, retry=("objection",)), ENGINE)
+    assert [r.source_id for r in again.dataset.manifest] == ["2"]
 
 
 def test_where_nothing_comes_one_of_the_most_frequent_reason_is_told(tmp_path: Path) -> None:

@@ -62,8 +62,13 @@ def test_states(tmp_path: Path) -> None:
         ledger.record([Outcome(d, "done", images=(image("d-3"),))])
         assert names(ledger) == [name("a"), name("d-3")]
         assert ledger.counts() == {"done": 2, "pending": 3}
-        assert ledger.withdraw({name("d-3"): "licence"}) == [name("d-3")]
+        ledger.withdraw({name("d-3"): "licence", name("never"): "licence"})
+        assert ledger.withdrawn() == [name("d-3")]
         assert [(r.reason, r.state) for r in ledger.rejects()] == [("licence", "rejected")]
+        assert ledger.begin(retry=["licence"]) == ["licence"], "it never comes back"
+        ledger.forget(ledger.withdrawn())
+        assert not ledger.withdrawn()
+        assert names(ledger) == [name("a")]
 
 
 def test_candidates_come_back_whole(tmp_path: Path) -> None:

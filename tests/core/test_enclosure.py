@@ -168,3 +168,4 @@ def test_errors_name_the_whole_path(tmp_path: Path) -> None:
             act()
         assert caught.value.filename == str(tmp_path / name)
         assert caught.value.filename2 is None
+        assert "None" not in str(caught.value)
