@@ -9,6 +9,7 @@ import click
 from anyres_bench.cli.console import show
 from anyres_bench.cli.options import (
     LocalPath,
+    Number,
     check_owners,
     device_option,
     label_options,
@@ -30,7 +31,7 @@ from anyres_bench.core.seeds import parse_seeds
 @click.option("--assembly", help="How windows are put together, where the model offers a choice.")
 @click.option(
     "--memory",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
     metavar="GIB",
     help="Memory that one window may take, of models rendered in windows of any size.  "
     "[default: a quarter of what is free, at most 4]",

@@ -114,8 +114,9 @@ def check(folder: Path | None, board_log: Path | None, base: Path | None) -> Non
     """Hold the submission DIR to every rule; one line each, and the exit code is the verdict.
 
     Needs no network, no model and no images. Values are computed again where their features are
-    enclosed. With --board-log the submission has to be in that log; with --base the log may differ
-    from what it was only by lines that were added.
+    enclosed. With --board-log the submission has to be in that log, and the last line says what it
+    is by it: one that was retracted is still the folder that was entered, and has no rank. With
+    --base the log may differ from what it was only by lines that were added.
 
     \b
     Examples:
@@ -125,7 +126,8 @@ def check(folder: Path | None, board_log: Path | None, base: Path | None) -> Non
     """
     from anyres_bench.core.quoting import one_line_each
     from anyres_bench.leaderboard.checks import check
-    from anyres_bench.leaderboard.logged import check_log
+    from anyres_bench.leaderboard.log import load_log
+    from anyres_bench.leaderboard.logged import check_log, standing
 
     if folder is None and board_log is None:
         raise UsageError("check needs the folder of a submission, --board-log FILE, or both")
@@ -135,7 +137,8 @@ def check(folder: Path | None, board_log: Path | None, base: Path | None) -> Non
     verdicts += check_log(board_log, base, checked) if board_log else []
     show(one_line_each(verdicts))
     fits = all(verdict.state != "failed" for verdict in verdicts)
-    tier = f": {checked.tier}" if checked else ""
+    lines = load_log(board_log) if fits and board_log else ()
+    tier = f": {standing(lines, checked)}" if checked else ""
     show(f"accepted{tier}" if fits else "refused", bold=True)
     if not fits:
         sys.exit(1)

@@ -13,6 +13,7 @@ import click
 from anyres_bench.cli.console import show
 from anyres_bench.cli.options import (
     LocalPath,
+    Number,
     check_owners,
     device_option,
     option_option,
@@ -97,7 +98,7 @@ def plan(
     "--fraction",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Number(0, 1, min_open=True),
     help="Share of the numbers, drawn by --seed.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of the draw.")
@@ -193,7 +194,7 @@ def _reproduce_paper(
     "--fraction",
     default=0.05,
     show_default=True,
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Number(0, 1, min_open=True),
     help="Share of the rows of every set of features, drawn by --seed.",
 )
 @click.option("--seed", default=0, show_default=True, help="Of the draw.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -44,6 +45,17 @@ class LocalPath(click.Path):
         if isinstance(value, str) and value.startswith("~/"):
             value = os.path.expanduser(value)
         return super().convert(value, param, ctx)
+
+
+class Number(click.FloatRange):
+    """A number within a range; NaN, which lies in every range, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is no number; write one, such as 0.5", param, ctx)
+        return number
 
 
 class Device(click.ParamType):  # type: ignore[type-arg]

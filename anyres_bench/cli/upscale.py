@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from anyres_bench.cli.console import show
-from anyres_bench.cli.options import LocalPath, device_option
+from anyres_bench.cli.options import LocalPath, Number, device_option
 from anyres_bench.core import distributed
 from anyres_bench.core.counts import counted
 from anyres_bench.data.containers import LARGEST_PIXELS, MAX_PIXELS
@@ -25,7 +25,7 @@ from anyres_bench.data.containers import LARGEST_PIXELS, MAX_PIXELS
     "--max-megapixels",
     default=MAX_PIXELS / 1e6,
     show_default="89",
-    type=click.FloatRange(0, LARGEST_PIXELS / 1e6, min_open=True),
+    type=Number(0, LARGEST_PIXELS / 1e6, min_open=True),
     help="Larger images of IN are left out before they are decoded.",
 )
 @device_option

@@ -54,6 +54,7 @@ _SUFFIXES = {
 _LARGEST_SAMPLE = 64 << 20  # bytes
 _MOST_PIXELS = 1 << 22  # of a file of samples
 _CLOCKS_S = 86_400  # by which clocks may differ
+CONFIDENCE = 0.95  # of every interval that stands on a board
 VALUES = "values against features"
 
 
@@ -260,10 +261,18 @@ def _promises(folder: SubmittedFolder) -> str:
 
 
 def _intervals(folder: SubmittedFolder) -> str:
-    """An interval is about its value; every version of this package has put it inside."""
+    """An interval is about its value; every version of this package has put it inside.
+
+    Pages call all of them intervals of 95 %, and tell models apart by whether they meet.
+    """
     n = 0
     for name, result in folder.some().items():
         for value, of in result.intervals.items():
+            if of.confidence != CONFIDENCE:
+                raise DataError(
+                    f"{name}: {value} has an interval of {of.confidence:.6g}, expected one of "
+                    f"{CONFIDENCE}; evaluate again"
+                )
             number = result.values[value]
             slack = 1e-9 * max(1.0, abs(number))
             if not of.low - slack <= number <= of.high + slack:

@@ -50,6 +50,8 @@ def check_log(path: Path, base: Path | None, checked: CheckedSubmission | None) 
         found.append(_grown(path, base))
     if checked is not None:
         found += entered(lines, checked)
+        if strays := stray_records(lines, checked):
+            found.append(Verdict("records in the log", "failed", "; ".join(strays)))
     return found
 
 
@@ -78,7 +80,44 @@ def entered(lines: Sequence[LogLine], checked: CheckedSubmission) -> Iterator[Ve
     elif known.state == TIERS[1] and checked.tier == TIERS[0]:
         yield Verdict(rule, "failed", f"the log says {known.state}, its features do not")
     else:
-        yield Verdict(rule, "ok", f"{known.state} since {known.date}")
+        why = f": {known.why}" if known.why.strip() else ""
+        yield Verdict(rule, "ok", f"{known.state} since {known.date}{why}")
+
+
+def stray_records(lines: Sequence[LogLine], checked: CheckedSubmission) -> list[str]:
+    """What the log says of records that a submission does not hold, a sentence each.
+
+    Such a line does nothing: the number that was to be retracted still stands.
+    """
+    if checked.submission is None:
+        return []
+    seal, held = submission_seal(checked.submission), {record.key for record in checked.records}
+    known = ", ".join(sorted(key[:12] for key in held)[:8])
+    return [
+        f"the log calls record {line.record[:12]} {line.state}, and there is none of that key; "
+        f"those that are there begin with {known}"
+        for line in lines
+        if line.submission == seal and line.record and line.record not in held
+    ]
+
+
+def standing(lines: Sequence[LogLine], checked: CheckedSubmission) -> str:
+    """What a submission counts as by its check and its log: a tier, or that it was retracted.
+
+    Empty where a rule failed.
+    """
+    if checked.submission is None or not checked.tier:
+        return ""
+    known, seal = states(lines), submission_seal(checked.submission)
+    whole = state_of(known, seal)
+    if whole is None or whole.state not in (RETRACTED, TIERS[-1]):
+        tier = checked.tier
+    else:
+        tier = whole.state
+    records = [state_of(known, seal, record.key) for record in checked.records]
+    gone = sum(line is not None and line.state == RETRACTED for line in records)
+    partly = gone and tier != RETRACTED
+    return f"{tier}, {gone} of {len(records)} records retracted" if partly else tier
 
 
 def today() -> str:

@@ -48,6 +48,25 @@ def test_an_option_that_would_be_passed_over_is_refused(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "leaderboard reproduce scenes --out {out} --fraction nan",
+        "leaderboard verify {out} --dataset {out} --fraction nan",
+        "upscale . {out} --model lanczos --size 9 --max-megapixels nan",
+        "generate embedded:ours-seed0 --out {out} --memory nan",
+    ],
+)
+def test_nan_lies_in_no_range(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], command: str
+) -> None:
+    out = tmp_path / "out"
+    code, _, errors = call(capfd, *command.format(out=out).split())
+    assert code == 2
+    assert "nan is no number; write one" in errors
+    assert not out.exists()
+
+
 def test_home_is_home_where_no_shell_has_said_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -179,6 +179,18 @@ def test_a_value_outside_its_own_interval(tmp_path: Path, monkeypatch: pytest.Mo
     assert failed(tmp_path / "s").keys() == {"intervals"}
 
 
+def test_an_interval_of_another_confidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Narrow ones would stand beside those of 95 %, and tell models apart that are not."""
+    monkeypatch.setenv("ANYRES_BENCH_CACHE", str(tmp_path / "cache"))
+    without_recipe(tmp_path / "s", Enclosed("none"))
+    edit_record(tmp_path / "s", half_sure, honest=False)
+    assert "interval of 0.5, expected one of 0.95" in failed(tmp_path / "s")["intervals"]
+
+
+def half_sure(body: dict[str, object]) -> None:
+    body["intervals"]["frechet"]["confidence"] = 0.5  # type: ignore[index]
+
+
 def doubled(body: dict[str, object]) -> None:
     body["values"]["frechet"] *= 2  # type: ignore[index]
 

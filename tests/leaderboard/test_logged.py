@@ -12,9 +12,11 @@ from anyres_bench.leaderboard.logged import (
     add_submission,
     change_state,
     check_log,
+    standing,
     submission_seal,
     today,
 )
+from anyres_bench.leaderboard.site.entries import read_board
 from anyres_bench.leaderboard.submission import Card
 from anyres_bench.leaderboard.submitting import Enclosed, submit
 from tests.leaderboard.submitted import results_of
@@ -45,6 +47,33 @@ def test_a_submission_is_entered_raised_and_retracted(
     verdicts = check_log(log, base, checked)
     assert {verdict.state for verdict in verdicts} == {"ok"}
     assert said(verdicts)["log only grows"][1] == "added: 1 re-rendered, 1 retracted"
+
+
+def test_what_a_submission_counts_as(checked: CheckedSubmission, tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    seal = add_submission(log, checked).submission
+    assert standing(load_log(log), checked) == "submitted"
+    change_state(log, seal, TIERS[-1], "", "")
+    change_state(log, seal, RETRACTED, checked.records[0].key, "wrong images")
+    assert standing(load_log(log), checked) == "re-rendered, 1 of 2 records retracted"
+    change_state(log, seal, RETRACTED, "", "all of them")
+    assert standing(load_log(log), checked) == "retracted"
+    assert said(check_log(log, None, checked))["entry in the log"][1].endswith(": all of them")
+
+
+def test_a_retraction_of_no_record_is_told(checked: CheckedSubmission, tmp_path: Path) -> None:
+    """The number that was meant would stand as if nothing had been said."""
+    log = tmp_path / "log.csv"
+    seal = add_submission(log, checked).submission
+    change_state(log, seal, RETRACTED, "0" * 64, "wrong images")
+    state, why = said(check_log(log, None, checked))["records in the log"]
+    assert state == "failed"
+    assert "retracted, and there is none of that key" in why
+    assert checked.records[0].key[:12] in why
+    (tmp_path / "all").mkdir()
+    (tmp_path / "s").rename(tmp_path / "all" / "s")
+    board = read_board([], [tmp_path / "all"], load_log(log))
+    assert "none of that key" in "".join(board.oddities)
 
 
 def test_what_a_log_may_not_say_is_refused(checked: CheckedSubmission, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from anyres_bench.evaluation.headlines import role_in
 from anyres_bench.leaderboard.checks import CheckedSubmission, check
 from anyres_bench.leaderboard.committed import read_benchmark
 from anyres_bench.leaderboard.log import RETRACTED, TIERS, LogLine, state_of, states
-from anyres_bench.leaderboard.logged import entered, submission_seal
+from anyres_bench.leaderboard.logged import entered, stray_records, submission_seal
 from anyres_bench.leaderboard.submission import MANIFEST, Card, Submission, read_submission
 from anyres_bench.metrics import is_known
 from anyres_bench.models.embedded import embedded_in
@@ -128,7 +128,9 @@ def read_board(
             if path.is_symlink():
                 found.refused.append(Refusal(path.name, ("layout: it is a link",)))
             else:
-                _add(found, path, check(path), log)
+                checked = check(path)
+                _add(found, path, checked, log)
+                oddities += tuple(f"{path.name}: {s}" for s in stray_records(log or (), checked))
             bar.update()
     entries = (*found.entries.values(), *found.gone)
     if not entries:
