@@ -18,6 +18,7 @@ from PIL import Image, ImageChops, ImageCms, ImageFile
 from anyres_bench.core.errors import ImageError
 from anyres_bench.core.geometry import Box
 from anyres_bench.data.containers import Container
+from anyres_bench.data.encodings import Recoding, recoding
 
 AlphaPolicy = Literal["white", "drop", "refuse"]
 
@@ -29,6 +30,7 @@ _OTHER_BYTE = {
 }
 _NO_WHITE = ("I", "F", "LAB", "HSV")
 _WHITE = {"1": 1, "L;2": 3, "L;4": 15}  # layout -> largest sample
+_RECODED = ("16-bit-scaled", "icc-to-srgb")
 _BAND = 256  # rows that are turned at a time
 
 
@@ -40,23 +42,41 @@ def rawmode(image: Image.Image) -> str:
 
 
 def to_8_bits(
-    image: Image.Image, container: Container, layout: str
-) -> tuple[Image.Image, tuple[str, ...]]:
+    image: Image.Image, container: Container, layout: str, profile: bytes | None
+) -> tuple[Image.Image, bytes | None, tuple[str, ...]]:
     """Load the pixels with 8 bits a sample, as L, RGB, RGBA or CMYK.
 
     Args:
         image: opened, not loaded.
         container: what it was opened from.
         layout: what `rawmode` said before the image was loaded.
+        profile: of its samples; None for sRGB.
 
     Returns:
-        The image, and notes on what was done.
+        The image, the profile of its samples now, and notes on what was done.
 
     Raises:
         ImageError: `unsupported-mode`.
     """
     if (rows := _deep_rows(image, container, layout)) is not None:
-        return _from_deep(image, rows, container), ("16-bit-scaled",)
+        by = None if is_srgb(profile) else recoding(profile or b"")
+        if by is None or not _is_of(by, image):
+            return _from_deep(image, rows, container, None), profile, ("16-bit-scaled",)
+        return _from_deep(image, rows, container, by.levels), by.profile, _RECODED
+    flat, notes = _shallow(image, container, layout)
+    return flat, profile, notes
+
+
+def _is_of(by: Recoding, image: Image.Image) -> bool:
+    """Whether a profile's curves are of a picture's samples: those of greys are of greys alone."""
+    is_grey = image.mode in ("L", "LA", "I") or image.mode.startswith("I;")
+    return image.mode != "CMYK" and (is_grey or len(by.levels) == 3)
+
+
+def _shallow(
+    image: Image.Image, container: Container, layout: str
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """`to_8_bits` of a picture of no more."""
     if image.mode in _NO_WHITE or image.mode.startswith("I;"):
         raise ImageError(
             "unsupported-mode",
@@ -133,8 +153,10 @@ def _reread(image: Image.Image, container: Container, layout: str) -> Image.Imag
     return again
 
 
-def _from_deep(image: Image.Image, rows: Rows, container: Container) -> Image.Image:
-    """8-bit RGB, RGBA or CMYK of 16-bit samples, some rows at a time.
+def _from_deep(
+    image: Image.Image, rows: Rows, container: Container, curves: NDArray[np.uint8] | None
+) -> Image.Image:
+    """8-bit RGB, RGBA or CMYK of 16-bit samples, by curves or scaled, some rows at a time.
 
     A PNG's tRNS chunk, if there is one, names the colour that is transparent.
     """
@@ -144,10 +166,14 @@ def _from_deep(image: Image.Image, rows: Rows, container: Container) -> Image.Im
         bottom = min(top + _BAND, image.height)
         samples = rows(top, bottom)
         samples = samples[..., None] if samples.ndim == 2 else samples
+        samples = 65535 - samples if container.inverted else samples
         levels = ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
-        levels = 255 - levels if container.inverted else levels
         if levels.shape[2] < 3:
             levels = np.concatenate([np.repeat(levels[..., :1], 3, 2), levels[..., 1:]], axis=2)
+        if curves is not None:
+            n = 1 if samples.shape[2] < 3 else 3  # of its samples those that are colours
+            for i in range(3):
+                levels[..., i] = curves[i % len(curves)][samples[..., i % n]]
         if transparent is not None and levels.shape[2] == 3:
             visible = (samples != np.asarray(transparent)).any(axis=2, keepdims=True)
             levels = np.concatenate([levels, visible.astype(np.uint8) * np.uint8(255)], axis=2)
@@ -219,13 +245,12 @@ def _profile_transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform 
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         mode = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}[source.profile.xcolor_space]
+        flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
+        if mode == "L":  # else a straight line leads through every eight levels
+            flags |= ImageCms.Flags.NOOPTIMIZE
+        srgb = ImageCms.createProfile("sRGB")
         transform = ImageCms.buildTransform(
-            source,
-            ImageCms.createProfile("sRGB"),
-            mode,
-            "RGB",
-            ImageCms.Intent.PERCEPTUAL,
-            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            source, srgb, mode, "RGB", ImageCms.Intent.PERCEPTUAL, flags
         )
     except (ImageCms.PyCMSError, KeyError, OSError, ValueError):
         return "", None
@@ -237,7 +262,13 @@ def _profile_transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform 
 
 
 def _applied(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image.Image:
-    return cast(Image.Image, ImageCms.applyTransform(image, transform))  # None if in place only
+    """The image in sRGB; greys, whose transforms are slow, by a table of all of them."""
+    source = _colour_sample("L") if image.mode == "L" else image
+    colours = cast(Image.Image, ImageCms.applyTransform(source, transform))  # None only in place
+    if source is image:
+        return colours
+    tables = np.asarray(colours)[0].T.tolist()
+    return Image.merge("RGB", [image.point(table) for table in tables])
 
 
 def _colour_sample(mode: str) -> Image.Image:

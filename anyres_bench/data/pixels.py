@@ -3,7 +3,8 @@
     layout      on the list of `docs/layouts.md`, each entry verified; others are refused by name
     size        read from the header and held against `max_pixels` before anything is decoded
     truncated   refused, as is everything that Pillow reports; every refusal is an `ImageError`
-    16 bits     scaled by 257 (65535 becomes 255) and rounded; never clipped to white
+    16 bits     scaled by 257 (65535 becomes 255) and rounded, once the curves of a profile were
+                followed; never clipped to white
     colour      an ICC profile is followed to sRGB (perceptual, black point compensation); one that
                 moves no colour by more than one level is taken for sRGB; gAMA and cHRM of a PNG
                 without one are a profile; CMYK without a profile by Pillow's formula
@@ -137,7 +138,10 @@ def decode(
         pixels = None
         if shrink == 1 and is_srgb(profile):
             pixels = decode_luma(image, data) if luma else fast_decode(image, data)
-        flat, notes = (None, ()) if pixels is not None else to_8_bits(image, container, layout)
+        flat: Image.Image | None = None
+        notes: tuple[str, ...] = ()
+        if pixels is None:
+            flat, profile, notes = to_8_bits(image, container, layout, profile)
         if flat is not None and info.format == "PNG":
             _check_whole(image, flat, container, name)
         if info.format in JPEG_FORMATS and shrink == 1:
@@ -145,9 +149,11 @@ def decode(
     del image  # its memory goes before more is needed
     if flat is not None:
         flat, colour_notes = to_srgb(flat, profile)
-        colour_notes = colour_notes if is_icc else ("gamma-to-srgb",) * bool(colour_notes)
+        notes = tuple(dict.fromkeys(notes + colour_notes))
+        if not is_icc:  # it is what a PNG states
+            notes = tuple("gamma-to-srgb" if note.startswith("icc") else note for note in notes)
         flat, alpha_notes = without_alpha(flat, alpha, name)
-        pixels, notes = np.array(flat), notes + colour_notes + alpha_notes
+        pixels, notes = np.array(flat), notes + alpha_notes
     assert pixels is not None
     pixels = _upright(pixels, info.orientation)
     notes += ("first-frame",) * (info.n_frames > 1) + ("oriented",) * (info.orientation != 1)

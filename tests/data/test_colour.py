@@ -126,6 +126,9 @@ def test_a_profile_of_greys_is_followed_however_greys_are_stored() -> None:
     opaque = Image.fromarray(np.dstack([grey, np.full_like(grey, 255)]))
     plain = decode(encode(grey, "PNG", icc_profile=grey_profile(1))).pixels
     assert np.abs(plain[..., 0].astype(int) - grey).max() > 50
+    linear = grey / 255
+    light = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    np.testing.assert_allclose(plain, np.dstack([255 * light] * 3), atol=0.51)
     for image, container in (
         (deep, "PNG"),
         (deep, "TIFF"),
