@@ -175,7 +175,7 @@ def test_the_calls_of_an_api_are_paced_for_all_machines(second_node: Any, tmp_pa
             api=double.api,
             calls_per_hour=3600 * per_s,
         )
-        key_file.write_text("no such key")
+        key_file.write_text("0123456789abcdef")
         with pytest.raises(UsageError, match="Invalid API Key"):
             build(Order(flickr, tmp_path / "out", "f", rules), engine)
         double.calls.clear()
