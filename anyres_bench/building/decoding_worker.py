@@ -39,7 +39,8 @@ def main() -> None:
         except AnyresBenchError as error:
             reply = str(error)
         except OSError as error:
-            reply = f"{site.folder} cannot be written to: {error}; the same command goes on"
+            told = "once it can, the same command goes on"
+            reply = f"{site.folder} cannot be written to: {error}; {told}"
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this candidate's alone
             reply = faulted(job, error)
         pickle.dump(reply, replies)

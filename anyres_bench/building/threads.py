@@ -133,7 +133,8 @@ class ThreadedRun:
             end = error
         except OSError as error:
             end = DatasetError(
-                f"{self._site.folder} cannot be written to: {error}; the same command goes on"
+                f"{self._site.folder} cannot be written to: {error}; once it can, the same "
+                "command goes on"
             )
         finally:  # whatever happened, nobody waits for this thread
             self._report(end)
