@@ -95,8 +95,9 @@ def submit(
     from anyres_bench.leaderboard.submission import Card
     from anyres_bench.leaderboard.submitting import Enclosed, chosen, submit
     from anyres_bench.metrics import is_known
-    from anyres_bench.results import read_results
+    from anyres_bench.results import check_outside, read_results
 
+    check_outside(out, results)
     reading = read_results(results, is_known=is_known)
     if reading.oddities:
         say(one_line_each(reading.oddities))
@@ -187,9 +188,11 @@ def build(
     from anyres_bench.leaderboard.log import load_log
     from anyres_bench.leaderboard.site.building import build_site, check_replaceable
     from anyres_bench.leaderboard.site.entries import read_board
+    from anyres_bench.results import check_outside
 
     paths = results or (() if submissions or embedded else (Path("results"),))
     paths = (*paths, SCENES) if embedded else paths
+    check_outside(out, [*paths, *submissions])
     check_replaceable(out)
     log = load_log(board_log) if board_log is not None else None
     board = read_board(paths, submissions, log)

@@ -325,9 +325,10 @@ def export(
     """
     from anyres_bench.leaderboard.exchange import HubBenchmark, export_results
     from anyres_bench.metrics import is_known
-    from anyres_bench.results import read_results
+    from anyres_bench.results import check_outside, read_results
 
     wanted = HubBenchmark(benchmark, title, licence, source)
+    check_outside(out, results)
     reading = read_results(results, is_known=is_known)
     if reading.oddities:
         say(one_line_each(reading.oddities))

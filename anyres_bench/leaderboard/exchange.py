@@ -29,6 +29,7 @@ from anyres_bench.results import Result, to_csv
 FRAMEWORK = "anyres-bench"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _TABLE = "results.csv"
+_LONGEST_NAME = 160  # letters of a part of a path, before a digest
 _TYPES = {
     **dict.fromkeys(("n", "version", "seed", "n_real", "n_fake"), "sc:Integer"),
     **dict.fromkeys(("value", "low", "high", "standard_error", "confidence"), "sc:Float"),
@@ -124,8 +125,10 @@ def task_name(task: str, value: str) -> str:
 
 
 def _slug(text: str) -> str:
-    """A name that is one part of a path everywhere."""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.") or sha256_text(text)[:12]
+    """A name that is one part of a path everywhere; a long one ends in a digest."""
+    digest = sha256_text(text)[:12]
+    name = re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.") or digest
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}-{digest}"
 
 
 def _unique(texts: Sequence[str], what: str) -> dict[str, str]:

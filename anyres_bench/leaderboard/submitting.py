@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,12 +68,13 @@ def submit(
         What `leaderboard check` says of the folder.
 
     Raises:
-        UsageError: results of several models, no licence, or what this machine's cache no longer
-            has.
+        UsageError: results of several models, no licence, a place within another submission, or
+            what this machine's cache no longer has.
         DataError: the folder would be refused; the message says by which rules.
         FileExistsError: there is something at `out`.
     """
     _check(results, card, enclosed)
+    _check_apart(out)
     with atomic_folder(out) as folder:
         write_submission(folder, results, card, enclosed)
         checked = check(folder)
@@ -144,6 +146,16 @@ def _check(results: Sequence[Result], card: Card, enclosed: Enclosed) -> None:
         )
     if enclosed.features not in _KINDS:
         raise UsageError(f"features {enclosed.features!r}, expected one of {', '.join(_KINDS)}")
+
+
+def _check_apart(out: Path) -> None:
+    """Refuse a place within another submission, which holds nothing that it does not list."""
+    for folder in Path(os.path.realpath(out)).parents:
+        if (folder / MANIFEST).is_file():
+            raise UsageError(
+                f"{out} lies within {folder}, which is a submission and would be refused with "
+                "another in it; name a place outside of it"
+            )
 
 
 def _digests(folder: Path) -> Iterator[tuple[str, FileDigest]]:

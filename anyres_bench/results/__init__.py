@@ -8,6 +8,7 @@
 from anyres_bench.results.files import (
     ResultReading,
     StoredResult,
+    check_outside,
     read_result,
     read_results,
     read_stored,
@@ -77,6 +78,7 @@ __all__ = [
     "Task",
     "cautions_of",
     "chance_band",
+    "check_outside",
     "differences",
     "ends",
     "explained",

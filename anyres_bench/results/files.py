@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from anyres_bench.core.errors import DataError
+from anyres_bench.core.errors import DataError, UsageError
 from anyres_bench.core.files import write_json
 from anyres_bench.core.plain import unique_keys
 from anyres_bench.core.reporting import tracked
@@ -168,6 +168,21 @@ def _contradiction(twin: Result, result: Result) -> str:
     return next(told, "")
 
 
+def check_outside(out: Path, folders: Iterable[Path]) -> None:
+    """Refuse to write into a folder that is read: what comes of it would be read from then on.
+
+    Raises:
+        UsageError: `out` lies within one of the folders.
+    """
+    place = Path(os.path.realpath(out))
+    for folder in folders:
+        if Path(os.path.realpath(folder)) in place.parents:
+            raise UsageError(
+                f"{out} lies within {folder}, and everything in there is read as results or "
+                "submissions the next time; name a place outside of it"
+            )
+
+
 def unsealed_remark(place: Path, n: int) -> str:
     """A sentence about results of a file or folder that nothing holds to what was written."""
     return (
@@ -231,6 +246,8 @@ def _newest(body: Any) -> dict[str, Any]:
     """The fields of the newest schema, the seal held against them."""
     if not isinstance(body, dict) or type(body.get("schema")) is not int:
         raise DataError("it has no schema, so it is no result of this package")
+    if "task" not in body:  # such as the manifest of a submission
+        raise DataError("it has no task, so it is no result of this package")
     fields = {name: value for name, value in body.items() if name not in ("schema", "seal")}
     if body["schema"] == 1:
         return from_schema_1(fields)

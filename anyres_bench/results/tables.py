@@ -130,7 +130,10 @@ def to_csv(results: Iterable[Result]) -> str:
 
 
 def to_latex(results: Iterable[Result]) -> str:
-    """A `tabular` with the lines of `result_table`: model, value, interval and task."""
+    """A `tabular` with the lines of `result_table`: model, value, interval and task.
+
+    One line a row: what is no visible character is spelled out.
+    """
     import pandas as pd
 
     rows = [
@@ -144,7 +147,8 @@ def to_latex(results: Iterable[Result]) -> str:
         for result in results
         for name in result.higher_is_better
     ]
-    frame = pd.DataFrame(rows, columns=["model", "value", "", "interval", "task"])
+    cells = [[terminal(cell) for cell in row] for row in rows]
+    frame = pd.DataFrame(cells, columns=["model", "value", "", "interval", "task"])
     text: str = frame.to_latex(index=False, escape=True)
     return text
 

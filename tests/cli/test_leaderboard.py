@@ -75,6 +75,31 @@ def test_escapes_of_a_hostile_card_do_not_reach_the_terminal(capfd) -> None:
     assert "\x1b" not in out
 
 
+def test_nothing_is_written_where_it_would_be_read_as_results(capfd) -> None:
+    write("results")
+    hub = ("--benchmark", "me/x", "--licence", "MIT")
+    Path("link").symlink_to("results")
+    for command in (
+        ("submit", "results", "--out", "results/s", *CARD),
+        ("submit", ".", "--out", "s", *CARD),
+        ("submit", "results", "--out", "link/s", *CARD),
+        ("export", "results", "--out", "results/hub", *hub),
+        ("build", "results", "--out", "results/site"),
+        ("build", "--submissions", "results", "--out", "results/site"),
+    ):
+        code, _, err = call(capfd, *command)
+        assert code == 2, command
+        assert "lies within" in err
+        assert "name a place outside" in err
+    assert not list(Path().rglob("site*")) + list(Path().rglob("submission.json"))
+    assert call(capfd, "submit", "results", "--out", "s", *CARD)[0] == 0
+    code, _, err = call(capfd, "submit", "results", "--out", "s/inner", *CARD)
+    assert (code, "is a submission" in err) == (2, True)
+    assert call(capfd, "check", "s")[0] == 0
+    _, _, err = call(capfd, "submit", "results", "s", "--out", "t", *CARD)
+    assert "submission.json cannot be used: it has no task" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -55,6 +55,9 @@ def test_text_of_others_is_inert() -> None:
     (row,) = csv.DictReader(io.StringIO(to_csv([odd])))
     assert row["model"].startswith("'=1+1")
     assert r"\& 50\% \_a\_" in to_latex([odd])
+    lined = to_latex([result(model=model("a\x1b[31m\nb\u202e"))])
+    assert not set("\x1b\u202e") & set(lined)
+    assert len(lined.splitlines()) == len(to_latex([result()]).splitlines())
 
 
 def test_frames_round_nothing() -> None:
