@@ -13,13 +13,30 @@ from types import MappingProxyType
 from typing import Any
 
 from anyres_bench.core.errors import UnknownNameError, UsageError
+from anyres_bench.core.quoting import terminal
+
+_MOST_COMPARED = 2000
+_LONGEST_SHOWN = 200
+
+
+def shown(name: str) -> str:
+    """A name for a line of a message, of which it makes no other; the rest of a long one left out.
+
+    >>> shown("a\\nb"), len(shown("c" * 1000))
+    ('a\\\\nb', 203)
+    """
+    return terminal(name[:_LONGEST_SHOWN]) + "..." * (len(name) > _LONGEST_SHOWN)
 
 
 def nearest(name: str, known: Iterable[str], n: int = 3) -> str:
-    """The end of an error message: the nearest known names, or all of them when they are few."""
-    names = sorted(known)
+    """The end of an error message: the nearest known names, or all of them when they are few.
+
+    Names may be those of a stranger's file: of very many or long ones only so much is looked at.
+    """
+    names = [shown(other) for other in sorted(known)[:_MOST_COMPARED]]
     small = {other.lower(): other for other in names}
-    close = [small[one] for one in difflib.get_close_matches(name.lower(), small, n, cutoff=0.5)]
+    sought = shown(name).lower()
+    close = [small[one] for one in difflib.get_close_matches(sought, small, n, cutoff=0.5)]
     if close:
         return f"did you mean {' or '.join(close)}?"
     return f"known: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}"

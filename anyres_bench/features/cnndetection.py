@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from anyres_bench.core.errors import CheckpointError, UsageError
 from anyres_bench.core.geometry import Size
+from anyres_bench.core.registry import shown
 from anyres_bench.core.states import misfits
 from anyres_bench.data.resize import MODES, resize
 from anyres_bench.features.batches import in_batches, upload
@@ -36,6 +37,8 @@ from anyres_bench.fetching.weights import locate
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FILES = {"": "cnndetection-prob0.5", "prob0.1": "cnndetection-prob0.1"}
 """Option -> registered weights: trained with blur and JPEG on half or on a tenth of the images."""
+
+_MOST_COMPARED = 100  # unknown names, of which a file may have any number
 
 
 class _Bottleneck(nn.Module):
@@ -99,15 +102,13 @@ def load_network(state: Mapping[str, Tensor], source: str) -> ResNet50:
     own = {name: tensor for name, tensor in network.state_dict().items() if tensor.ndim}
     given = {name: t for name, t in state.items() if not name.endswith("num_batches_tracked")}
     missing, other = [name for name in own if name not in given], misfits(own, given)
-    unknown = sorted(given.keys() - own.keys())
+    unknown = [shown(name) for name in sorted(given.keys() - own.keys())]
     if missing or other or unknown:
-        rows = [f"    {name}{_hint(name, unknown)}" for name in missing] + [
-            f"    {o}" for o in other
-        ]
+        rows = [f"{name}{_hint(name, unknown[:_MOST_COMPARED])}" for name in missing[:10]] + other
         raise CheckpointError(
-            f"{source} is not the state of the CNNDetection ResNet-50: {len(rows)} tensors are "
-            f"missing or of another shape or kind, {len(unknown)} are unknown "
-            f"({', '.join(unknown[:3])})\n" + "\n".join(rows[:10])
+            f"{source} is not the state of the CNNDetection ResNet-50: {len(missing + other)} "
+            f"tensors are missing or of another shape or kind, {len(unknown)} are unknown "
+            f"({', '.join(unknown[:3])})\n" + "\n".join(f"    {row}" for row in rows[:10])
         )
     network.load_state_dict(given, strict=False)
     return network

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from anyres_bench.core.errors import CheckpointError, ConfigError
+from anyres_bench.core.registry import shown
 from anyres_bench.core.states import misfits
 
 # No network of today comes near these; without a bound, a config could ask for days of work.
@@ -176,9 +177,10 @@ def load_strict(module: nn.Module, state: Mapping[str, Tensor], source: str) -> 
 
 def _nearest_first(names: Iterable[str], others: Iterable[str]) -> list[str]:
     """`names` with the likeliest of `others` beside each, the closest pairs first."""
-    compared = sorted(others)[:_MAX_COMPARED]
+    # Names of a file may be of any length, and comparing takes the time of both multiplied.
+    own, compared = (list(map(shown, sorted(part)[:_MAX_COMPARED])) for part in (names, others))
     rows: list[tuple[float, str]] = []
-    for name in sorted(names)[:_MAX_COMPARED]:
+    for name in own:
         scored = [(difflib.SequenceMatcher(None, name, other).ratio(), other) for other in compared]
         score, nearest = max(scored, default=(0.0, ""))
         rows.append((-score, f"{name} (nearest: {nearest})" if score > 0.5 else name))

@@ -38,3 +38,10 @@ def test_a_name_of_elsewhere_is_told_what_to_write_here() -> None:
     registry = Registry("metric", {"kid": "a:b"}, hints={"fid": "write frechet"})
     with pytest.raises(UnknownNameError, match="unknown metric 'FID'; write frechet"):
         registry.get("FID")
+
+
+def test_names_of_a_strangers_file_make_no_line_and_no_work_of_their_own() -> None:
+    message = nearest("conv.weight", ["conv.weight\nerror", "x" * 100_000])
+    assert message == r"did you mean conv.weight\nerror?"
+    assert len(nearest("conv.weight", ["x" * 100_000, "y" * 100_000])) < 500
+    assert "b09999" not in nearest("b09999", (f"b{i:05}" for i in range(10_000)))

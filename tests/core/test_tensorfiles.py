@@ -375,7 +375,7 @@ def test_a_torchscript_class_of_a_script_is_read(
     """Its class is `Mine` of `__torch__`, without the name of a module."""
     monkeypatch.setattr(Mine, "__module__", "__main__")
     path = tmp_path / "x.pt"
-    torch.jit.script(Mine()).save(path)
+    torch.jit.save(torch.jit.script(Mine()), path)
     assert {name: t.tolist() for name, t in read_tensor_file(path).content.items()} == {"w": [1.0]}
 
 

@@ -183,6 +183,16 @@ def test_a_mismatch_lists_names_the_likeliest_pairs_first() -> None:
         assert torch.equal(before[name], tensor)
 
 
+def test_long_wrong_names_and_those_with_line_ends_are_cut(tmp_path: Path) -> None:
+    wrong = {f"weigh\nerror: well {'x' * 3000}{i}": torch.zeros(1) for i in range(2)}
+    with pytest.raises(CheckpointError) as caught:
+        load_strict(nn.Linear(2, 2), wrong, "toy")
+    lines = str(caught.value).split("\n")
+    assert len(lines) == 7
+    assert max(map(len, lines)) < 300
+    assert any(line.startswith(r"    weigh\nerror: well xxx") for line in lines)
+
+
 def test_ten_thousand_wrong_names_are_counted_quickly() -> None:
     state = {f"layer{i}.weight": torch.zeros(1) for i in range(10_000)}
     with pytest.raises(CheckpointError, match=r"10000 unexpected") as caught:
