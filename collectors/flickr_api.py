@@ -191,7 +191,8 @@ class FlickrApi:
             FetchError: the last of several failures, or `bad-answer`.
         """
         n_counted = n_shown = 0
-        for window, page in self._windows(query, first, last):
+        whole_window = {**query, "min_upload_date": first, "max_upload_date": last}
+        for window, page in self._windows(whole_window, self._page(whole_window, 1)):
             total, seen = 0, set()
             for shown in self._pages(window, page):
                 total = max(total, _total(shown))
@@ -207,17 +208,30 @@ class FlickrApi:
             )
 
     def _windows(
-        self, query: Mapping[str, Any], first: int, last: int
+        self, window: Mapping[str, Any], page: dict[str, Any]
     ) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
-        """Searches that show all that they have, each with its first page."""
-        window = {**query, "min_upload_date": first, "max_upload_date": last}
-        page = self._page(window, 1)
+        """Parts of a search that show all that they have, each with its first page.
+
+        Raises:
+            FetchError: `bad-answer` where each half has as many photos as the whole: who passes
+                over the dates would be asked for every second of them.
+        """
+        first, last = window["min_upload_date"], window["max_upload_date"]
         if _total(page) < REAL_RESULTS or last <= first:
             yield window, page
             return
         middle = (first + last) // 2
-        yield from self._windows(query, first, middle)
-        yield from self._windows(query, middle + 1, last)
+        halves = [{**window, "max_upload_date": middle}, {**window, "min_upload_date": middle + 1}]
+        pages = [self._page(half, 1) for half in halves]
+        if min(map(_total, pages)) >= _total(page):
+            raise FetchError(
+                "bad-answer",
+                f"photos.search counts {_total(page)} photos from {first} to {last}, and as many "
+                "in each half of it: it passes over the dates, by which searches are split; what "
+                "answers is not Flickr's interface, or is in trouble",
+            )
+        for half, shown in zip(halves, pages, strict=True):
+            yield from self._windows(half, shown)
 
     def _pages(self, window: Mapping[str, Any], page: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """The first page and those behind it, by the largest count that any of them states."""

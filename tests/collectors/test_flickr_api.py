@@ -235,6 +235,11 @@ def test_photos_that_a_search_counts_and_does_not_show_are_told() -> None:
     assert _search({1: {"total": 0, "photo": _shown(range(3))}}) == ["0", "1", "2"]
 
 
+def test_a_service_that_passes_over_dates_is_not_asked_for_every_second() -> None:
+    with pytest.raises(FetchError, match="counts 4100 photos from 0 to 9, and as many in each"):
+        _search({1: {"total": 4100, "photo": []}})
+
+
 @pytest.mark.parametrize(
     "page", [{}, {"total": "1,234", "photo": []}, {"total": 3, "photo": {}}, {"total": 3}]
 )
