@@ -14,7 +14,7 @@ from anyres_bench.core.files import sha256_file
 from anyres_bench.leaderboard.exchange import HubBenchmark, export_results, task_name
 from anyres_bench.results import Result
 from tests.leaderboard.submitted import results_of
-from tests.results.records import dataset, model
+from tests.results.records import dataset
 
 BENCHMARK = HubBenchmark("me/scenes", "Scenes", "CC0-1.0", "https://example.org/board")
 
@@ -115,7 +115,9 @@ def test_hostile_text_stays_text(results: list[Result], tmp_path: Path) -> None:
 
 
 def test_long_names_fit_on_a_disk(results: list[Result], tmp_path: Path) -> None:
-    long = [replace(results[0], model=replace(model("m"), id="m" * 300 + end)) for end in "ab"]
+    long = [
+        replace(results[0], model=replace(results[0].model, id="m" * 300 + end)) for end in "ab"
+    ]
     names = [n for n in export_results(long, BENCHMARK, tmp_path / "hub") if "models" in n]
     assert len(names) == 2
     assert max(len(part) for name in names for part in name.split("/")) < 200

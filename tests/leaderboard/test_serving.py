@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import contextlib
 import http.client
+import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from anyres_bench.core.errors import UsageError
 from anyres_bench.core.reporting import report_to
+from anyres_bench.leaderboard import serving
 from anyres_bench.leaderboard.serving import FolderServer
 from tests.reporters import Recorder
 
@@ -78,6 +82,63 @@ def test_other_names_of_this_machine_are_refused(served: FolderServer) -> None:
 def test_only_reading(served: FolderServer) -> None:
     assert ask(served, "/", "POST")[0] == 501
     assert ask(served, "/", "DELETE")[0] == 501
+
+
+def test_who_asks_a_letter_at_a_time_is_left(
+    served: FolderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each letter comes in time, the question does not."""
+    monkeypatch.setattr(serving._Handler, "timeout", 0.5)
+    with socket.create_connection(served.server_address[:2]) as slow:
+        slow.settimeout(0.05)
+        for _ in range(200):
+            slow.send(b"G")
+            try:
+                assert slow.recv(1) == b""
+                break
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+        else:
+            pytest.fail("it is listened to for as long as it likes")
+    assert ask(served, "/")[0] == 200
+
+
+def test_connections_that_hang_keep_nobody_out_for_ever(
+    served: FolderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving._Handler, "timeout", 1)
+    n_before = threading.active_count()
+    with contextlib.ExitStack() as stack:
+        for _ in range(3 * serving._MOST_CONNECTIONS):
+            stack.enter_context(socket.create_connection(served.server_address[:2]))
+        until_true(lambda: threading.active_count() > n_before + serving._MOST_CONNECTIONS // 2)
+        assert threading.active_count() <= n_before + serving._MOST_CONNECTIONS
+        until_true(lambda: answers(served))
+
+
+def answers(server: FolderServer) -> bool:
+    try:
+        return ask(server, "/")[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def until_true(holds: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if holds():
+            return
+        time.sleep(0.02)
+    pytest.fail("it never came")
+
+
+def test_names_of_this_machine_are_not_looked_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some machines wait for seconds, or have a name that cannot be read."""
+    monkeypatch.setattr(socket, "getfqdn", lambda *name: pytest.fail("looked up"))
+    FolderServer(tmp_path).server_close()
 
 
 def test_a_folder_and_a_free_port_are_needed(served: FolderServer, tmp_path: Path) -> None:
