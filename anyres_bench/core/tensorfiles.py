@@ -90,7 +90,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     """
     with map_file(path) as data:
         head = bytes(data[:HEAD_BYTES])
-        if not _is_safetensors(head):
+        if not is_safetensors(head):
             raise CheckpointError(f"this file is {describe(head)}; expected .safetensors")
         return _read_safetensors(path, data)
 
@@ -106,7 +106,7 @@ def _read(path: Path, data: memoryview, budget: Budget) -> tuple[Kind, Any]:
         return _read_zip(ZipArchive(data, budget), budget)
     if LEGACY_HEAD.match(head):
         return "torch", _read_legacy_file(data, budget)
-    if _is_safetensors(head):
+    if is_safetensors(head):
         return "safetensors", _read_safetensors(path, data)
     if head[257:262] == b"ustar":
         raise UnsafeCheckpointError(
@@ -270,7 +270,8 @@ def _collect(value: Any, prefix: str, tensors: dict[str, Tensor], budget: Budget
             _collect(child, f"{prefix}{expect(name, str)}.", tensors, budget)
 
 
-def _is_safetensors(head: bytes) -> bool:
+def is_safetensors(head: bytes) -> bool:
+    """Whether a file that begins so is one: the length of its header, and JSON."""
     return len(head) > 8 and head[8:9] == b"{" and head[:8] != bytes(8)
 
 

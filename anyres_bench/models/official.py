@@ -27,12 +27,13 @@ from anyres_bench.core.files import sha256_text
 from anyres_bench.core.pickled_numpy import Array, numpy_names
 from anyres_bench.core.registry import nearest
 from anyres_bench.core.storages import (
+    LEGACY_HEAD,
     Storage,
     empty_dict,
     read_legacy_stream,
     tensor_names,
 )
-from anyres_bench.core.tensorfiles import map_file
+from anyres_bench.core.tensorfiles import is_safetensors, map_file
 from anyres_bench.core.unpickle import Arguments, NameTable, SafeUnpickler, expect, quote
 from anyres_bench.core.zips import MAGIC as ZIP_MAGIC
 
@@ -102,9 +103,9 @@ def read_official_pickle(path: Path) -> OfficialSnapshot:
     """
     path = Path(path)
     with map_file(path) as data:
-        if data[0] != pickle.PROTO[0]:
-            head = bytes(data[:HEAD_BYTES])
-            raise CheckpointError(f"not a pickle: this file is {_describe(head)}")
+        head = bytes(data[:HEAD_BYTES])
+        if data[0] != pickle.PROTO[0] or _is_tensors(head):
+            raise CheckpointError(f"not a pickle of networks: this file is {_describe(head)}")
         budget = Budget(tensor_bytes=len(data))
         top = SafeUnpickler(data, _names(budget), budget).load()
         if not isinstance(top, dict) or not any(isinstance(v, _Record) for v in top.values()):
@@ -241,10 +242,16 @@ def _check_name(name: Any) -> str:
     return str(name)
 
 
+def _is_tensors(head: bytes) -> bool:
+    """Whether tensors alone follow; the first byte of such files may be that of a pickle."""
+    return bool(LEGACY_HEAD.match(head)) or is_safetensors(head)
+
+
 def _describe(head: bytes) -> str:
-    if head.startswith(ZIP_MAGIC):
+    if head.startswith(ZIP_MAGIC) or _is_tensors(head):
+        what = "a zip" if head.startswith(ZIP_MAGIC) else "tensors without an architecture"
         return (
-            "a zip, as torch.save writes .pt and .pth; such files are loaded by the baseline that "
-            "they belong to"
+            f"{what}, as torch.save (.pt, .pth) or safetensors writes; such files are loaded by "
+            "the baseline that they belong to"
         )
     return describe(head)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from anyres_bench.core.errors import CheckpointError
@@ -115,3 +116,16 @@ def test_a_flipped_bit_is_an_error_or_another_digest(tmp_path: Path) -> None:
             continue
         assert found.sha256 != want.sha256
     assert noticed > 0
+
+
+def test_files_of_tensors_alone_are_called_so(tmp_path: Path) -> None:
+    path = tmp_path / "x.pkl"
+    torch.save({"w": torch.ones(3)}, path, _use_new_zipfile_serialization=False)
+    stream = path.read_bytes()
+    # The length of this header, 128, begins as a pickle does.
+    whole = safetensors.torch.save({"w": torch.ones(3)}, {"note": "x" * 39})
+    assert whole[0] == stream[0] == 0x80
+    for data in (stream, whole):
+        path.write_bytes(data)
+        with pytest.raises(CheckpointError, match=r"x\.pkl: not a pickle.*the baseline that they"):
+            read_official_pickle(path)
