@@ -151,6 +151,9 @@ def read_results(
         if what := _contradiction(twin, result):
             oddities.append(f"{path} left out: another file has other {what} for the same key")
         oddities += [f"{path}: {said}" for said in _remarks(Task.parse(result.task), is_known)]
+    for key, said in _ranked_otherwise(results.values()):
+        del results[key]
+        oddities.append(said)
     if not results:
         names = ", ".join(str(path) for path in asked)
         said = "".join(f"\n  {oddity}" for oddity in oddities[:5])
@@ -166,6 +169,35 @@ def _contradiction(twin: Result, result: Result) -> str:
         part.replace("_", " ") for part in parts if getattr(twin, part) != getattr(result, part)
     )
     return next(told, "")
+
+
+def _ranked_otherwise(results: Iterable[Result]) -> list[tuple[str, str]]:
+    """Keys of results that rank by another value, or the other way round, than most of their task.
+
+    A sentence with each. They cannot stand in one table: neither order would be one of both.
+    """
+    by_task: dict[str, list[Result]] = {}
+    for result in results:
+        by_task.setdefault(result.task, []).append(result)
+    found = []
+    for task, some in by_task.items():
+        first_values = Counter(_first_ranked(result) for result in some)
+        most = first_values.most_common(1)[0][0]
+        found += [
+            (
+                result.key,
+                f"{task} of {result.model.id} left out: it ranks by {_first_ranked(result)}, and "
+                f"most results of this task by {most}; evaluate again what is not as its metric",
+            )
+            for result in some
+            if _first_ranked(result) != most
+        ]
+    return found
+
+
+def _first_ranked(result: Result) -> str:
+    name, higher = next(iter(result.higher_is_better.items()))
+    return f"{name} ({'higher' if higher else 'lower'} is better)"
 
 
 def check_outside(out: Path, folders: Iterable[Path]) -> None:
@@ -246,8 +278,8 @@ def _newest(body: Any) -> dict[str, Any]:
     """The fields of the newest schema, the seal held against them."""
     if not isinstance(body, dict) or type(body.get("schema")) is not int:
         raise DataError("it has no schema, so it is no result of this package")
-    if "task" not in body:  # such as the manifest of a submission
-        raise DataError("it has no task, so it is no result of this package")
+    if "card" in body and "task" not in body:
+        raise DataError("it is the manifest of a submission, and no result")
     fields = {name: value for name, value in body.items() if name not in ("schema", "seal")}
     if body["schema"] == 1:
         return from_schema_1(fields)

@@ -97,7 +97,7 @@ def test_nothing_is_written_where_it_would_be_read_as_results(capfd) -> None:
     assert (code, "is a submission" in err) == (2, True)
     assert call(capfd, "check", "s")[0] == 0
     _, _, err = call(capfd, "submit", "results", "s", "--out", "t", *CARD)
-    assert "submission.json cannot be used: it has no task" in err
+    assert "submission.json cannot be used: it is the manifest of a submission" in err
 
 
 @pytest.mark.parametrize(

@@ -206,6 +206,20 @@ def test_twins_with_other_intervals_are_said(tmp_path: Path) -> None:
     assert "other intervals for the same key" in said
 
 
+def test_what_ranks_the_other_way_round_is_left_out(tmp_path: Path) -> None:
+    """No order of one table would be that of both."""
+    for name in "ab":
+        write_result(tmp_path, result(model=model(name)))
+    write_result(tmp_path, result(model=model("0"), higher_is_better={"frechet": True}))
+    other = {"values": {"zz": 1.0}, "intervals": {}, "higher_is_better": {"zz": False}}
+    write_result(tmp_path, result(model=model("1"), **other))
+    reading = read_results(tmp_path)
+    assert [one.model.id for one in reading] == ["a", "b"]
+    assert len(reading.oddities) == 2
+    assert "of 0 left out: it ranks by frechet (higher is better)" in reading.oddities[0]
+    assert "most results of this task by frechet (lower is better)" in reading.oddities[1]
+
+
 def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
     """No flip gives another number, model or task; what is left as it was is white space."""
     path = write_result(tmp_path, result())
