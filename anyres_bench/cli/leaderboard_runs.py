@@ -258,6 +258,8 @@ def serve(folder: Path, port: int) -> None:
 
     with FolderServer(folder, port) as server:
         show(server.address)
+        if not (folder / "index.html").is_file():
+            say(f"{folder} has no index.html; write the name of a page of it behind the address")
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
 

@@ -182,18 +182,22 @@ def test_three_commands_lead_to_a_checked_folder_and_no_edit_passes(
 
 
 @pytest.mark.slow
-def test_serve_ends_quietly(tmp_path: Path) -> None:
-    (tmp_path / "index.html").write_text("front")
+@pytest.mark.parametrize("name", ["index.html", "report.html"])
+def test_serve_ends_quietly(tmp_path: Path, name: str) -> None:
+    """It says where a folder has no front page."""
+    (tmp_path / name).write_text("front")
     command = [sys.executable, "-m", "anyres_bench", "leaderboard", "serve", str(tmp_path)]
     with subprocess.Popen(command, stdout=-1, stderr=-1, text=True) as child:
         assert child.stdout is not None
         address = child.stdout.readline().strip()
         assert address.startswith("http://127.0.0.1:")
-        with urllib.request.urlopen(address, timeout=30) as answer:
+        page = address if name == "index.html" else f"{address.rstrip('/')}/{name}"
+        with urllib.request.urlopen(page, timeout=30) as answer:
             assert answer.read() == b"front"
         child.send_signal(signal.SIGINT)
         rest, errors = child.communicate(timeout=60)
-        assert (rest, errors, child.returncode) == ("", "", 0)
+        assert (rest, "has no index.html" in errors) == ("", name != "index.html")
+        assert (child.returncode, errors.count("\n")) == (0, int(name != "index.html"))
 
 
 def test_export_says_what_it_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
