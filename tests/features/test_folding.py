@@ -21,7 +21,7 @@ def drawn(network: nn.Module, seed: int = 0) -> nn.Module:
     """The network in eval mode, its weights and the statistics of its batch norms drawn."""
     rng = torch.Generator().manual_seed(seed)
     for module in network.eval().requires_grad_(False).modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d | nn.Linear):
             scale = (2 / module.weight[0].numel()) ** 0.5
             module.weight.copy_(scale * torch.randn(module.weight.shape, generator=rng))
         if isinstance(module, nn.BatchNorm2d):
