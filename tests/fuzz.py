@@ -79,28 +79,39 @@ def fuzz(
     seed = int(os.environ.get("FUZZ_SEED", seed))
     seconds = float(os.environ.get("FUZZ_SECONDS", seconds))
     known = [*seeds, *_corpus(name)]
-    context = multiprocessing.get_context("fork")
-    ours, theirs = context.Pipe()
     last = CORPUS / f".{name}.{os.getpid()}.tmp"
     CORPUS.mkdir(exist_ok=True)
-    arguments = (theirs, last, known, target, allowed, seconds, seed, limit_s, memory_bytes, mutate)
-    process = context.Process(target=_run, args=arguments)
-    process.start()
-    theirs.close()
-    try:
-        n, found, fault = ours.recv()
-    except EOFError:
-        process.join()
-        n, found, fault = 0, [], (last.read_bytes(), f"it died with {process.exitcode}")
-    finally:
-        process.join()
-        last.unlink(missing_ok=True)
+    arguments = (last, known, target, allowed, seconds, seed, limit_s, memory_bytes, mutate)
+    told = _forked(*arguments)
+    # Threads of libraries that other tests have loaded, Ray's for one, can end a forked process;
+    # what an input does it does again.
+    if isinstance(told, int):
+        told = _forked(*arguments)
+    if isinstance(told, int):
+        told = 0, [], (last.read_bytes(), f"it died with {told}, twice")
+    n, found, fault = told
+    last.unlink(missing_ok=True)
     if os.environ.get("FUZZ_KEEP"):
         _keep(name, found)
     if fault is not None:
         path = _write(name, fault[0])
         raise AssertionError(f"{name}: {path} shows a fault after {n} inputs\n{fault[1]}")
     return int(n)
+
+
+def _forked(*arguments: Any) -> Any:
+    """What `_run` sends from a process of its own, or the exit code that it dies with."""
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_run, args=(theirs, *arguments))
+    process.start()
+    theirs.close()
+    try:
+        told = ours.recv()
+    except EOFError:
+        told = None
+    process.join()
+    return process.exitcode if told is None else told
 
 
 @contextlib.contextmanager

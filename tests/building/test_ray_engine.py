@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import os
 import subprocess
 import sys
@@ -36,6 +37,24 @@ RULES = Rules(measure="decode")
 N_IMAGES = 600
 RATE = 60.0
 WAIT_S = 60.0  # for a node of a busy machine
+
+
+def processes_below(pid: int) -> set[int]:
+    """Children of a process, theirs, and so on."""
+    found = set()
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in map(int, path.read_text().split()):
+                found |= {child, *processes_below(child)}
+    return found
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_without_ray_the_error_says_what_to_do(
@@ -126,10 +145,16 @@ def test_a_node_dies_half_way(cluster: Any, second_node: Any, tmp_path: Path) ->
                     held.acquire(timeout=max(until - time.monotonic(), 0))
                     for _ in range(resources.threads + 1)
                 ]
+                [raylet] = second_node.all_processes["raylet"]
+                workers = processes_below(raylet.process.pid)
                 cluster.remove_node(second_node, allow_graceful=False)
+                while any(map(is_running, workers)) and time.monotonic() < until + WAIT_S:
+                    time.sleep(0.1)  # else one could end its shard before it knows
                 hold.clear()
                 go_on.set()
                 assert all(waiting), "both nodes are in the middle of a shard"
+                assert workers
+                assert not any(map(is_running, workers))
 
         start = time.monotonic()
         on_ray = build(
