@@ -18,6 +18,7 @@ from anyres_bench.cli.options import (
     option_option,
     read_options,
     reference_options,
+    workers_option,
 )
 from anyres_bench.core import distributed
 from anyres_bench.core.errors import UsageError
@@ -67,13 +68,7 @@ _SAID = {"wanted": "--suite", "extractor": "--extractor", "n": "--n", "seed": "-
     type=click.IntRange(min=1),
     help="Images at a time.  [default: 16, or 32 for networks on a GPU]",
 )
-@click.option(
-    "--workers",
-    default=2,
-    show_default=True,
-    type=click.IntRange(min=0),
-    help="Threads that decode images.",
-)
+@workers_option
 @click.option(
     "--out", default="results", show_default=True, type=LocalPath(), help="Folder of the results."
 )

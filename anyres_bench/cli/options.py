@@ -77,6 +77,12 @@ def device_option(command: F) -> F:
     return click.option("--device", type=Device(), metavar="DEVICE", help=text)(command)
 
 
+def workers_option(command: F) -> F:
+    """`--workers`, of what reads images."""
+    text, least = "Threads that decode images.", click.IntRange(min=0)
+    return click.option("--workers", default=2, show_default=True, type=least, help=text)(command)
+
+
 def option_option(command: F) -> F:
     """`--option NAME=VALUE`, any number of times."""
     text = "An option of the model, such as weights=FILE; may be given several times. A wrong name "

@@ -9,7 +9,7 @@ import click
 
 from anyres_bench.cli.console import show
 from anyres_bench.cli.groups import Group
-from anyres_bench.cli.options import LocalPath, device_option
+from anyres_bench.cli.options import LocalPath, device_option, workers_option
 from anyres_bench.core import distributed
 from anyres_bench.core.quoting import one_line_each
 
@@ -38,13 +38,7 @@ def command() -> None:
 @click.option("--extractor", help="Where the task names none.  [default: builtin]")
 @click.option("--n", type=click.IntRange(min=2), help="Windows, where windows are compared.")
 @click.option("--seed", default=0, show_default=True, help="Of windows.")
-@click.option(
-    "--workers",
-    default=2,
-    show_default=True,
-    type=click.IntRange(min=0),
-    help="Threads that decode images.",
-)
+@workers_option
 @device_option
 @click.option("--accept-licence", is_flag=True, help="Accept the licence of downloaded weights.")
 def export(
