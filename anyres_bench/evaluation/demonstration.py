@@ -19,9 +19,8 @@ from anyres_bench.data.reading import read_image
 from anyres_bench.data.splits import HALF, halves, reference_and_held_out
 from anyres_bench.data.strips import write_strips
 from anyres_bench.evaluation.suites import suite
-from anyres_bench.metrics.detectability import Detectability
 
-_LEAST = Detectability().folds  # images of a half: no metric of the quick suite needs more
+LEAST = 5  # images of a half: the folds of detectability, whose import takes seconds
 _N_WRONG = 60  # files of the folder of wrong sizes
 _NOTES = "not an image\n"
 _BY = "demo"  # in seals
@@ -73,10 +72,10 @@ def check_enough(dataset: Dataset) -> None:
         for name, protocol in protocols.items()
         if name.startswith("anyres-")
     )
-    if n < _LEAST:
+    if n < LEAST:
         raise DatasetError(
             f"{dataset.id} has {len(dataset.manifest)} images, and {n} in a half that the demo can "
-            f"use; it needs {_LEAST} in each: name a folder of {2 * _LEAST} photographs or more"
+            f"use; it needs {LEAST} in each: name a folder of {2 * LEAST} photographs or more"
         )
 
 
@@ -97,7 +96,7 @@ def write_wrong_sizes(dataset: Dataset, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _write_notes(folder / "notes.txt")
     n = len(held_out.manifest)
-    for i in range(min(_N_WRONG, max(n, 2 * _LEAST))):
+    for i in range(min(_N_WRONG, max(n, 2 * LEAST))):
         size, rng = held_out.manifest[i % n].size, stream(0, "wrong size", i)
         factors = 0.3 + 0.9 * np.asarray(rng.uniform(2))
         if i % 2 == 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,12 +15,14 @@ from anyres_bench.core.files import sha256_file
 from anyres_bench.data.headers import probe
 from anyres_bench.data.protocols import protocol_from
 from anyres_bench.evaluation.demonstration import (
+    LEAST,
     _write_notes,
     check_enough,
     check_origin,
     window_tasks,
     write_wrong_sizes,
 )
+from anyres_bench.metrics.detectability import Detectability
 from tests.fakes import write_dataset
 
 
@@ -42,6 +46,13 @@ def test_small_photographs_too_leave_images_that_are_large_enough(tmp_path: Path
     for task in window_tasks(dataset):
         needs = protocol_from(task.split("/")[0]).rule.needs
         assert sum(size.shorter >= needs.longer for size in made) >= 2
+
+
+def test_no_metric_of_the_quick_suite_needs_more_images() -> None:
+    """The number is written down again so that the demo begins before it has loaded metrics."""
+    assert Detectability().folds == LEAST
+    code = "import sys, anyres_bench.evaluation.demonstration; assert 'sklearn' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_only_windows_are_asked_for(tmp_path: Path) -> None:
