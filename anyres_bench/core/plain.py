@@ -125,7 +125,7 @@ def _fields(kind: type) -> tuple[dict[str, tuple[tuple[type, ...], bool]], froze
 
 def _fitting(kind: tuple[tuple[type, ...], bool], value: Any, name: str, what: str) -> Any:
     types, may_be_none = kind
-    if type(value) is str and str in types:  # as most are
+    if isinstance(value, str) and str in types:  # as most are
         return storable(value)
     if not types or (value is None and may_be_none):
         return value
@@ -135,7 +135,7 @@ def _fitting(kind: tuple[tuple[type, ...], bool], value: Any, name: str, what: s
         raise DatasetError(f"{name} of {what} is {value!r:.60}, expected {types[0].__name__}")
     if isinstance(value, int | float) and not -_LARGEST <= value < _LARGEST:  # NaN is not
         raise DatasetError(f"{name} of {what} is {value!r:.60}, which is no number to work with")
-    return storable(value) if isinstance(value, str) else value
+    return value
 
 
 def _refuse(word: str) -> None:

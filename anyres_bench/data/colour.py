@@ -59,7 +59,7 @@ def to_8_bits(
         ImageError: `unsupported-mode`.
     """
     if (rows := _deep_rows(image, container, layout)) is not None:
-        by = None if is_srgb(profile) else recoding(profile or b"")
+        by = recoding(profile) if profile and not is_srgb(profile) else None
         if by is None or not _is_of(by, image):
             return _from_deep(image, rows, container, None), profile, ("16-bit-scaled",)
         return _from_deep(image, rows, container, by.levels), by.profile, _RECODED

@@ -69,13 +69,13 @@ def recoding(profile: bytes) -> Recoding | None:
     Light in 8 bits has 13 levels of sRGB between black and the next, so the curve comes first.
     """
     tags = _tags(profile)
-    kind, names = profile[16:20], _CURVES if profile[16:20] == b"RGB " else (b"kTRC",)
-    lights = [_light(tags.get(name, b"")) for name in names]
-    if kind not in (b"RGB ", b"GRAY") or any(name in tags for name in _TABLES):
+    kind = profile[16:20]
+    names = {b"RGB ": _CURVES, b"GRAY": (b"kTRC",)}.get(kind, ())
+    found = [_light(tags.get(name, b"")) for name in names]
+    lights = [light for light in found if light is not None and light[0] <= _BLACK]
+    if not names or len(lights) < len(names) or any(name in tags for name in _TABLES):
         return None
-    if any(light is None or light[0] > _BLACK for light in lights):
-        return None
-    levels = np.array([_encoded(light) for light in lights if light is not None])
+    levels = np.array([_encoded(light) for light in lights])
     if kind == b"GRAY":
         return Recoding(levels, None)
     colours = [tags.get(name, b"") for name in _PRIMARIES]
